@@ -1,0 +1,58 @@
+# Two commands: 'make run' starts the main job, 'make test' runs every check. Both set up what they need in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3 libfontconfig1 libglib2.0-0 \
+	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
+	libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core
+
+.PHONY: run test lint types system clean
+
+run: $(STAMP)
+	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+		echo "No display: running the loop without a window."; \
+		$(BIN)/medseg demo --headless --out demo-output; \
+	else \
+		$(BIN)/medseg app --sample-project; \
+	fi
+
+# a real window under a virtual screen where the system is Linux
+test: $(STAMP) system lint types
+	@if [ "$$(uname)" = Linux ]; then \
+		LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m pytest $(PYTEST_ARGS); \
+	else $(BIN)/python -m pytest $(PYTEST_ARGS); fi
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --config setup.cfg
+
+types: $(STAMP)
+	$(BIN)/mypy --config-file setup.cfg
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "$(PYTHON) is older than 3.10. Install Python 3.10 or newer, or name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable ".[all]"
+	@$(BIN)/python -c "import torch; assert torch.version.cuda is None or torch.cuda.is_available(), \
+		'a CUDA build of torch was installed on a machine without a GPU'"
+	@touch $@
+
+# installs what the system lacks where it may; otherwise says what to install
+system:
+	@if [ "$$(uname)" = Linux ]; then \
+		missing=""; for tool in xvfb-run xdotool; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+		for lib in libEGL.so.1 libxcb-icccm.so.4 libxcb-keysyms.so.1 libxcb-cursor.so.0 libxkbcommon-x11.so.0; do \
+			ldconfig -p | grep -q "$$lib" || missing="$$missing $$lib"; done; \
+		if [ -n "$$missing" ]; then \
+			if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+				apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null; \
+			else echo "Missing:$$missing. Install: sudo apt-get install $(SYSTEM_PACKAGES)"; exit 1; fi; \
+		fi; \
+	fi
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-output

@@ -1,0 +1,73 @@
+"""Every error a user can meet. Each message is one sentence: what is what, what was expected, what to do.
+
+MedsegError
+├── InputError                 bad usage or input: exit code 2
+│   ├── UnknownNameError       no such network, weights, task, case
+│   ├── ImageReadError         a file is missing, truncated, empty or of no known kind
+│   ├── ShapeError             an array or mask has the wrong shape
+│   ├── WeightsError           a weights file is for another network or does not match its checksum
+│   └── ProjectError           a project is locked, damaged, of another version, or not there
+└── OperationError             the request was fine but could not be carried out: exit code 1
+    ├── OutputError            a file cannot be written (full disk, no permission)
+    ├── DeviceError            a device is missing or out of memory
+    ├── TrainingError          a training run died
+    └── Cancelled              the user cancelled
+"""
+
+from __future__ import annotations
+
+
+class MedsegError(Exception):
+    """Base of all errors with a message meant for the user."""
+
+    exit_code = 1
+
+
+class InputError(MedsegError):
+    """What was given cannot be used. Correct the named value and try again."""
+
+    exit_code = 2
+
+
+class UnknownNameError(InputError):
+    """A name is not registered. Choose one of the listed names."""
+
+    def __init__(self, kind: str, value: str, allowed: tuple[str, ...] | list[str]) -> None:
+        choices = ", ".join(allowed) or "none at hand"
+        super().__init__(f"{kind} is '{value}'; expected one of: {choices}. Choose one of these.")
+
+
+class ImageReadError(InputError):
+    """A file cannot be read as an image. Check the file, or export it again."""
+
+
+class ShapeError(InputError):
+    """An array has the wrong shape. Pass an array of the shape named."""
+
+
+class WeightsError(InputError):
+    """Weights cannot be used. Choose weights of this network, or fetch the file again."""
+
+
+class ProjectError(InputError):
+    """A project cannot be opened. Close the other window, or check the folder."""
+
+
+class OperationError(MedsegError):
+    """The request could not be carried out. Follow the step named in the message."""
+
+
+class OutputError(OperationError):
+    """A file cannot be written. Free space or choose another folder."""
+
+
+class DeviceError(OperationError):
+    """A device cannot be used. Choose another device."""
+
+
+class TrainingError(OperationError):
+    """A training run died. Start it again; it resumes from its last checkpoint."""
+
+
+class Cancelled(OperationError):  # noqa: N818 - a cancellation is no fault
+    """The user cancelled. Nothing was changed."""

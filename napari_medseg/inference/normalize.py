@@ -1,0 +1,92 @@
+"""From any image array to what the networks take: three channels in [0, 1], then standardised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medseg.errors import ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_medseg.networks import InputSpec
+
+PERCENTILES = (0.5, 99.5)
+
+
+def to_rgb01(image: np.ndarray) -> np.ndarray:
+    """Scale to [0, 1] and repeat or drop channels to three.
+
+    ``uint8`` is divided by 255; floats that lie inside [0, 1] stay as they are. All else is stretched between the
+    0.5th and 99.5th percentile of its finite values. What is not finite becomes 0, and so does a constant image.
+
+    Parameters
+    ----------
+    image : np.ndarray
+        (Y, X), (Y, X, 1), (Y, X, 3) or (Y, X, 4: the alpha channel is dropped); any real dtype.
+
+    Returns
+    -------
+    np.ndarray
+        (Y, X, 3), float32, in [0, 1].
+
+    Raises
+    ------
+    ShapeError
+        If the array has another shape or no pixel.
+    """
+    image = np.asarray(image)
+    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[-1] in (1, 3, 4))) or image.size == 0:
+        raise ShapeError(
+            f"image has shape {image.shape}; expected (Y, X), (Y, X, 3) or (Y, X, 4) with at least one pixel. "
+            "Choose a single 2D image."
+        )
+    if image.dtype.kind not in "buif":
+        raise ShapeError(f"image has type {image.dtype}; expected real numbers. Convert it first.")
+    channels = image[..., None] if image.ndim == 2 else image[..., :3]
+    scaled = _scale(channels)
+    return np.array(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), dtype=np.float32, order="C")
+
+
+def _scale(channels: np.ndarray) -> np.ndarray:
+    if channels.dtype == np.uint8:
+        return channels.astype(np.float32) / np.float32(255)
+    if channels.dtype.kind == "b":
+        return channels.astype(np.float32)
+    values = channels.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.float32)
+    low, high = float(values[finite].min()), float(values[finite].max())
+    if channels.dtype.kind != "f" or low < 0 or high > 1:
+        low, high = (float(v) for v in np.percentile(values[finite], PERCENTILES))
+        if high <= low:  # nearly constant: the few other values still carry the picture
+            low, high = float(values[finite].min()), float(values[finite].max())
+        if high <= low:
+            return np.zeros(values.shape, np.float32)
+        # halved before the difference: the span of two huge doubles can overflow
+        values = (values / 2 - low / 2) / (high / 2 - low / 2)
+    return np.where(finite, np.clip(np.where(finite, values, 0), 0, 1), 0).astype(np.float32)
+
+
+def to_tensor(rgb01: np.ndarray, spec: InputSpec) -> Tensor:
+    """Standardise and reorder for a network.
+
+    Parameters
+    ----------
+    rgb01 : np.ndarray
+        (Y, X, 3), float32, in [0, 1].
+    spec : InputSpec
+        Gives ``mean`` and ``std``.
+
+    Returns
+    -------
+    Tensor
+        (1, 3, Y, X), float32.
+    """
+    import torch
+
+    tensor = torch.from_numpy(np.ascontiguousarray(rgb01.transpose(2, 0, 1)))[None]
+    return (tensor - spec.mean) / spec.std

@@ -1,0 +1,28 @@
+"""Files on disk to arrays and back. Knows neither torch nor Qt."""
+
+from napari_medseg.io.atomic import atomic_path, write_text
+from napari_medseg.io.formats import (
+    READ_SUFFIXES,
+    WRITE_SUFFIXES,
+    read_image,
+    read_mask,
+    write_mask,
+    write_probabilities,
+)
+from napari_medseg.io.image import Image
+from napari_medseg.io.pairs import check_pair, find_pairs, list_images
+
+__all__ = [
+    "READ_SUFFIXES",
+    "WRITE_SUFFIXES",
+    "Image",
+    "atomic_path",
+    "check_pair",
+    "find_pairs",
+    "list_images",
+    "read_image",
+    "read_mask",
+    "write_mask",
+    "write_probabilities",
+    "write_text",
+]

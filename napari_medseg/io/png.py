@@ -1,0 +1,107 @@
+"""PNG and what else Pillow reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import PngImagePlugin, UnidentifiedImageError
+
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io.atomic import atomic_path
+from napari_medseg.io.image import Image
+
+# a picture of more pixels is taken for an attack by Pillow's default; microscopes make larger ones
+PillowImage.MAX_IMAGE_PIXELS = 2_000_000_000
+
+
+def read(path: Path) -> Image:
+    """Read a PNG, JPEG or BMP.
+
+    Raises
+    ------
+    ImageReadError
+        If the file is damaged or no image.
+    """
+    try:
+        with PillowImage.open(path) as picture:
+            picture.load()
+            data = _to_array(picture)
+            spacing, unit = _spacing(picture)
+    except UnidentifiedImageError as error:
+        raise ImageReadError(
+            f"{path} is no picture although its name ends in '{path.suffix}'; expected image data. "
+            "Check the file, or export it again."
+        ) from error
+    # truncated or damaged data: OSError, SyntaxError, struct.error, zlib.error, ValueError, DecompressionBombError
+    except Exception as error:
+        raise ImageReadError(
+            f"{path} is truncated or damaged ({type(error).__name__}); expected a whole picture. "
+            "Copy or export it again."
+        ) from error
+    return Image(data, spacing, unit, path)
+
+
+def _to_array(picture: PillowImage.Image) -> np.ndarray:
+    if picture.mode == "1":
+        return np.asarray(picture.convert("L"))
+    if picture.mode == "LA":
+        return np.asarray(picture.getchannel("L"))
+    if picture.mode == "P":
+        palette = "RGBA" if "transparency" in picture.info else "RGB"
+        return np.asarray(picture.convert(palette))
+    if picture.mode in ("L", "RGB", "RGBA", "F") or picture.mode.startswith("I"):
+        data = np.asarray(picture)
+        return data.astype(np.uint16) if picture.mode == "I" and data.min() >= 0 and data.max() < 65536 else data
+    return np.asarray(picture.convert("RGB"))
+
+
+def _spacing(picture: PillowImage.Image) -> tuple[tuple[float, float] | None, str]:
+    own = picture.info.get("medseg")
+    if isinstance(own, str):
+        try:
+            facts = json.loads(own)
+            size, unit = facts.get("spacing"), facts.get("unit")
+        except (ValueError, AttributeError):
+            return None, "px"
+        if isinstance(size, list) and len(size) == 2 and unit in ("mm", "um"):
+            return (float(size[0]), float(size[1])), unit
+    return None, "px"
+
+
+def write_labels(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    spacing: tuple[float, float] | None = None,
+    unit: str = "px",
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write labels (Y, X) uint8 or uint16; a mask of one class becomes 0 and 255.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    facts: dict[str, Any] = {"spacing": spacing, "unit": unit, "provenance": dict(provenance or {})}
+    write(path, labels * np.uint8(255) if labels.max() <= 1 else labels, facts=facts)
+
+
+def write(path: Path, data: np.ndarray, *, facts: Mapping[str, Any] | None = None) -> None:
+    """Write a greyscale PNG, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    text = PngImagePlugin.PngInfo()
+    if facts is not None:
+        text.add_text("medseg", json.dumps(facts, sort_keys=True, default=str))
+    with atomic_path(path) as temporary:
+        PillowImage.fromarray(data).save(temporary, format="PNG", pnginfo=text)

@@ -1,0 +1,77 @@
+"""Scores per case, their mean and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.metrics.overlap import dice, iou, precision, recall
+from napari_medseg.metrics.surface import hd95
+
+SCORES = ("dice", "iou", "precision", "recall", "hd95", "seconds")
+
+
+def score_case(
+    name: str,
+    pred: np.ndarray,
+    truth: np.ndarray,
+    *,
+    seconds: float = 0.0,
+    spacing: tuple[float, float] | None = None,
+    classes: int = 1,
+) -> dict[str, Any]:
+    """All scores of one case, averaged over its foreground classes.
+
+    Parameters
+    ----------
+    name : str
+    pred, truth : np.ndarray
+        (Y, X), class index; with one class, all above 0 counts as 1.
+    seconds : float
+        What the prediction took.
+    spacing : tuple of float, optional
+        Size of a pixel (y, x); default: HD95 in px.
+    classes : int
+        Foreground classes.
+    """
+    masks = [(pred > 0, truth > 0)] if classes == 1 else [(pred == k, truth == k) for k in range(1, classes + 1)]
+
+    def mean(values: list[float]) -> float:
+        return float(np.mean(values))
+
+    return {
+        "name": name,
+        "dice": mean([dice(p, t) for p, t in masks]),
+        "iou": mean([iou(p, t) for p, t in masks]),
+        "precision": mean([precision(p, t) for p, t in masks]),
+        "recall": mean([recall(p, t) for p, t in masks]),
+        "hd95": mean([hd95(p, t, spacing=spacing) for p, t in masks]),
+        "seconds": seconds,
+    }
+
+
+def summarise(cases: Sequence[Mapping[str, Any]], *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """Mean of each score and its 95 % bootstrap interval over cases.
+
+    Parameters
+    ----------
+    cases : sequence of mapping
+        As :func:`score_case` gives them; at least one.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        ``n``, ``mean`` and ``interval95`` (score -> [low, high]).
+    """
+    rows = np.random.default_rng(seed).integers(0, len(cases), size=(resamples, len(cases)))
+    mean: dict[str, float] = {}
+    interval: dict[str, list[float]] = {}
+    for score in SCORES:
+        values = np.array([case[score] for case in cases], dtype=float)
+        mean[score] = float(values.mean())
+        interval[score] = [float(v) for v in np.percentile(values[rows].mean(axis=1), (2.5, 97.5))]
+    return {"n": len(cases), "mean": mean, "interval95": interval}

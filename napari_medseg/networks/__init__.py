@@ -1,0 +1,16 @@
+"""The networks: tensors in, :class:`SegmentationOutput` out. Knows torch and nothing else."""
+
+from napari_medseg.networks.output import SegmentationOutput
+from napari_medseg.networks.registry import create_network, get_spec, list_networks
+from napari_medseg.networks.spec import Capabilities, InputSpec, NetworkSpec, Recipe
+
+__all__ = [
+    "Capabilities",
+    "InputSpec",
+    "NetworkSpec",
+    "Recipe",
+    "SegmentationOutput",
+    "create_network",
+    "get_spec",
+    "list_networks",
+]

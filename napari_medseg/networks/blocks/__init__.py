@@ -1,0 +1,1 @@
+"""Building blocks that networks share or that have maths of their own."""

@@ -1,0 +1,114 @@
+"""What a network is, as data: what it takes, what it can do, and how its paper trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """What a network takes.
+
+    Parameters
+    ----------
+    ndim : int
+        2 for images, 3 for volumes.
+    channels : int
+        Channels of the input tensor.
+    size : tuple of int
+        Side lengths used in the paper, px.
+    multiple : int
+        Every side must be a multiple of this, px.
+    mean, std : float
+        Intensities in [0, 1] become ``(x - mean) / std``.
+    """
+
+    ndim: int = 2
+    channels: int = 3
+    size: tuple[int, ...] = (256, 256)
+    multiple: int = 16
+    mean: float = 0.5
+    std: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a network can give, and what prompts it takes."""
+
+    mask: bool = True
+    edges: bool = False
+    boxes: bool = False
+    box_prompt: bool = False
+    volumes: bool = False
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the capabilities that are present, in a fixed order."""
+        order = ("mask", "edges", "boxes", "box_prompt", "volumes")
+        return tuple(name for name in order if getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How the paper trains the network; ``src_train`` interprets it.
+
+    Parameters
+    ----------
+    losses : mapping of str to float
+        Loss name to weight, summed.
+    optimizer, schedule : str
+        Names known to ``src_train.optim``.
+    learning_rate, final_learning_rate, weight_decay : float
+    epochs, batch_size : int
+    smooth : float
+        Smoothing of the Dice loss.
+    """
+
+    losses: Mapping[str, float]
+    optimizer: str
+    schedule: str
+    learning_rate: float
+    final_learning_rate: float = 0.0
+    weight_decay: float = 0.0
+    epochs: int
+    batch_size: int
+    smooth: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSpec:
+    """A network, declared as data.
+
+    Parameters
+    ----------
+    name : str
+        Used by the CLI, files and weights, for example ``cmunext-xxs``.
+    title : str
+        What the user sees.
+    paper : str
+        Citation line.
+    build : callable
+        ``build(in_channels=..., classes=..., **options)`` gives the module.
+    parameters : int or None
+        The paper's count for ``input.channels`` channels in and one class out.
+    macs_256 : float or None
+        Multiply-accumulates at 256 x 256 counted by ``macs_tool``.
+    assumptions : tuple of str
+        Each choice that the paper leaves open, one sentence.
+    """
+
+    name: str
+    title: str
+    paper: str
+    build: Callable[..., nn.Module]
+    input: InputSpec
+    recipe: Recipe
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    macs_256: float | None = None
+    macs_tool: str | None = None
+    assumptions: tuple[str, ...] = ()

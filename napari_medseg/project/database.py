@@ -1,0 +1,133 @@
+"""The SQLite file: opened, created, migrated; failures told in one sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from napari_medseg import __version__
+from napari_medseg.errors import OutputError, ProjectError
+
+FILE_NAME = "project.sqlite"
+SCHEMA_VERSION = 1
+# from version n to n + 1; empty as long as there is one version
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+
+class Database:
+    """One connection, guarded by one lock, each write a transaction that is on the disk when it returns.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    create : bool
+        Make it; it must not exist.
+
+    Raises
+    ------
+    ProjectError
+        If the file is no project, damaged, or of a newer version.
+    OutputError
+        If the disk is full or the folder cannot be written to.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self.told():
+            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0, isolation_level=None)
+        try:
+            with self.told():
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                # FULL: what a commit has returned for survives the loss of power
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._connection.execute("PRAGMA foreign_keys=ON")
+                if create:
+                    self._create()
+                self._migrate()
+        except (ProjectError, OutputError):
+            self._connection.close()
+            raise
+
+    def _create(self) -> None:
+        schema = (files("napari_medseg") / "project" / "schema.sql").read_text(encoding="utf-8")
+        row = f"INSERT INTO project VALUES (1, {time.time()}, 'napari-medseg {__version__}', 1, NULL)"
+        self._connection.executescript(f"BEGIN; {schema} {row}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version == 0 or "strokes" not in tables:
+            raise ProjectError(f"{self.path} is no project of medseg. Choose a project, or create a new one.")
+        if version > SCHEMA_VERSION:
+            raise ProjectError(
+                f"{self.path} has version {version}; this program knows up to {SCHEMA_VERSION}. Update napari-medseg."
+            )
+        for step in range(version, SCHEMA_VERSION):
+            with self.transaction():
+                MIGRATIONS[step](self._connection)
+                self._connection.execute(f"PRAGMA user_version={step + 1}")
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn SQLite's errors into sentences."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._sentence(error) from error
+
+    def _sentence(self, error: sqlite3.Error) -> ProjectError | OutputError:
+        text = str(error).lower()
+        if "full" in text:
+            return OutputError(f"{self.path} cannot be written: the disk is full. Free space; nothing stored was lost.")
+        if "readonly" in text or "unable to open" in text:
+            return OutputError(
+                f"{self.path} cannot be written: no permission, or a read-only disk. Choose a folder you may write to."
+            )
+        if "locked" in text:
+            return OutputError(f"{self.path} is locked by another program. Close that program and try again.")
+        if "disk i/o" in text:
+            return OutputError(f"{self.path} cannot be read or written: the disk failed. Check the disk or network.")
+        return ProjectError(
+            f"{self.path} is damaged or no project ({error}). Choose another file, or restore it from a backup."
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on the disk at the end.
+
+        Raises
+        ------
+        OutputError
+            If it could not be stored; then nothing was.
+        """
+        with self._lock, self.told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, *values: object) -> list[tuple]:
+        """All rows of a query."""
+        with self._lock, self.told():
+            return self._connection.execute(query, values).fetchall()
+
+    def row(self, query: str, *values: object) -> tuple | None:
+        """The first row of a query, or None."""
+        with self._lock, self.told():
+            return self._connection.execute(query, values).fetchone()
+
+    def close(self) -> None:
+        """Close the connection; SQLite folds its journal into the file."""
+        with self._lock:
+            self._connection.close()

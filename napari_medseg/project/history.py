@@ -1,0 +1,45 @@
+"""Who did what when: rows that are only added, each sealed by a hash over itself and the row before."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=1)
+def author() -> str:
+    """The user's name on this computer."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user in a container, no pwd module on Windows
+        return "unknown"
+
+
+def seal(previous: str, values: Iterable[object]) -> str:
+    """Hash of a row that follows a row with hash ``previous``."""
+    return hashlib.sha256(json.dumps([previous, *values]).encode()).hexdigest()
+
+
+def add(db: sqlite3.Connection, case_id: int | None, kind: str, detail: Mapping[str, Any]) -> None:
+    """Append a row inside the caller's transaction."""
+    last = db.execute("SELECT id, chain FROM history ORDER BY id DESC LIMIT 1").fetchone() or (0, "")
+    values = (last[0] + 1, case_id, time.time(), author(), kind, json.dumps(detail, sort_keys=True, default=str))
+    db.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, seal(last[1], values)))
+
+
+def problems(rows: Iterable[tuple]) -> list[str]:
+    """What is wrong with the chain: one sentence for each row that does not fit."""
+    found, previous, expected = [], "", 1
+    for row in rows:
+        if row[0] != expected:
+            found.append(f"History row {expected} is missing.")
+        if seal(previous, row[:-1]) != row[-1]:
+            found.append(f"History row {row[0]} does not match its seal: it or a row before it was changed.")
+        previous, expected = row[-1], row[0] + 1
+    return found

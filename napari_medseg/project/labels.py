@@ -1,0 +1,104 @@
+"""The tile store: labels as the newest tile of each place, every older one kept.
+
+A stroke writes the tiles that it changed, as they are after it. The labels as of a stroke are, for each place, the
+tile of the newest stroke on the way from it back to the empty mask. That one mechanism is autosave, undo, redo and
+history at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from napari_medseg.errors import ProjectError
+from napari_medseg.project.records import Box
+
+TILE = 256
+
+
+def changed_box(before: np.ndarray, after: np.ndarray) -> Box | None:
+    """The smallest box that holds every difference of two (Y, X) arrays; None where they are equal."""
+    different = before != after
+    rows, columns = np.flatnonzero(different.any(axis=1)), np.flatnonzero(different.any(axis=0))
+    if not len(rows):
+        return None
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def tiles_of(box: Box, shape: tuple[int, int]) -> Iterator[tuple[int, int, slice, slice]]:
+    """Tiles that a box touches: (tile y, tile x, rows, columns)."""
+    for ty in range(box[0] // TILE, -(-box[2] // TILE)):
+        for tx in range(box[1] // TILE, -(-box[3] // TILE)):
+            rows = slice(ty * TILE, min((ty + 1) * TILE, shape[0]))
+            columns = slice(tx * TILE, min((tx + 1) * TILE, shape[1]))
+            yield ty, tx, rows, columns
+
+
+def write_tiles(db: sqlite3.Connection, stroke: int, before: np.ndarray, after: np.ndarray, box: Box) -> None:
+    """Store the tiles in which two (Y, X) uint8 arrays differ, as they are after the stroke."""
+    for ty, tx, rows, columns in tiles_of(box, after.shape):
+        if not np.array_equal(before[rows, columns], after[rows, columns]):
+            data = zlib.compress(np.ascontiguousarray(after[rows, columns]).tobytes(), 1)
+            db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?)", (stroke, ty, tx, zlib.crc32(data), data))
+
+
+def decode_tile(data: bytes, crc: int, shape: tuple[int, int], where: str) -> np.ndarray:
+    """A tile's labels.
+
+    Raises
+    ------
+    ProjectError
+        If the bytes do not match their checksum.
+    """
+    try:
+        if zlib.crc32(data) == crc:
+            return np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape)
+    except (zlib.error, ValueError):
+        pass
+    raise ProjectError(f"{where} is damaged: its bytes do not match their checksum. Restore the project from a backup.")
+
+
+PATH = """
+WITH RECURSIVE path (id) AS (
+    SELECT ?
+    UNION ALL
+    SELECT strokes.parent FROM strokes JOIN path ON strokes.id = path.id WHERE strokes.parent > 0
+)
+"""
+# of each place, the tile of the newest stroke on the path: ids grow along a path
+_LABELS = (
+    PATH
+    + """
+SELECT tile_y, tile_x, crc, data, MAX(stroke_id) FROM tiles
+WHERE stroke_id IN (SELECT id FROM path) GROUP BY tile_y, tile_x
+"""
+)
+
+
+def labels_query(stroke: int) -> tuple[str, tuple[int]]:
+    """Query for the tiles as of a stroke: rows of (tile y, tile x, crc, data, stroke)."""
+    return _LABELS, (stroke,)
+
+
+def assemble(rows: list[tuple], shape: tuple[int, int], where: str) -> np.ndarray:
+    """Labels (Y, X) uint8 from the rows of :func:`labels_query`.
+
+    Raises
+    ------
+    ProjectError
+        If a tile is damaged.
+    """
+    labels = np.zeros(shape, np.uint8)
+    for ty, tx, crc, data, stroke in rows:
+        part = labels[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
+        part[...] = decode_tile(data, crc, part.shape, f"{where}, stroke {stroke}, tile ({ty}, {tx})")
+    return labels
+
+
+def labels_sha256(labels: np.ndarray) -> str:
+    """SHA-256 of labels, row by row."""
+    return hashlib.sha256(np.ascontiguousarray(labels).tobytes()).hexdigest()

@@ -1,0 +1,109 @@
+"""Rows to records, and the checks over all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from napari_medseg.errors import ProjectError
+from napari_medseg.project import history
+from napari_medseg.project.database import Database
+from napari_medseg.project.labels import PATH
+from napari_medseg.project.records import Case, Run
+
+# accepted: the newest revision is of what is shown. In progress: something was drawn on top of a proposal or nothing.
+CASES = """
+SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacing_x, c.unit, c.group_key, c.split,
+    CASE
+        WHEN c.cursor = (SELECT stroke_id FROM revisions r WHERE r.case_id = c.id ORDER BY number DESC LIMIT 1)
+            THEN 'accepted'
+        WHEN c.cursor = 0 THEN 'new'
+        WHEN (SELECT kind FROM strokes s WHERE s.id = c.cursor) = 'proposal' THEN 'proposed'
+        ELSE 'in progress'
+    END,
+    (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind <> 'proposal')
+FROM cases c ORDER BY c.id
+"""
+REDO = "SELECT id, y0, x0, y1, x1 FROM strokes WHERE case_id = ? AND parent = ? ORDER BY id DESC LIMIT 1"
+REVISION = """
+SELECT r.stroke_id, r.sha256, c.height, c.width FROM revisions r JOIN cases c ON c.id = r.case_id WHERE r.id = ?
+"""
+ORIGIN = (
+    PATH
+    + """
+SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal' ORDER BY id DESC LIMIT 1
+"""
+)
+
+
+def to_case(row: tuple, folder: Path) -> Case:
+    """A row of :data:`CASES`."""
+    path = Path(row[2])
+    image = path if path.is_absolute() else folder / path
+    return Case(
+        id=row[0],
+        name=row[1],
+        image=image,
+        sha256=row[3],
+        shape=(row[4], row[5]),
+        spacing=None if row[6] is None else (row[6], row[7]),
+        unit=row[8],
+        group=row[9],
+        split=row[10],
+        state=row[11],
+        strokes=row[12],
+        missing=not image.is_file(),
+    )
+
+
+def to_run(row: tuple, folder: Path) -> Run:
+    """A row of the table of runs; paths are relative to the project where they lie inside."""
+    return Run(
+        id=row[0],
+        folder=folder / row[1],
+        state=row[2],
+        created=row[3],
+        weights=None if row[4] is None else folder / row[4],
+        spec=row[5],
+        result=row[6],
+    )
+
+
+def tiles_sha256(db: sqlite3.Connection, stroke: int) -> str:
+    """One hash over a stroke's tiles, for its row of the history."""
+    digest = hashlib.sha256()
+    for ty, tx, data in db.execute(
+        "SELECT tile_y, tile_x, data FROM tiles WHERE stroke_id = ? ORDER BY tile_y, tile_x", (stroke,)
+    ):
+        digest.update(f"{ty},{tx}:".encode() + data)
+    return digest.hexdigest()
+
+
+def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list[str]:
+    """Every fault of a project, a sentence each."""
+    found = [f"SQLite: {row[0]}" for row in db.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    found += history.problems(db.rows("SELECT * FROM history ORDER BY id"))
+    for stroke, ty, tx, crc, data in db.rows("SELECT * FROM tiles"):
+        if zlib.crc32(data) != crc:
+            found.append(f"Tile ({ty}, {tx}) of stroke {stroke} does not match its checksum.")
+    sealed = db.rows(
+        "SELECT json_extract(detail, '$.stroke'), json_extract(detail, '$.tiles') FROM history "
+        "WHERE json_extract(detail, '$.tiles') IS NOT NULL"
+    )
+    with db.transaction() as connection:
+        for stroke, digest in sealed:
+            if tiles_sha256(connection, stroke) != digest:
+                found.append(f"The tiles of stroke {stroke} are not those that were drawn.")
+    unsealed = {row[0] for row in db.rows("SELECT id FROM strokes")} - {stroke for stroke, _ in sealed}
+    found += [f"Stroke {stroke} is not in the history." for stroke in sorted(unsealed)]
+    for (revision,) in db.rows("SELECT id FROM revisions"):
+        try:
+            revision_labels(revision)
+        except ProjectError as error:
+            found.append(str(error))
+    return found

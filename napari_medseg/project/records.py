@@ -1,0 +1,88 @@
+"""What a project holds, as plain records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+Box = tuple[int, int, int, int]
+"""(y0, x0, y1, x1), half-open, px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An image of the project.
+
+    Attributes
+    ----------
+    id : int
+    name : str
+    image : Path
+        Absolute.
+    sha256 : str
+        Of the image file when it was added.
+    shape : tuple of int
+        (Y, X), px.
+    spacing : tuple of float or None
+        Size of a pixel (y, x) in ``unit``.
+    unit : str
+    group : str
+        Patient or the like: a group never lies on both sides of the split.
+    split : {'train', 'heldout'}
+        Held-out cases are never trained on.
+    state : {'new', 'proposed', 'in progress', 'accepted'}
+    strokes : int
+        Strokes in the history, proposals left out.
+    missing : bool
+        The image file is not where it was.
+    """
+
+    id: int
+    name: str
+    image: Path
+    sha256: str
+    shape: tuple[int, int]
+    spacing: tuple[float, float] | None
+    unit: str
+    group: str
+    split: str
+    state: str
+    strokes: int
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """Labels that a person accepted; ``sha256`` is that of the labels, row by row."""
+
+    id: int
+    case_id: int
+    number: int
+    created: float
+    author: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A training run of the project; ``created`` in seconds since the epoch."""
+
+    id: int
+    folder: Path
+    state: str
+    created: float
+    weights: Path | None
+    spec: str
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """Who did what when; ``detail`` is JSON."""
+
+    id: int
+    case_id: int | None
+    created: float
+    author: str
+    kind: str
+    detail: str

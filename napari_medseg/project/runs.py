@@ -1,0 +1,187 @@
+"""A training run as data: what the app asks for (:class:`RunSpec`) and what the trainer tells (events).
+
+This is the whole contract between ``napari_medseg`` and ``src_train``: a folder with ``spec.json`` going in, and
+``events.jsonl``, ``checkpoint.pt`` and ``weights.safetensors`` coming out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from napari_medseg.errors import InputError
+
+SPEC_FILE = "spec.json"
+EVENTS_FILE = "events.jsonl"
+CHECKPOINT_FILE = "checkpoint.pt"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """An image and its mask on disk.
+
+    Parameters
+    ----------
+    name : str
+        Shown in reports.
+    image, mask : str
+        Paths; relative ones count from the run's folder.
+    group : str
+        Patient, sequence or the like; empty: the pair stands alone.
+    """
+
+    name: str
+    image: str
+    mask: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Some epochs at one image size (side of the square network input, px)."""
+
+    size: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """Everything that decides the outcome of a training run.
+
+    Parameters
+    ----------
+    network, task : str
+    train, val : tuple of Pair
+        ``val`` may be empty; then the last weights are kept, else the best.
+    start_from : str or None
+        Weights id or path to fine-tune from; None: fresh weights.
+    stages : tuple of Stage
+        In order; weights are chosen in the last.
+    batch_size : int
+    learning_rate : float or None
+        None: the recipe's.
+    seed : int
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    time_budget_minutes : float or None
+        Stop after the epoch in which this is used up. Not part of what decides the outcome: a run that was stopped
+        goes on from its checkpoint with more.
+    augment : bool
+    validate_every : int
+        Epochs between validations.
+    classes : tuple of str
+        Foreground classes.
+    licence : str
+    trained_on : tuple of str
+        Names of training sets, for the weights' entry.
+    version : int
+        Of the resulting weights.
+    nice : int
+        Added to the process's niceness where the system has one, so that a viewer beside it stays quick.
+    """
+
+    network: str
+    task: str
+    train: tuple[Pair, ...]
+    val: tuple[Pair, ...] = ()
+    start_from: str | None = None
+    stages: tuple[Stage, ...] = (Stage(size=256, epochs=300),)
+    batch_size: int = 8
+    learning_rate: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    time_budget_minutes: float | None = None
+    augment: bool = True
+    validate_every: int = 1
+    classes: tuple[str, ...] = ("foreground",)
+    licence: str = "local"
+    trained_on: tuple[str, ...] = ()
+    version: int = 1
+    nice: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str = "spec.json") -> RunSpec:
+        """Parse field by field.
+
+        Raises
+        ------
+        InputError
+            If the text is no JSON object, or a field is unknown, missing or empty.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{where} is no JSON ({error}). Write it again with medseg.") from error
+        if not isinstance(values, dict):
+            raise InputError(f"{where} is {type(values).__name__}; expected an object. Write it again with medseg.")
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise InputError(f"{where} has an unknown field '{unknown[0]}'. Remove it or update medseg.")
+        try:
+            for key in ("train", "val"):
+                values[key] = tuple(Pair(**pair) for pair in values.get(key, ()))
+            if "stages" in values:
+                values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
+            for key in ("classes", "trained_on"):
+                if key in values:
+                    values[key] = tuple(values[key])
+            spec = cls(**values)
+        except TypeError as error:
+            raise InputError(f"{where} lacks or misnames a field ({error}). Write it again with medseg.") from error
+        if not spec.train:
+            raise InputError(f"{where} has no training pairs; expected at least one. Accept a correction first.")
+        if not spec.stages or any(stage.size < 1 or stage.epochs < 1 for stage in spec.stages):
+            raise InputError(f"stages in {where} need at least one epoch at a size of 1 px or more. Correct them.")
+        if spec.batch_size < 1:
+            raise InputError(f"batch_size in {where} is {spec.batch_size}; expected 1 or more. Correct it.")
+        return spec
+
+
+def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Read the events written since ``offset``.
+
+    A last line that is still being written is left for the next call; a damaged line is skipped.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``events.jsonl``; it need not exist yet.
+    offset : int
+        Bytes already read.
+
+    Returns
+    -------
+    events : list of dict
+        Each with ``event`` and ``time`` (seconds since the epoch).
+    offset : int
+        To pass next time.
+    """
+    path = Path(path)
+    if not path.exists():
+        return [], offset
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        blob = stream.read()
+    whole = blob[: blob.rfind(b"\n") + 1]
+    events: list[dict[str, Any]] = []
+    for line in whole.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, Mapping) and "event" in event:
+            events.append(dict(event))
+    return events, offset + len(whole)

@@ -1,0 +1,96 @@
+"""What is known of a weights file: it travels inside the file and, for bundled files, in the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from napari_medseg.errors import WeightsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsEntry:
+    """Facts about one weights file.
+
+    Parameters
+    ----------
+    id : str
+        ``network/task@version``.
+    network, task : str
+    version : int
+        Counts from 1.
+    licence : str
+        ``cc0``, ``research-only``, ``local`` (trained by the user), ...
+    trained_on : tuple of str
+        Names of the training sets.
+    classes : tuple of str
+        Names of the foreground classes, in the order of the output.
+    input_size : tuple of int
+        Side lengths (y, x) the network was trained at last, px.
+    metrics : mapping
+        Scores with ``n`` and ``split``.
+    training : mapping
+        Seed, epochs and stages.
+    size_bytes : int
+        Of the file; 0 inside the file itself, where it cannot be known.
+    sha256 : str
+        Of the file; empty inside the file itself.
+    file : str
+        File name; empty inside the file itself.
+    """
+
+    id: str
+    network: str
+    task: str
+    version: int = 1
+    licence: str = "local"
+    trained_on: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ("foreground",)
+    input_size: tuple[int, int] = (256, 256)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int = 0
+    sha256: str = ""
+    file: str = ""
+
+    @property
+    def output_channels(self) -> int:
+        """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""
+        return 1 if len(self.classes) == 1 else len(self.classes) + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> WeightsEntry:
+        """Parse field by field.
+
+        Parameters
+        ----------
+        values : mapping
+            As :meth:`to_dict` gives it; unknown keys are ignored.
+        where : str
+            Named in the message.
+
+        Raises
+        ------
+        WeightsError
+            If a field is missing or has the wrong type.
+        """
+        known = {f.name for f in fields(cls)}
+        kept = {key: value for key, value in values.items() if key in known}
+        for key in ("id", "network", "task"):
+            if not isinstance(kept.get(key), str):
+                raise WeightsError(
+                    f"'{key}' in {where} is {kept.get(key)!r}; expected text. Fetch or train the weights again."
+                )
+        for key in ("trained_on", "classes", "input_size"):
+            if key in kept:
+                if not isinstance(kept[key], list | tuple):
+                    raise WeightsError(
+                        f"'{key}' in {where} is {kept[key]!r}; expected a list. Fetch or train the weights again."
+                    )
+                kept[key] = tuple(kept[key])
+        return cls(**kept)

@@ -1,0 +1,152 @@
+"""From a weights file to a network and back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from napari_medseg.errors import OutputError, WeightsError
+from napari_medseg.networks import create_network
+from napari_medseg.networks.published import convert_published
+from napari_medseg.weights.entry import WeightsEntry
+from napari_medseg.weights.store import METADATA_KEY, file_sha256, read_entry, resolve_weights
+
+
+def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsEntry]:
+    """Build a network and load its weights, on the CPU, in evaluation mode.
+
+    Parameters
+    ----------
+    network : str
+        Name of the network.
+    weights : str or Path
+        An id, a task or a path, see :func:`resolve_weights`.
+
+    Raises
+    ------
+    UnknownNameError
+        If the network or the weights are not registered.
+    WeightsError
+        If the file is unreadable, belongs to another network, or does not match its checksum.
+    """
+    entry, path = resolve_weights(network, weights)
+    found = file_sha256(path)
+    if found != entry.sha256:
+        raise WeightsError(
+            f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
+            "Install the package again, or fetch the file again."
+        )
+    module = create_network(network, classes=entry.output_channels)
+    try:
+        state = load_file(path)
+        module.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} does not hold the tensors of {network} with {len(entry.classes)} class(es). "
+            "Choose weights of this network, or fetch the file again."
+        ) from error
+    return module.eval(), entry
+
+
+def save_weights(path: str | Path, module: nn.Module, entry: WeightsEntry) -> WeightsEntry:
+    """Write a network's weights with their entry inside, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.safetensors``; an existing file is replaced.
+    module : nn.Module
+    entry : WeightsEntry
+        ``size_bytes``, ``sha256`` and ``file`` are filled in on return.
+
+    Returns
+    -------
+    WeightsEntry
+        As read back from the file.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    return save_state(path, module.state_dict(), entry)
+
+
+def save_state(path: str | Path, state: Mapping[str, Tensor], entry: WeightsEntry) -> WeightsEntry:
+    """As :func:`save_weights`, from a state dict."""
+    path = Path(path)
+    inside = replace(entry, size_bytes=0, sha256="", file="").to_dict()
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    blob = save(tensors, metadata={METADATA_KEY: json.dumps(inside, sort_keys=True)})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            stream.write(blob)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
+        raise OutputError(f"{path} cannot be written ({reason}). Free space or choose another folder.") from error
+    return read_entry(path)
+
+
+def import_published(source: str | Path, network: str, out: str | Path, *, task: str = "imported") -> WeightsEntry:
+    """Convert a state dict saved by published code to a weights file of ours.
+
+    Parameters
+    ----------
+    source : str or Path
+        A .safetensors file, or a .pt/.pth file that holds tensors only (read with ``weights_only=True``).
+    network : str
+        Name of our network.
+    out : str or Path
+        The .safetensors file to write.
+    task : str
+        Task to name in the entry.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read safely or does not hold this network.
+    OutputError
+        If ``out`` cannot be written.
+    """
+    source = Path(source)
+    try:
+        if source.suffix == ".safetensors":
+            loaded: object = load_file(source)
+        else:
+            loaded = torch.load(source, map_location="cpu", weights_only=True)
+    # torch raises UnpicklingError, RuntimeError, EOFError, ... for the many ways in which a file can be no state dict
+    except Exception as error:
+        raise WeightsError(
+            f"{source} cannot be read as a state dict of tensors ({type(error).__name__}). "
+            "Save it with torch.save(model.state_dict(), file) and try again."
+        ) from error
+    state = loaded
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{source} holds no state dict of tensors. Save model.state_dict() and try again.")
+    head = next((value for name, value in state.items() if name.endswith("Conv_1x1.weight")), None)
+    classes = int(head.shape[0]) if head is not None else 1
+    module = create_network(network, classes=classes)
+    converted = convert_published(network, state, module.state_dict())
+    names = ("foreground",) if classes == 1 else tuple(f"class {i}" for i in range(1, classes))
+    entry = WeightsEntry(
+        id=f"{network}/{task}@1", network=network, task=task, licence="unknown", classes=names,
+        training={"source": source.name, "layout": "published"},
+    )  # fmt: skip
+    return save_state(out, converted, entry)

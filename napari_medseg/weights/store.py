@@ -1,0 +1,148 @@
+"""Weights files on disk: safetensors with their entry inside, found by id, task or path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from dataclasses import replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from napari_medseg.errors import UnknownNameError, WeightsError
+from napari_medseg.weights.entry import WeightsEntry
+
+METADATA_KEY = "medseg"
+_MAX_HEADER = 100_000_000
+
+
+def bundled_folder() -> Path:
+    """Folder of the weights that come with the package."""
+    return Path(str(files("napari_medseg") / "weights" / "bundled"))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return (
+                hashlib.file_digest(stream, "sha256").hexdigest()
+                if hasattr(hashlib, "file_digest")
+                else (hashlib.sha256(stream.read()).hexdigest())
+            )
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
+    return WeightsError(f"weights file {path} cannot be read ({reason}); expected a .safetensors file. Check the path.")
+
+
+def read_entry(path: str | Path) -> WeightsEntry:
+    """Read the entry inside a weights file, without its tensors.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .safetensors file written by :func:`napari_medseg.weights.save_weights`.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, truncated or not ours.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(8)
+            length = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER + 1
+            header = json.loads(stream.read(length)) if length <= _MAX_HEADER else None
+        size = path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError:
+        header = None
+    if not isinstance(header, dict):
+        raise WeightsError(f"{path} is no safetensors file or is truncated. Fetch or train the weights again.")
+    text = header.get("__metadata__", {}).get(METADATA_KEY)
+    if text is None:
+        raise WeightsError(
+            f"{path} says nothing of its network; expected a file made by medseg. "
+            "Convert published weights with 'medseg weights import'."
+        )
+    entry = WeightsEntry.from_dict(json.loads(text), where=str(path))
+    return replace(entry, size_bytes=size, sha256=file_sha256(path), file=path.name)
+
+
+@lru_cache(maxsize=1)
+def _manifest() -> tuple[WeightsEntry, ...]:
+    path = Path(str(files("napari_medseg") / "weights" / "manifest.json"))
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(WeightsEntry.from_dict(value, where=str(path)) for value in values["weights"])
+
+
+def list_weights(*, network: str | None = None) -> list[WeightsEntry]:
+    """Entries of the bundled weights, newest version of a task first.
+
+    Parameters
+    ----------
+    network : str, optional
+        Only those of this network.
+    """
+    entries = [entry for entry in _manifest() if network in (None, entry.network)]
+    return sorted(entries, key=lambda entry: (entry.network, entry.task, -entry.version))
+
+
+def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]:
+    """Find weights by id (``network/task@version``), by task or by path.
+
+    Parameters
+    ----------
+    network : str
+        Name of the network they must belong to.
+    weights : str or Path
+        A path that ends in ``.safetensors``, an id, or a task: the newest bundled version for the network.
+
+    Returns
+    -------
+    entry : WeightsEntry
+        With the size and checksum that the file ought to have (bundled) or has (path).
+    path : Path
+
+    Raises
+    ------
+    UnknownNameError
+        If no bundled weights have this id or task.
+    WeightsError
+        If the file cannot be read or belongs to another network.
+    """
+    text = str(weights)
+    if text.endswith(".safetensors"):
+        path = Path(weights)
+        entry = read_entry(path)
+        if entry.network != network:
+            raise WeightsError(
+                f"{path} holds weights of network '{entry.network}'; expected '{network}'. "
+                "Choose that network, or other weights."
+            )
+        return entry, path
+    ours = list_weights(network=network)
+    for entry in ours:
+        if text in (entry.id, entry.task, entry.id.partition("@")[0]):
+            return entry, bundled_folder() / entry.file
+    for entry in list_weights():
+        if text == entry.id:
+            raise WeightsError(
+                f"weights '{text}' belong to network '{entry.network}'; expected '{network}'. "
+                "Choose that network, or other weights."
+            )
+    raise UnknownNameError(f"weights for {network}", text, [entry.id for entry in ours])

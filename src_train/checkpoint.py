@@ -1,0 +1,86 @@
+"""The state from which a run goes on bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_medseg.errors import InputError
+from napari_medseg.io.atomic import atomic_path
+from napari_medseg.project.runs import RunSpec
+
+# these change how long and where a run computes, not what it computes on the CPU
+_FREE_FIELDS = ("time_budget_minutes", "nice", "device")
+
+
+def fingerprint(spec: RunSpec) -> str:
+    """Hash of all fields that decide the outcome."""
+    values = json.loads(spec.to_json())
+    for name in _FREE_FIELDS:
+        values.pop(name)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """Where a run stands after whole epochs.
+
+    All randomness of an epoch comes from the seed and the epoch's number, so no generator's state is needed.
+    """
+
+    epoch: int
+    """Epochs done."""
+    network: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_dice: float | None = None
+    best_epoch: int = 0
+    seconds: float = 0.0
+    """Computed so far, over all sittings."""
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:
+    """Write whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+    with atomic_path(path) as temporary:
+        torch.save({"spec": fingerprint(spec), **values}, temporary)
+
+
+def load_checkpoint(path: Path, spec: RunSpec) -> Checkpoint | None:
+    """Read a checkpoint, if there is one.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint belongs to other settings or is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        found = values.pop("spec")
+        checkpoint = Checkpoint(**values)
+    # a damaged zip raises RuntimeError, EOFError, UnpicklingError, KeyError, ...
+    except Exception as error:
+        raise InputError(
+            f"checkpoint {path} is damaged ({type(error).__name__}); expected one written by medseg. "
+            "Delete it to start this run again."
+        ) from error
+    if found != fingerprint(spec):
+        raise InputError(
+            f"checkpoint {path} was made with other settings than {path.parent / 'spec.json'}. "
+            "Choose another folder, or delete the checkpoint to start again."
+        )
+    return checkpoint

@@ -1,0 +1,147 @@
+"""Pairs on disk to tensors in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_medseg.errors import ShapeError
+from napari_medseg.inference.normalize import to_rgb01
+from napari_medseg.io import read_image, read_mask
+from napari_medseg.project.runs import Pair
+from src_train.augment import Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A pair at its own size: image as read, mask (Y, X) uint8 class index."""
+
+    name: str
+    image: np.ndarray
+    mask: np.ndarray
+
+
+def load_pair(pair: Pair, folder: Path) -> Sample:
+    """Read a pair and check that its two sizes agree.
+
+    Parameters
+    ----------
+    pair : Pair
+    folder : Path
+        Relative paths count from here.
+
+    Raises
+    ------
+    ImageReadError
+        If a file cannot be read.
+    ShapeError
+        If the mask has another size than its image.
+    """
+    image_path, mask_path = folder / pair.image, folder / pair.mask
+    image, mask = read_image(image_path).data, read_mask(mask_path)
+    if image.shape[:2] != mask.shape:
+        raise ShapeError(
+            f"mask {mask_path} is {mask.shape[0]} x {mask.shape[1]} px; its image {image_path} is "
+            f"{image.shape[0]} x {image.shape[1]} px. Give a mask of the image's size."
+        )
+    return Sample(pair.name, image, mask.astype(np.uint8))
+
+
+def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
+    """Resize a class index map by the largest share of each pixel.
+
+    Parameters
+    ----------
+    mask : Tensor
+        (Y, X), uint8 class index.
+    size : tuple of int
+        (H, W).
+    classes : int
+        Foreground classes; with one, every index above 0 counts as 1.
+
+    Returns
+    -------
+    Tensor
+        (1, H, W), uint8.
+    """
+    index = (mask > 0).long() if classes == 1 else mask.long().clamp(max=classes)
+    shares = F.one_hot(index, classes + 1).permute(2, 0, 1)[None].float()  # (1, K + 1, Y, X)
+    small = F.interpolate(shares, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].argmax(dim=0, keepdim=True).to(torch.uint8)
+
+
+class TrainingSet:
+    """All training pairs, resized once and kept in memory as bytes.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    size : int
+        Side of the square network input, px.
+    classes : int
+        Foreground classes.
+    augmentation : Augmentation or None
+    mean, std : float
+        Intensities in [0, 1] become ``(x - mean) / std``.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        *,
+        size: int,
+        classes: int,
+        augmentation: Augmentation | None,
+        mean: float,
+        std: float,
+    ) -> None:
+        self._augmentation, self._mean, self._std = augmentation, mean, std
+        self._images: list[Tensor] = []
+        self._masks: list[Tensor] = []
+        for sample in samples:
+            image = torch.from_numpy(np.ascontiguousarray(to_rgb01(sample.image))).permute(2, 0, 1)[None]
+            small = F.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+            self._images.append((small[0] * 255).round().clamp_(0, 255).to(torch.uint8))
+            self._masks.append(resize_mask(torch.from_numpy(sample.mask), (size, size), classes))
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The pair at an index, augmented by a seed: (3, H, W) float32 normalised, (1, H, W) uint8."""
+        index, seed = key
+        image, mask = self._images[index].float() / 255, self._masks[index]
+        if self._augmentation is not None:
+            image, mask = self._augmentation(image, mask, seed=seed)
+        return (image - self._mean) / self._std, mask
+
+    def batches(self, batch_size: int, *, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of one epoch in an order that seed and epoch decide.
+
+        A last batch of one image joins the batch before it: batch norm cannot learn from a single small map.
+
+        Yields
+        ------
+        images : Tensor
+            (B, 3, H, W), float32, normalised.
+        masks : Tensor
+            (B, 1, H, W), uint8 class index.
+        """
+        order = np.random.default_rng((seed, epoch)).permutation(len(self))
+        for indices in split_batches(order.tolist(), batch_size):
+            pairs = [self[i, (seed * 1_000_003 + epoch) * 100_003 + i] for i in indices]
+            yield torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
+
+
+def split_batches(order: list[int], batch_size: int) -> list[list[int]]:
+    """Cut into batches; a last batch of one joins the one before it."""
+    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2].extend(batches.pop())
+    return batches

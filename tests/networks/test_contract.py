@@ -1,0 +1,126 @@
+"""One contract for every network in the registry."""
+
+import pytest
+import torch
+from torch import nn
+
+from napari_medseg.errors import UnknownNameError
+from napari_medseg.networks import create_network, get_spec, list_networks
+
+NETWORKS = list_networks()
+
+
+def batch(name: str, sides: tuple[int, int], n: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(n, get_spec(name).input.channels, *sides, generator=generator)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parameters_are_the_papers(name):
+    spec = get_spec(name)
+    assert sum(p.numel() for p in create_network(name).parameters()) == spec.parameters
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("multiples", [(2, 2), (2, 5), (3, 1)])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_output_has_the_inputs_size(name, multiples, classes):
+    m = get_spec(name).input.multiple
+    x = batch(name, (m * multiples[0], m * multiples[1]))
+    with torch.inference_mode():
+        out = create_network(name, classes=classes).eval()(x)
+    assert out.logits.shape == (2, classes, *x.shape[2:])
+    assert torch.isfinite(out.logits).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_reaches_every_parameter(name):
+    torch.manual_seed(0)
+    network = create_network(name)
+    network(batch(name, (64, 64))).logits.square().mean().backward()
+    # a bias ahead of a batch norm has a gradient of zero up to rounding, but it has one
+    missing = [key for key, p in network.named_parameters() if p.grad is None]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_is_deterministic_and_each_image_stands_alone(name):
+    torch.manual_seed(0)
+    network = create_network(name).eval()
+    x = batch(name, (64, 64))
+    with torch.inference_mode():
+        both, again = network(x).logits, network(x).logits
+        first = network(x[:1]).logits
+    assert torch.equal(both, again)
+    torch.testing.assert_close(both[:1], first, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_state_dict_round_trip(name):
+    torch.manual_seed(0)
+    a, b = create_network(name).eval(), create_network(name).eval()
+    b.load_state_dict(a.state_dict())
+    x = batch(name, (32, 32), n=1)
+    with torch.inference_mode():
+        assert torch.equal(a(x).logits, b(x).logits)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_autocast_stays_close(name):
+    torch.manual_seed(0)
+    network = create_network(name).eval()
+    x = batch(name, (32, 32), n=1)
+    with torch.inference_mode():
+        plain = network(x).logits
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            mixed = network(x).logits.float()
+    assert (plain - mixed).abs().max() < 0.05 * max(1.0, float(plain.abs().max()))
+
+
+GOLDEN = (0.57414, 0.57853, 0.07305, 0.99619)
+
+
+def test_the_smallest_network_gives_the_output_recorded_for_its_seed():
+    """Guards against a silent change of layers, order or padding; record anew only on purpose."""
+    network = create_network("cmunext-xxs").eval()
+    generator = torch.Generator().manual_seed(7)
+    state = network.state_dict()
+    for tensor in state.values():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) - 0.45 if tensor.dim() > 1 else 0.5)
+    ramp = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
+    with torch.inference_mode():
+        logits = network(ramp).logits[0, 0]
+    found = torch.stack([logits.mean(), logits[5, 9], logits[31, 0], logits[16, 16]]) / logits.abs().max()
+    torch.testing.assert_close(found, torch.tensor(GOLDEN), atol=1e-4, rtol=0)
+
+
+def test_macs_are_the_papers():
+    """Counted as thop counts: convolutions, 4 per element of a batch norm with scale, 11 per up-sampled element."""
+    spec = get_spec("cmunext-xxs")
+    network = create_network("cmunext-xxs").eval()
+    total = 0.0
+
+    def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            kernel = module.weight.shape[1:].numel()
+            total += output.numel() * kernel
+        elif isinstance(module, nn.BatchNorm2d):
+            total += 4 * output.numel()
+
+    for module in network.modules():
+        module.register_forward_hook(count)
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, 256, 256))
+    side, up = 256, 0
+    for width in (10, 12, 16, 24):  # the maps that are up-sampled, from the largest
+        up += width * side * side
+        side //= 2
+    assert spec.macs_256 is not None
+    assert abs(total + 11 * up - spec.macs_256) < 0.01 * spec.macs_256
+
+
+def test_an_unknown_network_is_named_with_the_choices():
+    with pytest.raises(UnknownNameError, match=r"network is 'cmunext-xxl'; expected one of: cmunext-xxs"):
+        create_network("cmunext-xxl")

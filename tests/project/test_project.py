@@ -1,0 +1,236 @@
+"""The project: nothing drawn is lost, everything can be undone, every fault is found."""
+
+import sqlite3
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from napari_medseg.errors import ImageReadError, InputError, OutputError, ProjectError, ShapeError
+from napari_medseg.project import Project
+from napari_medseg.project.labels import changed_box
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "image.png"
+    Image.new("L", (400, 300), 7).save(path)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path, image):
+    with Project.create(tmp_path / "p") as project:
+        project.add_case(image, shape=(300, 400))
+        yield project
+
+
+def test_a_stroke_survives_reopening(project):
+    labels = np.zeros((300, 400), np.uint8)
+    labels[250:270, 240:260] = 1  # over four tiles
+    assert project.commit_stroke(1, labels) == 1
+    project.close()
+    with Project.open(project.path) as again:
+        assert np.array_equal(again.labels(1), labels)
+        assert again.recovered is None
+        assert again.verify() == []
+
+
+def test_undo_and_redo_survive_reopening(project):
+    first, second = np.zeros((2, 300, 400), np.uint8)
+    first[:10, :10] = 1
+    second[:10, :10], second[50:60, 50:60] = 1, 2
+    project.commit_stroke(1, first)
+    project.commit_stroke(1, second)
+    project.close()
+    with Project.open(project.path) as again:
+        assert again.undo(1) == (50, 50, 60, 60)
+        assert np.array_equal(again.labels(1), first)
+        again.undo(1)
+        assert not again.labels(1).any()
+        assert again.undo(1) is None
+    with Project.open(project.path) as third:
+        assert third.redo(1) == (0, 0, 10, 10)
+        third.redo(1)
+        assert np.array_equal(third.labels(1), second)
+        assert third.redo(1) is None
+
+
+def test_a_stroke_after_undo_is_what_redo_returns_to_and_nothing_is_deleted(project):
+    a, b = np.zeros((2, 300, 400), np.uint8)
+    a[:5], b[5:9] = 1, 1
+    project.commit_stroke(1, a)
+    project.undo(1)
+    project.commit_stroke(1, b)
+    project.undo(1)
+    project.redo(1)
+    assert np.array_equal(project.labels(1), b)
+    assert [row.kind for row in project.history(1)] == ["add", "brush", "undo", "brush", "undo", "redo"]
+
+
+strokes = st.lists(
+    st.one_of(
+        st.tuples(*(st.integers(0, n) for n in (299, 599, 300, 300, 255))),
+        st.sampled_from(["undo", "redo", "reopen"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=strokes)
+def test_the_tile_store_is_the_array(tmp_path_factory, actions):
+    folder = tmp_path_factory.mktemp("store")
+    Image.new("L", (600, 300), 7).save(folder / "i.png")
+    project = Project.create(folder / "p")
+    project.add_case(folder / "i.png", shape=(300, 600))
+    shown, past, future = np.zeros((300, 600), np.uint8), [], []
+    try:
+        for action in actions:
+            if action == "undo":
+                assert (project.undo(1) is not None) == bool(past)
+                if past:
+                    future.append(shown)
+                    shown = past.pop()
+            elif action == "redo":
+                assert (project.redo(1) is not None) == bool(future)
+                if future:
+                    past.append(shown)
+                    shown = future.pop()
+            elif action == "reopen":
+                project.close()
+                project = Project.open(folder / "p")
+            else:
+                y, x, h, w, value = action
+                after = shown.copy()
+                after[y : y + h, x : x + w] = value
+                stroke = project.commit_stroke(1, after, box=(y, x, y + h, x + w))
+                assert (stroke is None) == np.array_equal(after, shown)
+                if stroke is not None:
+                    past.append(shown)
+                    shown, future = after, []
+            assert np.array_equal(project.labels(1), shown)
+        assert project.verify() == []
+    finally:
+        project.close()
+
+
+def test_states_follow_what_happens(project):
+    assert project.case(1).state == "new"
+    project.set_proposal(1, np.ones((300, 400), np.uint8), {"network": "n"})
+    assert project.case(1).state == "proposed"
+    project.commit_stroke(1, np.zeros((10, 10), np.uint8), box=(0, 0, 10, 10))
+    assert project.case(1).state == "in progress"
+    assert project.proposal_origin(1) == {"network": "n"}
+    revision = project.accept(1)
+    assert project.case(1).state == "accepted"
+    project.undo(1)
+    assert project.case(1).state == "proposed"
+    assert project.revision_labels(revision.id)[:10, :10].sum() == 0
+    assert project.next_case().id == 1
+
+
+def test_a_revision_stays_as_it_was_accepted(project):
+    labels = np.zeros((300, 400), np.uint8)
+    labels[:20] = 3
+    project.commit_stroke(1, labels)
+    revision = project.accept(1)
+    project.commit_stroke(1, np.zeros_like(labels))
+    assert np.array_equal(project.revision_labels(revision.id), labels)
+    assert [r.number for r in project.revisions(1)] == [1]
+
+
+def test_a_project_opened_twice_is_refused_and_the_holder_named(project):
+    with pytest.raises(ProjectError, match=r"is open in process \d+ on .*Close it there first"):
+        Project.open(project.path)
+    code = f"from napari_medseg.project import Project; Project.open({str(project.path)!r})"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90)
+    assert "is open in process" in other.stderr
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database at all" * 100, "truncate"])
+def test_a_damaged_project_is_told(project, damage):
+    project.close()
+    path = project.path / "project.sqlite"
+    path.write_bytes(path.read_bytes()[:5000] if damage == "truncate" else damage)
+    with pytest.raises(ProjectError, match=r"project\.sqlite is (damaged|no project)"):
+        Project.open(project.path)
+    path.unlink()
+    with pytest.raises(ProjectError, match="holds no project"):
+        Project.open(project.path)
+
+
+def test_a_newer_project_is_not_touched(project):
+    project.close()
+    db = sqlite3.connect(project.path / "project.sqlite")
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(ProjectError, match="has version 99; this program knows up to 1"):
+        Project.open(project.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ("UPDATE history SET author = 'someone else' WHERE id = 2", "History row 2 does not match its seal"),
+        ("DELETE FROM history WHERE id = 2", "History row 2 is missing"),
+        ("UPDATE tiles SET data = X'00' WHERE stroke_id = 1", "does not match its checksum"),
+        ("UPDATE revisions SET sha256 = 'x'", "does not match its hash"),
+        ("DELETE FROM tiles WHERE stroke_id = 1", "are not those that were drawn"),
+    ],
+)
+def test_verify_finds_a_change(project, change, finding):
+    labels = np.zeros((300, 400), np.uint8)
+    labels[:20] = 3
+    project.commit_stroke(1, labels)
+    project.accept(1)
+    assert project.verify() == []
+    project.close()
+    db = sqlite3.connect(project.path / "project.sqlite")
+    db.execute(change)
+    db.commit()
+    db.close()
+    with Project.open(project.path) as again:
+        assert any(finding in problem for problem in again.verify())
+
+
+def test_the_same_image_twice_and_a_split_group_are_refused(project, image, tmp_path):
+    with pytest.raises(InputError, match="is in the project already as 'image'"):
+        project.add_case(image, shape=(300, 400))
+    for name, value in (("a", 1), ("b", 2)):
+        Image.new("L", (8, 8), value).save(tmp_path / f"{name}.png")
+    project.add_case(tmp_path / "a.png", shape=(8, 8), group="patient 1")
+    with pytest.raises(InputError, match="a group stays together"):
+        project.add_case(tmp_path / "b.png", shape=(8, 8), group="patient 1", split="heldout")
+
+
+def test_a_vanished_image_is_marked_and_its_strokes_stay(project, image):
+    project.commit_stroke(1, np.ones((300, 400), np.uint8))
+    image.unlink()
+    assert project.case(1).missing
+    assert project.labels(1).all()
+    with pytest.raises(ImageReadError, match=r"gone\.png cannot be read"):
+        project.add_case(image.with_name("gone.png"), shape=(1, 1))
+
+
+def test_labels_of_another_size_are_refused(project):
+    with pytest.raises(ShapeError, match=r"labels have shape \(10, 10\)"):
+        project.commit_stroke(1, np.zeros((10, 10), np.uint8))
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="a part of the path is a file"):
+        Project.create(tmp_path / "file" / "p")
+
+
+def test_changed_box():
+    a = np.zeros((9, 9), np.uint8)
+    assert changed_box(a, a) is None
+    b = a.copy()
+    b[2, 3] = b[5, 7] = 1
+    assert changed_box(a, b) == (2, 3, 6, 8)

@@ -1,0 +1,232 @@
+"""The trainer on real images: it learns, it resumes bit for bit, it says what it does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.project.runs import (
+    CHECKPOINT_FILE,
+    EVENTS_FILE,
+    SPEC_FILE,
+    WEIGHTS_FILE,
+    Pair,
+    RunSpec,
+    Stage,
+    read_events,
+)
+from napari_medseg.weights import read_entry
+from src_train.trainer import Trainer, mean_dice
+
+
+def blobs(folder: Path, n: int, side: int = 48) -> tuple[Pair, ...]:
+    """Bright discs on noise, with their masks."""
+    rng = np.random.default_rng(5)
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = []
+    for i in range(n):
+        y, x = np.mgrid[:side, :side]
+        mask = (y - rng.integers(12, side - 12)) ** 2 + (x - rng.integers(12, side - 12)) ** 2 < rng.integers(
+            6, 11
+        ) ** 2
+        image = np.clip(rng.normal(70, 12, (side, side)) + 110 * mask, 0, 255).astype(np.uint8)
+        Image.fromarray(image).save(folder / f"i{i}.png")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"m{i}.png")
+        pairs.append(Pair(name=f"blob {i}", image=f"i{i}.png", mask=f"m{i}.png"))
+    return tuple(pairs)
+
+
+def make_run(folder: Path, **changes) -> RunSpec:
+    pairs = blobs(folder, changes.pop("n", 2))
+    values = {
+        "network": "cmunext-xxs",
+        "task": "blobs",
+        "train": pairs,
+        "val": pairs[:1],
+        "stages": (Stage(size=48, epochs=3),),
+        "batch_size": 2,
+        "device": "cpu",
+        "seed": 3,
+    }
+    spec = RunSpec(**{**values, **changes})
+    (folder / SPEC_FILE).write_text(spec.to_json())
+    return spec
+
+
+def test_it_overfits_two_images(tmp_path):
+    spec = make_run(tmp_path, stages=(Stage(size=48, epochs=60),), augment=False, validate_every=20, learning_rate=1e-2)
+    trainer = Trainer(spec, tmp_path)
+    entry = trainer.run()
+    assert entry.metrics["dice"] > 0.95
+    from napari_medseg.inference import Predictor
+
+    predictor = Predictor.from_weights("cmunext-xxs", tmp_path / WEIGHTS_FILE, device="cpu")
+    assert mean_dice(predictor, trainer.train_samples, classes=1) > 0.95
+
+
+def interrupted(spec: RunSpec, folder: Path, epochs: int) -> None:
+    """Train some epochs and stop dead, as a kill would."""
+
+    class Killed(BaseException):
+        pass
+
+    trainer = Trainer(spec, folder)
+    plain = trainer._epoch
+
+    def epoch(data, number, *args, **kwargs):
+        if number == epochs:
+            raise Killed
+        return plain(data, number, *args, **kwargs)
+
+    trainer._epoch = epoch
+    with pytest.raises(Killed):
+        trainer.run()
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_resuming_equals_never_having_stopped(tmp_path, stop):
+    stages = (Stage(size=32, epochs=2), Stage(size=48, epochs=2))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    Trainer(make_run(whole, n=5, stages=stages), whole).run()
+    spec = make_run(parts, n=5, stages=stages)
+    interrupted(spec, parts, stop)
+    entry = Trainer(spec, parts).run()
+    assert entry.training["epochs"] == 4
+    a, b = load_file(whole / WEIGHTS_FILE), load_file(parts / WEIGHTS_FILE)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    losses = [[e["loss"] for e in read_events(f / EVENTS_FILE)[0] if e["event"] == "epoch"] for f in (whole, parts)]
+    assert losses[0] == losses[1]
+
+
+def test_the_seed_decides(tmp_path):
+    for name, seed in (("a", 1), ("b", 2)):
+        Trainer(make_run(tmp_path / name, seed=seed, val=()), tmp_path / name).run()
+    a, b = (load_file(tmp_path / name / WEIGHTS_FILE) for name in "ab")
+    assert not torch.equal(a["head.weight"], b["head.weight"])
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    Trainer(make_run(tmp_path, val=()), tmp_path).run()
+    with pytest.raises(InputError, match="was made with other settings"):
+        Trainer(make_run(tmp_path, val=(), learning_rate=0.5), tmp_path).run()
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path):
+    Trainer(make_run(tmp_path, val=()), tmp_path).run()
+    path = tmp_path / CHECKPOINT_FILE
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"checkpoint\.pt is damaged"):
+        Trainer(make_run(tmp_path, val=()), tmp_path).run()
+
+
+def test_a_budget_stops_after_an_epoch_and_more_time_goes_on(tmp_path):
+    spec = make_run(tmp_path, time_budget_minutes=0.0, stages=(Stage(size=32, epochs=3),))
+    entry = Trainer(spec, tmp_path).run()
+    assert entry.training == {**entry.training, "epochs": 1, "finished": False}
+    spec = make_run(tmp_path, time_budget_minutes=None, stages=(Stage(size=32, epochs=3),))
+    entry = Trainer(spec, tmp_path).run()
+    assert entry.training == {**entry.training, "epochs": 3, "finished": True}
+
+
+def test_the_entry_says_how_the_weights_came_about(tmp_path):
+    entry = Trainer(make_run(tmp_path, licence="cc0", trained_on=("blobs",), version=4), tmp_path).run()
+    assert entry == read_entry(tmp_path / WEIGHTS_FILE)
+    assert (entry.id, entry.licence, entry.trained_on) == ("cmunext-xxs/blobs@4", "cc0", ("blobs",))
+    assert (entry.metrics["n"], entry.metrics["split"], entry.training["seed"]) == (1, "val", 3)
+
+
+def test_fine_tuning_keeps_the_start_when_nothing_is_better(tmp_path):
+    first = tmp_path / "first"
+    good = make_run(first, stages=(Stage(size=48, epochs=40),), augment=False, validate_every=40, learning_rate=1e-2)
+    before = Trainer(good, first).run()
+    second = tmp_path / "second"
+    spec = make_run(
+        second, start_from=str(first / WEIGHTS_FILE), learning_rate=10.0, stages=(Stage(size=48, epochs=1),)
+    )
+    after = Trainer(spec, second).run()
+    assert after.metrics["dice"] >= before.metrics["dice"] - 1e-4
+    assert after.training["best_epoch"] == 0
+
+
+def test_several_classes(tmp_path):
+    pairs = blobs(tmp_path, 2)
+    for pair in pairs:
+        mask = np.asarray(Image.open(tmp_path / pair.mask)) // 255
+        mask = mask * (1 + (np.arange(48)[None] > 24))
+        Image.fromarray(mask.astype(np.uint8)).save(tmp_path / f"c{pair.mask}")
+    two = tuple(Pair(name=p.name, image=p.image, mask=f"c{p.mask}") for p in pairs)
+    spec = make_run(tmp_path, train=two, val=two, classes=("left", "right"))
+    entry = Trainer(spec, tmp_path).run()
+    assert entry.output_channels == 3
+
+
+def test_a_mask_of_another_size_is_named(tmp_path):
+    spec = make_run(tmp_path)
+    Image.new("L", (20, 30)).save(tmp_path / "m1.png")
+    with pytest.raises(ShapeError, match=r"m1\.png is 30 x 20 px; its image .*i1\.png is 48 x 48 px"):
+        Trainer(spec, tmp_path)
+
+
+def start(folder: Path) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-m", "src_train", "run", str(folder)], stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(folder: Path, kind: str, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 90
+    while not any(e["event"] == kind for e in read_events(folder / EVENTS_FILE)[0]):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_cancelling_is_quick_and_leaves_a_checkpoint_to_go_on_from(tmp_path):
+    make_run(tmp_path, stages=(Stage(size=48, epochs=500),), n=4)
+    process = start(tmp_path)
+    wait_for(tmp_path, "epoch", process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 130
+    events, _ = read_events(tmp_path / EVENTS_FILE)
+    assert events[-1]["event"] == "cancelled"
+    process = start(tmp_path)
+    end = time.monotonic() + 90
+    while not any(e["event"] == "start" and e["resumed_epoch"] > 0 for e in read_events(tmp_path / EVENTS_FILE)[0]):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.kill()
+    process.wait(20)
+    process.stderr.close()
+
+
+def test_a_bad_spec_is_one_line_and_an_event(tmp_path):
+    (tmp_path / SPEC_FILE).write_text("{")
+    process = start(tmp_path)
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "spec.json is no JSON" in err
+    assert read_events(tmp_path / EVENTS_FILE)[0][-1]["event"] == "failed"
+
+
+def test_a_torn_event_line_is_skipped_and_the_next_is_read(tmp_path):
+    from src_train.events import EventLog
+
+    path = tmp_path / EVENTS_FILE
+    path.write_text(json.dumps({"event": "start", "time": 1}) + '\n{"event": "epo')
+    first, offset = read_events(path)
+    assert [e["event"] for e in first] == ["start"]
+    log = EventLog(path)
+    log.write("done")
+    log.close()
+    assert [e["event"] for e in read_events(path, offset)[0]] == ["done"]
