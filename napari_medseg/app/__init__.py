@@ -1,0 +1,1 @@
+"""Services that the window and the command line share. No Qt."""

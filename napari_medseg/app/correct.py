@@ -1,0 +1,167 @@
+"""A case being corrected: strokes go to the disk one after the other, off the thread that draws."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.errors import MedsegError, OutputError
+from napari_medseg.project import Box, Project, Revision
+
+RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveStatus:
+    """How the storing goes.
+
+    Attributes
+    ----------
+    pending : int
+        Actions not yet on the disk.
+    error : str or None
+        Why the first of them is not; it is tried again every two seconds.
+    last_saved : float or None
+        Seconds since the epoch.
+    """
+
+    pending: int
+    error: str | None
+    last_saved: float | None
+
+
+class CorrectionSession:
+    """Stores strokes, undos and accepts of one case in their order, on a thread of its own.
+
+    What cannot be stored (a full disk) stays in memory and is tried again, so that drawing goes on.
+
+    Parameters
+    ----------
+    project : Project
+    case_id : int
+    on_status : callable, optional
+        Called with a :class:`SaveStatus` after each change, on the writing thread.
+    """
+
+    def __init__(self, project: Project, case_id: int, on_status: Callable[[SaveStatus], None] | None = None) -> None:
+        self.project, self.case_id = project, case_id
+        self._on_status = on_status
+        self._queue: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._error: str | None = None
+        self._last_saved: float | None = None
+        self._thread = threading.Thread(target=self._write, name=f"medseg-case-{case_id}", daemon=True)
+        self._thread.start()
+
+    @property
+    def status(self) -> SaveStatus:
+        """How the storing goes right now."""
+        with self._changed:
+            return SaveStatus(pending=len(self._queue), error=self._error, last_saved=self._last_saved)
+
+    def stroke(self, labels: np.ndarray, box: Box, tool: str = "brush") -> Future[int | None]:
+        """Store what a box holds now.
+
+        Parameters
+        ----------
+        labels : np.ndarray
+            (y1 - y0, x1 - x0), integer, 0 to 255; copied at once.
+        box : tuple of int
+            (y0, x0, y1, x1), half-open, px.
+        """
+        # a napari Labels layer counts with int64 and more: clip nothing silently, let the project refuse
+        part = np.array(labels)
+        return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool))
+
+    def undo(self) -> Future[np.ndarray | None]:
+        """Go back by one stroke; the labels after it, None where there was nothing to undo."""
+        return self._enqueue(lambda: self._moved(self.project.undo(self.case_id)))
+
+    def redo(self) -> Future[np.ndarray | None]:
+        """Take an undo back; the labels after it, None where there was nothing."""
+        return self._enqueue(lambda: self._moved(self.project.redo(self.case_id)))
+
+    def propose(self, labels: np.ndarray, origin: Any) -> Future[int]:
+        """Store a network's proposal as an undoable stroke."""
+        part = np.array(labels)
+        return self._enqueue(lambda: self.project.set_proposal(self.case_id, part, origin))
+
+    def accept(self) -> Future[Revision]:
+        """Accept the labels as they are after all that was asked before."""
+        return self._enqueue(lambda: self.project.accept(self.case_id))
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until all is stored; False where that took longer than ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        with self._changed:
+            while self._queue:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Store what is left and stop; False where something could not be stored."""
+        done = self.flush(timeout)
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        return done
+
+    def _moved(self, box: Box | None) -> np.ndarray | None:
+        return None if box is None else self.project.labels(self.case_id)
+
+    def _enqueue(self, action: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._changed:
+            self._queue.append((action, future))
+            self._changed.notify_all()
+        return future
+
+    def _write(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._closing:
+                    self._changed.wait()
+                if self._closing:
+                    return
+                action, future = self._queue[0]
+            try:
+                result = action()
+            except OutputError as error:
+                self._tell(error=str(error))
+                with self._changed:
+                    # woken early when the session closes
+                    self._changed.wait_for(lambda: self._closing, RETRY_SECONDS)
+                continue
+            except MedsegError as error:
+                # it would fail again: say so to whoever asked, and go on with the next
+                self._done()
+                future.set_exception(error)
+                self._tell(error=str(error))
+                continue
+            self._last_saved = time.time()
+            self._done()
+            future.set_result(result)
+            self._tell(error=None)
+
+    def _done(self) -> None:
+        with self._changed:
+            self._queue.popleft()
+            self._changed.notify_all()
+
+    def _tell(self, *, error: str | None) -> None:
+        with self._changed:
+            self._error = error
+        if self._on_status is not None:
+            self._on_status(self.status)

@@ -1,0 +1,141 @@
+"""The whole loop without a window, on sample images: propose, correct, retrain, export."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_medseg.app.export import check_folder, export_project
+from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.samples import samples_of
+from napari_medseg.app.train import (
+    Comparison,
+    RetrainOptions,
+    adopt_run,
+    compare,
+    comparison_json,
+    plan_retrain,
+    run_to_end,
+)
+from napari_medseg.io import read_image, read_mask
+from napari_medseg.metrics import dice
+from napari_medseg.project import Project
+from napari_medseg.project.project import FILE_NAME
+from napari_medseg.project.runs import WEIGHTS_FILE
+
+NETWORK, TASK = "cmunext-xxs", "nuclei"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoResult:
+    """What the demo did.
+
+    Attributes
+    ----------
+    project : Path
+    proposals : dict of str to float
+        Dice of each proposal before it was corrected.
+    comparison : list of Comparison
+        Old and new weights on the held-out images.
+    adopted : bool
+        Whether the new weights scored at least as well.
+    written : list of Path
+        The exported masks.
+    """
+
+    project: Path
+    proposals: dict[str, float]
+    comparison: list[Comparison]
+    adopted: bool
+    written: list[Path]
+
+
+def sample_project(folder: Path) -> Project:
+    """Make a project of the samples in a folder; the images are copied beside it."""
+    project = Project.create(folder)
+    images = check_folder(folder / "images")
+    for sample in samples_of(TASK):
+        copy = images / sample.image.name
+        shutil.copyfile(sample.image, copy)
+        project.add_case(copy, shape=read_image(copy).shape2d, name=sample.name)
+    return project
+
+
+def run_demo(
+    out: str | Path, *, epochs: int = 4, device: str = "auto", progress: Callable[[float, str], None] | None = None
+) -> DemoResult:
+    """Run the loop; the person who corrects is played by the makers' own masks.
+
+    Parameters
+    ----------
+    out : path
+        Folder, made if need be. Where it holds a project from before, the new one is made in ``project-2`` and so on.
+    epochs : int
+        Of the retraining.
+
+    Raises
+    ------
+    OperationError
+        If a step fails.
+    """
+
+    def tell(fraction: float, text: str) -> None:
+        if progress is not None:
+            progress(fraction, text)
+
+    out = check_folder(out)
+    truth = {sample.name: read_mask(sample.mask) for sample in samples_of(TASK)}
+    request = PredictRequest(network=NETWORK, weights=TASK, device=device)
+    proposals: dict[str, float] = {}
+    with sample_project(_free_folder(out)) as project:
+        cases = project.cases()
+        for number, case in enumerate(cases):
+            tell(0.3 * number / len(cases), f"proposing and correcting {case.name}")
+            prediction = predict_array(read_image(case.image).data, request)
+            project.set_proposal(case.id, prediction.labels, prediction.origin)
+            proposals[case.name] = dice(prediction.labels > 0, truth[case.name] > 0)
+            _correct(project, case.id, truth[case.name])
+            project.accept(case.id)
+        tell(0.3, "retraining")
+        options = RetrainOptions(network=NETWORK, weights=TASK, epochs=epochs, device=device)
+        spec, folder = plan_retrain(project, options)
+        run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+
+        def on_event(event: dict) -> None:
+            if event["event"] == "epoch":
+                tell(0.3 + 0.5 * event["epoch"] / epochs, f"retraining, epoch {event['epoch']} of {epochs}")
+
+        run_to_end(folder, on_event=on_event)
+        tell(0.8, "comparing before and after")
+        rows = compare(spec, folder, device=device)
+        project.set_run(run, "done", weights=folder / WEIGHTS_FILE, result=comparison_json(rows))
+        better = not rows or np.mean([r.dice_after - r.dice_before for r in rows]) >= 0
+        if better:
+            adopt_run(project, run, folder / WEIGHTS_FILE)
+        else:
+            project.set_run(run, "kept")
+        tell(0.9, "exporting")
+        written = [p for name in ("tiff", "png") for p in export_project(project, out / f"masks-{name}", format=name)]
+        tell(1.0, "done")
+        return DemoResult(project=project.path, proposals=proposals, comparison=rows, adopted=better, written=written)
+
+
+def _correct(project: Project, case_id: int, truth: np.ndarray) -> None:
+    """Paint the reference over the proposal in four strokes, as someone going over the image would."""
+    height, width = truth.shape
+    for y0, y1 in ((0, height // 2), (height // 2, height)):
+        for x0, x1 in ((0, width // 2), (width // 2, width)):
+            project.commit_stroke(case_id, truth[y0:y1, x0:x1], box=(y0, x0, y1, x1))
+
+
+def _free_folder(out: Path) -> Path:
+    number = 1
+    while True:
+        folder = out / ("project" if number == 1 else f"project-{number}")
+        if not (folder / FILE_NAME).exists():
+            return folder
+        number += 1

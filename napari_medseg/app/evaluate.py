@@ -1,0 +1,51 @@
+"""How good are these weights on these masks?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_medseg.app.predict import PredictRequest, load_predictor, predict_array
+from napari_medseg.io import check_pair, read_image, read_mask
+from napari_medseg.metrics import score_case, summarise
+
+
+def evaluate(
+    pairs: Sequence[tuple[Path, Path]],
+    request: PredictRequest,
+    *,
+    progress: Callable[[float, str], None] | None = None,
+) -> dict[str, Any]:
+    """Segment images and score them against their masks.
+
+    Parameters
+    ----------
+    pairs : sequence of (image path, mask path)
+        At least one.
+    request : PredictRequest
+
+    Returns
+    -------
+    dict
+        ``network``, ``weights``, ``n``, ``mean``, ``interval95`` and ``cases``. HD95 is in px: sets of different pixel
+        sizes could not be averaged.
+
+    Raises
+    ------
+    InputError, OperationError
+        If a file cannot be read, or a mask has another size than its image.
+    """
+    classes = len(load_predictor(request).entry.classes)
+    cases = []
+    for number, (image_path, mask_path) in enumerate(pairs):
+        if progress is not None:
+            progress(number / len(pairs), image_path.name)
+        image, mask = read_image(image_path).data, read_mask(mask_path)
+        check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+        started = time.perf_counter()
+        labels = predict_array(image, request).labels
+        cases.append(score_case(image_path.stem, labels, mask, seconds=time.perf_counter() - started, classes=classes))
+    entry = load_predictor(request).entry
+    return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases}

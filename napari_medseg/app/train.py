@@ -1,0 +1,316 @@
+"""Retraining: corrections to a run, the run as a process of its own, its outcome compared and adopted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.app.export import check_folder
+from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.errors import InputError, TrainingError
+from napari_medseg.io import read_image, write_mask, write_text
+from napari_medseg.metrics import dice, hd95
+from napari_medseg.project import Case, Project
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage, read_events
+from napari_medseg.weights import resolve_weights
+
+CANCEL_SECONDS = 0.8
+FINE_TUNE_RATE = 3e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainOptions:
+    """What the user chooses for a round.
+
+    Parameters
+    ----------
+    network, weights : str
+        To start from.
+    epochs : int
+    minutes : float or None
+        Stop after the epoch in which this is used up.
+    device : str
+    seed : int
+    """
+
+    network: str
+    weights: str
+    epochs: int = 30
+    minutes: float | None = None
+    device: str = "auto"
+    seed: int = 0
+
+
+def accepted(project: Project, split: str) -> list[Case]:
+    """Cases of one side of the split that have a revision and whose image is there."""
+    return [c for c in project.cases() if c.split == split and not c.missing and project.revisions(c.id)]
+
+
+def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Path]:
+    """Write a run's folder: accepted corrections as PNG masks, and the spec.
+
+    Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
+    groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
+    there is no validation and the last weights are kept.
+
+    Returns
+    -------
+    spec : RunSpec
+    folder : Path
+        Inside the project's ``runs``.
+
+    Raises
+    ------
+    InputError
+        If fewer than two corrections are accepted, or the weights cannot be used.
+    OutputError
+        If the folder cannot be written.
+    """
+    entry, path = resolve_weights(options.network, options.weights)
+    _set_aside(project)
+    train, held_out = accepted(project, "train"), accepted(project, "heldout")
+    if len(train) < 2:
+        raise InputError(f"{len(train)} accepted correction(s) to train on; expected at least 2. Accept more images.")
+    number = len(project.runs()) + 1
+    while (project.path / "runs" / f"{number:04d}").exists():
+        number += 1
+    folder = check_folder(project.path / "runs" / f"{number:04d}")
+    masks = check_folder(folder / "masks")
+
+    def pair(case: Case) -> Pair:
+        labels = project.revision_labels(project.revisions(case.id)[-1].id)
+        mask = write_mask(masks / f"{case.id}.png", labels)
+        return Pair(name=case.name, image=str(case.image), mask=str(mask.relative_to(folder)), group=case.group)
+
+    size = max(entry.input_size)
+    spec = RunSpec(
+        network=options.network,
+        task=entry.task,
+        train=tuple(pair(case) for case in train),
+        val=tuple(pair(case) for case in held_out),
+        start_from=str(path) if str(options.weights).endswith(".safetensors") else entry.id,
+        stages=(Stage(size=size, epochs=options.epochs),),
+        learning_rate=FINE_TUNE_RATE,
+        # a handful of images: small batches give more steps an epoch
+        batch_size=min(4, len(train)),
+        seed=options.seed,
+        device=options.device,
+        time_budget_minutes=options.minutes,
+        validate_every=max(1, options.epochs // 10),
+        classes=entry.classes,
+        licence=entry.licence if entry.licence == "research-only" else "local",
+        trained_on=(*entry.trained_on, f"{len(train)} corrections of this project"),
+        version=entry.version + 1,
+        nice=5,
+    )
+    write_text(folder / SPEC_FILE, spec.to_json())
+    return spec, folder
+
+
+def _set_aside(project: Project) -> None:
+    if len(accepted(project, "heldout")) >= 2:
+        return
+    groups = sorted({c.group for c in accepted(project, "train")}, key=lambda g: hashlib.sha256(g.encode()).hexdigest())
+    if len(groups) >= 4:
+        # at least one; two as soon as that leaves most of the images for training
+        for group in groups[: max(1 if len(groups) < 6 else 2, len(groups) // 5)]:
+            project.hold_out(group)
+
+
+class RunProcess:
+    """A trainer at work in a process of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the run's ``spec.json``; events and weights come out here.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._events = folder / EVENTS_FILE
+        # a run that resumes appends: what was told before is not told again
+        self._offset = self._events.stat().st_size if self._events.exists() else 0
+        self._log = (folder / "trainer.log").open("ab")
+        command = [sys.executable, "-m", "src_train", "run", str(folder)]
+        hidden = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, **hidden
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code; None while it runs."""
+        return self._process.poll()
+
+    def poll(self) -> list[dict[str, Any]]:
+        """Events since the last call."""
+        events, self._offset = read_events(self._events, self._offset)
+        return events
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; the exit code."""
+        try:
+            return self._process.wait(timeout)
+        finally:
+            if not self.running:
+                self._log.close()
+
+    def cancel(self) -> None:
+        """End it within a second; its last whole epoch stays to go on from."""
+        if self.running:
+            self._process.terminate()
+            try:
+                self._process.wait(CANCEL_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(5)
+        self._log.close()
+
+    def failure(self) -> str:
+        """Why it died, in one sentence."""
+        code = self.returncode
+        told = [e for e in read_events(self._events)[0] if e["event"] == "failed"]
+        if told:
+            return str(told[-1]["error"])
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
+            hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
+            return f"Training was ended by signal {name}{hint}. Start it again; it goes on from its last epoch."
+        return f"Training ended with code {code}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
+
+
+def run_to_end(folder: Path, *, on_event: Any = None) -> None:
+    """Run the trainer and wait.
+
+    Parameters
+    ----------
+    folder : Path
+    on_event : callable, optional
+        Called with each event.
+
+    Raises
+    ------
+    TrainingError
+        If it failed; the message says why.
+    """
+    process = RunProcess(folder)
+    try:
+        while True:
+            alive = process.running
+            for event in process.poll():
+                if on_event is not None:
+                    on_event(event)
+            if not alive:
+                break
+            time.sleep(0.1)
+    except BaseException:
+        process.cancel()
+        raise
+    if process.wait() != 0:
+        raise TrainingError(process.failure())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Old against new weights on one case; labels (Y, X) uint8."""
+
+    name: str
+    dice_before: float
+    dice_after: float
+    hd95_before: float
+    hd95_after: float
+    image: np.ndarray
+    truth: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Comparison]:
+    """Score the weights a run started from and those it made, on its validation pairs.
+
+    Returns
+    -------
+    list of Comparison
+        Empty where the run had no validation pairs.
+
+    Raises
+    ------
+    InputError
+        If a file of the run cannot be read.
+    """
+    from napari_medseg.io import read_mask
+
+    if spec.start_from is None:
+        return []
+    old = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
+    new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
+    rows = []
+    for pair in spec.val:
+        image, truth = read_image(folder / pair.image).data, read_mask(folder / pair.mask)
+        before, after = predict_array(image, old).labels, predict_array(image, new).labels
+        rows.append(
+            Comparison(
+                name=pair.name,
+                dice_before=dice(before > 0, truth > 0),
+                dice_after=dice(after > 0, truth > 0),
+                hd95_before=hd95(before > 0, truth > 0),
+                hd95_after=hd95(after > 0, truth > 0),
+                image=image,
+                truth=truth,
+                before=before,
+                after=after,
+            )
+        )
+    return rows
+
+
+def comparison_json(rows: Sequence[Comparison]) -> str:
+    """The figures of a comparison, for the project's record."""
+    keys = ("name", "dice_before", "dice_after", "hd95_before", "hd95_after")
+    return json.dumps([{key: getattr(row, key) for key in keys} for row in rows])
+
+
+def adopt_run(project: Project, run_id: int, weights: Path) -> Path:
+    """Copy a run's weights into the project's ``weights`` under a name that is never used again, and use them.
+
+    Returns
+    -------
+    Path
+        Of the copy.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from napari_medseg.io import atomic_path
+
+    folder = check_folder(project.path / "weights")
+    target = folder / f"run-{run_id:04d}.safetensors"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(weights.read_bytes())
+    project.adopt(str(target))
+    project.set_run(run_id, "adopted", weights=target)
+    return target
+
+
+def project_weights(project: Project) -> list[Path]:
+    """Weights that were adopted in a project, newest first; all stay selectable."""
+    return sorted((project.path / "weights").glob("*.safetensors"), reverse=True)

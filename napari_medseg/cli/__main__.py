@@ -1,0 +1,5 @@
+"""``python -m napari_medseg.cli``."""
+
+from napari_medseg.cli import main
+
+main()

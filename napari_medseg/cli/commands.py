@@ -1,0 +1,235 @@
+"""The commands, each a thin layer over ``napari_medseg.app``; heavy imports wait until a command runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from napari_medseg import __version__
+from napari_medseg.cli.output import print_json, print_table, progress_bar
+from napari_medseg.cli.project import project_app
+from napari_medseg.cli.training import train
+
+app = typer.Typer(
+    help="Propose, correct, retrain and export masks of medical images. Research use only, no medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+weights_app = typer.Typer(help="Weights files: list and import.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+app.add_typer(project_app, name="project")
+app.command()(train)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
+Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"medseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    return
+
+
+@app.command()
+def networks(json: Json = False) -> None:
+    """List the networks."""
+    from napari_medseg.networks import get_spec, list_networks
+    from napari_medseg.weights import list_weights
+
+    rows = []
+    for name in list_networks():
+        spec = get_spec(name)
+        rows.append(
+            {
+                "name": name,
+                "title": spec.title,
+                "paper": spec.paper,
+                "parameters": spec.parameters,
+                "macs": spec.macs_256,
+                "macs_tool": spec.macs_tool,
+                "capabilities": list(spec.capabilities.names()),
+                "weights": [entry.id for entry in list_weights(network=name)],
+                "assumptions": list(spec.assumptions),
+            }
+        )
+    if json:
+        print_json(rows)
+        return
+    cells = [
+        (
+            r["name"],
+            r["title"],
+            f"{r['parameters']:,}",
+            f"{r['macs'] / 1e9:.2f} G ({r['macs_tool']})",
+            ", ".join(r["weights"]),
+        )
+        for r in rows
+    ]
+    print_table("Networks", ("name", "title", "parameters", "MACs at 256 x 256", "weights"), cells)
+
+
+@weights_app.command("list")
+def weights_list(json: Json = False) -> None:
+    """List the weights that come with the package."""
+    from napari_medseg.weights import list_weights
+
+    entries = list_weights()
+    if json:
+        keys = ("id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics")
+        print_json([{key: getattr(entry, key) for key in keys} for entry in entries])
+        return
+    cells = [
+        (
+            e.id,
+            e.licence,
+            ", ".join(e.trained_on),
+            f"{e.size_bytes / 1000:.0f} kB",
+            f"{e.metrics['dice']:.3f} (n={e.metrics['n']})",
+        )
+        for e in entries
+    ]
+    print_table("Weights", ("id", "licence", "trained on", "size", "Dice on val"), cells)
+
+
+@weights_app.command("import")
+def weights_import(
+    file: Path,
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    network: Network,
+    layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
+    task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
+) -> None:
+    """Convert a state dict saved by published code."""
+    from napari_medseg.errors import UnknownNameError
+    from napari_medseg.weights import import_published
+
+    if layout != "published":
+        raise UnknownNameError("layout", layout, ("published",))
+    typer.echo(import_published(file, network, out, task=task).id)
+    typer.echo(out)
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    weights: Weights,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    network: Network = "cmunext-xxs",
+    format: Annotated[str, typer.Option(help="tiff or png.")] = "tiff",
+    probabilities: Annotated[bool, typer.Option(help="Also write the probability map.")] = False,
+    size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
+    device: Device = "auto",
+) -> None:
+    """Propose a mask for each image."""
+    from napari_medseg.app.predict import PredictRequest, predict_files
+
+    request = PredictRequest(network=network, weights=weights, device=device, size=size, threshold=threshold)
+    with progress_bar() as progress:
+        written = predict_files(paths, request, out, format=format, probabilities=probabilities, progress=progress)
+    for path in written:
+        typer.echo(path)
+
+
+@app.command()
+def evaluate(
+    images: Annotated[Path, typer.Option(help="Folder of images.")],
+    masks: Annotated[Path, typer.Option(help="Folder of masks, paired by stem.")],
+    weights: Weights,
+    network: Network = "cmunext-xxs",
+    json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Score proposals against reference masks."""
+    from json import dumps
+
+    from napari_medseg.app.evaluate import evaluate as run
+    from napari_medseg.app.predict import PredictRequest
+    from napari_medseg.io import find_pairs, write_text
+
+    pairs = find_pairs(images, masks)
+    with progress_bar() as progress:
+        report = run(pairs, PredictRequest(network=network, weights=weights, device=device), progress=progress)
+    if json is not None:
+        write_text(json, dumps(report, indent=1))
+    rows = [
+        (score, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report["interval95"][score]))
+        for score, value in report["mean"].items()
+    ]
+    print_table(f"{report['weights']}, n = {report['n']}", ("score", "mean", "95 % interval"), rows)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("demo-output"),
+    headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of the retraining.")] = 4,
+    device: Device = "auto",
+) -> None:
+    """Run the whole loop on sample images."""
+    if not headless:
+        open_app(paths=[], sample_project=True)
+        return
+    from napari_medseg.app.demo import run_demo
+
+    with progress_bar() as progress:
+        result = run_demo(out, epochs=epochs, device=device, progress=progress)
+    rows = [(name, f"{value:.3f}") for name, value in result.proposals.items()]
+    print_table("Proposals before correction", ("image", "Dice"), rows)
+    compared = [(r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}") for r in result.comparison]
+    print_table("Held-out images, before and after retraining", ("image", "before", "after"), compared)
+    typer.echo("The new weights were " + ("adopted." if result.adopted else "not adopted: the old ones score better."))
+    typer.echo(f"Wrote {result.project}")
+    for path in result.written:
+        typer.echo(f"Wrote {path}")
+
+
+@app.command("app")
+def open_app(
+    paths: Annotated[Optional[list[Path]], typer.Argument(help="Images, or a project.")] = None,
+    sample_project: Annotated[bool, typer.Option(help="Open a project of sample images.")] = False,
+) -> None:
+    """Open napari with the panel."""
+    from napari_medseg.errors import OperationError
+
+    try:
+        import napari  # noqa: F401 - is it there?
+    except ImportError as error:
+        raise OperationError('napari is not installed. Install it: pip install "napari-medseg[gui]".') from error
+    from napari_medseg.widgets.launch import launch
+
+    launch(paths or [], sample_project=sample_project)
+
+
+@app.command()
+def benchmark(
+    what: Annotated[str, typer.Argument(help="speed, accuracy, gui or memory.")],
+    arguments: Annotated[Optional[list[str]], typer.Argument(help="Passed on to the script.")] = None,
+) -> None:
+    """Run a script of the checkout's benchmarks folder."""
+    import subprocess
+
+    import napari_medseg
+    from napari_medseg.errors import InputError, UnknownNameError
+
+    folder = Path(napari_medseg.__file__).resolve().parent.parent / "benchmarks"
+    if not folder.is_dir():
+        raise InputError(f"{folder} does not exist; benchmarks come with a checkout. Clone the repository.")
+    scripts = {name: folder / f"{name}.py" for name in ("speed", "accuracy", "gui", "memory")}
+    present = tuple(name for name, path in scripts.items() if path.is_file())
+    if what not in present:
+        raise UnknownNameError("benchmark", what, present)
+    raise typer.Exit(subprocess.run([sys.executable, str(scripts[what]), *(arguments or [])]).returncode)

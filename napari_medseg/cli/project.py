@@ -1,0 +1,156 @@
+"""``medseg project``: the correct-and-retrain loop without a window."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from napari_medseg.cli.output import print_json, print_table, progress_bar
+
+project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="The project's folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@project_app.command()
+def create(folder: Folder) -> None:
+    """Make an empty project."""
+    from napari_medseg.project import Project
+
+    with Project.create(folder) as project:
+        typer.echo(project.path)
+
+
+@project_app.command()
+def add(
+    folder: Folder,
+    paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    group: Annotated[Optional[str], typer.Option(help="Patient or the like, for all of them.")] = None,
+    held_out: Annotated[bool, typer.Option("--held-out", help="For scoring only, never trained on.")] = False,
+    masks: Annotated[Optional[Path], typer.Option(help="Folder of finished masks: stored and accepted.")] = None,
+) -> None:
+    """Add images, and their finished masks where there are some."""
+    from napari_medseg.app.images import add_images
+    from napari_medseg.errors import InputError
+    from napari_medseg.io import list_images, read_mask
+    from napari_medseg.project import Project
+
+    by_stem = {p.stem.removesuffix("_mask"): p for p in list_images(masks)} if masks else {}
+    with Project.open(folder) as project, progress_bar() as progress:
+        split = "heldout" if held_out else "train"
+        added, refused = add_images(project, paths, group=group, split=split, progress=progress)
+        for case in added:
+            mask = by_stem.get(case.image.stem)
+            if mask is not None:
+                project.commit_stroke(case.id, read_mask(mask), tool="import")
+                project.accept(case.id)
+    for case in added:
+        typer.echo(case.name)
+    if refused:
+        raise InputError(f"{len(refused)} image(s) were not added; the first: {refused[0]}")
+
+
+@project_app.command()
+def status(folder: Folder, json: Json = False) -> None:
+    """Show the images and how far each is."""
+    from napari_medseg.project import Project
+
+    with Project.open(folder) as project:
+        summary, cases, recovered = project.summary(), project.cases(), project.recovered
+    rows = [
+        {"id": c.id, "name": c.name, "state": c.state, "split": c.split, "strokes": c.strokes, "missing": c.missing}
+        for c in cases
+    ]
+    if json:
+        print_json({**summary, "recovered": recovered, "images": rows})
+        return
+    if recovered:
+        typer.echo(recovered)
+    print_table(str(folder), ("id", "image", "state", "split", "strokes", "missing"), [tuple(r.values()) for r in rows])
+
+
+@project_app.command()
+def verify(folder: Folder) -> None:
+    """Check every stored tile and the chain of the history."""
+    from napari_medseg.project import Project
+
+    with Project.open(folder) as project:
+        problems = project.verify()
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("All tiles and all rows of the history are as they were written.")
+
+
+@project_app.command()
+def retrain(
+    folder: Folder,
+    weights: Annotated[Optional[str], typer.Option(help="Id, task or file; default: the adopted ones.")] = None,
+    network: Annotated[str, typer.Option(help="Name of the network.")] = "cmunext-xxs",
+    epochs: Annotated[int, typer.Option(min=1)] = 30,
+    minutes: Annotated[Optional[float], typer.Option(min=0, help="Time budget.")] = None,
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if they score at least as well.")] = False,
+) -> None:
+    """Fine-tune on the accepted corrections and compare before and after."""
+    from napari_medseg.app.train import (
+        RetrainOptions,
+        adopt_run,
+        compare,
+        comparison_json,
+        plan_retrain,
+        run_to_end,
+    )
+    from napari_medseg.errors import InputError, TrainingError
+    from napari_medseg.project import Project
+    from napari_medseg.project.runs import WEIGHTS_FILE
+
+    with Project.open(folder) as project:
+        chosen = weights or project.adopted()
+        if chosen is None:
+            raise InputError("no weights were adopted in this project yet. Name some with --weights.")
+        options = RetrainOptions(
+            network=network, weights=chosen, epochs=epochs, minutes=minutes, device=device, seed=seed
+        )
+        spec, run_folder = plan_retrain(project, options)
+        run = project.add_run(spec.to_json(), run_folder.relative_to(project.path))
+        try:
+            with progress_bar() as progress:
+                run_to_end(
+                    run_folder,
+                    on_event=lambda e: (
+                        progress(e["epoch"] / e["epochs"], f"epoch {e['epoch']} of {e['epochs']}")
+                        if e["event"] == "epoch"
+                        else None
+                    ),
+                )
+        except TrainingError:
+            project.set_run(run, "failed")
+            raise
+        rows = compare(spec, run_folder, device=device)
+        project.set_run(run, "done", weights=run_folder / WEIGHTS_FILE, result=comparison_json(rows))
+        cells = [(r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}") for r in rows]
+        print_table("Held-out images", ("image", "Dice before", "Dice after"), cells)
+        gain = sum(r.dice_after - r.dice_before for r in rows)
+        if adopt and gain >= 0:
+            typer.echo(f"adopted {adopt_run(project, run, run_folder / WEIGHTS_FILE)}")
+        else:
+            typer.echo(run_folder / WEIGHTS_FILE)
+
+
+@project_app.command()
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    format: Annotated[str, typer.Option(help="tiff or png.")] = "tiff",
+) -> None:
+    """Write the accepted masks."""
+    from napari_medseg.app.export import export_project
+    from napari_medseg.project import Project
+
+    with Project.open(folder) as project, progress_bar() as progress:
+        written = export_project(project, out, format=format, progress=progress)
+    for path in written:
+        typer.echo(path)

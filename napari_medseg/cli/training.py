@@ -1,0 +1,88 @@
+"""``medseg train``."""
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from napari_medseg.cli.output import progress_bar
+
+
+def train(
+    images: Annotated[Path, typer.Option(help="Folder of training images.")],
+    masks: Annotated[Path, typer.Option(help="Folder of their masks, paired by stem.")],
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    network: Annotated[str, typer.Option(help="Name of the network.")] = "cmunext-xxs",
+    start: Annotated[Optional[str], typer.Option("--from", help="Weights to start from.")] = None,
+    val_images: Annotated[Optional[Path], typer.Option(help="Folder of validation images.")] = None,
+    val_masks: Annotated[Optional[Path], typer.Option(help="Folder of their masks.")] = None,
+    task: Annotated[str, typer.Option(help="Name of the task.")] = "custom",
+    epochs: Annotated[Optional[int], typer.Option(min=1, help="Default: the paper's.")] = None,
+    size: Annotated[Optional[int], typer.Option(min=16, help="Side of the network's input, px.")] = None,
+    batch_size: Annotated[Optional[int], typer.Option(min=1, help="Default: the paper's.")] = None,
+    time_budget: Annotated[Optional[float], typer.Option(min=0, help="Minutes.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything on the CPU.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run beside --out.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Train a network by its paper's recipe; the run is kept beside OUT as '<stem>.run'."""
+    import shutil
+
+    from napari_medseg.app.export import check_folder
+    from napari_medseg.app.train import run_to_end
+    from napari_medseg.errors import InputError
+    from napari_medseg.io import atomic_path, find_pairs, write_text
+    from napari_medseg.networks import get_spec
+    from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
+    from napari_medseg.weights import resolve_weights
+
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out is {out}; expected a name that ends in .safetensors. Add the suffix.")
+    if (val_images is None) != (val_masks is None):
+        raise InputError("one of --val-images and --val-masks is given; expected both or none. Add the other.")
+    recipe_spec = get_spec(network)
+    entry = None if start is None else resolve_weights(network, start)[0]
+
+    def pairs(a: Optional[Path], b: Optional[Path]) -> tuple[Pair, ...]:
+        if a is None or b is None:
+            return ()
+        return tuple(Pair(name=i.stem, image=str(i.resolve()), mask=str(m.resolve())) for i, m in find_pairs(a, b))
+
+    spec = RunSpec(
+        network=network,
+        task=task if entry is None or task != "custom" else entry.task,
+        train=pairs(images, masks),
+        val=pairs(val_images, val_masks),
+        start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
+        stages=(Stage(size=size or recipe_spec.input.size[0], epochs=epochs or recipe_spec.recipe.epochs),),
+        batch_size=batch_size or recipe_spec.recipe.batch_size,
+        seed=seed,
+        device=device,
+        time_budget_minutes=time_budget,
+        classes=("foreground",) if entry is None else entry.classes,
+        trained_on=(*(entry.trained_on if entry else ()), images.resolve().name),
+        licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
+        version=1 if entry is None else entry.version + 1,
+    )
+    folder = out.with_suffix(".run")
+    if (folder / CHECKPOINT_FILE).exists() and not resume:
+        raise InputError(
+            f"{folder} holds a run already; expected none. Go on from it with --resume, or delete the folder."
+        )
+    check_folder(folder)
+    write_text(folder / SPEC_FILE, spec.to_json())
+    with progress_bar() as progress:
+        progress(0.0, "starting")
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event["event"] == "epoch":
+                text = f"epoch {event['epoch']}/{event['epochs']}"
+                for key in ("loss", "val_dice"):
+                    if event.get(key) is not None:
+                        text += f"  {key} {event[key]:.3f}"
+                progress(event["epoch"] / event["epochs"], text)
+
+        run_to_end(folder, on_event=on_event)
+    with atomic_path(out) as temporary:
+        shutil.copyfile(folder / WEIGHTS_FILE, temporary)
+    typer.echo(out)
