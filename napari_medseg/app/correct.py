@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_medseg.errors import MedsegError, OutputError
 from napari_medseg.project import Box, Project, Revision
+from napari_medseg.project.labels import changed_box
 
 RETRY_SECONDS = 2.0
 
@@ -165,3 +166,37 @@ class CorrectionSession:
             self._error = error
         if self._on_status is not None:
             self._on_status(self.status)
+
+
+class StrokeTracker:
+    """Finds what changed in an array that someone paints in, and hands it to a session.
+
+    Parameters
+    ----------
+    session : CorrectionSession
+    labels : np.ndarray
+        (Y, X), integer: as stored; copied.
+    """
+
+    def __init__(self, session: CorrectionSession, labels: np.ndarray) -> None:
+        self.session = session
+        self._stored = np.array(labels)
+
+    def update(self, labels: np.ndarray, tool: str) -> Box | None:
+        """Compare with what was handed over last, and hand over the difference.
+
+        Returns
+        -------
+        tuple of int or None
+            The box that changed, half-open; None where nothing did.
+        """
+        box = changed_box(self._stored, labels)
+        if box is not None:
+            part = np.s_[box[0] : box[2], box[1] : box[3]]
+            self._stored[part] = labels[part]
+            self.session.stroke(labels[part], box, tool)
+        return box
+
+    def reset(self, labels: np.ndarray) -> None:
+        """The array was replaced by labels that are stored already."""
+        self._stored = np.array(labels)

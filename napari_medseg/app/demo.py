@@ -42,7 +42,7 @@ class DemoResult:
     comparison : list of Comparison
         Old and new weights on the held-out images.
     adopted : bool
-        Whether the new weights scored at least as well.
+        Whether the new weights scored better.
     written : list of Path
         The exported masks.
     """
@@ -113,7 +113,7 @@ def run_demo(
         tell(0.8, "comparing before and after")
         rows = compare(spec, folder, device=device)
         project.set_run(run, "done", weights=folder / WEIGHTS_FILE, result=comparison_json(rows))
-        better = not rows or np.mean([r.dice_after - r.dice_before for r in rows]) >= 0
+        better = bool(rows) and float(np.mean([r.dice_after - r.dice_before for r in rows])) > 0
         if better:
             adopt_run(project, run, folder / WEIGHTS_FILE)
         else:

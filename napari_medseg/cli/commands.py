@@ -191,7 +191,10 @@ def demo(
     print_table("Proposals before correction", ("image", "Dice"), rows)
     compared = [(r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}") for r in result.comparison]
     print_table("Held-out images, before and after retraining", ("image", "before", "after"), compared)
-    typer.echo("The new weights were " + ("adopted." if result.adopted else "not adopted: the old ones score better."))
+    typer.echo(
+        "The new weights were "
+        + ("adopted." if result.adopted else "not adopted: they score no better on the held-out images.")
+    )
     typer.echo(f"Wrote {result.project}")
     for path in result.written:
         typer.echo(f"Wrote {path}")

@@ -1,10 +1,11 @@
-"""How far two contours lie apart, by MONAI."""
+"""How far two contours lie apart."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from scipy.ndimage import binary_erosion, distance_transform_edt
 
 
 def hd95(pred: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, float] | None = None) -> float:
@@ -30,10 +31,16 @@ def hd95(pred: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, float] | 
         return math.hypot(pred.shape[0] * scale[0], pred.shape[1] * scale[1])
     if np.array_equal(pred, truth):
         return 0.0
-    import torch
-    from monai.metrics import compute_hausdorff_distance
+    distances = np.concatenate([_distances(pred, truth, scale), _distances(truth, pred, scale)])
+    return float(np.percentile(distances, 95))
 
-    # a border of background: MONAI finds edges by erosion and would miss the rim of a mask that fills the image
-    a, b = (torch.from_numpy(np.pad(m, 1)[None, None].astype(np.float32)) for m in (pred, truth))
-    distance = compute_hausdorff_distance(a, b, include_background=True, percentile=95, spacing=list(scale))
-    return float(distance[0, 0])
+
+def _distances(a: np.ndarray, b: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
+    """From each border pixel of ``a`` to the nearest border pixel of ``b``."""
+    # SciPy rather than MONAI's wrapper of it: that one pulls in torch, and takes the larger of the two directions'
+    # percentiles, where the usual HD95 pools them
+    return distance_transform_edt(~_border(b), sampling=spacing)[_border(a)]
+
+
+def _border(mask: np.ndarray) -> np.ndarray:
+    return mask & ~binary_erosion(mask)

@@ -1,0 +1,1 @@
+"""What napari calls by the manifest: adaptors, nothing else."""

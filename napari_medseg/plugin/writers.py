@@ -1,0 +1,33 @@
+"""napari's Save dialog to the export that everything else takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.app.export import export_labels
+
+_UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
+
+
+def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, float] | None, str]:
+    """Pixel size (y, x) and unit of a 2D layer; none where the layer counts in pixels."""
+    unit = _UNITS.get(str(units[-1]), "px")
+    if unit == "px":
+        return None, "px"
+    return (float(scale[-2]), float(scale[-1])), unit
+
+
+def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> list[str]:
+    """Write a Labels layer as TIFF or PNG.
+
+    Raises
+    ------
+    MedsegError
+        If the layer is no 2D mask, or the file cannot be written.
+    """
+    spacing, unit = layer_spacing(attributes.get("scale", (1, 1)), attributes.get("units", ("pixel", "pixel")))
+    facts = dict(attributes.get("metadata", {}).get("medseg", {}))
+    return [str(export_labels(path, np.asarray(data), spacing=spacing, unit=unit, provenance=facts))]

@@ -1,0 +1,1 @@
+"""The panel. The only package besides ``plugin`` that knows napari and Qt."""

@@ -1,0 +1,253 @@
+"""Correct: a project's images one after the other, every stroke stored at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medseg.app.demo import sample_project
+from napari_medseg.app.images import add_images
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.errors import MedsegError, ProjectError
+from napari_medseg.project import Project, Revision
+from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.workers import Workers, sentence
+
+COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
+IMAGES = "Images (*.png *.jpg *.jpeg *.bmp *.tif *.tiff)"
+
+
+class CorrectSection(QWidget):
+    """The project, its images, and the keys to go through them."""
+
+    def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers) -> None:
+        super().__init__()
+        self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
+        self.view = CaseView(viewer, state, bus, workers, self)
+        self.project, self.status, self.keys = QLabel("No project is open."), QLabel(), QLabel()
+        self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
+        self.table = QTableWidget(0, 3)
+        self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
+        self.accept = QPushButton("Accept, open next  (A)")
+        self._build()
+        bus.cases_changed.connect(self.refresh)
+        bus.case_changed.connect(self.refresh)
+        bus.save_status.connect(self._show_status)
+
+    def _build(self) -> None:
+        for label in (self.project, self.status, self.keys):
+            label.setWordWrap(True)
+        self.keys.setText(
+            "<b>Keys</b>: 2 brush · 1 eraser · 4 fill · 3 polygon · [ ] size · Ctrl+Z undo · Ctrl+Shift+Z redo · "
+            "<b>A</b> accept · <b>P</b> propose · V show or hide"
+        )
+        self.table.setHorizontalHeaderLabels(["Image", "State", "Strokes"])
+        self.table.verticalHeader().setVisible(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setMinimumHeight(160)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
+        self.accept.setObjectName("medseg_accept")
+        top, bottom = QHBoxLayout(), QGridLayout()
+        for button in (self.new, self.open, self.add):
+            top.addWidget(button)
+        bottom.addWidget(self.undo, 0, 0)
+        bottom.addWidget(self.redo, 0, 1)
+        bottom.addWidget(self.accept, 1, 0, 1, 2)
+        layout = QVBoxLayout(self)
+        layout.addLayout(top)
+        layout.addWidget(self.project)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(bottom)
+        layout.addWidget(self.status)
+        layout.addWidget(self.keys)
+        self.new.clicked.connect(self._ask_new)
+        self.open.clicked.connect(self._ask_open)
+        self.add.clicked.connect(self._ask_images)
+        self.table.cellDoubleClicked.connect(self._row_chosen)
+        self.table.cellActivated.connect(self._row_chosen)
+        self.undo.clicked.connect(self.view.undo)
+        self.redo.clicked.connect(self.view.redo)
+        self.accept.clicked.connect(self.accept_and_next)
+        self._enable()
+
+    # ---- the project ---------------------------------------------------------------------------------------------
+
+    def _dialog(self, title: str, mode: QFileDialog.FileMode, filters: str | None, use: Any) -> None:
+        dialog = QFileDialog(self, title, str(load_settings().get("folder", Path.home())), filters)
+        dialog.setFileMode(mode)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(use)
+        dialog.open()
+
+    def _ask_new(self) -> None:
+        self._dialog("Folder for the new project", QFileDialog.FileMode.Directory, None, lambda f: self.create(f[0]))
+
+    def _ask_open(self) -> None:
+        self._dialog("Folder of a project", QFileDialog.FileMode.Directory, None, lambda f: self.open_project(f[0]))
+
+    def _ask_images(self) -> None:
+        self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGES, self.add_files)
+
+    def create(self, folder: str | Path) -> None:
+        """Make a project in a folder and open it; one that is there is opened."""
+        folder = Path(folder)
+        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder))
+
+    def open_project(self, folder: str | Path) -> None:
+        """Open a project."""
+        self._load(lambda: Project.open(folder))
+
+    def open_or_make_samples(self, folder: Path) -> None:
+        """Open the project of sample images, made at the first time."""
+        if (folder / FILE_NAME).exists():
+            self.open_project(folder)
+        else:
+            self._load(lambda: sample_project(folder))
+
+    def _load(self, make: Any) -> None:
+        self.view.close_case()
+        old = self._state.project
+        try:
+            if old is not None:
+                self._state.project = None
+                old.close()
+            project = make()
+        except MedsegError as error:
+            show_warning(sentence(error))
+            self.refresh()
+            return
+        self._state.project = project
+        save_settings(folder=str(project.path.parent), project=str(project.path))
+        if project.recovered:
+            show_info(project.recovered)
+            self.status.setText(project.recovered)
+        self.refresh()
+        self.open_next()
+
+    def add_files(self, paths: list[str]) -> None:
+        """Add images to the project, off the GUI thread."""
+        project = self._state.project
+        if project is None:
+            return
+        self.add.setEnabled(False)
+        self.status.setText("Adding images...")
+
+        def done(result: tuple[list, list[str]]) -> None:
+            added, refused = result
+            self.status.setText(f"Added {len(added)} image(s).")
+            for text in refused[:5]:
+                show_warning(text)
+            self.refresh()
+            if self._state.case_id is None:
+                self.open_next()
+
+        def failed(error: BaseException) -> None:
+            self.refresh()
+            self.status.setText(sentence(error))
+            show_warning(sentence(error))
+
+        self._workers.run(lambda t, progress: add_images(project, paths), on_done=done, on_error=failed)
+
+    # ---- cases ---------------------------------------------------------------------------------------------------
+
+    def refresh(self, *_: Any) -> None:
+        """Show the project's images and their states."""
+        project = self._state.project
+        cases = [] if project is None else project.cases()
+        if project is None:
+            self.project.setText("No project is open. A project keeps your images' masks and every stroke.")
+        else:
+            done = sum(case.state == "accepted" for case in cases)
+            self.project.setText(f"<b>{project.path.name}</b>: {done} of {len(cases)} accepted")
+        self.table.setRowCount(len(cases))
+        for row, case in enumerate(cases):
+            name = case.name + ("  (held out)" if case.split == "heldout" else "")
+            state = "image missing" if case.missing else case.state
+            for column, text in enumerate((name, state, str(case.strokes))):
+                item = QTableWidgetItem(text)
+                item.setData(Qt.ItemDataRole.UserRole, case.id)
+                item.setToolTip(str(case.image))
+                if column == 1:
+                    item.setForeground(QColor("#e05d5d" if case.missing else COLOURS[case.state]))
+                font = item.font()
+                font.setBold(case.id == self._state.case_id)
+                item.setFont(font)
+                self.table.setItem(row, column, item)
+        self._enable()
+
+    def _enable(self) -> None:
+        has_project, has_case = self._state.project is not None, self._state.case_id is not None
+        self.add.setEnabled(has_project)
+        for button in (self.undo, self.redo, self.accept):
+            button.setEnabled(has_case)
+
+    def _row_chosen(self, row: int, _: int) -> None:
+        self.view.open_case(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole))
+
+    def open_next(self) -> None:
+        """Open the next image that is not accepted."""
+        project = self._state.project
+        if project is None:
+            return
+        case = project.next_case(after=self._state.case_id)
+        if case is not None:
+            self.view.open_case(case.id)
+        elif project.cases():
+            self.status.setText("All images are accepted. Retrain, or export the masks.")
+
+    def accept_and_next(self) -> None:
+        """Accept the open image's mask and open the next one."""
+        project = self._state.project
+        if project is None or self._state.case_id is None:
+            return
+
+        def done(revision: Revision) -> None:
+            self.status.setText(f"Accepted revision {revision.number}.")
+            self._bus.cases_changed.emit()
+            self.open_next()
+
+        self.view.accept(done)
+
+    def _show_status(self, status: Any) -> None:
+        if status.error:
+            self.status.setText(f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory.")
+        elif status.pending:
+            self.status.setText("Storing...")
+        else:
+            self.status.setText("All strokes are stored.")
+        self.refresh()
+
+    def close_section(self) -> None:
+        """Store what is left and close the project."""
+        self.view.close_case()
+        self.view.detach()
+        if self._state.project is not None:
+            try:
+                self._state.project.close()
+            except (MedsegError, ProjectError) as error:
+                show_warning(sentence(error))
+            self._state.project = None

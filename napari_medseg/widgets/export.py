@@ -1,0 +1,123 @@
+"""Export: masks to files, by the path that the command line and the Save dialog take too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medseg.app.export import SUFFIXES, case_provenance, check_folder, export_labels, export_project
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.plugin.writers import layer_spacing
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Workers, sentence
+
+
+class ExportSection(QWidget):
+    """Writes the mask that is open, or all accepted ones."""
+
+    def __init__(self, viewer: Any, state: PanelState, workers: Workers) -> None:
+        super().__init__()
+        self._viewer, self._state, self._workers = viewer, state, workers
+        self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
+        self.format, self.folder = QComboBox(), QLineEdit()
+        self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), QLabel()
+        stored = load_settings()
+        self.this.setChecked(True)
+        self.format.addItems(list(SUFFIXES))
+        self.format.setCurrentText(str(stored.get("format", "tiff")))
+        self.folder.setText(str(stored.get("export_folder", Path.home() / "medseg-masks")))
+        self.message.setWordWrap(True)
+        self.browse.setMaximumWidth(34)
+        row = QHBoxLayout()
+        row.addWidget(self.folder, 1)
+        row.addWidget(self.browse)
+        form = QFormLayout()
+        form.addRow("Format", self.format)
+        form.addRow("Folder", row)
+        hint = QLabel("TIFF keeps the pixel size and where the mask comes from. PNG shows one class as 0 and 255.")
+        hint.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.this)
+        layout.addWidget(self.all)
+        layout.addLayout(form)
+        layout.addWidget(hint)
+        layout.addWidget(self.export)
+        layout.addWidget(self.message)
+        layout.addStretch()
+        self.browse.clicked.connect(self._ask)
+        self.export.clicked.connect(self.start)
+
+    def _ask(self) -> None:
+        dialog = QFileDialog(self, "Folder to write to", self.folder.text())
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda files: self.folder.setText(files[0]))
+        dialog.open()
+
+    def start(self) -> None:
+        """Export off the GUI thread."""
+        folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
+        save_settings(format=format, export_folder=str(folder))
+        if self.all.isChecked():
+            project = self._state.project
+            if project is None:
+                self.message.setText("No project is open. Open one in the section Correct, or export the mask.")
+                return
+            self._run(lambda ticket, progress: export_project(project, folder, format=format))
+            return
+        layer = self._selected()
+        if layer is None:
+            self.message.setText("No mask is there to export. Propose one, or select a Labels layer.")
+            return
+        labels = np.array(layer.data)
+        spacing, unit = layer_spacing(layer.scale, layer.units)
+        facts = dict(layer.metadata.get("medseg", {}))
+        case_id, project = layer.metadata.get("medseg_case"), self._state.project
+        path = folder / f"{layer.name.removesuffix(' mask')}_mask{SUFFIXES[format]}"
+
+        def write(ticket: Any, progress: Any) -> list[Path]:
+            check_folder(folder)
+            if case_id is not None and project is not None:
+                facts.update(case_provenance(project, project.case(case_id)))
+            return [export_labels(path, labels, spacing=spacing, unit=unit, provenance=facts)]
+
+        self._run(write)
+
+    def _selected(self) -> Labels | None:
+        active = self._viewer.layers.selection.active
+        if isinstance(active, Labels):
+            return active
+        masks = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        return masks[-1] if masks else None
+
+    def _run(self, work: Any) -> None:
+        self.export.setEnabled(False)
+        self.message.setText("Writing...")
+        self._workers.run(work, on_done=self._done, on_error=self._failed)
+
+    def _done(self, written: list[Path]) -> None:
+        self.export.setEnabled(True)
+        self.message.setText(f"Wrote {len(written)} file(s) to {written[0].parent}.")
+        show_info(f"Wrote {len(written)} mask(s).")
+
+    def _failed(self, error: BaseException) -> None:
+        self.export.setEnabled(True)
+        self.message.setText(sentence(error))
+        show_warning(sentence(error))

@@ -1,0 +1,85 @@
+"""The panel MedSeg: Propose, Correct, Retrain, Export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from napari_medseg.widgets.correct import CorrectSection
+from napari_medseg.widgets.export import ExportSection
+from napari_medseg.widgets.propose import ProposeSection
+from napari_medseg.widgets.retrain import RetrainSection
+from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.workers import Workers, sentence
+
+if TYPE_CHECKING:
+    import napari
+
+MIN_WIDTH = 340
+
+
+class MedSegPanel(QWidget):
+    """One panel for one viewer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari passes it by this name.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.setMinimumWidth(MIN_WIDTH)
+        self._viewer: Any = napari_viewer
+        self.state, self.bus = PanelState(), Bus()
+        self.workers = Workers(self, lambda error: show_error(sentence(error)))
+        self.propose = ProposeSection(napari_viewer, self.state, self.bus, self.workers)
+        self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
+        self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
+        self.export = ExportSection(napari_viewer, self.state, self.workers)
+        self.tabs = QTabWidget()
+        for name, section in (
+            ("Propose", self.propose),
+            ("Correct", self.correct),
+            ("Retrain", self.retrain),
+            ("Export", self.export),
+        ):
+            area = QScrollArea()
+            area.setWidgetResizable(True)
+            area.setWidget(section)
+            self.tabs.addTab(area, name)
+        note = QLabel("Research use only, no medical device.")
+        note.setEnabled(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(note)
+        napari_viewer.bind_key("p", self._propose_key, overwrite=True)
+        napari_viewer.bind_key("a", self._accept_key, overwrite=True)
+        self._closed = False
+        self.destroyed.connect(self.workers.close)
+
+    def _propose_key(self, viewer: Any) -> None:
+        self.propose.start()
+
+    def _accept_key(self, viewer: Any) -> None:
+        self.correct.accept_and_next()
+
+    def shut_down(self) -> None:
+        """Store and end everything; more calls do nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self.propose.close_section()
+        self.retrain.close_section()
+        self.correct.close_section()
+        self.workers.close()
+
+    def event(self, event: QEvent) -> bool:
+        """napari deletes a dock's widget without closing it."""
+        if event.type() in (QEvent.Type.Close, QEvent.Type.DeferredDelete):
+            self.shut_down()
+        return super().event(event)

@@ -1,0 +1,275 @@
+"""Retrain: fine-tune on the accepted corrections in a process of its own, and look before adopting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_medseg.app.pictures import before_and_after
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.app.train import (
+    Comparison,
+    RetrainOptions,
+    RunProcess,
+    adopt_run,
+    compare,
+    comparison_json,
+    plan_retrain,
+)
+from napari_medseg.project import Project
+from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
+from napari_medseg.widgets.curves import Curves
+from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.workers import Workers, sentence
+
+POLL_MS = 200
+
+
+class RetrainSection(QWidget):
+    """Starts a run, watches it, shows what it changed."""
+
+    def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers) -> None:
+        super().__init__()
+        self._state, self._bus, self._workers = state, bus, workers
+        self._process: RunProcess | None = None
+        self._run: tuple[Project, int, RunSpec, Path] | None = None
+        self.epochs, self.minutes = QSpinBox(), QSpinBox()
+        self.start, self.cancel = QPushButton("Retrain on accepted images"), QPushButton("Cancel")
+        self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
+        self.table, self.picture = QTableWidget(0, 3), QLabel()
+        self.adopt, self.keep = QPushButton("Adopt the new weights"), QPushButton("Keep the old")
+        self._rows: list[Comparison] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._build()
+
+    def _build(self) -> None:
+        stored = load_settings()
+        self.epochs.setRange(1, 1000)
+        self.epochs.setValue(int(stored.get("epochs", 30)))
+        self.minutes.setRange(0, 600)
+        self.minutes.setSpecialValueText("no limit")
+        self.minutes.setValue(int(stored.get("minutes", 3)))
+        self.minutes.setSuffix(" min")
+        form = QFormLayout()
+        form.addRow("Epochs", self.epochs)
+        form.addRow("At most", self.minutes)
+        buttons, verdict = QHBoxLayout(), QHBoxLayout()
+        buttons.addWidget(self.start, 1)
+        buttons.addWidget(self.cancel)
+        verdict.addWidget(self.adopt)
+        verdict.addWidget(self.keep)
+        self.message.setWordWrap(True)
+        self.table.setHorizontalHeaderLabels(["Held-out image", "Dice before", "after"])
+        self.table.verticalHeader().setVisible(False)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.setMaximumHeight(130)
+        self.table.currentCellChanged.connect(lambda row, *_: self._show_picture(row))
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.message)
+        layout.addWidget(self.curves)
+        layout.addWidget(self.table)
+        layout.addWidget(self.picture)
+        layout.addLayout(verdict)
+        layout.addStretch()
+        self.progress.setRange(0, 100)
+        self.start.clicked.connect(self.begin)
+        self.cancel.clicked.connect(self.stop)
+        self.adopt.clicked.connect(self.adopt_new)
+        self.keep.clicked.connect(self.keep_old)
+        self._enable()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is being prepared, at work or being compared."""
+        return self._run is not None and not self.adopt.isEnabled()
+
+    def _enable(self, *, running: bool = False, decide: bool = False) -> None:
+        self.start.setEnabled(not running)
+        self.cancel.setEnabled(running)
+        self.adopt.setEnabled(decide)
+        self.keep.setEnabled(decide)
+        self.table.setVisible(bool(self._rows))
+        self.picture.setVisible(bool(self._rows))
+
+    # ---- a run ---------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Write the run's folder off the GUI thread, then start the trainer."""
+        project = self._state.project
+        if project is None:
+            self.message.setText("Open a project first and accept at least two images, in the section Correct.")
+            return
+        options = RetrainOptions(
+            network=self._state.network,
+            weights=self._state.weights,
+            epochs=self.epochs.value(),
+            minutes=self.minutes.value() or None,
+            device=self._state.device,
+        )
+        save_settings(epochs=self.epochs.value(), minutes=self.minutes.value())
+        self._rows = []
+        self._enable(running=True)
+        self.curves.clear()
+        self.progress.setValue(0)
+        self.message.setText("Preparing...")
+
+        def prepare(ticket: Any, progress: Any) -> tuple[Project, int, RunSpec, Path]:
+            spec, folder = plan_retrain(project, options)
+            return project, project.add_run(spec.to_json(), folder.relative_to(project.path)), spec, folder
+
+        self._workers.run(prepare, on_done=self._prepared, on_error=self._failed)
+
+    def _prepared(self, run: tuple[Project, int, RunSpec, Path]) -> None:
+        self._run = run
+        self._bus.cases_changed.emit()
+        self._process = RunProcess(run[3])
+        self.message.setText("Starting the trainer...")
+        self._timer.start()
+
+    def _poll(self) -> None:
+        process = self._process
+        if process is None or self._run is None:
+            return
+        alive = process.running
+        for event in process.poll():
+            self._show_event(event)
+        if alive:
+            return
+        self._timer.stop()
+        self._process = None
+        project, run, spec, folder = self._run
+        if process.wait() != 0:
+            project.set_run(run, "failed")
+            self._failed(RuntimeError(process.failure()))
+            return
+        self.message.setText("Comparing before and after on the held-out images...")
+        device = self._state.device
+        self._workers.run(
+            lambda ticket, progress: self._compare(project, run, spec, folder, device),
+            on_done=self._show_comparison,
+            on_error=self._failed,
+        )
+
+    @staticmethod
+    def _compare(project: Project, run: int, spec: RunSpec, folder: Path, device: str) -> list[Comparison]:
+        rows = compare(spec, folder, device=device)
+        project.set_run(run, "done", weights=folder / WEIGHTS_FILE, result=comparison_json(rows))
+        return rows
+
+    def _show_event(self, event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            self.message.setText(
+                f"Training on {event['train']} image(s), {event['val']} held out, on the {event['device'].upper()}."
+            )
+        elif event["event"] == "epoch":
+            self.progress.setValue(round(100 * event["epoch"] / event["epochs"]))
+            self.curves.add(event["epoch"], event.get("loss"), event.get("val_dice"))
+            left = event.get("seconds_left")
+            if left is not None:
+                clock = f"{int(left) // 60}:{int(left) % 60:02d}"
+                self.message.setText(f"Epoch {event['epoch']} of {event['epochs']}, about {clock} left.")
+
+    def stop(self) -> None:
+        """Cancel within a second; the run's last epoch stays on the disk."""
+        if self._process is None or self._run is None:
+            return
+        self._timer.stop()
+        self._process.cancel()
+        self._process = None
+        self._run[0].set_run(self._run[1], "cancelled")
+        self._run = None
+        self._enable()
+        self.message.setText("Cancelled. The weights in use are as they were.")
+
+    def _failed(self, error: BaseException) -> None:
+        self._run = None
+        self._enable()
+        text = str(error) if isinstance(error, RuntimeError) else sentence(error)
+        self.message.setText(text)
+        show_warning(text)
+
+    # ---- the outcome ---------------------------------------------------------------------------------------------
+
+    def _show_comparison(self, rows: list[Comparison]) -> None:
+        self._rows = rows
+        self._enable(decide=True)
+        self.progress.setValue(100)
+        self.table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            for column, text in enumerate((row.name, f"{row.dice_before:.3f}", f"{row.dice_after:.3f}")):
+                self.table.setItem(number, column, QTableWidgetItem(text))
+        if not rows:
+            self.message.setText(
+                "Done. No image is held out, so nobody can say whether it got better: accept at least four images."
+            )
+            return
+        change = sum(row.dice_after - row.dice_before for row in rows) / len(rows)
+        word = "better" if change > 0 else "no better"
+        self.message.setText(
+            f"Done. On {len(rows)} held-out image(s) the new weights are {word}: mean Dice {change:+.3f}. "
+            "Green: your mask; orange: the network's, before (left) and after."
+        )
+        self.table.setCurrentCell(0, 0)
+        self._show_picture(0)
+
+    def _show_picture(self, row: int) -> None:
+        if 0 <= row < len(self._rows):
+            picture = before_and_after(self._rows[row])
+            height, width, _ = picture.shape
+            image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            self.picture.setPixmap(QPixmap.fromImage(image.copy()))
+
+    def adopt_new(self) -> None:
+        """Use the new weights for proposals from now on; the old stay selectable."""
+        if self._run is None:
+            return
+        project, run, _, folder = self._run
+        self._workers.run(
+            lambda ticket, progress: adopt_run(project, run, folder / WEIGHTS_FILE),
+            on_done=self._adopted,
+            on_error=self._failed,
+        )
+
+    def _adopted(self, path: Path) -> None:
+        self._run, self._rows = None, []
+        self._enable()
+        self._bus.weights_changed.emit()
+        self.message.setText(f"Adopted as {path.stem}. Earlier versions stay selectable under Propose.")
+        show_info("The new weights are in use.")
+
+    def keep_old(self) -> None:
+        """Leave the weights in use as they are; the new ones stay in the run's folder."""
+        if self._run is None:
+            return
+        self._run[0].set_run(self._run[1], "kept")
+        self._run, self._rows = None, []
+        self._enable()
+        self.message.setText("Kept the old weights.")
+
+    def close_section(self) -> None:
+        """End a run that is at work."""
+        self._timer.stop()
+        if self._process is not None:
+            self.stop()

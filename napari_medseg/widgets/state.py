@@ -1,0 +1,60 @@
+"""What the sections of one panel share; they hear of changes and never call each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from psygnal import Signal, SignalGroupDescriptor
+
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.train import project_weights
+from napari_medseg.project import Project
+from napari_medseg.weights import WeightsEntry, list_weights, read_entry
+
+
+@dataclass(eq=False)
+class PanelState:
+    """State of one panel.
+
+    Attributes
+    ----------
+    network, weights, device : str
+        What proposals are made with; ``weights`` is an id or a path.
+    project : Project or None
+    case_id : int or None
+        The open case.
+    """
+
+    network: str = "cmunext-xxs"
+    weights: str = ""
+    device: str = "auto"
+    project: Project | None = None
+    case_id: int | None = None
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    def request(self) -> PredictRequest:
+        """What to run now."""
+        return PredictRequest(network=self.network, weights=self.weights, device=self.device)
+
+    def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
+        """Bundled weights and those adopted in the project: (id or path, entry)."""
+        own: list[Path] = project_weights(self.project) if self.project is not None else []
+        return [(str(path), read_entry(path)) for path in own] + [(e.id, e) for e in list_weights()]
+
+
+class Bus:
+    """Things that happen in one section and concern others."""
+
+    case_changed = Signal(int)
+    """A case was opened, accepted or drawn in."""
+    cases_changed = Signal()
+    """Cases were added, or their states changed."""
+    weights_changed = Signal()
+    """There are weights to choose that were not there before."""
+    save_status = Signal(object)
+    """How storing the open case goes: a SaveStatus."""
+    propose_for_case = Signal(object)
+    """A prediction for the open case."""

@@ -1,0 +1,105 @@
+"""Work off the GUI thread, its result back on it, late results dropped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_medseg.errors import Cancelled, MedsegError
+
+
+class Ticket:
+    """Says whether a piece of work is still wanted."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Its result will be dropped."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled.is_set()
+
+
+class Workers(QObject):
+    """Runs functions one after the other on a thread of their own.
+
+    Parameters
+    ----------
+    parent : QObject
+        Owner.
+    on_error : callable
+        Called on the GUI thread with an error that nobody else handles.
+    """
+
+    _finished = Signal(object)
+
+    def __init__(self, parent: QObject, on_error: Callable[[BaseException], None]) -> None:
+        super().__init__(parent)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="medseg")
+        self._on_error = on_error
+        self._closed = False
+        self._tickets: set[Ticket] = set()
+        # a bound method of a QObject and a queued connection: the call runs on this object's thread
+        self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def run(
+        self,
+        function: Callable[[Ticket, Callable[[float, str], None]], Any],
+        *,
+        on_done: Callable[[Any], None],
+        on_progress: Callable[[float, str], None] | None = None,
+        on_error: Callable[[BaseException], None] | None = None,
+    ) -> Ticket:
+        """Run ``function(ticket, progress)``; the callbacks run on the GUI thread unless the ticket was cancelled."""
+        ticket = Ticket()
+        self._tickets.add(ticket)
+
+        def progress(fraction: float, text: str) -> None:
+            if on_progress is not None and not ticket.cancelled:
+                self._finished.emit((ticket, lambda: on_progress(fraction, text), False))
+
+        def work() -> None:
+            if ticket.cancelled:
+                return
+            try:
+                result = function(ticket, progress)
+            except Cancelled:
+                return
+            # shown to the user, and to nobody else: a thread has no caller
+            except Exception as error:  # noqa: BLE001
+                caught, handler = error, on_error or self._on_error
+                self._finished.emit((ticket, lambda: handler(caught), True))
+                return
+            self._finished.emit((ticket, lambda: on_done(result), True))
+
+        self._executor.submit(work)
+        return ticket
+
+    def _deliver(self, item: tuple[Ticket, Callable[[], None], bool]) -> None:
+        ticket, call, last = item
+        if last:
+            self._tickets.discard(ticket)
+        if not ticket.cancelled and not self._closed:
+            call()
+
+    def close(self) -> None:
+        """Drop all that is under way."""
+        self._closed = True
+        for ticket in self._tickets:
+            ticket.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def sentence(error: BaseException) -> str:
+    """What to show of an error."""
+    if isinstance(error, MedsegError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}. Please report this; nothing stored was lost."
