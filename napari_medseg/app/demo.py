@@ -26,6 +26,7 @@ from napari_medseg.metrics import dice
 from napari_medseg.project import Project
 from napari_medseg.project.project import FILE_NAME
 from napari_medseg.project.runs import WEIGHTS_FILE
+from napari_medseg.weights import resolve_weights
 
 NETWORK, TASK = "cmunext-xxs", "nuclei"
 
@@ -62,6 +63,7 @@ def sample_project(folder: Path) -> Project:
         copy = images / sample.image.name
         shutil.copyfile(sample.image, copy)
         project.add_case(copy, shape=read_image(copy).shape2d, name=sample.name)
+    project.adopt(resolve_weights(NETWORK, TASK)[0].id)
     return project
 
 

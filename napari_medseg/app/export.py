@@ -15,7 +15,16 @@ from napari_medseg.io import write_mask
 from napari_medseg.io.atomic import output_error
 from napari_medseg.project import Case, Project
 
+_UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
 SUFFIXES = {"tiff": ".tif", "png": ".png"}
+
+
+def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, float] | None, str]:
+    """Pixel size (y, x) and unit of a 2D layer; none where the layer counts in pixels."""
+    unit = _UNITS.get(str(units[-1]), "px")
+    if unit == "px":
+        return None, "px"
+    return (float(scale[-2]), float(scale[-1])), unit
 
 
 def check_folder(folder: str | Path) -> Path:

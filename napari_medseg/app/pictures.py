@@ -33,7 +33,7 @@ def draw_contours(image: np.ndarray, truth: np.ndarray, guess: np.ndarray) -> np
     return picture
 
 
-def before_and_after(row: Comparison, *, side: int = 190) -> np.ndarray:
+def before_and_after(row: Comparison, *, side: int = 146) -> np.ndarray:
     """Two pictures side by side, the longer side ``side`` px each: before retraining, after it.
 
     Returns

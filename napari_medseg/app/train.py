@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -144,9 +143,10 @@ class RunProcess:
         self._offset = self._events.stat().st_size if self._events.exists() else 0
         self._log = (folder / "trainer.log").open("ab")
         command = [sys.executable, "-m", "src_train", "run", str(folder)]
-        hidden = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {}
+        # on Windows, without a console window of its own
+        flags: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, **hidden
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, creationflags=flags
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -49,7 +49,7 @@ def networks(json: Json = False) -> None:
     from napari_medseg.networks import get_spec, list_networks
     from napari_medseg.weights import list_weights
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in list_networks():
         spec = get_spec(name)
         rows.append(

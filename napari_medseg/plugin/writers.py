@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.export import export_labels
-
-_UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
-
-
-def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, float] | None, str]:
-    """Pixel size (y, x) and unit of a 2D layer; none where the layer counts in pixels."""
-    unit = _UNITS.get(str(units[-1]), "px")
-    if unit == "px":
-        return None, "px"
-    return (float(scale[-2]), float(scale[-1])), unit
+from napari_medseg.app.export import export_labels, layer_spacing
 
 
 def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> list[str]:

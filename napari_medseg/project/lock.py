@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import IO
 
 from napari_medseg.errors import ProjectError
 from napari_medseg.io.atomic import output_error
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(stream: IO[str]) -> None:

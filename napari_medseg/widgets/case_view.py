@@ -200,8 +200,6 @@ class CaseView(QObject):
 
     def _layer_removed(self, event: Any) -> None:
         if event.value is self._labels:
-            # nothing is lost: it is all in the project
-            self._labels = None
             self.close_case()
             self._bus.cases_changed.emit()
 

@@ -43,7 +43,7 @@ class CorrectSection(QWidget):
         super().__init__()
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self.view = CaseView(viewer, state, bus, workers, self)
-        self.project, self.status, self.keys = QLabel("No project is open."), QLabel(), QLabel()
+        self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.table = QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
@@ -54,7 +54,7 @@ class CorrectSection(QWidget):
         bus.save_status.connect(self._show_status)
 
     def _build(self) -> None:
-        for label in (self.project, self.status, self.keys):
+        for label in (self.project, self.status, self.saved, self.keys):
             label.setWordWrap(True)
         self.keys.setText(
             "<b>Keys</b>: 2 brush · 1 eraser · 4 fill · 3 polygon · [ ] size · Ctrl+Z undo · Ctrl+Shift+Z redo · "
@@ -82,6 +82,7 @@ class CorrectSection(QWidget):
         layout.addWidget(self.project)
         layout.addWidget(self.table, 1)
         layout.addLayout(bottom)
+        layout.addWidget(self.saved)
         layout.addWidget(self.status)
         layout.addWidget(self.keys)
         self.new.clicked.connect(self._ask_new)
@@ -92,7 +93,7 @@ class CorrectSection(QWidget):
         self.undo.clicked.connect(self.view.undo)
         self.redo.clicked.connect(self.view.redo)
         self.accept.clicked.connect(self.accept_and_next)
-        self._enable()
+        self.refresh()
 
     # ---- the project ---------------------------------------------------------------------------------------------
 
@@ -234,11 +235,11 @@ class CorrectSection(QWidget):
 
     def _show_status(self, status: Any) -> None:
         if status.error:
-            self.status.setText(f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory.")
+            self.saved.setText(f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory.")
         elif status.pending:
-            self.status.setText("Storing...")
+            self.saved.setText("Storing...")
         else:
-            self.status.setText("All strokes are stored.")
+            self.saved.setText("All strokes are stored.")
         self.refresh()
 
     def close_section(self) -> None:

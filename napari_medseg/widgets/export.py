@@ -22,9 +22,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medseg.app.export import SUFFIXES, case_provenance, check_folder, export_labels, export_project
+from napari_medseg.app.export import (
+    SUFFIXES,
+    case_provenance,
+    check_folder,
+    export_labels,
+    export_project,
+    layer_spacing,
+)
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.plugin.writers import layer_spacing
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers, sentence
 

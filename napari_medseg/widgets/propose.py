@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -56,7 +57,8 @@ class ProposeSection(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         names = (("Image", self.image), ("Task", self.task), ("Network", self.weights), ("Device", self.device))
         for text, box in names:
-            box.setMinimumContentsLength(12)
+            box.setMinimumContentsLength(8)
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             form.addRow(text, box)
         for label in (self.about, self.plan, self.message):
@@ -146,7 +148,7 @@ class ProposeSection(QWidget):
             if entry.task == self.task.currentText():
                 own = identity != entry.id
                 title = get_spec(entry.network).title.partition(" (")[0]
-                self.weights.addItem(f"{title}, version {entry.version}" + (" (retrained)" if own else ""), identity)
+                self.weights.addItem(f"{title} v{entry.version}" + (" (retrained)" if own else ""), identity)
         self.weights.blockSignals(False)
         self._choose()
 

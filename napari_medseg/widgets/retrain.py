@@ -51,10 +51,10 @@ class RetrainSection(QWidget):
         self._process: RunProcess | None = None
         self._run: tuple[Project, int, RunSpec, Path] | None = None
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
-        self.start, self.cancel = QPushButton("Retrain on accepted images"), QPushButton("Cancel")
+        self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
         self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
         self.table, self.picture = QTableWidget(0, 3), QLabel()
-        self.adopt, self.keep = QPushButton("Adopt the new weights"), QPushButton("Keep the old")
+        self.adopt, self.keep = QPushButton("Adopt new"), QPushButton("Keep old")
         self._rows: list[Comparison] = []
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -78,9 +78,11 @@ class RetrainSection(QWidget):
         verdict.addWidget(self.adopt)
         verdict.addWidget(self.keep)
         self.message.setWordWrap(True)
-        self.table.setHorizontalHeaderLabels(["Held-out image", "Dice before", "after"])
+        self.table.setHorizontalHeaderLabels(["Held-out image", "Before", "After"])
         self.table.verticalHeader().setVisible(False)
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            self.table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.table.setMaximumHeight(130)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_picture(row))
         layout = QVBoxLayout(self)

@@ -1,0 +1,50 @@
+"""What napari finds by the manifest works."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from npe2 import PluginManifest
+
+from napari_medseg.io import read_mask
+
+
+@pytest.fixture
+def manifest():
+    return PluginManifest.from_distribution("napari-medseg")
+
+
+def test_the_manifest_is_valid_and_every_name_exists(manifest):
+    manifest.validate_imports()
+    commands = {command.id for command in manifest.contributions.commands}
+    used = {
+        item.command for kind in ("widgets", "writers", "sample_data") for item in getattr(manifest.contributions, kind)
+    }
+    assert used <= commands
+    assert "napari/layers/segment" in manifest.contributions.menus
+
+
+@pytest.mark.gui
+def test_every_sample_opens(make_napari_viewer, manifest):
+    viewer = make_napari_viewer()
+    for sample in manifest.contributions.sample_data:
+        viewer.open_sample("napari-medseg", sample.key)
+        layer = viewer.layers[-1]
+        assert min(layer.data.shape[:2]) >= 128
+        assert layer.metadata["licence"] in sample.display_name.replace(" ", "-").replace("CC0", "CC0-1.0")
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_the_save_dialog_writes_by_our_export(make_napari_viewer, tmp_path, suffix):
+    viewer = make_napari_viewer()
+    mask = np.zeros((20, 30), int)
+    mask[4:8, 5:9] = 1
+    layer = viewer.add_labels(mask, scale=(0.5, 0.25), units=("mm", "mm"))
+    path = tmp_path / f"m.{suffix}"
+    layer.save(str(path), plugin="napari-medseg")
+    np.testing.assert_array_equal(read_mask(path), mask)
+    if suffix == "tif":
+        with tifffile.TiffFile(path) as file:
+            assert json.loads(file.pages.first.description)["medseg"]["software"] == "napari-medseg"

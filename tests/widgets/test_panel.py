@@ -1,0 +1,234 @@
+"""The panel in a real napari window: propose, correct, accept, retrain, adopt, export."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+
+from napari_medseg.app.demo import sample_project
+from napari_medseg.app.samples import sample_images
+from napari_medseg.io import read_image, read_mask
+from napari_medseg.project import Project
+
+pytestmark = pytest.mark.gui
+WAIT = 90_000
+
+
+@pytest.fixture
+def panel(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+    panel.viewer = viewer
+    yield panel
+    panel.shut_down()
+
+
+def choose(panel, task="nuclei"):
+    panel.propose.task.setCurrentText(task)
+    assert panel.state.weights.startswith(f"cmunext-xxs/{task}@")
+
+
+def add_sample(panel, **place):
+    data = read_image(next(s for s in sample_images() if s.name == "nuclei_1").image).data
+    return panel.viewer.add_image(data, name="cells", **place)
+
+
+def labels_of(panel):
+    return [layer for layer in panel.viewer.layers if isinstance(layer, Labels)]
+
+
+def test_a_proposal_lies_on_its_image_and_running_twice_replaces_it(panel, qtbot):
+    affine = np.array([[0, 2.0, 3], [1.5, 0, 1], [0, 0, 1]])
+    image = add_sample(panel, scale=(0.5, 0.25), translate=(7, 9), affine=affine, units=("micrometer", "micrometer"))
+    choose(panel)
+    assert "resize" in panel.propose.plan.text() or "as it is" in panel.propose.plan.text()
+    panel.propose.probability.setChecked(True)
+    for _ in range(2):
+        panel.propose.run.click()
+        assert not panel.propose.run.isEnabled()
+        qtbot.waitUntil(lambda: panel.propose.run.isEnabled(), timeout=WAIT)
+    (mask,) = labels_of(panel)
+    assert [layer.name for layer in panel.viewer.layers] == ["cells", "cells probability", "cells mask"]
+    assert mask.data.shape == image.data.shape[:2]
+    assert 0 < mask.data.sum() < mask.data.size / 2
+    for name in ("scale", "translate"):
+        np.testing.assert_allclose(getattr(mask, name), getattr(image, name))
+    np.testing.assert_allclose(mask.affine.affine_matrix, image.affine.affine_matrix)
+    assert mask.units == image.units
+    assert mask.metadata["medseg"]["weights"] == panel.state.weights
+
+
+def test_a_late_result_for_a_removed_image_is_dropped(panel, qtbot):
+    image = add_sample(panel)
+    choose(panel)
+    panel.propose.run.click()
+    panel.viewer.layers.remove(image)
+    qtbot.waitUntil(lambda: "dropped" in panel.propose.message.text(), timeout=WAIT)
+    assert len(panel.viewer.layers) == 0
+
+
+def test_a_cancelled_proposal_adds_nothing(panel, qtbot):
+    add_sample(panel)
+    choose(panel)
+    panel.propose.run.click()
+    panel.propose.cancel.click()
+    assert panel.propose.run.isEnabled()
+    qtbot.wait(1500)
+    assert labels_of(panel) == []
+
+
+def test_an_image_with_three_axes_is_refused_with_a_word(panel):
+    panel.viewer.add_image(np.zeros((4, 8, 8)), name="volume")
+    assert not panel.propose.run.isEnabled()
+    assert "'volume' is no plain 2D image" in panel.propose.plan.text()
+
+
+@pytest.fixture
+def project_panel(panel, qtbot, tmp_path):
+    sample_project(tmp_path / "p").close()
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    return panel
+
+
+def test_strokes_are_stored_at_once_and_undone_after_a_restart(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    (mask,) = labels_of(panel)
+    proposal = mask.data.copy()
+    assert panel.state.project.case(1).state == "proposed"
+    mask.brush_size = 12
+    mask.paint((30, 30), 1)
+    qtbot.waitUntil(lambda: panel.state.project.case(1).strokes == 1, timeout=WAIT)
+    painted = mask.data.copy()
+    assert not np.array_equal(painted, proposal)
+    np.testing.assert_array_equal(panel.state.project.labels(1), painted)
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id is not None, timeout=WAIT)
+    panel.correct.view.open_case(1)
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    np.testing.assert_array_equal(labels_of(panel)[0].data, painted)
+    panel.correct.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(labels_of(panel)[0].data, proposal), timeout=WAIT)
+    panel.correct.redo.click()
+    qtbot.waitUntil(lambda: np.array_equal(labels_of(panel)[0].data, painted), timeout=WAIT)
+    np.testing.assert_array_equal(panel.state.project.labels(1), painted)
+
+
+def test_changes_without_a_paint_event_are_stored_too(project_panel, qtbot):
+    (mask,) = labels_of(project_panel)
+    mask.data[5:9, 5:9] = 1
+    mask.refresh()
+    qtbot.waitUntil(lambda: project_panel.state.project.case(1).strokes == 1, timeout=WAIT)
+    np.testing.assert_array_equal(project_panel.state.project.labels(1), mask.data)
+
+
+def test_removing_the_layer_loses_nothing(project_panel, qtbot):
+    (mask,) = labels_of(project_panel)
+    mask.paint((30, 30), 1)
+    painted = mask.data.copy()
+    project_panel.viewer.layers.remove(mask)
+    assert project_panel.state.case_id is None
+    np.testing.assert_array_equal(project_panel.state.project.labels(1), painted)
+
+
+def test_proposing_again_keeps_the_strokes_in_the_history(project_panel, qtbot):
+    panel = project_panel
+    (mask,) = labels_of(panel)
+    mask.paint((30, 30), 1)
+    painted = mask.data.copy()
+    panel.propose.run.click()
+    qtbot.waitUntil(lambda: panel.propose.run.isEnabled(), timeout=WAIT)
+    assert len(labels_of(panel)) == 1
+    panel.correct.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(labels_of(panel)[0].data, painted), timeout=WAIT)
+
+
+def test_bad_images_are_told_and_the_good_ones_added(project_panel, qtbot, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    good = next(s for s in sample_images() if s.task == "dermoscopy").image
+    from napari.utils.notifications import notification_manager
+
+    project_panel.correct.add_files([str(tmp_path / "text.png"), str(good)])
+    qtbot.waitUntil(lambda: "Added 1 image" in project_panel.correct.status.text(), timeout=WAIT)
+    assert any("text.png is no picture" in n.message for n in notification_manager.records)
+    assert project_panel.correct.table.rowCount() == 7
+
+
+def test_a_project_that_is_open_elsewhere_is_told(panel, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    with sample_project(tmp_path / "p"):
+        panel.correct.open_project(tmp_path / "p")
+    assert any("Close it there first" in n.message for n in notification_manager.records)
+    assert panel.state.project is None
+
+
+@pytest.mark.slow
+def test_the_whole_loop(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    for number in range(1, 7):
+        assert panel.state.case_id == number
+        name = panel.state.project.case(number).name
+        truth = read_mask(next(s for s in sample_images() if s.name == name).mask)
+        (mask,) = labels_of(panel)
+        mask.data[...] = truth
+        mask.refresh()
+        panel.correct.accept.click()
+        if number < 6:
+            qtbot.waitUntil(lambda n=number: panel.state.case_id == n + 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: "All images are accepted" in panel.correct.status.text(), timeout=WAIT)
+    assert {case.state for case in panel.state.project.cases()} == {"accepted"}
+
+    before = panel.state.weights
+    panel.retrain.epochs.setValue(2)
+    panel.retrain.start.click()
+    qtbot.waitUntil(lambda: panel.retrain.adopt.isEnabled(), timeout=2 * WAIT)
+    assert panel.retrain.table.rowCount() == 2
+    assert not panel.retrain.picture.pixmap().isNull()
+    assert "held-out" in panel.retrain.message.text()
+    panel.retrain.adopt.click()
+    qtbot.waitUntil(lambda: panel.state.weights != before, timeout=WAIT)
+    assert Path(panel.state.weights).is_file()
+    assert panel.propose.weights.findData(before) >= 0
+
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.all.setChecked(True)
+    panel.export.export.click()
+    qtbot.waitUntil(lambda: "Wrote 6 file(s)" in panel.export.message.text(), timeout=WAIT)
+    written = read_mask(tmp_path / "out" / "nuclei_2_mask.tif")
+    np.testing.assert_array_equal(written, read_mask(next(s for s in sample_images() if s.name == "nuclei_2").mask))
+    path = panel.state.project.path
+    panel.shut_down()
+    with Project.open(path) as again:
+        assert again.recovered is None
+        assert again.verify() == []
+
+
+def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
+    panel = project_panel
+    for number in (1, 2, 3):
+        panel.correct.accept.click()
+        qtbot.waitUntil(lambda n=number: panel.state.case_id == n + 1, timeout=WAIT)
+    before = panel.state.weights
+    panel.retrain.epochs.setValue(500)
+    panel.retrain.start.click()
+    qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
+    panel.retrain.cancel.click()
+    assert "Cancelled" in panel.retrain.message.text()
+    assert panel.state.project.runs()[-1].state == "cancelled"
+    assert panel.state.weights == before
+    assert panel.retrain.start.isEnabled()
+
+
+def test_the_selected_mask_is_exported_with_its_pixel_size(panel, qtbot, tmp_path):
+    mask = np.zeros((20, 30), int)
+    mask[4:8, 5:9] = 1
+    panel.viewer.add_labels(mask, name="mine", scale=(0.5, 0.25), units=("mm", "mm"))
+    panel.export.folder.setText(str(tmp_path / "new folder"))
+    panel.export.export.click()
+    qtbot.waitUntil(lambda: "Wrote 1" in panel.export.message.text(), timeout=WAIT)
+    image = read_image(tmp_path / "new folder" / "mine_mask.tif")
+    np.testing.assert_array_equal(image.data, mask)
+    np.testing.assert_allclose(image.spacing, (0.5, 0.25), rtol=1e-4)
+    assert any(isinstance(layer, Image) for layer in panel.viewer.layers) is False
