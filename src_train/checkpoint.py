@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import InputError
-from napari_medseg.io.atomic import atomic_path
 from napari_medseg.project.runs import RunSpec
 
 # these change how long and where a run computes, not what it computes on the CPU

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_medseg import __version__
+from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError
 from napari_medseg.io import write_mask
-from napari_medseg.io.atomic import output_error
 from napari_medseg.project import Case, Project
 
 _UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}

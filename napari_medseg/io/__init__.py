@@ -1,6 +1,6 @@
 """Files on disk to arrays and back. Knows neither torch nor Qt."""
 
-from napari_medseg.io.atomic import atomic_path, write_text
+from napari_medseg.atomic import atomic_path, write_text
 from napari_medseg.io.formats import (
     READ_SUFFIXES,
     WRITE_SUFFIXES,

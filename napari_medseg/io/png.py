@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import PngImagePlugin, UnidentifiedImageError
 
+from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.atomic import atomic_path
 from napari_medseg.io.image import Image
 
 # a picture of more pixels is taken for an attack by Pillow's default; microscopes make larger ones

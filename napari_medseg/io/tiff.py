@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.atomic import atomic_path
 from napari_medseg.io.image import Image
 
 # TIFF's resolution is pixels per unit; what one unit is, in mm

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from napari_medseg.atomic import output_error
 from napari_medseg.errors import ProjectError
-from napari_medseg.io.atomic import output_error
 
 if sys.platform == "win32":
     import msvcrt

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
-from napari_medseg.io.atomic import output_error
 from napari_medseg.project import history, queries
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import (

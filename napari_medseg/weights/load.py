@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from napari_medseg.errors import OutputError, WeightsError
+from napari_medseg.atomic import atomic_path, output_error
+from napari_medseg.errors import WeightsError
 from napari_medseg.networks import create_network
 from napari_medseg.networks.published import convert_published
 from napari_medseg.weights.entry import WeightsEntry
@@ -86,18 +86,12 @@ def save_state(path: str | Path, state: Mapping[str, Tensor], entry: WeightsEntr
     inside = replace(entry, size_bytes=0, sha256="", file="").to_dict()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     blob = save(tensors, metadata={METADATA_KEY: json.dumps(inside, sort_keys=True)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            stream.write(blob)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
-        raise OutputError(f"{path} cannot be written ({reason}). Free space or choose another folder.") from error
+        raise output_error(path, error) from error
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(blob)
     return read_entry(path)
 
 

@@ -104,8 +104,6 @@ def test_strokes_are_stored_at_once_and_undone_after_a_restart(project_panel, qt
     assert not np.array_equal(painted, proposal)
     np.testing.assert_array_equal(panel.state.project.labels(1), painted)
     panel.correct.open_project(tmp_path / "p")
-    qtbot.waitUntil(lambda: panel.state.case_id is not None, timeout=WAIT)
-    panel.correct.view.open_case(1)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     np.testing.assert_array_equal(labels_of(panel)[0].data, painted)
     panel.correct.undo.click()
