@@ -196,7 +196,8 @@ def test_cancelling_is_quick_and_leaves_a_checkpoint_to_go_on_from(tmp_path):
     process = start(tmp_path)
     wait_for(tmp_path, "epoch", process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 130
+    assert "was cancelled" in process.communicate(timeout=20)[1]
+    assert process.returncode == 130
     events, _ = read_events(tmp_path / EVENTS_FILE)
     assert events[-1]["event"] == "cancelled"
     process = start(tmp_path)
@@ -205,8 +206,7 @@ def test_cancelling_is_quick_and_leaves_a_checkpoint_to_go_on_from(tmp_path):
         assert time.monotonic() < end
         time.sleep(0.05)
     process.kill()
-    process.wait(20)
-    process.stderr.close()
+    process.communicate(timeout=20)
 
 
 def test_a_bad_spec_is_one_line_and_an_event(tmp_path):

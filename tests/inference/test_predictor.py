@@ -1,0 +1,208 @@
+"""Any image in, a mask of its size out."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from napari_medseg.errors import Cancelled, DeviceError, ShapeError, UnknownNameError
+from napari_medseg.inference import Predictor, plan_prediction, resolve_device
+from napari_medseg.inference.geometry import Geometry
+from napari_medseg.inference.normalize import to_rgb01
+from napari_medseg.networks import SegmentationOutput, create_network, get_spec
+from napari_medseg.weights import WeightsEntry
+
+SPEC = get_spec("cmunext-xxs")
+ENTRY = WeightsEntry(id="cmunext-xxs/t@1", network="cmunext-xxs", task="t", input_size=(64, 64))
+sides = st.integers(1, 300)
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    torch.manual_seed(0)
+    return Predictor(create_network("cmunext-xxs"), SPEC, ENTRY, device="cpu")
+
+
+def image(shape, dtype):
+    rng = np.random.default_rng(1)
+    return (rng.random(shape) * (1 if np.dtype(dtype).kind == "f" else 200)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64, bool])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 37), (70, 33), (70, 33, 3), (5, 8, 4), (200, 3, 1)])
+def test_any_image_gives_a_mask_of_its_size(predictor, shape, dtype):
+    out = predictor.predict(image(shape, dtype))
+    assert out.labels.shape == shape[:2]
+    assert out.labels.dtype == np.uint8
+    assert out.probabilities.shape == (1, *shape[:2])
+    assert out.probabilities.dtype == np.float32
+    assert 0 <= out.probabilities.min() <= out.probabilities.max() <= 1
+    np.testing.assert_array_equal(out.labels, out.probabilities[0] >= 0.5)
+
+
+@pytest.mark.parametrize("value", [0, 255, np.nan, np.inf, -np.inf, 1e308])
+def test_constant_and_infinite_images(predictor, value):
+    out = predictor.predict(np.full((20, 30), value, np.uint8 if value in (0, 255) else np.float64))
+    assert np.isfinite(out.probabilities).all()
+
+
+def test_nan_spoils_only_its_own_place():
+    a = np.random.default_rng(0).random((16, 16)) * 1000
+    b = a.copy()
+    b[3, 4] = np.nan
+    assert to_rgb01(b)[3, 4].tolist() == [0, 0, 0]
+    different = np.abs(to_rgb01(a) - to_rgb01(b)).max(axis=-1) > 0.01
+    different[3, 4] = False
+    assert not different.any()
+
+
+def test_kinds_of_the_same_picture_look_alike():
+    rgb = image((12, 12, 3), np.uint8)
+    np.testing.assert_array_equal(to_rgb01(rgb), to_rgb01(np.dstack([rgb, image((12, 12), np.uint8)])))
+    np.testing.assert_allclose(to_rgb01(rgb), to_rgb01((rgb / 255).astype(np.float32)), atol=1e-6)
+    grey = rgb[..., 0]
+    np.testing.assert_array_equal(to_rgb01(grey), to_rgb01(np.dstack([grey] * 3)))
+    sixteen = to_rgb01(np.linspace(0, 65535, 1000).reshape(20, 50).astype(np.uint16))
+    assert (sixteen.min(), sixteen.max()) == (0, 1)
+
+
+def test_the_caller_s_array_is_not_touched(predictor):
+    data = image((20, 20, 3), np.float32)
+    before = data.copy()
+    to_rgb01(data)[...] = 9
+    predictor.predict(data)
+    np.testing.assert_array_equal(data, before)
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 4, 2), (2, 4, 4, 3), (0, 5), (5, 0, 3)])
+def test_what_is_no_2d_image_is_refused(predictor, shape):
+    with pytest.raises(ShapeError, match="image has shape"):
+        predictor.predict(np.zeros(shape))
+
+
+def test_complex_numbers_are_refused(predictor):
+    with pytest.raises(ShapeError, match="type complex128"):
+        predictor.predict(np.zeros((4, 4), complex))
+
+
+@settings(max_examples=50, deadline=None)
+@given(y=sides, x=sides, h=sides, w=sides, py=st.floats(0, 299), px=st.floats(0, 299))
+def test_points_go_to_the_network_and_back(y, x, h, w, py, px):
+    geometry = Geometry((y, x), (h, w))
+    points = np.array([[py, px]])
+    np.testing.assert_allclose(geometry.points_inverse(geometry.points_forward(points)), points, atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(y=sides, x=sides, h=sides, w=sides)
+def test_sizes_come_back_exactly(y, x, h, w):
+    geometry = Geometry((y, x), (h, w))
+    small = geometry.forward(np.zeros((y, x, 3), np.float32))
+    assert small.shape == (h, w, 3)
+    assert geometry.inverse(small.transpose(2, 0, 1)).shape == (3, y, x)
+
+
+def test_a_disc_comes_back_where_it_was():
+    yy, xx = np.mgrid[:100, :180]
+    disc = ((yy - 30) ** 2 + (xx - 120) ** 2 < 400).astype(np.float32)
+    geometry = Geometry((100, 180), (64, 64))
+    back = geometry.inverse(geometry.forward(disc[..., None]).transpose(2, 0, 1))[0] > 0.5
+    found = np.argwhere(back).mean(axis=0)
+    np.testing.assert_allclose(found, (30, 120), atol=0.6)
+    assert 2 * (back & (disc > 0)).sum() / (back.sum() + disc.sum()) > 0.97
+
+
+def test_an_image_of_the_network_s_size_is_not_resampled():
+    data = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    np.testing.assert_array_equal(Geometry((64, 64), (64, 64)).forward(data), data)
+
+
+@given(y=st.integers(1, 5000), x=st.integers(1, 5000), size=st.integers(1, 700))
+def test_the_plan_is_what_the_network_can_take(y, x, size):
+    plan = plan_prediction(SPEC, (y, x, 3), size=size)
+    assert all(side % 16 == 0 and 0 <= side - size < 16 for side in plan.network_size)
+
+
+def test_the_plan_is_told_in_words():
+    assert plan_prediction(SPEC, (767, 1022)).describe() == "resize 767 x 1022 to 256 x 256 px, 1 pass"
+    assert plan_prediction(SPEC, (256, 256)).describe() == "256 x 256 px as it is, 1 pass"
+
+
+def test_progress_is_told_and_cancelling_stops(predictor):
+    told = []
+    predictor.predict(image((9, 9), np.uint8), progress=lambda f, t: told.append(f))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    with pytest.raises(Cancelled):
+        predictor.predict(image((9, 9), np.uint8), cancelled=lambda: len(told) > 0)
+
+
+class ShortOfMemory(nn.Module):
+    """Raises at the first call, as a full GPU does."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return SegmentationOutput(logits=x[:, :1])
+
+
+def test_when_memory_runs_out_the_cpu_goes_on_and_says_so():
+    predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
+    with pytest.raises(torch.OutOfMemoryError):
+        predictor.predict(image((9, 9), np.uint8))
+    predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
+    # no GPU here: what is tried is the way out, from a device that calls itself by another name
+    predictor.device = SimpleNamespace(type="cuda")
+    predictor._forward = lambda tensor, plain=predictor._forward: (
+        (_ for _ in ()).throw(torch.OutOfMemoryError("x"))
+        if predictor.device.type == "cuda"
+        else _second(predictor, plain, tensor)
+    )
+    out = predictor.predict(image((9, 9), np.uint8))
+    assert out.origin["device"] == "cpu"
+    assert out.origin["messages"] == ("CUDA ran out of memory; the prediction went on on the CPU.",)
+
+
+def _second(predictor, plain, tensor):
+    predictor._network.calls = 1
+    return plain(tensor)
+
+
+def test_several_classes_go_by_the_largest():
+    torch.manual_seed(0)
+    entry = WeightsEntry(id="a/b@1", network="cmunext-xxs", task="t", classes=("a", "b"), input_size=(32, 32))
+    out = Predictor(create_network("cmunext-xxs", classes=3), SPEC, entry, device="cpu").predict(
+        image((20, 24), np.uint8)
+    )
+    assert out.probabilities.shape == (2, 20, 24)
+    assert set(np.unique(out.labels)) <= {0, 1, 2}
+
+
+def test_devices():
+    assert resolve_device("cpu").type == "cpu"
+    with pytest.raises(UnknownNameError, match="device is 'tpu'"):
+        resolve_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match=r"device is 'cuda'; this computer has: auto, cpu"):
+            resolve_device("cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this computer has no CUDA device")
+def test_a_gpu_gives_the_same_mask():
+    torch.manual_seed(0)
+    data = image((300, 200, 3), np.uint8)
+    a, b = (Predictor(create_network("cmunext-xxs"), SPEC, ENTRY, device="cpu") for _ in range(2))
+    b._network.load_state_dict(a._network.state_dict())
+    on_gpu = Predictor(b._network, SPEC, ENTRY, device="cuda").predict(data)
+    np.testing.assert_allclose(on_gpu.probabilities, a.predict(data).probabilities, atol=1e-3)

@@ -1,0 +1,90 @@
+"""Scores against values worked out by hand, and against MONAI."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_medseg.metrics import dice, hd95, iou, precision, recall, score_case, summarise
+
+masks = hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
+
+
+def test_by_hand():
+    pred = np.array([[1, 1, 0, 0]], bool)
+    truth = np.array([[0, 1, 1, 1]], bool)
+    assert dice(pred, truth) == pytest.approx(2 / 5)
+    assert iou(pred, truth) == pytest.approx(1 / 4)
+    assert precision(pred, truth) == pytest.approx(1 / 2)
+    assert recall(pred, truth) == pytest.approx(1 / 3)
+
+
+def test_empty_masks():
+    none, all_ = np.zeros((3, 4), bool), np.ones((3, 4), bool)
+    assert [f(none, none) for f in (dice, iou, precision, recall, hd95)] == [1, 1, 1, 1, 0]
+    assert [f(all_, none) for f in (dice, iou, precision, hd95)] == [0, 0, 0, 5]
+    assert [f(none, all_) for f in (dice, iou, recall)] == [0, 0, 0]
+
+
+@given(mask=masks)
+def test_a_mask_agrees_with_itself(mask):
+    assert [f(mask, mask) for f in (dice, iou, precision, recall, hd95)] == [1, 1, 1, 1, 0]
+
+
+@settings(deadline=None)
+@given(mask=masks, seed=st.integers(0, 99))
+def test_dice_and_iou_belong_together_and_are_symmetric(mask, seed):
+    other = np.random.default_rng(seed).random(mask.shape) < 0.5
+    d, j = dice(mask, other), iou(mask, other)
+    assert d == pytest.approx(2 * j / (1 + j))
+    assert (d, hd95(mask, other)) == (dice(other, mask), pytest.approx(hd95(other, mask)))
+    assert precision(mask, other) == recall(other, mask)
+
+
+def test_a_shift_is_its_distance_in_millimetres():
+    a, b = np.zeros((2, 40, 40), bool)
+    a[10:20, 10:20], b[10:20, 14:24] = True, True
+    assert hd95(a, b) == pytest.approx(4)
+    assert hd95(a, b, spacing=(1.0, 0.5)) == pytest.approx(2)
+
+
+def test_near_monai_s_value():
+    from monai.metrics import compute_hausdorff_distance
+    from torch import from_numpy
+
+    yy, xx = np.mgrid[:60, :60]
+    a, b = (yy - 30) ** 2 + (xx - 28) ** 2 < 200, (yy - 33) ** 2 + (xx - 30) ** 2 < 260
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = compute_hausdorff_distance(
+            *(from_numpy(m[None, None].astype(np.float32)) for m in (a, b)), include_background=True, percentile=95
+        )
+    # MONAI takes the larger of the two directions, we pool them
+    assert hd95(a, b) == pytest.approx(float(theirs), abs=1.0)
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="expected the same"):
+        dice(np.zeros((2, 2)), np.zeros((2, 3)))
+
+
+def test_the_mean_and_its_interval():
+    cases = [
+        score_case(str(i), np.ones((4, 4), int), np.pad(np.ones((i, 4), int), ((0, 4 - i), (0, 0))))
+        for i in (1, 2, 3, 4)
+    ]
+    report = summarise(cases)
+    assert report["n"] == 4
+    assert report["mean"]["dice"] == pytest.approx(np.mean([0.4, 2 / 3, 6 / 7, 1]))
+    low, high = report["interval95"]["dice"]
+    assert 0.4 <= low < report["mean"]["dice"] < high <= 1
+    assert summarise(cases) == report
+
+
+def test_several_classes_are_averaged():
+    truth = np.array([[1, 1, 2, 2]])
+    assert score_case("x", np.array([[1, 1, 0, 0]]), truth, classes=2)["dice"] == 0.5
+    assert score_case("x", np.array([[2, 1, 1, 1]]), truth)["dice"] == 1
