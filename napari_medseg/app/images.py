@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_medseg.app.export import check_folder, layer_spacing
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import list_images, read_image
+from napari_medseg.io import list_images, read_image, write_image
 from napari_medseg.project import Case, Project
+
+if TYPE_CHECKING:
+    from napari_medseg.inference import Prediction
 
 
 def add_images(
@@ -51,3 +60,53 @@ def add_images(
         except (ImageReadError, InputError) as error:
             refused.append(str(error))
     return added, refused
+
+
+def keep_proposal(
+    project: Project,
+    image: np.ndarray,
+    prediction: Prediction,
+    *,
+    name: str,
+    source: str | Path | None = None,
+    scale: Sequence[float] = (1, 1),
+    units: Sequence[str] = ("pixel", "pixel"),
+) -> Case:
+    """Make sure that an image someone has open is a case, and store a proposal on it as an undoable stroke.
+
+    Parameters
+    ----------
+    image : np.ndarray
+        (Y, X), (Y, X, 3) or (Y, X, 4).
+    prediction : Prediction
+    name : str
+    source : path, optional
+        Where the image comes from. Where that file does not hold exactly these pixels, they are written into the
+        project's ``images``.
+    scale, units
+        Of the layer.
+
+    Raises
+    ------
+    OutputError
+        If the project cannot be written.
+    """
+    spacing, unit = layer_spacing(scale, units)
+    path = None if source is None else Path(source)
+    if path is None or not _holds(path, image):
+        stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "image"
+        digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:8]
+        path = check_folder(project.path / "images") / f"{stem}-{digest}.tif"
+        if not path.exists():
+            write_image(path, image, spacing=spacing, unit=unit)
+    found = project.find_image(path)
+    case = found or project.add_case(path, shape=image.shape[:2], name=name, spacing=spacing, unit=unit)
+    project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
+    return project.case(case.id)
+
+
+def _holds(path: Path, image: np.ndarray) -> bool:
+    try:
+        return np.array_equal(read_image(path).data, image)
+    except InputError:
+        return False

@@ -6,6 +6,7 @@ from napari_medseg.io.formats import (
     WRITE_SUFFIXES,
     read_image,
     read_mask,
+    write_image,
     write_mask,
     write_probabilities,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "list_images",
     "read_image",
     "read_mask",
+    "write_image",
     "write_mask",
     "write_probabilities",
     "write_text",

@@ -145,6 +145,32 @@ def write_mask(
     return path
 
 
+def write_image(
+    path: str | Path, image: np.ndarray, *, spacing: tuple[float, float] | None = None, unit: str = "px"
+) -> Path:
+    """Write an image as TIFF, its values unchanged.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.tif`` or ``.tiff``.
+    image : np.ndarray
+        (Y, X), (Y, X, 3) or (Y, X, 4), any real dtype.
+
+    Raises
+    ------
+    InputError
+        If the suffix is another.
+    OutputError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _TIFF:
+        raise InputError(f"{path} has suffix '{path.suffix}'; images are written as .tif. Choose that.")
+    tiff.write(path, image.astype(np.uint8) if image.dtype == bool else image, spacing=spacing, unit=unit)
+    return path
+
+
 def write_probabilities(path: str | Path, probabilities: np.ndarray) -> Path:
     """Write a map in [0, 1]: float32 in TIFF, 0 to 255 in PNG.
 

@@ -99,4 +99,11 @@ def write(
         # plain ASCII: TIFF's description knows nothing else
         options["description"] = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
     with atomic_path(path) as temporary:
-        tifffile.imwrite(temporary, data, compression="zlib", photometric="minisblack", metadata=None, **options)
+        tifffile.imwrite(
+            temporary,
+            data,
+            compression="zlib",
+            photometric="minisblack" if data.ndim == 2 else "rgb",
+            metadata=None,
+            **options,
+        )

@@ -150,10 +150,7 @@ class Project:
             If the same file, byte for byte, is in the project, or its group lies on the other side of the split.
         """
         path = Path(image).resolve()
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
+        digest = _file_sha256(path)
         group = group or digest[:16]
         same = self._db.row("SELECT name FROM cases WHERE sha256 = ?", digest)
         if same:
@@ -192,6 +189,17 @@ class Project:
             if case.id == case_id:
                 return case
         raise InputError(f"case is {case_id}; the project has {len(self.cases())} cases. List them with 'status'.")
+
+    def find_image(self, image: str | Path) -> Case | None:
+        """The case whose file had the same bytes when it was added; None where there is none.
+
+        Raises
+        ------
+        ImageReadError
+            If the file cannot be read.
+        """
+        row = self._db.row("SELECT id FROM cases WHERE sha256 = ?", _file_sha256(Path(image)))
+        return None if row is None else self.case(row[0])
 
     def hold_out(self, group: str) -> None:
         """Set a group aside for scoring, for good: none of its cases is trained on from now on."""
@@ -428,7 +436,12 @@ class Project:
         return [queries.to_run(row, self.path) for row in rows]
 
     def adopt(self, weights: str | Path | None) -> None:
-        """Use these weights (an id or a path) for proposals from now on; None: the bundled ones."""
+        """Use these weights (an id or a path) for proposals from now on; None: the bundled ones.
+
+        A path inside the project is stored relative to it: the folder may move.
+        """
+        if weights is not None and Path(weights).is_relative_to(self.path):
+            weights = Path(weights).relative_to(self.path).as_posix()
         with self._db.transaction() as db:
             db.execute("UPDATE project SET adopted = ?", (None if weights is None else str(weights),))
             history.add(db, None, "adopt", {"weights": weights})
@@ -436,7 +449,10 @@ class Project:
     def adopted(self) -> str | None:
         """Weights that were adopted last, an id or a path."""
         row = self._db.row("SELECT adopted FROM project")
-        return row[0] if row else None
+        if row is None or row[0] is None:
+            return None
+        inside = self.path / row[0]
+        return str(inside) if inside.is_file() else str(row[0])
 
     # ---- the whole -----------------------------------------------------------------------------------------------
 
@@ -466,6 +482,13 @@ class Project:
             "runs": len(self.runs()),
             "adopted": self.adopted(),
         }
+
+
+def _file_sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
 
 
 def _place(labels: np.ndarray, box: Box | None, before: np.ndarray) -> tuple[np.ndarray, Box]:

@@ -1,4 +1,4 @@
-"""The open case: its two layers, and what is drawn in them going to the disk."""
+"""The cases in the viewer: opened from the project's list, or taken in from the user's own layers."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_medseg.app.correct import CorrectionSession, SaveStatus, StrokeTracker
+from napari_medseg.app.correct import SaveStatus
+from napari_medseg.app.images import keep_proposal
 from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.scratch import open_scratch
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.layers import FILE_KEY, MASK_SUFFIX, place_of, plain_image, show_image, show_labels
+from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
-SETTLE_MS = 200
-TOOLS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
 Loaded = tuple[Case, ReadImage, np.ndarray, Prediction | None]
 
 
 class CaseView(QObject):
-    """Shows one case of the project at a time."""
+    """Shows one case of the project's list at a time, and follows the user's own layers beside it."""
 
     _called = Signal(object)
 
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
-        self._image: Image | None = None
-        self._labels: Labels | None = None
-        self._session: CorrectionSession | None = None
-        self._tracker: StrokeTracker | None = None
+        self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
         self._ready: dict[tuple[int, str], Prediction] = {}
         self._called.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
-        # changes that come without a paint event (napari's own undo, a script) are found a moment later
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self._compare)
-        bus.propose_for_case.connect(self._propose)
+        bus.proposed.connect(self._proposed)
         viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.layers.selection.events.active.connect(self._layer_selected)
 
-    # ---- opening -------------------------------------------------------------------------------------------------
+    @property
+    def current(self) -> OpenCase | None:
+        """The case that keys and buttons act on."""
+        return self._open.get(self._state.case_id or 0)
+
+    # ---- from the project's list ---------------------------------------------------------------------------------
 
     def open_case(self, case_id: int) -> None:
         """Load a case off the GUI thread and show it; what was asked before and is not shown yet is dropped."""
@@ -57,7 +57,11 @@ class CaseView(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
+        if case_id in self._open:
+            self._select(self._open[case_id])
+            return
         request = self._state.request()
+        self._bus.opening.emit(True)
         self._opening = self._workers.run(
             lambda ticket, progress: self._load(project, case_id, request, ticket),
             on_done=self._show,
@@ -77,108 +81,149 @@ class CaseView(QObject):
 
     def _failed(self, error: BaseException) -> None:
         self._opening = None
+        self._bus.opening.emit(False)
         show_warning(sentence(error))
 
     def _show(self, loaded: Loaded) -> None:
         case, image, labels, prediction = loaded
-        self.close_case()
-        project = self._state.project
-        if project is None:
-            return
-        scale = image.spacing or (1.0, 1.0)
-        unit = {"um": "micrometer", "mm": "millimeter"}.get(image.unit, "pixel")
-        facts = {"medseg_case": case.id}
-        self._image = Image(
-            image.data, rgb=image.data.ndim == 3, name=case.name, scale=scale, units=(unit, unit), metadata=dict(facts)
-        )
-        self._labels = Labels(
-            labels.copy(), name=f"{case.name} mask", scale=scale, units=(unit, unit), opacity=0.5, metadata=dict(facts)
-        )
-        self._viewer.add_layer(self._image)
-        self._viewer.add_layer(self._labels)
-        self._viewer.layers.selection.active = self._labels
-        self._viewer.reset_view()
-        self._session = CorrectionSession(project, case.id, self._on_status)
-        self._tracker = StrokeTracker(self._session, labels)
-        self._state.case_id = case.id
-        if prediction is not None:
-            self._propose(prediction)
-        self._labels.events.paint.connect(self._painted)
-        self._labels.events.set_data.connect(self._touched)
-        self._labels.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
-        self._labels.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
-        self._labels.mode = "paint"
         self._opening = None
-        self._bus.cases_changed.emit()
+        self._bus.opening.emit(False)
+        project = self._state.project
+        if project is None or not self._close_listed():
+            return
+        for other in self._open.values():
+            # the user's own layers stay, out of sight
+            other.image.visible = other.labels.visible = False
+        shown = show_image(self._viewer, image, name=case.name)
+        mask = Labels(labels.copy(), name=case.name + MASK_SUFFIX, opacity=0.5, **place_of(shown))
+        self._viewer.add_layer(mask)
+        opened = self._follow(project, case.id, shown, mask, labels, listed=True)
+        if prediction is not None:
+            opened.propose(prediction)
+        mask.mode = "paint"
+        self._select(opened)
         self._prefetch(project, case.id)
+
+    def _select(self, opened: OpenCase) -> None:
+        opened.image.visible = opened.labels.visible = True
+        self._viewer.layers.selection.active = opened.labels
+        self._viewer.reset_view()
+        self._state.case_id = opened.case_id
+        self._bus.cases_changed.emit()
 
     def _prefetch(self, project: Project, after: int) -> None:
         """Compute the next case's proposal while the person corrects this one."""
-        case, request = project.next_case(after=after), self._state.request()
-        if case is None or case.state != "new" or not request.weights or (case.id, request.weights) in self._ready:
-            return
+        request, ready = self._state.request(), set(self._ready)
 
-        def done(prediction: Prediction) -> None:
-            self._ready[case.id, request.weights] = prediction
+        def compute(ticket: Ticket, progress: Any) -> tuple[int, Prediction] | None:
+            case = project.next_case(after=after)
+            if case is None or case.state != "new" or not request.weights or (case.id, request.weights) in ready:
+                return None
+            image = read_image(case.image)
+            return case.id, predict_array(image.data, request, cancelled=lambda: ticket.cancelled)
+
+        def done(found: tuple[int, Prediction] | None) -> None:
+            if found is not None and self._state.project is project:
+                self._ready[found[0], request.weights] = found[1]
+
+        # an error is told when the case is opened
+        self._workers.run(compute, on_done=done, on_error=lambda error: None)
+
+    # ---- from a proposal on the user's own layers ----------------------------------------------------------------
+
+    def _proposed(self, image: Image, prediction: Prediction) -> None:
+        """Show a proposal; where the image is no case yet, keep it in the project so that strokes are stored too."""
+        opened = self._open.get(image.metadata.get("medseg_case", 0))
+        if opened is not None and opened.image == image:
+            opened.propose(prediction)
+            self._viewer.layers.selection.active = opened.labels
+            return
+        data, project = plain_image(image), self._state.project
+        if data is None:
+            # its data were exchanged while the network ran
+            return
+        labels = show_labels(self._viewer, image, prediction)
+        scale, units = tuple(float(s) for s in image.scale), tuple(str(u) for u in image.units)
+        source = image.source.path or image.metadata.get(FILE_KEY)
+
+        def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case]:
+            into = project or open_scratch()
+            try:
+                return into, keep_proposal(
+                    into, data, prediction, name=image.name, source=source, scale=scale, units=units
+                )
+            except BaseException:
+                if project is None:
+                    into.close()
+                raise
 
         self._workers.run(
-            lambda t, progress: predict_array(read_image(case.image).data, request, cancelled=lambda: t.cancelled),
-            on_done=done,
-            # told when the case is opened
-            on_error=lambda error: None,
+            keep,
+            on_done=lambda kept: self._kept(image, labels, prediction, *kept),
+            on_error=lambda error: show_warning(f"Strokes on this mask are not stored. {sentence(error)}"),
+            lane="files",
         )
+
+    def _kept(self, image: Image, labels: Labels, prediction: Prediction, project: Project, case: Case) -> None:
+        if self._state.project is None:
+            self._state.project = project
+        if self._state.project is not project:
+            # another one was opened meanwhile
+            return
+        if case.id in self._open:
+            # the same image is open as another layer; there the proposal and its strokes are
+            self._open[case.id].replace(prediction.labels)
+            self._viewer.layers.remove(labels)
+        elif labels in self._viewer.layers and image in self._viewer.layers:
+            opened = self._follow(project, case.id, image, labels, prediction.labels, listed=False)
+            self._state.case_id = opened.case_id
+        self._bus.cases_changed.emit()
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
 
-    def _painted(self, event: Any = None) -> None:
-        self._settle.stop()
-        self._compare()
-
-    def _touched(self, event: Any = None) -> None:
-        self._settle.start()
-
-    def _compare(self) -> None:
-        if self._labels is not None and self._tracker is not None:
-            self._tracker.update(self._labels.data, TOOLS.get(str(self._labels.mode), "edit"))
-
-    def _propose(self, prediction: Prediction) -> None:
-        if self._session is None or self._labels is None or self._tracker is None:
-            return
-        self._compare()
-        self._session.propose(prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
-        self._replace(prediction.labels)
-
-    def _replace(self, labels: np.ndarray) -> None:
-        """Show labels that the project holds already."""
-        if self._labels is not None and self._tracker is not None:
-            self._tracker.reset(labels)
-            self._labels.data = labels.copy()
+    def _follow(
+        self, project: Project, case_id: int, image: Image, labels: Labels, stored: np.ndarray, *, listed: bool
+    ) -> OpenCase:
+        self._open[case_id] = OpenCase(
+            project,
+            case_id,
+            image,
+            labels,
+            stored,
+            listed=listed,
+            on_status=self._on_status,
+            undo=self.undo,
+            redo=self.redo,
+            parent=self,
+        )
+        return self._open[case_id]
 
     def undo(self) -> None:
         """Go back by one stroke, also one from an earlier session."""
-        self._move(lambda session: session.undo())
+        self._move(lambda opened: opened.session.undo())
 
     def redo(self) -> None:
         """Take an undo back."""
-        self._move(lambda session: session.redo())
+        self._move(lambda opened: opened.session.redo())
 
-    def _move(self, ask: Callable[[CorrectionSession], Future]) -> None:
-        if self._session is None:
+    def _move(self, ask: Callable[[OpenCase], Future]) -> None:
+        opened = self.current
+        if opened is None:
             return
-        self._compare()
-        session = self._session
+        opened.compare()
 
         def show(labels: np.ndarray | None) -> None:
-            if labels is not None and session is self._session:
-                self._replace(labels)
+            if labels is not None and self._open.get(opened.case_id) is opened:
+                opened.replace(labels)
 
-        self._when_done(ask(session), show)
+        self._when_done(ask(opened), show)
 
     def accept(self, done: Callable[[Revision], None]) -> None:
         """Accept the labels as they are drawn now."""
-        if self._session is not None:
-            self._compare()
-            self._when_done(self._session.accept(), done)
+        opened = self.current
+        if opened is not None:
+            opened.compare()
+            self._when_done(opened.session.accept(), done)
 
     def _when_done(self, future: Future, use: Callable[[Any], None]) -> None:
         """Use a result on the GUI thread."""
@@ -196,30 +241,49 @@ class CaseView(QObject):
         # on the writing thread
         self._called.emit(lambda: self._bus.save_status.emit(status))
 
+    def _layer_selected(self, event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        for opened in self._open.values():
+            if active in (opened.labels, opened.image):
+                self._state.case_id = opened.case_id
+
     # ---- closing -------------------------------------------------------------------------------------------------
 
     def _layer_removed(self, event: Any) -> None:
-        if event.value is self._labels:
-            self.close_case()
-            self._bus.cases_changed.emit()
+        for opened in list(self._open.values()):
+            if event.value == opened.labels:
+                self._close(opened, force=True)
+                self._bus.cases_changed.emit()
 
-    def close_case(self) -> None:
-        """Store what is left and take the case's layers away."""
-        self._settle.stop()
-        session, self._session = self._session, None
-        if session is not None:
-            if self._labels is not None and self._tracker is not None:
-                self._tracker.update(self._labels.data, "edit")
-            if not session.close(timeout=5.0):
-                show_warning(f"Some strokes are not stored: {session.status.error}")
-        self._tracker = None
-        layers = [layer for layer in (self._labels, self._image) if layer is not None]
-        self._labels = self._image = None
-        for layer in layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self._state.case_id = None
+    def _close(self, opened: OpenCase, *, force: bool) -> bool:
+        told = opened.close(force=force)
+        if told is not None:
+            show_warning(told)
+            if not force:
+                return False
+        self._open.pop(opened.case_id, None)
+        if self._state.case_id == opened.case_id:
+            self._state.case_id = None
+        if opened.listed:
+            for layer in (opened.labels, opened.image):
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
+        opened.deleteLater()
+        return True
+
+    def _close_listed(self) -> bool:
+        return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
+
+    def close_all(self, *, force: bool = False) -> bool:
+        """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        self._ready.clear()
+        closed = [self._close(opened, force=force) for opened in list(self._open.values())]
+        return all(closed)
 
     def detach(self) -> None:
         """Let go of the viewer."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._viewer.layers.selection.events.active.disconnect(self._layer_selected)

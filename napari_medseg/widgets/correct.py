@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,15 @@ from qtpy.QtWidgets import (
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.images import add_images
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import MedsegError, ProjectError
-from napari_medseg.project import Project, Revision
+from napari_medseg.errors import MedsegError
+from napari_medseg.project import Case, Project, Revision
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
-IMAGES = "Images (*.png *.jpg *.jpeg *.bmp *.tif *.tiff)"
 
 
 class CorrectSection(QWidget):
@@ -42,6 +43,8 @@ class CorrectSection(QWidget):
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers) -> None:
         super().__init__()
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
+        # a list is being read; it changed meanwhile
+        self._reading = self._stale = False
         self.view = CaseView(viewer, state, bus, workers, self)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
@@ -52,13 +55,15 @@ class CorrectSection(QWidget):
         bus.cases_changed.connect(self.refresh)
         bus.case_changed.connect(self.refresh)
         bus.save_status.connect(self._show_status)
+        bus.opening.connect(self._show_opening)
+        state.events.case_id.connect(self._case_changed)
 
     def _build(self) -> None:
         for label in (self.project, self.status, self.saved, self.keys):
             label.setWordWrap(True)
         self.keys.setText(
             "<b>Keys</b>: 2 brush · 1 eraser · 4 fill · 3 polygon · [ ] size · Ctrl+Z undo · Ctrl+Shift+Z redo · "
-            "<b>A</b> accept · <b>P</b> propose · V show or hide"
+            "<b>A</b> accept · <b>G</b> propose · V show or hide"
         )
         self.table.setHorizontalHeaderLabels(["Image", "State", "Strokes"])
         self.table.verticalHeader().setVisible(False)
@@ -111,7 +116,7 @@ class CorrectSection(QWidget):
         self._dialog("Folder of a project", QFileDialog.FileMode.Directory, None, lambda f: self.open_project(f[0]))
 
     def _ask_images(self) -> None:
-        self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGES, self.add_files)
+        self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGE_FILTER, self.add_files)
 
     def create(self, folder: str | Path) -> None:
         """Make a project in a folder and open it; one that is there is opened."""
@@ -129,25 +134,33 @@ class CorrectSection(QWidget):
         else:
             self._load(lambda: sample_project(folder))
 
-    def _load(self, make: Any) -> None:
-        self.view.close_case()
-        old = self._state.project
-        try:
-            if old is not None:
-                self._state.project = None
-                old.close()
-            project = make()
-        except MedsegError as error:
-            show_warning(sentence(error))
-            self.refresh()
+    def _load(self, make: Callable[[], Project]) -> None:
+        if not self.view.close_all():
             return
+        old, self._state.project = self._state.project, None
+        self.refresh()
+        self.status.setText("Opening the project...")
+
+        def work(ticket: Ticket, progress: Any) -> Project:
+            if old is not None:
+                old.close()
+            return make()
+
+        self._workers.run(work, on_done=self._opened, on_error=self._failed, lane="files")
+
+    def _opened(self, project: Project) -> None:
         self._state.project = project
         save_settings(folder=str(project.path.parent), project=str(project.path))
+        self.status.setText(project.recovered or "")
         if project.recovered:
             show_info(project.recovered)
-            self.status.setText(project.recovered)
         self.refresh()
         self.open_next()
+
+    def _failed(self, error: BaseException) -> None:
+        self.refresh()
+        self.status.setText(sentence(error))
+        show_warning(sentence(error))
 
     def add_files(self, paths: list[str]) -> None:
         """Add images to the project, off the GUI thread."""
@@ -166,19 +179,36 @@ class CorrectSection(QWidget):
             if self._state.case_id is None:
                 self.open_next()
 
-        def failed(error: BaseException) -> None:
-            self.refresh()
-            self.status.setText(sentence(error))
-            show_warning(sentence(error))
-
-        self._workers.run(lambda t, progress: add_images(project, paths), on_done=done, on_error=failed)
+        self._workers.run(
+            lambda t, progress: add_images(project, paths), on_done=done, on_error=self._failed, lane="files"
+        )
 
     # ---- cases ---------------------------------------------------------------------------------------------------
 
     def refresh(self, *_: Any) -> None:
-        """Show the project's images and their states."""
+        """Show the project's images and their states, read off the GUI thread; many calls at once become one."""
         project = self._state.project
-        cases = [] if project is None else project.cases()
+        if project is None:
+            self._fill(None, [])
+        elif self._reading:
+            self._stale = True
+        else:
+            self._reading, self._stale = True, False
+            self._workers.run(
+                lambda ticket, progress: project.cases(),
+                on_done=lambda cases: self._read(project, cases),
+                on_error=lambda error: self._read(project, None),
+                lane="files",
+            )
+
+    def _read(self, project: Project, cases: list[Case] | None) -> None:
+        self._reading = False
+        if cases is not None and project is self._state.project:
+            self._fill(project, cases)
+        if self._stale or project is not self._state.project:
+            self.refresh()
+
+    def _fill(self, project: Project | None, cases: list[Case]) -> None:
         if project is None:
             self.project.setText("No project is open. A project keeps your images' masks and every stroke.")
         else:
@@ -211,14 +241,34 @@ class CorrectSection(QWidget):
 
     def open_next(self) -> None:
         """Open the next image that is not accepted."""
-        project = self._state.project
+        project, after = self._state.project, self._state.case_id
         if project is None:
             return
-        case = project.next_case(after=self._state.case_id)
-        if case is not None:
-            self.view.open_case(case.id)
-        elif project.cases():
-            self.status.setText("All images are accepted. Retrain, or export the masks.")
+
+        def done(case: Case | None) -> None:
+            if project is not self._state.project:
+                return
+            if case is not None:
+                self.view.open_case(case.id)
+            elif after is not None:
+                self.status.setText("All images are accepted. Retrain, or export the masks.")
+
+        self._workers.run(
+            lambda ticket, progress: project.next_case(after=after), on_done=done, on_error=self._failed, lane="files"
+        )
+
+    def _show_opening(self, opening: bool) -> None:
+        self.status.setText("Opening the image and its proposal..." if opening else "")
+
+    def _case_changed(self, *_: Any) -> None:
+        self.saved.setText("")
+        self._enable()
+        for row in range(self.table.rowCount()):
+            for column in range(3):
+                item = self.table.item(row, column)
+                font = item.font()
+                font.setBold(item.data(Qt.ItemDataRole.UserRole) == self._state.case_id)
+                item.setFont(font)
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
@@ -244,11 +294,11 @@ class CorrectSection(QWidget):
 
     def close_section(self) -> None:
         """Store what is left and close the project."""
-        self.view.close_case()
+        self.view.close_all(force=True)
         self.view.detach()
         if self._state.project is not None:
             try:
                 self._state.project.close()
-            except (MedsegError, ProjectError) as error:
+            except MedsegError as error:
                 show_warning(sentence(error))
             self._state.project = None

@@ -25,15 +25,15 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False) -> tuple
 
     viewer = napari.Viewer(title="napari-medseg")
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-    images = []
+    images: list[Path] = []
     for path in paths:
         if path.name == FILE_NAME or (path / FILE_NAME).exists():
             panel.correct.open_project(path)
             panel.tabs.setCurrentIndex(1)
         else:
-            images.append(str(path))
+            images.append(path)
     if images:
-        viewer.open(images)
+        panel.propose.open_images(images)
     if sample_project:
         panel.correct.open_or_make_samples(user_data_path("napari-medseg", appauthor=False) / "sample-project")
         panel.tabs.setCurrentIndex(1)

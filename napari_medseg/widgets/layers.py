@@ -8,7 +8,14 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_medseg.inference import Prediction
+from napari_medseg.io import READ_SUFFIXES
+from napari_medseg.io.image import Image as ReadImage
+from napari_medseg.project.labels import labels_sha256
 
+MASK_SUFFIX, PROBABILITY_SUFFIX = " mask", " probability"
+UNITS = {"um": "micrometer", "mm": "millimeter"}
+IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
+FILE_KEY = "medseg_file"
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
@@ -24,24 +31,42 @@ def plain_image(layer: Image) -> np.ndarray | None:
     return np.asarray(layer.data)
 
 
-def show_labels(viewer: Any, image: Image, labels: np.ndarray, *, name: str, metadata: dict[str, Any]) -> Labels:
-    """Add a Labels layer on an image, or replace the data of the one that is there."""
+def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
+    """Add an image as it was read, in its own pixel size."""
+    unit = UNITS.get(image.unit, "pixel")
+    layer = Image(
+        image.data,
+        rgb=image.data.ndim == 3,
+        name=name,
+        scale=image.spacing or (1.0, 1.0),
+        units=(unit, unit),
+        metadata={FILE_KEY: str(image.source)} if image.source else {},
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
+    """Show a proposal on an image: in the layer of the last one, unless someone has drawn in it since."""
+    name, facts = image.name + MASK_SUFFIX, dict(prediction.origin)
+    facts["labels_sha256"] = labels_sha256(prediction.labels)
     layer = find(viewer, Labels, name)
-    if layer is None:
-        layer = Labels(labels, name=name, opacity=0.5, metadata=metadata, **place_of(image))
-        viewer.add_layer(layer)
-    else:
-        layer.data = labels
-        layer.metadata = metadata
+    # a mask that a person drew in, or brought along, is never drawn over: it keeps its layer
+    if layer is not None and layer.metadata.get("medseg", {}).get("labels_sha256") == labels_sha256(layer.data):
+        layer.data = prediction.labels.copy()
+        layer.metadata["medseg"] = facts
         for key, value in place_of(image).items():
             setattr(layer, key, value)
+    else:
+        layer = Labels(prediction.labels.copy(), name=name, opacity=0.5, metadata={"medseg": facts}, **place_of(image))
+        viewer.add_layer(layer)
     viewer.layers.selection.active = layer
     return layer
 
 
-def show_probability(viewer: Any, image: Image, prediction: Prediction, *, name: str) -> None:
+def show_probability(viewer: Any, image: Image, prediction: Prediction) -> None:
     """Add the probability map of the first class below the labels, or replace the one that is there."""
-    data = prediction.probabilities[0]
+    data, name = prediction.probabilities[0], image.name + PROBABILITY_SUFFIX
     layer = find(viewer, Image, name)
     if layer is None:
         layer = Image(

@@ -58,7 +58,7 @@ class MedSegPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(note)
-        napari_viewer.bind_key("p", self._propose_key, overwrite=True)
+        napari_viewer.bind_key("g", self._propose_key, overwrite=True)
         napari_viewer.bind_key("a", self._accept_key, overwrite=True)
         self._closed = False
         self.destroyed.connect(self.workers.close)

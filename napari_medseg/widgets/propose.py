@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from napari.layers import Image
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -23,12 +27,11 @@ from napari_medseg.app.predict import describe_plan, predict_array
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import MedsegError
 from napari_medseg.inference import Prediction, available_devices
+from napari_medseg.io import read_image
 from napari_medseg.networks import get_spec
-from napari_medseg.widgets.layers import plain_image, show_labels, show_probability
+from napari_medseg.widgets.layers import IMAGE_FILTER, PROBABILITY_SUFFIX, plain_image, show_image, show_probability
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
-
-MASK_SUFFIX, PROBABILITY_SUFFIX = " mask", " probability"
 
 
 class ProposeSection(QWidget):
@@ -39,9 +42,10 @@ class ProposeSection(QWidget):
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._ticket: Ticket | None = None
         self.image, self.task, self.weights, self.device = QComboBox(), QComboBox(), QComboBox(), QComboBox()
+        self.open = QPushButton("Open...")
         self.about, self.plan, self.message = QLabel(), QLabel(), QLabel()
         self.probability = QCheckBox("Also show the probability map")
-        self.run, self.cancel, self.progress = QPushButton("Propose mask  (P)"), QPushButton("Cancel"), QProgressBar()
+        self.run, self.cancel, self.progress = QPushButton("Propose mask  (G)"), QPushButton("Cancel"), QProgressBar()
         self._build()
         self._fill_weights()
         self._fill_images()
@@ -60,7 +64,7 @@ class ProposeSection(QWidget):
             box.setMinimumContentsLength(8)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            form.addRow(text, box)
+            form.addRow(text, box if box is not self.image else self._with_button(box))
         for label in (self.about, self.plan, self.message):
             label.setWordWrap(True)
         self.run.setObjectName("medseg_run")
@@ -90,6 +94,40 @@ class ProposeSection(QWidget):
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
 
+    def _with_button(self, box: QComboBox) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(box, 1)
+        row.addWidget(self.open)
+        self.open.clicked.connect(self._ask)
+        return row
+
+    # ---- opening -------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        dialog = QFileDialog(self, "Images to open", str(load_settings().get("folder", Path.home())), IMAGE_FILTER)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self.open_images)
+        dialog.open()
+
+    def open_images(self, paths: Sequence[str | Path]) -> None:
+        """Open image files, each as a layer, read off the GUI thread."""
+        for path in map(Path, paths):
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        save_settings(folder=str(path.parent))
+        self._workers.run(
+            lambda ticket, progress: read_image(path),
+            on_done=lambda image: show_image(self._viewer, image, name=path.stem),
+            on_error=self._failed_to_open,
+            lane="files",
+        )
+
+    def _failed_to_open(self, error: BaseException) -> None:
+        self.message.setText(sentence(error))
+        show_warning(sentence(error))
+
     # ---- choices -------------------------------------------------------------------------------------------------
 
     def _fill_images(self, event: Any = None) -> None:
@@ -101,6 +139,8 @@ class ProposeSection(QWidget):
                 self.image.addItem(layer.name, layer)
         if chosen is not None:
             self._select(chosen)
+        # a layer that was just added is active already, before it could be chosen here
+        self._follow_selection()
         self.image.blockSignals(False)
         self._show_plan()
 
@@ -114,7 +154,8 @@ class ProposeSection(QWidget):
 
     def _select(self, layer: Image) -> None:
         for row in range(self.image.count()):
-            if self.image.itemData(row) is layer:
+            # napari hands plugins a proxy of its viewer: what comes through it is equal, not the same object
+            if self.image.itemData(row) == layer:
                 self.image.setCurrentIndex(row)
 
     def current_image(self) -> Image | None:
@@ -168,7 +209,7 @@ class ProposeSection(QWidget):
     def _show_plan(self, *_: Any) -> None:
         layer = self.current_image()
         if layer is None:
-            self.plan.setText("Open an image: drop a file on the window, or File > Open Sample.")
+            self.plan.setText("Open an image, or drop a file on the window. Samples: File > Open Sample.")
             self.run.setEnabled(False)
             return
         data = plain_image(layer)
@@ -219,8 +260,6 @@ class ProposeSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self._busy(False)
         self.message.setText(sentence(error))
-        from napari.utils.notifications import show_error
-
         show_error(sentence(error))
 
     def _show(self, layer: Image, prediction: Prediction) -> None:
@@ -230,13 +269,9 @@ class ProposeSection(QWidget):
             return
         for message in prediction.origin["messages"]:
             show_info(message)
-        if layer.metadata.get("medseg_case") is not None:
-            self._bus.propose_for_case.emit(prediction)
-        else:
-            metadata = {"medseg": dict(prediction.origin)}
-            show_labels(self._viewer, layer, prediction.labels, name=layer.name + MASK_SUFFIX, metadata=metadata)
+        self._bus.proposed.emit(layer, prediction)
         if self.probability.isChecked():
-            show_probability(self._viewer, layer, prediction, name=layer.name + PROBABILITY_SUFFIX)
+            show_probability(self._viewer, layer, prediction)
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"

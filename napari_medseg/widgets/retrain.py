@@ -33,11 +33,12 @@ from napari_medseg.app.train import (
     comparison_json,
     plan_retrain,
 )
+from napari_medseg.errors import Cancelled
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
 POLL_MS = 200
 
@@ -49,6 +50,7 @@ class RetrainSection(QWidget):
         super().__init__()
         self._state, self._bus, self._workers = state, bus, workers
         self._process: RunProcess | None = None
+        self._ticket: Ticket | None = None
         self._run: tuple[Project, int, RunSpec, Path] | None = None
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
@@ -60,6 +62,7 @@ class RetrainSection(QWidget):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         self._build()
+        state.events.project.connect(self._project_changed)
 
     def _build(self) -> None:
         stored = load_settings()
@@ -102,11 +105,6 @@ class RetrainSection(QWidget):
         self.keep.clicked.connect(self.keep_old)
         self._enable()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a run is being prepared, at work or being compared."""
-        return self._run is not None and not self.adopt.isEnabled()
-
     def _enable(self, *, running: bool = False, decide: bool = False) -> None:
         self.start.setEnabled(not running)
         self.cancel.setEnabled(running)
@@ -137,14 +135,16 @@ class RetrainSection(QWidget):
         self.progress.setValue(0)
         self.message.setText("Preparing...")
 
-        def prepare(ticket: Any, progress: Any) -> tuple[Project, int, RunSpec, Path]:
+        def prepare(ticket: Ticket, progress: Any) -> tuple[Project, int, RunSpec, Path]:
             spec, folder = plan_retrain(project, options)
+            if ticket.cancelled:
+                raise Cancelled("Retraining was cancelled before it began.")
             return project, project.add_run(spec.to_json(), folder.relative_to(project.path)), spec, folder
 
-        self._workers.run(prepare, on_done=self._prepared, on_error=self._failed)
+        self._ticket = self._workers.run(prepare, on_done=self._prepared, on_error=self._failed, lane="files")
 
     def _prepared(self, run: tuple[Project, int, RunSpec, Path]) -> None:
-        self._run = run
+        self._run, self._ticket = run, None
         self._bus.cases_changed.emit()
         self._process = RunProcess(run[3])
         self.message.setText("Starting the trainer...")
@@ -163,12 +163,12 @@ class RetrainSection(QWidget):
         self._process = None
         project, run, spec, folder = self._run
         if process.wait() != 0:
-            project.set_run(run, "failed")
+            self._note("failed")
             self._failed(RuntimeError(process.failure()))
             return
         self.message.setText("Comparing before and after on the held-out images...")
         device = self._state.device
-        self._workers.run(
+        self._ticket = self._workers.run(
             lambda ticket, progress: self._compare(project, run, spec, folder, device),
             on_done=self._show_comparison,
             on_error=self._failed,
@@ -195,18 +195,31 @@ class RetrainSection(QWidget):
 
     def stop(self) -> None:
         """Cancel within a second; the run's last epoch stays on the disk."""
-        if self._process is None or self._run is None:
-            return
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
         self._timer.stop()
-        self._process.cancel()
-        self._process = None
-        self._run[0].set_run(self._run[1], "cancelled")
+        process, self._process = self._process, None
+        if process is not None:
+            self._note("cancelled")
+            self._workers.run(lambda ticket, progress: process.cancel(), on_done=lambda _: None, lane="files")
         self._run = None
         self._enable()
         self.message.setText("Cancelled. The weights in use are as they were.")
 
+    def _note(self, state: str) -> None:
+        """Write a run's state down, off the GUI thread."""
+        if self._run is not None:
+            project, run = self._run[:2]
+            self._workers.run(
+                lambda ticket, progress: project.set_run(run, state),
+                on_done=lambda _: None,
+                on_error=lambda error: show_warning(sentence(error)),
+                lane="files",
+            )
+
     def _failed(self, error: BaseException) -> None:
-        self._run = None
+        self._run = self._ticket = None
         self._enable()
         text = str(error) if isinstance(error, RuntimeError) else sentence(error)
         self.message.setText(text)
@@ -215,7 +228,7 @@ class RetrainSection(QWidget):
     # ---- the outcome ---------------------------------------------------------------------------------------------
 
     def _show_comparison(self, rows: list[Comparison]) -> None:
-        self._rows = rows
+        self._rows, self._ticket = rows, None
         self._enable(decide=True)
         self.progress.setValue(100)
         self.table.setRowCount(len(rows))
@@ -252,6 +265,7 @@ class RetrainSection(QWidget):
             lambda ticket, progress: adopt_run(project, run, folder / WEIGHTS_FILE),
             on_done=self._adopted,
             on_error=self._failed,
+            lane="files",
         )
 
     def _adopted(self, path: Path) -> None:
@@ -265,13 +279,25 @@ class RetrainSection(QWidget):
         """Leave the weights in use as they are; the new ones stay in the run's folder."""
         if self._run is None:
             return
-        self._run[0].set_run(self._run[1], "kept")
+        self._note("kept")
         self._run, self._rows = None, []
         self._enable()
         self.message.setText("Kept the old weights.")
 
+    def _project_changed(self, *_: Any) -> None:
+        # the files lane notes the run's end before it closes the run's project
+        if self._run is not None or self._ticket is not None:
+            self.stop()
+        self._run, self._rows = None, []
+        self._enable()
+        self.message.setText("")
+        self.curves.clear()
+
     def close_section(self) -> None:
         """End a run that is at work."""
         self._timer.stop()
-        if self._process is not None:
-            self.stop()
+        process, self._process = self._process, None
+        if process is not None and self._run is not None:
+            process.cancel()
+            self._run[0].set_run(self._run[1], "cancelled")
+        self._run = None

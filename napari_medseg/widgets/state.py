@@ -56,5 +56,7 @@ class Bus:
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
     """How storing the open case goes: a SaveStatus."""
-    propose_for_case = Signal(object)
-    """A prediction for the open case."""
+    proposed = Signal(object, object)
+    """A network's word on an image layer: (Image, Prediction)."""
+    opening = Signal(bool)
+    """A case is being loaded, or no longer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -29,7 +29,9 @@ class Ticket:
 
 
 class Workers(QObject):
-    """Runs functions one after the other on a thread of their own.
+    """Runs functions off the GUI thread: computing in one lane, files and the database in another.
+
+    Within a lane one runs after the other; a slow network never holds up a list of images.
 
     Parameters
     ----------
@@ -43,7 +45,10 @@ class Workers(QObject):
 
     def __init__(self, parent: QObject, on_error: Callable[[BaseException], None]) -> None:
         super().__init__(parent)
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="medseg")
+        self._lanes = {
+            name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"medseg-{name}")
+            for name in ("compute", "files")
+        }
         self._on_error = on_error
         self._closed = False
         self._tickets: set[Ticket] = set()
@@ -57,6 +62,7 @@ class Workers(QObject):
         on_done: Callable[[Any], None],
         on_progress: Callable[[float, str], None] | None = None,
         on_error: Callable[[BaseException], None] | None = None,
+        lane: Literal["compute", "files"] = "compute",
     ) -> Ticket:
         """Run ``function(ticket, progress)``; the callbacks run on the GUI thread unless the ticket was cancelled."""
         ticket = Ticket()
@@ -80,7 +86,7 @@ class Workers(QObject):
                 return
             self._finished.emit((ticket, lambda: on_done(result), True))
 
-        self._executor.submit(work)
+        self._lanes[lane].submit(work)
         return ticket
 
     def _deliver(self, item: tuple[Ticket, Callable[[], None], bool]) -> None:
@@ -95,7 +101,8 @@ class Workers(QObject):
         self._closed = True
         for ticket in self._tickets:
             ticket.cancel()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in self._lanes.values():
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def sentence(error: BaseException) -> str:

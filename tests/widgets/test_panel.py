@@ -84,6 +84,90 @@ def test_an_image_with_three_axes_is_refused_with_a_word(panel):
     assert "'volume' is no plain 2D image" in panel.propose.plan.text()
 
 
+def propose(panel, qtbot):
+    panel.propose.run.click()
+    qtbot.waitUntil(lambda: panel.propose.run.isEnabled(), timeout=WAIT)
+
+
+def test_strokes_on_an_image_outside_a_project_are_stored_too(panel, qtbot):
+    image = add_sample(panel, scale=(0.5, 0.5), units=("mm", "mm"))
+    choose(panel)
+    propose(panel, qtbot)
+    (mask,) = labels_of(panel)
+    # a stroke drawn before the project has taken the mask in counts as well
+    mask.data[0:5, 0:5] = 1
+    qtbot.waitUntil(lambda: panel.state.case_id is not None, timeout=WAIT)
+    project, case_id = panel.state.project, panel.state.case_id
+    assert project.path.name == "my-images"
+    mask.brush_size = 9
+    mask.paint((40, 40), 1)
+    qtbot.waitUntil(lambda: project.case(case_id).strokes == 2, timeout=WAIT)
+    np.testing.assert_array_equal(project.labels(case_id), mask.data)
+    assert project.case(case_id).spacing == (0.5, 0.5)
+    np.testing.assert_array_equal(read_image(project.case(case_id).image).data, image.data)
+    painted = mask.data.copy()
+    propose(panel, qtbot)
+    assert labels_of(panel) == [mask]
+    assert not np.array_equal(mask.data, painted)
+    panel.correct.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(mask.data, painted), timeout=WAIT)
+    # the user's own layers stay when the project is closed
+    panel.correct.view.close_all()
+    assert image in panel.viewer.layers
+    assert mask in panel.viewer.layers
+
+
+def test_a_mask_that_someone_drew_in_is_never_drawn_over(panel, qtbot, monkeypatch):
+    from napari_medseg.errors import OutputError
+    from napari_medseg.widgets import case_view
+
+    def full():
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(case_view, "open_scratch", full)
+    add_sample(panel)
+    choose(panel)
+    own = panel.viewer.add_labels(np.ones((256, 256), np.uint8), name="cells mask")
+    propose(panel, qtbot)
+    first = next(layer for layer in labels_of(panel) if layer is not own)
+    first.data[:9] = 1
+    drawn = first.data.copy()
+    propose(panel, qtbot)
+    assert own.data.all()
+    np.testing.assert_array_equal(first.data, drawn)
+    assert len(labels_of(panel)) == 3
+
+
+def test_several_images_are_followed_at_once(panel, qtbot):
+    choose(panel)
+    masks = []
+    for name in ("nuclei_2", "nuclei_3"):
+        data = read_image(next(s for s in sample_images() if s.name == name).image).data
+        layer = panel.viewer.add_image(data, name=name)
+        panel.viewer.layers.selection.active = layer
+        propose(panel, qtbot)
+        qtbot.waitUntil(lambda layer=layer: "medseg_case" in layer.metadata, timeout=WAIT)
+        masks.append(labels_of(panel)[-1])
+    for mask in masks:
+        panel.viewer.layers.selection.active = mask
+        mask.paint((10, 10), 1)
+        case_id = panel.state.case_id
+        qtbot.waitUntil(lambda c=case_id: panel.state.project.case(c).strokes == 1, timeout=WAIT)
+    assert [case.name for case in panel.state.project.cases()] == ["nuclei_2", "nuclei_3"]
+
+
+def test_opening_through_the_panel_keeps_the_pixel_size_and_tells_of_a_bad_file(panel, qtbot, tmp_path):
+    from napari_medseg.io import write_image
+
+    write_image(tmp_path / "scan.tif", np.zeros((20, 30), np.uint16), spacing=(0.5, 0.25), unit="mm")
+    (tmp_path / "text.png").write_text("hello")
+    panel.propose.open_images([tmp_path / "text.png", tmp_path / "scan.tif"])
+    qtbot.waitUntil(lambda: "scan" in panel.viewer.layers, timeout=WAIT)
+    np.testing.assert_allclose(panel.viewer.layers["scan"].scale, (0.5, 0.25), rtol=1e-4)
+    assert "text.png is no picture" in panel.propose.message.text()
+    assert panel.propose.image.currentText() == "scan"
+
+
 @pytest.fixture
 def project_panel(panel, qtbot, tmp_path):
     sample_project(tmp_path / "p").close()
@@ -104,6 +188,7 @@ def test_strokes_are_stored_at_once_and_undone_after_a_restart(project_panel, qt
     assert not np.array_equal(painted, proposal)
     np.testing.assert_array_equal(panel.state.project.labels(1), painted)
     panel.correct.open_project(tmp_path / "p")
+    assert labels_of(panel) == []
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     np.testing.assert_array_equal(labels_of(panel)[0].data, painted)
     panel.correct.undo.click()
@@ -150,14 +235,15 @@ def test_bad_images_are_told_and_the_good_ones_added(project_panel, qtbot, tmp_p
     project_panel.correct.add_files([str(tmp_path / "text.png"), str(good)])
     qtbot.waitUntil(lambda: "Added 1 image" in project_panel.correct.status.text(), timeout=WAIT)
     assert any("text.png is no picture" in n.message for n in notification_manager.records)
-    assert project_panel.correct.table.rowCount() == 7
+    qtbot.waitUntil(lambda: project_panel.correct.table.rowCount() == 7, timeout=WAIT)
 
 
-def test_a_project_that_is_open_elsewhere_is_told(panel, tmp_path):
+def test_a_project_that_is_open_elsewhere_is_told(panel, qtbot, tmp_path):
     from napari.utils.notifications import notification_manager
 
     with sample_project(tmp_path / "p"):
         panel.correct.open_project(tmp_path / "p")
+        qtbot.waitUntil(lambda: "Close it there first" in panel.correct.status.text(), timeout=WAIT)
     assert any("Close it there first" in n.message for n in notification_manager.records)
     assert panel.state.project is None
 
@@ -214,7 +300,7 @@ def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
     qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
     panel.retrain.cancel.click()
     assert "Cancelled" in panel.retrain.message.text()
-    assert panel.state.project.runs()[-1].state == "cancelled"
+    qtbot.waitUntil(lambda: panel.state.project.runs()[-1].state == "cancelled", timeout=WAIT)
     assert panel.state.weights == before
     assert panel.retrain.start.isEnabled()
 

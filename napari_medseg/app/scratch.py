@@ -1,0 +1,32 @@
+"""The project that takes in what is proposed while no other is open, so that no stroke goes unstored."""
+
+from __future__ import annotations
+
+from platformdirs import user_data_path
+
+from napari_medseg.errors import ProjectError
+from napari_medseg.project import Project
+from napari_medseg.project.database import FILE_NAME
+
+MOST = 20
+
+
+def open_scratch() -> Project:
+    """Open or make this user's ``my-images``; ``my-images-2`` and so on where another window holds it.
+
+    Raises
+    ------
+    ProjectError
+        If none of them can be opened.
+    OutputError
+        If the user's data folder cannot be written to.
+    """
+    base = user_data_path("napari-medseg", appauthor=False)
+    refused: ProjectError | None = None
+    for number in range(1, MOST + 1):
+        folder = base / ("my-images" if number == 1 else f"my-images-{number}")
+        try:
+            return Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder)
+        except ProjectError as error:
+            refused = error
+    raise ProjectError(f"{base} holds no project that can be opened: {refused}")

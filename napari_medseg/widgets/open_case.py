@@ -1,0 +1,127 @@
+"""One case in the viewer: its two layers, and what is drawn in them going to the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer
+
+from napari_medseg.app.correct import CorrectionSession, SaveStatus, StrokeTracker
+from napari_medseg.app.export import rescue_labels
+from napari_medseg.inference import Prediction
+from napari_medseg.project import Project
+
+SETTLE_MS = 200
+CLOSE_SECONDS = 2.0
+TOOLS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
+
+
+class OpenCase(QObject):
+    """Follows a Labels layer from here to :meth:`close`.
+
+    Parameters
+    ----------
+    project : Project
+    case_id : int
+    image : Image
+    labels : Labels
+    stored : np.ndarray
+        (Y, X), integer: what the project holds; what the layer shows beyond it is stored as a stroke.
+    listed : bool
+        Opened from the project's list; its layers go when it is closed. Otherwise they are the user's own.
+    on_status : callable
+        Called with a :class:`SaveStatus` on the writing thread.
+    undo, redo : callable
+        Called without arguments when they are asked for by key.
+    parent : QObject
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        case_id: int,
+        image: Image,
+        labels: Labels,
+        stored: np.ndarray,
+        *,
+        listed: bool,
+        on_status: Callable[[SaveStatus], None],
+        undo: Callable[[], None],
+        redo: Callable[[], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self.project, self.case_id, self.listed = project, case_id, listed
+        self.image, self.labels = image, labels
+        self.session = CorrectionSession(project, case_id, on_status)
+        self._tracker = StrokeTracker(self.session, stored)
+        for layer in (image, labels):
+            layer.metadata["medseg_case"] = case_id
+        # changes that come without a paint event (napari's own undo, a script) are found a moment later
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self.compare)
+        labels.events.paint.connect(self._painted)
+        labels.events.set_data.connect(self._touched)
+        labels.bind_key("Control-Z", lambda _: undo(), overwrite=True)
+        labels.bind_key("Control-Shift-Z", lambda _: redo(), overwrite=True)
+        self.compare()
+
+    def _painted(self, event: Any = None) -> None:
+        self._settle.stop()
+        self.compare()
+
+    def _touched(self, event: Any = None) -> None:
+        self._settle.start()
+
+    def compare(self) -> None:
+        """Hand over what was drawn since the last time."""
+        self._tracker.update(np.asarray(self.labels.data), TOOLS.get(str(self.labels.mode), "edit"))
+
+    def propose(self, prediction: Prediction) -> None:
+        """Show a network's labels instead; what was drawn before stays in the history."""
+        self.compare()
+        self.session.propose(prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
+        self.replace(prediction.labels)
+
+    def replace(self, labels: np.ndarray) -> None:
+        """Show labels that the project holds, or will when its queue is empty."""
+        self._tracker.reset(labels)
+        self.labels.data = labels.copy()
+
+    def close(self, *, force: bool) -> str | None:
+        """Store what is left and let go of the layers.
+
+        Parameters
+        ----------
+        force : bool
+            Close even where something cannot be stored: the labels are then written to another place.
+
+        Returns
+        -------
+        str or None
+            What to tell the user: why it stays open, or where the labels are now.
+        """
+        self._settle.stop()
+        self.compare()
+        told = None
+        if not self.session.flush(CLOSE_SECONDS):
+            reason = self.session.status.error or "The disk does not answer."
+            name = self.image.name
+            if not force:
+                return f"'{name}' stays open, its last strokes are not stored yet: {reason}"
+            place = rescue_labels(name, np.asarray(self.labels.data))
+            where = "nowhere else could be written to" if place is None else f"they are in {place}"
+            told = f"The last strokes on '{name}' could not be stored in the project, {where}. {reason}"
+        self.labels.events.paint.disconnect(self._painted)
+        self.labels.events.set_data.disconnect(self._touched)
+        for key in ("Control-Z", "Control-Shift-Z"):
+            self.labels.bind_key(key, None)
+        for layer in (self.image, self.labels):
+            layer.metadata.pop("medseg_case", None)
+        self.session.close(timeout=0.5)
+        return told
