@@ -98,13 +98,12 @@ class Trainer:
             self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
         started, before = time.monotonic(), self.state.seconds
         first = 0
-        for number, stage in enumerate(spec.stages):
+        for stage in spec.stages:
             last = first + stage.epochs
             if self.state.epoch < last:
                 data = self._training_set(stage.size)
                 for epoch in range(max(first, self.state.epoch), last):
-                    fresh_choice = epoch == first and number > 0
-                    facts = self._epoch(data, epoch, stage.size, last, fresh_choice=fresh_choice)
+                    facts = self._epoch(data, epoch, stage.size, last)
                     self.state.seconds = before + time.monotonic() - started
                     save_checkpoint(self.folder / CHECKPOINT_FILE, self.state, spec)
                     # told only now: whoever hears of an epoch may kill the run and find it again
@@ -131,7 +130,7 @@ class Trainer:
             std=self.network_spec.input.std,
         )
 
-    def _epoch(self, data: TrainingSet, epoch: int, size: int, stage_end: int, *, fresh_choice: bool) -> dict[str, Any]:
+    def _epoch(self, data: TrainingSet, epoch: int, size: int, stage_end: int) -> dict[str, Any]:
         spec, started = self.spec, time.monotonic()
         rate = learning_rate_at(self.recipe, start=self.learning_rate, epoch=epoch, epochs=spec.epochs)
         for group in self.optimizer.param_groups:
@@ -152,9 +151,6 @@ class Trainer:
             self.events.write(
                 "batch", epoch=epoch + 1, batch=step, batches=max(batches, step), loss=float(loss.detach())
             )
-        if fresh_choice:
-            # scores of another image size cannot be compared: the choice starts anew with the stage
-            self.state.best, self.state.best_dice = {}, None
         due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 == stage_end
         score = self._validate(size) if self.val_samples and due else None
         self.state.epoch = epoch + 1
@@ -211,27 +207,29 @@ class Trainer:
             input_size=(size, size),
         )
 
-    def _size_reached(self) -> int:
+    def _size_of(self, epoch: int) -> int:
+        """Input size of an epoch; the starting weights (0) were scored at the last stage's."""
         first = 0
         for stage in self.spec.stages:
             first += stage.epochs
-            if self.state.epoch <= first:
+            if 0 < epoch <= first:
                 return stage.size
         return self.spec.stages[-1].size
 
     def _finish(self, *, finished: bool) -> WeightsEntry:
         state, spec = self.state, self.spec
-        chosen = state.best or state.network
+        # scores of all stages compare: each is at the images' own sizes
+        chosen, epoch = (state.best, state.best_epoch) if state.best else (state.network, state.epoch)
         metrics = (
             {} if state.best_dice is None else {"dice": round(state.best_dice, 4), "n": len(spec.val), "split": "val"}
         )
         entry = replace(
-            self._entry(self._size_reached()),
+            self._entry(self._size_of(epoch)),
             metrics=metrics,
             training={
                 "seed": spec.seed,
                 "epochs": state.epoch,
-                "best_epoch": state.best_epoch if state.best else state.epoch,
+                "best_epoch": epoch,
                 "stages": [[stage.size, stage.epochs] for stage in spec.stages],
                 "images": len(spec.train),
                 "start_from": spec.start_from,

@@ -258,7 +258,7 @@ class CorrectSection(QWidget):
         )
 
     def _show_opening(self, opening: bool) -> None:
-        self.status.setText("Opening the image and its proposal..." if opening else "")
+        self.saved.setText("Opening the image and its proposal..." if opening else "")
 
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")

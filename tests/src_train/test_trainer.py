@@ -159,6 +159,15 @@ def test_fine_tuning_keeps_the_start_when_nothing_is_better(tmp_path):
     assert after.training["best_epoch"] == 0
 
 
+def test_the_best_of_all_sizes_is_chosen_with_its_size(tmp_path):
+    stages = (Stage(size=48, epochs=1), Stage(size=32, epochs=2))
+    trainer = Trainer(make_run(tmp_path, stages=stages), tmp_path)
+    scores = iter((0.4, 0.3, 0.2))
+    trainer._validate = lambda size: next(scores)
+    entry = trainer.run()
+    assert (entry.training["best_epoch"], entry.input_size, entry.metrics["dice"]) == (1, (48, 48), 0.4)
+
+
 def test_several_classes(tmp_path):
     pairs = blobs(tmp_path, 2)
     for pair in pairs:

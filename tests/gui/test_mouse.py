@@ -1,0 +1,122 @@
+"""The main job with the real mouse and keys in a real window; MEDSEG_SHOTS=FOLDER keeps the pictures."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_medseg.io import read_mask
+from napari_medseg.project import Project
+from tests.gui.driver import Driver
+
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux" or not shutil.which("xdotool") or not os.environ.get("DISPLAY"),
+        reason="needs Linux, xdotool and a display",
+    ),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    yield tmp_path
+    if os.environ.get("MEDSEG_SHOTS"):
+        target = Path(os.environ["MEDSEG_SHOTS"])
+        target.mkdir(parents=True, exist_ok=True)
+        for picture in tmp_path.glob("*.png"):
+            shutil.copy(picture, target)
+
+
+def test_propose_correct_retrain_export(folder):
+    window = Driver(folder)
+    try:
+        window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
+        window.shot("1-proposed")
+        # a click on the canvas gives it the focus; in pan mode it draws nothing
+        window.key("6")
+        x, y = window.screen(5, 5)
+        window.tool("mousemove", x, y, "click", 1)
+        window.key("6")
+        before = window.state()["label_sum"]
+        window.key("2")
+        window.wait(lambda s: s["mode"] == "paint")
+        window.drag((60, 60), (60, 180), (120, 180))
+        painted = window.wait(lambda s: s["strokes"] == 1)["label_sum"]
+        assert painted > before
+        window.shot("2-painted")
+        window.key("ctrl+z")
+        window.wait(lambda s: s["label_sum"] == before)
+        window.key("ctrl+shift+z")
+        window.wait(lambda s: s["label_sum"] == painted)
+        # proposing again is a step in the history that can be taken back
+        window.key("g")
+        window.wait(lambda s: s["history"].count("proposal") == 2)
+        window.key("ctrl+z")
+        window.wait(lambda s: s["label_sum"] == painted)
+
+        for case in range(1, 7):
+            window.wait(lambda s, case=case: s["case"] == case and s["case_state"] != "new")
+            window.key("a")
+        window.wait(lambda s: "All images are accepted" in s["correct"])
+        window.shot("3-accepted")
+
+        window.click("tab Retrain")
+        window.click("spin 0")
+        window.key("ctrl+a")
+        window.tool("type", "3")
+        window.click("Retrain")
+        # pressed again in the middle: nothing happens
+        x, y, width, height = window.state()["items"]["Retrain"]["rect"]
+        window.tool("mousemove", x + width // 2, y + height // 2, "click", 1)
+        window.wait(lambda s: s["items"].get("Adopt new", {}).get("enabled"), 240)
+        window.shot("4-retrained")
+        old = window.state()["weights"]
+        window.click("Adopt new")
+        window.wait(lambda s: s["weights"] != old)
+
+        window.click("tab Export")
+        window.click("All accepted masks of the project")
+        window.click("Export")
+        state = window.wait(lambda s: "Wrote 6 file(s)" in s["export"])
+        window.shot("5-exported")
+        window.click("tab Propose")
+        window.shot("6-propose")
+    finally:
+        window.close()
+    out = Path(state["export"].partition(" to ")[2].rstrip("."))
+    written = read_mask(out / "nuclei_1_mask.tif")
+    with Project.open(state["project"]) as project:
+        first = project.cases()[0]
+        np.testing.assert_array_equal(written, project.labels(first.id))
+        assert project.verify() == []
+
+
+def test_a_killed_window_loses_nothing_that_was_drawn(folder):
+    window = Driver(folder)
+    try:
+        window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
+        window.key("6")
+        x, y = window.screen(5, 5)
+        window.tool("mousemove", x, y, "click", 1)
+        window.key("2")
+        window.wait(lambda s: s["mode"] == "paint")
+        window.drag((60, 60), (60, 180))
+        window.drag((90, 60), (90, 180))
+        drawn = window.wait(lambda s: s["strokes"] == 2)
+        window.kill()
+    finally:
+        window.close()
+    again = Driver(folder, Path(drawn["project"]))
+    try:
+        state = again.wait(lambda s: s["case"] is not None and "ended unexpectedly" in s["correct"])
+        assert state["label_sum"] == drawn["label_sum"]
+        again.shot("7-recovered")
+        again.click("Undo")
+        again.wait(lambda s: s["label_sum"] != drawn["label_sum"])
+    finally:
+        again.close()
