@@ -17,6 +17,8 @@ from napari_medseg.project.runs import RunSpec
 
 # these change how long and where a run computes, not what it computes on the CPU
 _FREE_FIELDS = ("time_budget_minutes", "nice", "device")
+# fields that came later count only where they are set, so that older checkpoints stay good
+_LATER_FIELDS = {"freeze_norm": False}
 
 
 def fingerprint(spec: RunSpec) -> str:
@@ -24,6 +26,9 @@ def fingerprint(spec: RunSpec) -> str:
     values = json.loads(spec.to_json())
     for name in _FREE_FIELDS:
         values.pop(name)
+    for name, default in _LATER_FIELDS.items():
+        if values[name] == default:
+            values.pop(name)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -138,6 +138,8 @@ class Trainer:
         # all randomness of an epoch hangs on its number: a resumed run repeats it exactly
         torch.manual_seed(spec.seed * 100_003 + epoch)
         self.network.train()
+        if spec.freeze_norm:
+            freeze_norm(self.network)
         total, batches = 0.0, max(1, len(data) // spec.batch_size)
         for step, (images, masks) in enumerate(data.batches(spec.batch_size, seed=spec.seed, epoch=epoch), start=1):
             images, masks = self.engine.place_batch(images, masks)
@@ -247,6 +249,16 @@ class Trainer:
             finished=finished,
         )
         return entry
+
+
+def freeze_norm(network: nn.Module) -> None:
+    """Let batch norms use the statistics they were trained with, in training too.
+
+    The statistics of a handful of images would replace those of hundreds within an epoch or two.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def mean_dice(predictor: Predictor, samples: Sequence[Sample], *, classes: int) -> float:

@@ -60,7 +60,7 @@ class RunSpec:
     start_from : str or None
         Weights id or path to fine-tune from; None: fresh weights.
     stages : tuple of Stage
-        In order; weights are chosen in the last.
+        In order; the weights that score best are chosen from all of them.
     batch_size : int
     learning_rate : float or None
         None: the recipe's.
@@ -71,6 +71,8 @@ class RunSpec:
         Stop after the epoch in which this is used up. Not part of what decides the outcome: a run that was stopped
         goes on from its checkpoint with more.
     augment : bool
+    freeze_norm : bool
+        Keep the statistics of batch norms as they are: for rounds on a handful of images.
     validate_every : int
         Epochs between validations.
     classes : tuple of str
@@ -96,6 +98,7 @@ class RunSpec:
     device: str = "auto"
     time_budget_minutes: float | None = None
     augment: bool = True
+    freeze_norm: bool = False
     validate_every: int = 1
     classes: tuple[str, ...] = ("foreground",)
     licence: str = "local"

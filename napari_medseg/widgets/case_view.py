@@ -19,7 +19,7 @@ from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
-from napari_medseg.widgets.layers import FILE_KEY, MASK_SUFFIX, place_of, plain_image, show_image, show_labels
+from napari_medseg.widgets.layers import FILE_KEY, MASK_SUFFIX, new_labels, plain_image, show_image, show_labels
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
@@ -95,7 +95,7 @@ class CaseView(QObject):
             # the user's own layers stay, out of sight
             other.image.visible = other.labels.visible = False
         shown = show_image(self._viewer, image, name=case.name)
-        mask = Labels(labels.copy(), name=case.name + MASK_SUFFIX, opacity=0.5, **place_of(shown))
+        mask = new_labels(shown, labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
         opened = self._follow(project, case.id, shown, mask, labels, listed=True)
         if prediction is not None:

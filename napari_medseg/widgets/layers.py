@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import CyclicLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_medseg.inference import Prediction
 from napari_medseg.io import READ_SUFFIXES
@@ -16,6 +18,8 @@ MASK_SUFFIX, PROBABILITY_SUFFIX = " mask", " probability"
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
 FILE_KEY = "medseg_file"
+# bright on dark and on bright images alike; napari's own first label is a dark brown
+COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
@@ -29,6 +33,19 @@ def plain_image(layer: Image) -> np.ndarray | None:
     if layer.multiscale or layer.ndim != 2:
         return None
     return np.asarray(layer.data)
+
+
+def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
+    """A Labels layer that lies on an image."""
+    colours = np.array([transform_color(colour)[0] for colour in ("transparent", *COLOURS)])
+    return Labels(
+        labels.copy(),
+        name=name,
+        opacity=0.5,
+        colormap=CyclicLabelColormap(colors=colours),
+        metadata=metadata or {},
+        **place_of(image),
+    )
 
 
 def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
@@ -58,7 +75,7 @@ def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
         for key, value in place_of(image).items():
             setattr(layer, key, value)
     else:
-        layer = Labels(prediction.labels.copy(), name=name, opacity=0.5, metadata={"medseg": facts}, **place_of(image))
+        layer = new_labels(image, prediction.labels, name=name, metadata={"medseg": facts})
         viewer.add_layer(layer)
     viewer.layers.selection.active = layer
     return layer

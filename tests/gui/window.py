@@ -51,8 +51,8 @@ def state():
     return {
         "items": items(),
         "canvas": rect(canvas),
-        "zoom": viewer.camera.zoom,
-        "center": list(viewer.camera.center[-2:]),
+        "zoom": viewer.scene.camera.zoom,
+        "center": list(viewer.scene.camera.center[-2:]),
         "mode": str(masks[-1].mode) if masks else None,
         "label_sum": int(np.asarray(masks[-1].data).sum()) if masks else None,
         "layers": [layer.name for layer in viewer.layers],
@@ -82,7 +82,9 @@ def tell():
     if wish.exists():
         target = wish.read_text()
         wish.unlink()
-        QApplication.primaryScreen().grabWindow(0).save(target)
+        picture = QApplication.primaryScreen().grabWindow(0, 0, 0, window.width(), window.height())
+        picture.save(target + ".part", "png")
+        Path(target + ".part").replace(target)
 
 
 timer = QTimer()

@@ -168,6 +168,22 @@ def test_the_best_of_all_sizes_is_chosen_with_its_size(tmp_path):
     assert (entry.training["best_epoch"], entry.input_size, entry.metrics["dice"]) == (1, (48, 48), 0.4)
 
 
+def test_frozen_norms_keep_their_statistics(tmp_path):
+    Trainer(make_run(tmp_path / "first", val=()), tmp_path / "first").run()
+    start = str(tmp_path / "first" / WEIGHTS_FILE)
+    states = {}
+    for frozen in (False, True):
+        folder = tmp_path / str(frozen)
+        Trainer(make_run(folder, val=(), start_from=start, freeze_norm=frozen), folder).run()
+        states[frozen] = load_file(folder / WEIGHTS_FILE)
+    first = load_file(start)
+    means = [name for name in first if name.endswith("running_mean")]
+    assert means
+    assert all(torch.equal(first[name], states[True][name]) for name in means)
+    assert not any(torch.equal(first[name], states[False][name]) for name in means)
+    assert not torch.equal(first["head.weight"], states[True]["head.weight"])
+
+
 def test_several_classes(tmp_path):
     pairs = blobs(tmp_path, 2)
     for pair in pairs:
