@@ -6,7 +6,7 @@ import errno
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_medseg.errors import OutputError
@@ -61,8 +61,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise output_error(path, error) from error
     finally:
-        # where the folder is none, there is nothing to remove and asking would raise again
-        if temporary.parent.is_dir():
+        # where the folder is none or cannot be written, there is nothing to remove and asking would raise again
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 

@@ -1,6 +1,7 @@
 """Nothing of the tests touches the user's own settings."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -13,3 +14,15 @@ def own_settings(tmp_path_factory, monkeypatch):
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
     monkeypatch.setattr("napari_medseg.app.settings.settings_path", lambda: folder / "settings.json")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of 200 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", folder], capture_output=True)
+    if made.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)

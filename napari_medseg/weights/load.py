@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
@@ -18,6 +19,8 @@ from napari_medseg.networks import create_network
 from napari_medseg.networks.published import convert_published
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.store import METADATA_KEY, file_sha256, read_entry, resolve_weights
+
+TENSORS_KEY = "tensors_sha256"
 
 
 def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsEntry]:
@@ -46,7 +49,14 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
         )
     module = create_network(network, classes=entry.output_channels)
     try:
+        with safe_open(path, "pt") as file:
+            told = (file.metadata() or {}).get(TENSORS_KEY)
         state = load_file(path)
+        if told is not None and tensors_sha256(state) != told:
+            raise WeightsError(
+                f"the tensors of {path} do not match the checksum {told[:12]}... inside the file: it was changed or "
+                "damaged. Fetch the file again, or retrain."
+            )
         module.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(
@@ -54,6 +64,15 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
             "Choose weights of this network, or fetch the file again."
         ) from error
     return module.eval(), entry
+
+
+def tensors_sha256(state: Mapping[str, Tensor]) -> str:
+    """One hash over names and values of tensors."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        values = state[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(f"{name}:".encode() + values.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_weights(path: str | Path, module: nn.Module, entry: WeightsEntry) -> WeightsEntry:
@@ -85,7 +104,8 @@ def save_state(path: str | Path, state: Mapping[str, Tensor], entry: WeightsEntr
     path = Path(path)
     inside = replace(entry, size_bytes=0, sha256="", file="").to_dict()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    blob = save(tensors, metadata={METADATA_KEY: json.dumps(inside, sort_keys=True)})
+    metadata = {METADATA_KEY: json.dumps(inside, sort_keys=True), TENSORS_KEY: tensors_sha256(tensors)}
+    blob = save(tensors, metadata=metadata)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -137,7 +157,10 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
     head = next((value for name, value in state.items() if name.endswith("Conv_1x1.weight")), None)
     classes = int(head.shape[0]) if head is not None else 1
     module = create_network(network, classes=classes)
-    converted = convert_published(network, state, module.state_dict())
+    try:
+        converted = convert_published(network, state, module.state_dict())
+    except WeightsError as error:
+        raise WeightsError(f"{source} does not hold {network} as published: {error}") from error
     names = ("foreground",) if classes == 1 else tuple(f"class {i}" for i in range(1, classes))
     entry = WeightsEntry(
         id=f"{network}/{task}@1", network=network, task=task, licence="unknown", classes=names,

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from napari_medseg.errors import UnknownNameError, WeightsError
+from napari_medseg.networks import get_spec
 from napari_medseg.weights.entry import WeightsEntry
 
 METADATA_KEY = "medseg"
@@ -121,10 +122,11 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
     Raises
     ------
     UnknownNameError
-        If no bundled weights have this id or task.
+        If there is no such network, or no bundled weights have this id or task.
     WeightsError
         If the file cannot be read or belongs to another network.
     """
+    get_spec(network)
     text = str(weights)
     if text.endswith(".safetensors"):
         path = Path(weights)

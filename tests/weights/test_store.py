@@ -123,3 +123,12 @@ def test_published_weights_are_imported_without_running_code(tmp_path):
         import_published(evil, "cmunext-xxs", tmp_path / "out.safetensors")
     assert not marker.exists()
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_changed_byte_in_a_file_of_ones_own_is_found(saved):
+    path, _, _ = saved
+    blob = bytearray(path.read_bytes())
+    blob[-7] ^= 1
+    path.write_bytes(blob)
+    with pytest.raises(WeightsError, match=r"w\.safetensors do not match the checksum"):
+        load_network("cmunext-xxs", path)

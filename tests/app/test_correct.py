@@ -1,0 +1,90 @@
+"""Strokes on their way to the disk."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_medseg.app import correct
+from napari_medseg.app.correct import CorrectionSession, StrokeTracker
+from napari_medseg.errors import OutputError, ShapeError
+from napari_medseg.project import Project
+
+
+@pytest.fixture
+def project(tmp_path):
+    Image.new("L", (60, 40)).save(tmp_path / "i.png")
+    with Project.create(tmp_path / "p") as made:
+        made.add_case(tmp_path / "i.png", shape=(40, 60))
+        yield made
+
+
+@pytest.fixture
+def session(project):
+    made = CorrectionSession(project, 1)
+    yield made
+    made.close(timeout=2.0)
+
+
+def test_strokes_undo_and_accept_keep_their_order(project, session):
+    layer = np.zeros((40, 60), np.uint8)
+    tracker = StrokeTracker(session, layer)
+    for k in (1, 2, 3):
+        layer[k * 5 : k * 5 + 3, 10:20] = k
+        assert tracker.update(layer, "brush") == (k * 5, 10, k * 5 + 3, 20)
+    assert tracker.update(layer, "brush") is None
+    undone = session.undo().result(5)
+    assert set(np.unique(undone)) == {0, 1, 2}
+    revision = session.accept().result(5)
+    np.testing.assert_array_equal(project.revision_labels(revision.id), undone)
+    np.testing.assert_array_equal(session.redo().result(5), layer)
+
+
+def test_what_the_disk_refuses_is_kept_and_stored_when_it_can_be(project, monkeypatch):
+    monkeypatch.setattr(correct, "RETRY_SECONDS", 0.05)
+    plain, refusals, told = project.commit_stroke, [], []
+
+    def full(*args, **kwargs):
+        if len(refusals) < 3:
+            refusals.append(1)
+            raise OutputError("the disk is full")
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(project, "commit_stroke", full)
+    session = CorrectionSession(project, 1, told.append)
+    try:
+        part = np.ones((4, 4), np.uint8)
+        first, second = session.stroke(part, (0, 0, 4, 4)), session.stroke(part * 2, (8, 8, 12, 12))
+        assert isinstance(first.result(5), int)
+        assert isinstance(second.result(5), int)
+    finally:
+        assert session.close(timeout=5.0)
+    assert any(status.error == "the disk is full" and status.pending == 2 for status in told)
+    assert told[-1].error is None
+    assert project.labels(1)[0, 0] == 1
+    assert project.labels(1)[8, 8] == 2
+
+
+def test_closing_says_when_something_is_not_stored(project, monkeypatch):
+    def full(*args, **kwargs):
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(project, "commit_stroke", full)
+    session = CorrectionSession(project, 1)
+    session.stroke(np.ones((4, 4), np.uint8), (0, 0, 4, 4))
+    assert session.close(timeout=0.3) is False
+
+
+def test_labels_that_do_not_fit_are_refused_and_the_next_are_stored(project, session):
+    bad = session.stroke(np.full((2, 2), 300), (0, 0, 2, 2))
+    good = session.stroke(np.ones((2, 2), int), (0, 0, 2, 2))
+    with pytest.raises(ShapeError, match="0 to 255"):
+        bad.result(5)
+    assert good.result(5)
+
+
+def test_a_stroke_is_copied_at_once(project, session):
+    part = np.ones((2, 2), np.uint8)
+    session.stroke(part, (0, 0, 2, 2))
+    part[:] = 9
+    assert session.flush()
+    assert project.labels(1).max() == 1

@@ -1,0 +1,154 @@
+"""Prediction, export, samples, settings, scratch: what panel and command line share."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_medseg.app import settings
+from napari_medseg.app.demo import sample_project
+from napari_medseg.app.export import export_project, layer_spacing, rescue_labels
+from napari_medseg.app.images import keep_proposal
+from napari_medseg.app.pictures import before_and_after, draw_contours
+from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
+from napari_medseg.app.samples import sample_images
+from napari_medseg.app.scratch import open_scratch
+from napari_medseg.app.train import Comparison
+from napari_medseg.errors import InputError
+from napari_medseg.io import read_image, read_mask
+from napari_medseg.project import Project
+
+REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
+NUCLEI = [s for s in sample_images() if s.task == "nuclei"]
+
+
+def test_a_loaded_network_is_used_again():
+    assert load_predictor(REQUEST) is load_predictor(REQUEST)
+
+
+def test_the_plan_needs_no_network():
+    assert describe_plan((300, 400), REQUEST).describe() == "resize 300 x 400 to 256 x 256 px, 1 pass"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (37, 5), (40, 30, 3), (40, 30, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_any_array_is_segmented_at_its_own_size(shape, dtype):
+    image = (np.random.default_rng(0).random(shape) * 200).astype(dtype)
+    assert predict_array(image, REQUEST).labels.shape == shape[:2]
+
+
+def test_nan_and_constant_images_are_segmented():
+    image = np.full((20, 20), np.nan)
+    assert np.isfinite(predict_array(image, REQUEST).probabilities).all()
+    image[5:9] = 3
+    assert np.isfinite(predict_array(image, REQUEST).probabilities).all()
+
+
+def test_two_images_of_one_stem_are_refused_before_any_work(tmp_path):
+    for suffix in ("png", "jpg"):
+        (tmp_path / f"a.{suffix}").write_bytes(b"x")
+    with pytest.raises(InputError, match="same stem 'a'"):
+        predict_files([tmp_path / "a.png", tmp_path / "a.jpg"], REQUEST, tmp_path / "out")
+
+
+def test_samples_are_real_licensed_and_paired():
+    for sample in sample_images():
+        image, mask = read_image(sample.image), read_mask(sample.mask)
+        assert image.shape2d == mask.shape
+        assert 0 < mask.mean() < 1
+        assert sample.licence in ("CC0-1.0", "CC BY 4.0", "CC0", "CC-BY-4.0")
+        assert sample.citation
+        assert sample.source
+    assert {sample.task for sample in sample_images()} >= {"nuclei", "dermoscopy"}
+
+
+def test_settings_are_remembered_and_a_damaged_file_is_survived():
+    settings.save_settings(task="nuclei")
+    settings.save_settings(device="cpu")
+    assert settings.load_settings() == {"task": "nuclei", "device": "cpu"}
+    settings.settings_path().write_text("{")
+    assert settings.load_settings() == {}
+
+
+def test_export_says_where_a_mask_comes_from(tmp_path):
+    with sample_project(tmp_path / "p") as project:
+        case = project.cases()[0]
+        prediction = predict_array(read_image(case.image).data, REQUEST)
+        project.set_proposal(case.id, prediction.labels, prediction.origin)
+        project.commit_stroke(case.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
+        revision = project.accept(case.id)
+        project.commit_stroke(case.id, np.zeros((9, 9), np.uint8), box=(0, 0, 9, 9))
+        (path,) = export_project(project, tmp_path / "out")
+    mask = read_mask(path)
+    # the accepted revision, not what was drawn after it
+    assert mask[:9, :9].all()
+    with tifffile.TiffFile(path) as file:
+        facts = json.loads(file.pages.first.description)["medseg"]
+    assert facts["labels_sha256"] == revision.sha256
+    assert facts["proposal"]["weights"] == "cmunext-xxs/nuclei@1"
+    assert facts["use"] == "research only, no medical device"
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("millimeter", "mm"), ("micrometer", "um"), ("pixel", "px")])
+def test_a_layers_scale_becomes_a_pixel_size(unit, expected):
+    spacing, got = layer_spacing((2, 3), (unit, unit))
+    assert got == expected
+    assert spacing == (None if expected == "px" else (2.0, 3.0))
+
+
+def test_rescued_labels_can_be_read_again():
+    labels = np.eye(9, dtype=np.uint8)
+    np.testing.assert_array_equal(read_mask(rescue_labels("a/b c", labels)), labels)
+
+
+def test_the_scratch_project_is_one_a_window():
+    with open_scratch() as first, open_scratch() as second:
+        assert first.path.name == "my-images"
+        assert second.path.name == "my-images-2"
+    with open_scratch() as again:
+        assert again.path == first.path
+
+
+def test_a_proposal_on_an_array_is_kept_with_its_pixels(tmp_path):
+    image = np.random.default_rng(1).integers(0, 60_000, (30, 40), dtype=np.uint16)
+    prediction = predict_array(image, REQUEST)
+    with Project.create(tmp_path / "p") as project:
+        case = keep_proposal(project, image, prediction, name="a scan: 1")
+        np.testing.assert_array_equal(read_image(case.image).data, image)
+        assert case.image.is_relative_to(project.path)
+        # once more: the same case, the proposal as a further step
+        again = keep_proposal(project, image, prediction, name="a scan: 1")
+        assert again.id == case.id
+        assert [row.kind for row in project.history(case.id)] == ["add", "proposal", "proposal"]
+
+
+def test_a_proposal_on_a_file_stays_with_the_file(tmp_path):
+    sample = NUCLEI[0]
+    image = read_image(sample.image).data
+    prediction = predict_array(image, REQUEST)
+    with Project.create(tmp_path / "p") as project:
+        assert keep_proposal(project, image, prediction, name="x", source=sample.image).image == sample.image
+        changed = image.copy()
+        changed[0, 0] ^= 1
+        other = keep_proposal(project, changed, prediction, name="x", source=sample.image)
+        assert other.image.is_relative_to(project.path)
+
+
+def test_the_picture_of_before_and_after_shows_both_masks():
+    truth, guess = np.zeros((2, 40, 40), np.uint8)
+    truth[5:15, 5:15], guess[20:30, 20:30] = 1, 1
+    picture = draw_contours(np.zeros((40, 40)), truth, guess)
+    assert {tuple(c) for c in picture.reshape(-1, 3)} == {(0, 0, 0), (64, 200, 90), (255, 170, 0)}
+    row = Comparison(
+        name="a",
+        dice_before=0,
+        dice_after=0,
+        hd95_before=0,
+        hd95_after=0,
+        image=np.zeros((40, 80)),
+        truth=np.zeros((40, 80), np.uint8),
+        before=np.zeros((40, 80), np.uint8),
+        after=np.zeros((40, 80), np.uint8),
+    )
+    assert before_and_after(row, side=100).shape == (50, 206, 3)

@@ -1,0 +1,130 @@
+"""From corrections to a run and back."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_medseg.app.demo import sample_project
+from napari_medseg.app.samples import samples_of
+from napari_medseg.app.train import (
+    RetrainOptions,
+    RunProcess,
+    accepted,
+    adopt_run,
+    compare,
+    plan_retrain,
+    project_weights,
+    run_to_end,
+)
+from napari_medseg.errors import InputError, TrainingError
+from napari_medseg.io import read_mask
+from napari_medseg.project import Project
+from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec
+from napari_medseg.weights import read_entry
+
+OPTIONS = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=1, device="cpu")
+TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
+
+
+@pytest.fixture
+def project(tmp_path):
+    with sample_project(tmp_path / "p") as made:
+        yield made
+
+
+def accept(project, n):
+    for case in project.cases()[:n]:
+        project.commit_stroke(case.id, TRUTH[case.name].astype(np.uint8))
+        project.accept(case.id)
+
+
+def test_held_out_cases_are_never_trained_on(project):
+    accept(project, 6)
+    spec, folder = plan_retrain(project, OPTIONS)
+    names = {pair.name for pair in spec.train}, {pair.name for pair in spec.val}
+    assert names[0] & names[1] == set()
+    assert len(names[0]) == 4
+    assert len(names[1]) == 2
+    assert {case.name for case in accepted(project, "heldout")} == names[1]
+    assert RunSpec.from_json((folder / SPEC_FILE).read_text()) == spec
+    for pair in (*spec.train, *spec.val):
+        np.testing.assert_array_equal(read_mask(folder / pair.mask), TRUTH[pair.name])
+    # and again: the same cases stay held out
+    assert {pair.name for pair in plan_retrain(project, OPTIONS)[0].val} == names[1]
+
+
+def test_two_corrections_are_needed(project):
+    accept(project, 1)
+    with pytest.raises(InputError, match=r"1 accepted correction.*at least 2"):
+        plan_retrain(project, OPTIONS)
+
+
+def test_few_corrections_are_all_trained_on(project):
+    accept(project, 3)
+    spec, _ = plan_retrain(project, OPTIONS)
+    assert (len(spec.train), len(spec.val)) == (3, 0)
+
+
+@pytest.mark.slow
+def test_a_run_is_compared_and_adopted_and_the_project_may_move(project, tmp_path):
+    accept(project, 6)
+    spec, folder = plan_retrain(project, OPTIONS)
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    events = []
+    run_to_end(folder, on_event=events.append)
+    assert events[0]["event"] == "start"
+    assert events[-1]["event"] == "done"
+    rows = compare(spec, folder, device="cpu")
+    assert {row.name for row in rows} == {pair.name for pair in spec.val}
+    assert all(row.dice_before > 0.8 for row in rows)
+    path = adopt_run(project, run, folder / WEIGHTS_FILE)
+    assert project.adopted() == str(path)
+    assert project_weights(project) == [path]
+    assert read_entry(path).version == 2
+    project.close()
+    project.path.rename(tmp_path / "moved")
+    with Project.open(tmp_path / "moved") as moved:
+        assert Path(moved.adopted()).is_file()
+        assert moved.runs()[0].state == "adopted"
+
+
+def test_a_run_that_cannot_start_says_why_in_one_sentence(project):
+    accept(project, 3)
+    _, folder = plan_retrain(project, OPTIONS)
+    values = json.loads((folder / SPEC_FILE).read_text())
+    (folder / SPEC_FILE).write_text(json.dumps({**values, "start_from": "cmunext-xxs/teeth@1"}))
+    with pytest.raises(TrainingError, match=r"cmunext-xxs/teeth@1"):
+        run_to_end(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(project):
+    accept(project, 3)
+    _, folder = plan_retrain(project, RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=300, device="cpu"))
+    process = RunProcess(folder)
+    end = time.monotonic() + 120
+    while not (folder / CHECKPOINT_FILE).exists():
+        assert time.monotonic() < end
+        assert process.running, process.failure()
+        time.sleep(0.1)
+    process._process.kill()
+    assert process.wait(10) == -9
+    assert "SIGKILL" in process.failure()
+    assert "goes on from its last epoch" in process.failure()
+    again = RunProcess(folder)
+    try:
+        started = []
+        while not started:
+            assert time.monotonic() < end
+            started = [e for e in again.poll() if e["event"] == "start"]
+            time.sleep(0.1)
+        assert started[0]["resumed_epoch"] >= 1
+        clock = time.monotonic()
+    finally:
+        again.cancel()
+    assert not again.running
+    assert time.monotonic() - clock < 10

@@ -1,0 +1,317 @@
+"""The command line: results on stdout, one line on stderr for an error, the exit codes that scripts rely on."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_medseg.app.samples import sample_images
+from napari_medseg.cli import main
+from napari_medseg.io import read_image, read_mask
+from napari_medseg.networks import create_network, list_networks
+from napari_medseg.project import Project
+
+NUCLEI = [s for s in sample_images() if s.task == "nuclei"]
+
+
+@pytest.fixture
+def medseg(monkeypatch, capsys):
+    """Run a command as the console script does: (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["medseg", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two images with masks."""
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for sample in NUCLEI[:2]:
+        shutil.copy(sample.image, tmp_path / "images")
+        shutil.copy(sample.mask, tmp_path / "masks" / (sample.image.stem + sample.mask.suffix))
+    return tmp_path / "images", tmp_path / "masks"
+
+
+def refused(result, *parts, code=2):
+    """One line on stderr that holds all parts."""
+    got, out, err = result
+    assert got == code, err
+    assert out == ""
+    lines = [line for line in err.splitlines() if line.strip()]
+    assert len(lines) == 1, err
+    assert lines[0].startswith("medseg: ")
+    for part in parts:
+        assert str(part) in lines[0]
+
+
+def test_networks_as_json(medseg):
+    code, out, _ = medseg("networks", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["name"] for row in rows] == list(list_networks())
+    xxs = next(row for row in rows if row["name"] == "cmunext-xxs")
+    assert xxs["parameters"] == 40_837
+    assert {"title", "paper", "macs", "macs_tool", "capabilities"} <= set(xxs)
+    assert "cmunext-xxs/nuclei@1" in xxs["weights"]
+
+
+def test_weights_as_json(medseg):
+    _, out, _ = medseg("weights", "list", "--json")
+    row = next(r for r in json.loads(out) if r["id"] == "cmunext-xxs/nuclei@1")
+    assert set(row) == {"id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics"}
+    assert row["size_bytes"] < 250_000
+    assert row["metrics"]["n"] == 80
+
+
+def test_the_tables_name_everything(medseg):
+    assert "40,837" in medseg("networks")[1]
+    assert "cmunext-xxs/nuclei@1" in medseg("weights", "list")[1]
+    assert "no medical device" in medseg("--help")[1]
+    assert medseg("--version")[1].startswith("medseg ")
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("tiff", ".tif"), ("png", ".png")])
+def test_predict_writes_a_mask_and_a_map_for_each_image(medseg, folders, tmp_path, format, suffix):
+    out = tmp_path / "out"
+    arguments = ("--weights", "nuclei", "--out", out, "--format", format, "--probabilities")
+    code, stdout, _ = medseg("predict", folders[0], *arguments)
+    assert code == 0
+    written = [Path(line) for line in stdout.splitlines()]
+    assert [p.name for p in written] == [
+        f"{s.image.stem}_{kind}{suffix}" for s in NUCLEI[:2] for kind in ("mask", "prob")
+    ]
+    mask, truth = read_mask(written[0]), read_mask(NUCLEI[0].mask)
+    assert mask.shape == truth.shape
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.8
+
+
+def test_evaluate_writes_its_figures(medseg, folders, tmp_path):
+    report = tmp_path / "report.json"
+    code, out, _ = medseg(
+        "evaluate", "--images", folders[0], "--masks", folders[1], "--weights", "nuclei", "--json", report
+    )
+    figures = json.loads(report.read_text())
+    assert code == 0
+    assert "dice" in out
+    assert (figures["network"], figures["n"], len(figures["cases"])) == ("cmunext-xxs", 2, 2)
+    assert (
+        set(figures["mean"]) == {"dice", "iou", "precision", "recall", "hd95", "seconds"} == set(figures["interval95"])
+    )
+    assert figures["mean"]["dice"] == pytest.approx(np.mean([c["dice"] for c in figures["cases"]]))
+
+
+@pytest.mark.slow
+def test_train_then_resume_then_predict(medseg, folders, tmp_path):
+    out = tmp_path / "w.safetensors"
+    arguments = (
+        "train",
+        "--images",
+        folders[0],
+        "--masks",
+        folders[1],
+        "--out",
+        out,
+        "--size",
+        "32",
+        "--device",
+        "cpu",
+    )
+    assert medseg(*arguments, "--epochs", "2", "--time-budget", "0")[:2] == (0, f"{out}\n")
+    refused(medseg(*arguments, "--epochs", "2"), "--resume", "w.run")
+    assert medseg(*arguments, "--epochs", "2", "--resume")[0] == 0
+    epochs = [json.loads(line) for line in (tmp_path / "w.run" / "events.jsonl").read_text().splitlines()]
+    assert [e["epoch"] for e in epochs if e["event"] == "epoch"] == [1, 2]
+    assert medseg("predict", NUCLEI[0].image, "--weights", out, "--out", tmp_path / "out")[0] == 0
+
+
+@pytest.mark.slow
+def test_the_loop_without_a_window(medseg, tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for sample in NUCLEI[:4]:
+        shutil.copy(sample.image, tmp_path / "images")
+        shutil.copy(sample.mask, tmp_path / "masks" / f"{sample.image.stem}_mask.png")
+    project = tmp_path / "p"
+    assert medseg("project", "create", project)[0] == 0
+    assert medseg("project", "add", project, tmp_path / "images", "--masks", tmp_path / "masks")[0] == 0
+    state = json.loads(medseg("project", "status", project, "--json")[1])
+    assert (state["cases"], state["accepted"]) == (4, 4)
+    assert "nuclei_1" in medseg("project", "status", project)[1]
+    refused(medseg("project", "retrain", project), "--weights")
+    code, out, _ = medseg("project", "retrain", project, "--weights", "nuclei", "--epochs", "1", "--adopt")
+    assert code == 0
+    assert "Dice before" in out
+    assert medseg("project", "verify", project)[0] == 0
+    code, out, _ = medseg("project", "export", project, "--out", tmp_path / "out")
+    assert len(out.splitlines()) == 4
+    np.testing.assert_array_equal(read_mask(out.splitlines()[0]), read_mask(NUCLEI[0].mask))
+    with Project.open(project) as opened:
+        assert opened.runs()[0].state in ("done", "adopted")
+
+
+def test_verify_finds_a_changed_row(medseg, tmp_path):
+    project = tmp_path / "p"
+    medseg("project", "create", project)
+    medseg("project", "add", project, NUCLEI[0].image)
+    import sqlite3
+
+    with sqlite3.connect(project / "project.sqlite") as db:
+        db.execute("UPDATE history SET detail = '{}' WHERE id = 1")
+    db.close()
+    code, out, _ = medseg("project", "verify", project)
+    assert code == 1
+    assert "1" in out
+
+
+@pytest.mark.slow
+def test_the_demo_runs_the_loop(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-m", "napari_medseg.cli", "demo", "--headless", "--out", tmp_path / "d", "--epochs", "1"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert process.returncode == 0, process.stderr
+    written = [Path(line.removeprefix("Wrote ")) for line in process.stdout.splitlines() if line.startswith("Wrote ")]
+    assert len(written) == 13
+    assert all(path.exists() for path in written)
+    assert "before and after retraining" in process.stdout
+
+
+def test_published_weights_come_in(medseg, tmp_path):
+    torch.manual_seed(0)
+    source, out = tmp_path / "p.pth", tmp_path / "w.safetensors"
+    torch.save(create_network("cmunext-xxs").state_dict(), source)
+    refused(medseg("weights", "import", source, "--network", "cmunext-xxs", "--out", out), "p.pth")
+    assert not out.exists()
+
+
+# ---- bad input -------------------------------------------------------------------------------------------------------
+
+
+def bad_files(folder):
+    """Name of a bad image file to what its message must say."""
+    whole = NUCLEI[0].image.read_bytes()
+    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("this is no picture")
+    (folder / "unknown.xyz").write_bytes(whole)
+    return {
+        "truncated.png": "truncated",
+        "empty.png": "is empty (0 bytes)",
+        "text.png": "is no picture",
+        "unknown.xyz": "suffix '.xyz'",
+        "vanished.png": "cannot be read",
+    }
+
+
+@pytest.mark.parametrize("name", ["truncated.png", "empty.png", "text.png", "unknown.xyz", "vanished.png"])
+def test_a_bad_image_is_named_and_nothing_is_written(medseg, tmp_path, name):
+    says = bad_files(tmp_path)[name]
+    out = tmp_path / "out"
+    refused(medseg("predict", tmp_path / name, "--weights", "nuclei", "--out", out), name, says)
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_a_mask_of_another_size_is_named(medseg, folders):
+    Image.new("L", (20, 30)).save(folders[1] / f"{NUCLEI[0].image.stem}.png")
+    arguments = ("--images", folders[0], "--masks", folders[1])
+    refused(medseg("evaluate", *arguments, "--weights", "nuclei"), "30 x 20")
+    result = medseg("train", *arguments, "--out", folders[0].parent / "w.safetensors", "--epochs", "1", "--size", "32")
+    refused(result, "30 x 20", code=1)
+
+
+def test_an_image_without_a_mask_is_named(medseg, folders):
+    next(folders[1].iterdir()).unlink()
+    refused(medseg("evaluate", "--images", folders[0], "--masks", folders[1], "--weights", "nuclei"), "have no mask")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "code"),
+    [
+        (("--network", "unet", "--weights", "nuclei"), "network is 'unet'", 2),
+        (("--weights", "teeth"), "'teeth'", 2),
+        (("--weights", "nuclei", "--format", "gif"), "format is 'gif'", 2),
+        (("--weights", "nuclei", "--device", "cuda"), "cuda", 1),
+        (("--weights", "/nowhere.safetensors"), "/nowhere.safetensors", 2),
+    ],
+)
+def test_a_bad_choice_is_named(medseg, tmp_path, arguments, says, code):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("this computer has a CUDA device")
+    refused(medseg("predict", NUCLEI[0].image, *arguments, "--out", tmp_path / "out"), says, code=code)
+
+
+def test_weights_for_another_network_are_refused(medseg, tmp_path):
+    weights = Path(__file__).parents[2] / "napari_medseg/weights/bundled/cmunext-xxs-nuclei-1.safetensors"
+    arguments = ("--network", "cmunext-s", "--weights", weights, "--out", tmp_path / "out")
+    refused(medseg("predict", NUCLEI[0].image, *arguments), "cmunext-xxs", "cmunext-s")
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_stays(medseg, small_disk):
+    (small_disk / "filler").write_bytes(bytes(196_000))
+    arguments = ("--weights", "nuclei", "--out", small_disk, "--probabilities")
+    refused(medseg("predict", NUCLEI[0].image, *arguments), "disk is full", code=1)
+    assert all(path.stat().st_size > 0 for path in small_disk.iterdir())
+    for path in small_disk.glob("*.tif"):
+        read_image(path)
+
+
+def test_a_folder_without_permission_is_told(medseg, small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    refused(
+        medseg("predict", NUCLEI[0].image, "--weights", "nuclei", "--out", small_disk), "small", "read-only", code=1
+    )
+    refused(medseg("project", "create", small_disk / "p"), "small", "read-only", code=1)
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(medseg, tmp_path):
+    (tmp_path / "file").write_text("x")
+    refused(medseg("predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "file"), "file", code=1)
+
+
+def test_a_project_opened_twice_is_told(medseg, tmp_path):
+    with Project.create(tmp_path / "p"):
+        refused(medseg("project", "status", tmp_path / "p"), "is open in process", "Close it there first")
+
+
+def test_what_is_no_project_is_told(medseg, tmp_path):
+    refused(medseg("project", "status", tmp_path), "holds no project")
+    (tmp_path / "project.sqlite").write_bytes(b"SQLite format 3\0" + bytes(50))
+    refused(medseg("project", "status", tmp_path), "project.sqlite")
+
+
+def test_a_vanished_image_is_marked(medseg, tmp_path):
+    image = tmp_path / "i.png"
+    shutil.copy(NUCLEI[0].image, image)
+    medseg("project", "create", tmp_path / "p")
+    medseg("project", "add", tmp_path / "p", image)
+    image.unlink()
+    (row,) = json.loads(medseg("project", "status", tmp_path / "p", "--json")[1])["images"]
+    assert row["missing"] is True
+
+
+def test_bad_images_are_told_and_the_good_ones_added(medseg, tmp_path):
+    (tmp_path / "bad.png").write_text("x")
+    medseg("project", "create", tmp_path / "p")
+    code, out, err = medseg("project", "add", tmp_path / "p", tmp_path / "bad.png", NUCLEI[0].image)
+    assert code == 2
+    assert out.split() == [NUCLEI[0].image.stem]
+    assert "bad.png" in err
+    refused(medseg("project", "export", tmp_path / "p", "--out", tmp_path / "o"), "no accepted mask")
