@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from napari_medseg.io import write_text
 
 
 def machine() -> dict[str, Any]:
@@ -30,3 +35,16 @@ def machine() -> dict[str, Any]:
         "napari_medseg": __version__,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def report(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, json_path: Path | None) -> None:
+    """Print a table with the machine's facts below it, and write both as JSON."""
+    facts = machine()
+    cells = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
+    for row in [list(columns), *cells]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print("\n" + ", ".join(f"{key}: {value}" for key, value in facts.items()))
+    if json_path is not None:
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        write_text(json_path, json.dumps({"machine": facts, "rows": named}, indent=1))

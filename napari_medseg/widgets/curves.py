@@ -7,8 +7,13 @@ from typing import Any
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 
+def load_plotting() -> None:
+    """Load the plotting library, which takes a moment: not on the GUI thread."""
+    import pyqtgraph  # noqa: F401
+
+
 class Curves(QWidget):
-    """A plot that is made when the first point comes: the plotting library takes a moment to load."""
+    """A plot that is made when the first point comes."""
 
     def __init__(self) -> None:
         super().__init__()

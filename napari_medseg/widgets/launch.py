@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.curves import load_plotting
 
 PLUGIN, WIDGET = "napari-medseg", "MedSeg"
 
@@ -40,9 +42,33 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False) -> tuple
     return viewer, panel
 
 
+def warm_up(panel: Any) -> None:
+    """Load the libraries that proposing and retraining need, off the GUI thread, and take them out of the collector.
+
+    A full pass of Python's garbage collector over torch, scipy and napari stops the window for 0.2 s; after this it
+    passes over what came later only. For a process whose viewer lives as long as it does.
+    """
+
+    def load(ticket: Any, progress: Any) -> None:
+        import skimage.segmentation
+        import skimage.transform  # noqa: F401
+
+        import napari_medseg.app.train
+        import napari_medseg.inference.predictor  # noqa: F401
+
+        load_plotting()
+
+    def freeze(_: None) -> None:
+        gc.collect()
+        gc.freeze()
+
+    panel.workers.run(load, on_done=freeze)
+
+
 def launch(paths: Sequence[Path], *, sample_project: bool = False) -> None:
     """Open a window and run until it is closed."""
     import napari
 
-    open_window(paths, sample_project=sample_project)
+    _, panel = open_window(paths, sample_project=sample_project)
+    warm_up(panel)
     napari.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QImage, QPixmap
@@ -36,11 +37,12 @@ from napari_medseg.app.train import (
 from napari_medseg.errors import Cancelled
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
-from napari_medseg.widgets.curves import Curves
+from napari_medseg.widgets.curves import Curves, load_plotting
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
 POLL_MS = 200
+Pictured = tuple[Comparison, np.ndarray]
 
 
 class RetrainSection(QWidget):
@@ -57,7 +59,7 @@ class RetrainSection(QWidget):
         self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
         self.table, self.picture = QTableWidget(0, 3), QLabel()
         self.adopt, self.keep = QPushButton("Adopt new"), QPushButton("Keep old")
-        self._rows: list[Comparison] = []
+        self._rows: list[Pictured] = []
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -136,6 +138,7 @@ class RetrainSection(QWidget):
         self.message.setText("Preparing...")
 
         def prepare(ticket: Ticket, progress: Any) -> tuple[Project, int, RunSpec, Path]:
+            load_plotting()
             spec, folder = plan_retrain(project, options)
             if ticket.cancelled:
                 raise Cancelled("Retraining was cancelled before it began.")
@@ -175,10 +178,10 @@ class RetrainSection(QWidget):
         )
 
     @staticmethod
-    def _compare(project: Project, run: int, spec: RunSpec, folder: Path, device: str) -> list[Comparison]:
+    def _compare(project: Project, run: int, spec: RunSpec, folder: Path, device: str) -> list[Pictured]:
         rows = compare(spec, folder, device=device)
         project.set_run(run, "done", weights=folder / WEIGHTS_FILE, result=comparison_json(rows))
-        return rows
+        return [(row, before_and_after(row)) for row in rows]
 
     def _show_event(self, event: dict[str, Any]) -> None:
         if event["event"] == "start":
@@ -227,8 +230,9 @@ class RetrainSection(QWidget):
 
     # ---- the outcome ---------------------------------------------------------------------------------------------
 
-    def _show_comparison(self, rows: list[Comparison]) -> None:
-        self._rows, self._ticket = rows, None
+    def _show_comparison(self, pictured: list[Pictured]) -> None:
+        self._rows, self._ticket = pictured, None
+        rows = [row for row, _ in pictured]
         self._enable(decide=True)
         self.progress.setValue(100)
         self.table.setRowCount(len(rows))
@@ -251,7 +255,7 @@ class RetrainSection(QWidget):
 
     def _show_picture(self, row: int) -> None:
         if 0 <= row < len(self._rows):
-            picture = before_and_after(self._rows[row])
+            picture = self._rows[row][1]
             height, width, _ = picture.shape
             image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
             self.picture.setPixmap(QPixmap.fromImage(image.copy()))

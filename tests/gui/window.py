@@ -14,11 +14,12 @@ from napari.layers import Labels
 from qtpy.QtCore import QPoint, QTimer
 from qtpy.QtWidgets import QAbstractButton, QApplication, QSpinBox, QTabBar
 
-from napari_medseg.widgets.launch import open_window
+from napari_medseg.widgets.launch import open_window, warm_up
 
 state_file = Path(sys.argv[1])
 paths = [Path(p) for p in sys.argv[2:]]
 viewer, panel = open_window(paths, sample_project=not paths)
+warm_up(panel)
 window = viewer.window._qt_window
 window.setGeometry(0, 0, 1400, 900)
 
