@@ -39,7 +39,7 @@ PLANS = {
     "nuclei": Plan(("dsb2018_nuclei",), ("nucleus",), "cc0", _stages(60, 12), 4),
     "breast-ultrasound": Plan(("busi",), ("lesion",), "research-only", _stages(200, 10), 5),
     "dermoscopy": Plan(("isic2017", "isic2016_test"), ("lesion",), "cc0", _stages(20, 5), 5),
-    "polyp": Plan(("kvasir_seg", "cvc_clinicdb"), ("polyp",), "research-only", _stages(45, 10), 5),
+    "polyp": Plan(("kvasir_seg", "cvc_clinicdb"), ("polyp",), "research-only", _stages(70, 3), 5),
 }
 
 
