@@ -1,4 +1,6 @@
-"""``python -m src_train run FOLDER``: train as FOLDER/spec.json says.
+"""``python -m src_train run FOLDER [--with-parent]``: train as FOLDER/spec.json says.
+
+With ``--with-parent`` the run is cancelled when standard input ends: a viewer that is killed leaves no trainer behind.
 
 Exit code 0: done; 1: failed; 2: the spec or its files cannot be used; 130: cancelled. What happened is also the last
 event in FOLDER/events.jsonl, and one line on stderr.
@@ -9,23 +11,35 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
-from napari_medseg.errors import Cancelled, ImageReadError, MedsegError
+from napari_medseg.errors import ImageReadError, MedsegError
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
 
 
+class _Stop(BaseException):
+    """Raised in the middle of a batch; no ``except Exception`` on its way may take it for a fault of its own."""
+
+
 def _cancel(signum: int, frame: FrameType | None) -> None:
-    # raised in the middle of a batch: the checkpoint of the last whole epoch is on disk
-    raise Cancelled("Training was cancelled. Start the run again to go on from its last epoch.")
+    # the checkpoint of the last whole epoch is on the disk
+    raise _Stop
+
+
+def _follow_parent() -> None:
+    # ends when the other side of the pipe is closed, by the parent or with it
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> int:
     """Run the trainer; see the module's text."""
-    if len(arguments) != 2 or arguments[0] != "run":
-        sys.stderr.write("usage: python -m src_train run FOLDER\n")
+    if len(arguments) not in (2, 3) or arguments[0] != "run" or arguments[2:] not in ([], ["--with-parent"]):
+        sys.stderr.write("usage: python -m src_train run FOLDER [--with-parent]\n")
         return 2
     folder = Path(arguments[1])
     try:
@@ -37,16 +51,20 @@ def main(arguments: list[str]) -> int:
             ) from error
         signal.signal(signal.SIGTERM, _cancel)
         signal.signal(signal.SIGINT, _cancel)
+        if arguments[2:]:
+            threading.Thread(target=_follow_parent, daemon=True).start()
         spec = RunSpec.from_json(text, where=str(folder / SPEC_FILE))
         if spec.nice and hasattr(os, "nice"):
             os.nice(spec.nice)
         from src_train.trainer import Trainer
 
         Trainer(spec, folder).run()
+    except _Stop:
+        _tell(folder, "cancelled", "Training was cancelled. Start the run again to go on from its last epoch.")
+        return 130
     except MedsegError as error:
-        kind = "cancelled" if isinstance(error, Cancelled) else "failed"
-        _tell(folder, kind, str(error))
-        return 130 if isinstance(error, Cancelled) else error.exit_code
+        _tell(folder, "failed", str(error))
+        return error.exit_code
     except MemoryError:
         _tell(
             folder,

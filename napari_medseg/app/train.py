@@ -144,11 +144,11 @@ class RunProcess:
         # a run that resumes appends: what was told before is not told again
         self._offset = self._events.stat().st_size if self._events.exists() else 0
         self._log = (folder / "trainer.log").open("ab")
-        command = [sys.executable, "-m", "src_train", "run", str(folder)]
+        command = [sys.executable, "-m", "src_train", "run", str(folder), "--with-parent"]
         # on Windows, without a console window of its own
         flags: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, creationflags=flags
+            command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, creationflags=flags
         )
 
     @property
@@ -172,7 +172,7 @@ class RunProcess:
             return self._process.wait(timeout)
         finally:
             if not self.running:
-                self._log.close()
+                self._close()
 
     def cancel(self) -> None:
         """End it within a second; its last whole epoch stays to go on from."""
@@ -183,7 +183,12 @@ class RunProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(5)
+        self._close()
+
+    def _close(self) -> None:
         self._log.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def failure(self) -> str:
         """Why it died, in one sentence."""

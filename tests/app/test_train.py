@@ -1,6 +1,7 @@
 """From corrections to a run and back."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,7 +24,7 @@ from napari_medseg.app.train import (
 from napari_medseg.errors import InputError, TrainingError
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
-from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec, read_events
 from napari_medseg.weights import read_entry
 
 OPTIONS = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=1, device="cpu")
@@ -128,3 +129,39 @@ def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(project):
         again.cancel()
     assert not again.running
     assert time.monotonic() - clock < 10
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from napari_medseg.app.train import RunProcess
+process = RunProcess(Path(sys.argv[1]))
+print(process._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_trainer_ends_with_the_window_that_started_it(project):
+    accept(project, 3)
+    _, folder = plan_retrain(project, RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=300, device="cpu"))
+    with subprocess.Popen([sys.executable, "-c", STARTER, folder], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        end = time.monotonic() + 120
+        while not any(e["event"] == "epoch" for e in read_events(folder / EVENTS_FILE)[0]):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        parent.kill()
+    while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert read_events(folder / EVENTS_FILE)[0][-1]["event"] == "cancelled"
+
+
+def test_a_run_that_was_cut_off_is_marked(project):
+    accept(project, 3)
+    spec, folder = plan_retrain(project, OPTIONS)
+    project.add_run(spec.to_json(), folder.relative_to(project.path))
+    project.close()
+    with Project.open(project.path) as again:
+        assert [run.state for run in again.runs()] == ["interrupted"]

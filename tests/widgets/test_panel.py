@@ -316,3 +316,28 @@ def test_the_selected_mask_is_exported_with_its_pixel_size(panel, qtbot, tmp_pat
     np.testing.assert_array_equal(image.data, mask)
     np.testing.assert_allclose(image.spacing, (0.5, 0.25), rtol=1e-4)
     assert any(isinstance(layer, Image) for layer in panel.viewer.layers) is False
+
+
+ODD = {
+    "rgba": np.random.default_rng(0).integers(0, 255, (40, 50, 4), dtype=np.uint8),
+    "sixteen bit": np.random.default_rng(0).integers(0, 60_000, (40, 50), dtype=np.uint16),
+    "with NaN": np.where(np.eye(50)[:40] > 0, np.nan, np.linspace(0, 1, 50)[None]).astype(np.float32),
+    "constant": np.full((40, 50), 7, np.uint8),
+    "one pixel": np.ones((1, 1), np.uint8),
+    "boolean": np.eye(50)[:40] > 0,
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_images_get_a_mask_and_are_kept(panel, qtbot, kind):
+    data = ODD[kind]
+    image = panel.viewer.add_image(data, name=kind, rgb=data.ndim == 3)
+    choose(panel)
+    propose(panel, qtbot)
+    (mask,) = labels_of(panel)
+    assert mask.data.shape == data.shape[:2]
+    qtbot.waitUntil(lambda: "medseg_case" in image.metadata, timeout=WAIT)
+    mask.data[0, 0] = 1 - mask.data[0, 0]
+    mask.refresh()
+    case_id = panel.state.case_id
+    qtbot.waitUntil(lambda: panel.state.project.case(case_id).strokes == 1, timeout=WAIT)

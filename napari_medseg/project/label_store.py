@@ -1,0 +1,244 @@
+"""The labels of a project's cases: strokes, undo, revisions. A part of :class:`Project`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.errors import InputError, ProjectError, ShapeError
+from napari_medseg.project import history, queries
+from napari_medseg.project.database import FILE_NAME, Database
+from napari_medseg.project.labels import assemble, changed_box, labels_query, labels_sha256, write_tiles
+from napari_medseg.project.records import Box, Revision
+
+
+class LabelStore:
+    """What is drawn, undone and accepted.
+
+    Parameters
+    ----------
+    path : Path
+        The project's folder.
+    db : Database
+    """
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path, self._db = path, db
+        self._cache: tuple[int, int, np.ndarray] | None = None  # case, cursor, labels
+
+    def labels(self, case_id: int) -> np.ndarray:
+        """The current labels: a copy, (Y, X) uint8.
+
+        Raises
+        ------
+        ProjectError
+            If a tile is damaged; the message names it.
+        """
+        return self._current(case_id)[1].copy()
+
+    def _current(self, case_id: int) -> tuple[int, np.ndarray]:
+        row = self._db.row("SELECT cursor, height, width FROM cases WHERE id = ?", case_id)
+        if row is None:
+            raise InputError(f"case is {case_id}; the project has no such case. List them with 'status'.")
+        cursor, shape = row[0], (row[1], row[2])
+        if self._cache is None or self._cache[:2] != (case_id, cursor):
+            self._cache = (case_id, cursor, self._labels_at(cursor, shape))
+        return cursor, self._cache[2]
+
+    def _labels_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
+        query, values = labels_query(stroke)
+        return assemble(self._db.rows(query, *values), shape, str(self.path / FILE_NAME))
+
+    def commit_stroke(
+        self,
+        case_id: int,
+        labels: np.ndarray,
+        *,
+        box: Box | None = None,
+        tool: str = "brush",
+        origin: Mapping[str, Any] | None = None,
+    ) -> int | None:
+        """Store what changed as one stroke, on the disk when this returns.
+
+        Parameters
+        ----------
+        case_id : int
+        labels : np.ndarray
+            (Y, X) uint8 of the whole image, or of the box alone.
+        box : tuple of int, optional
+            (y0, x0, y1, x1), half-open, px; only there is compared. Default: the whole image.
+        tool : str
+            What was used.
+        origin : mapping, optional
+            Of a proposal.
+
+        Returns
+        -------
+        int or None
+            The stroke's number; None where nothing changed.
+
+        Raises
+        ------
+        ShapeError
+            If the labels fit neither image nor box, or hold more than 0 to 255.
+        OutputError
+            If it cannot be stored; then nothing is.
+        """
+        # one writer at a time from reading 'before' to the commit
+        with self._db.transaction() as db:
+            parent, before = self._current(case_id)
+            after, box = _place(labels, box, before)
+            changed = changed_box(before, after)
+            if changed is None and tool != "proposal":
+                return None
+            changed = changed or (0, 0, 0, 0)
+            stroke = self._insert_stroke(db, case_id, parent, tool, changed, origin)
+            write_tiles(db, stroke, before, after, changed)
+            db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (stroke, case_id))
+            history.add(
+                db, case_id, tool, {"stroke": stroke, "box": changed, "tiles": queries.tiles_sha256(db, stroke)}
+            )
+        self._cache = (case_id, stroke, after)
+        return stroke
+
+    @staticmethod
+    def _insert_stroke(
+        db: Any, case_id: int, parent: int, kind: str, box: Box, origin: Mapping[str, Any] | None
+    ) -> int:
+        text = None if origin is None else json.dumps(dict(origin), sort_keys=True, default=str)
+        cursor = db.execute(
+            "INSERT INTO strokes (case_id, parent, kind, created, author, y0, x0, y1, x1, origin) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (case_id, parent, kind, time.time(), history.author(), *box, text),
+        )
+        return int(cursor.lastrowid)
+
+    def set_proposal(self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any]) -> int:
+        """Replace the labels by a network's, as a stroke that can be undone.
+
+        Parameters
+        ----------
+        labels : np.ndarray
+            (Y, X) uint8.
+        origin : mapping
+            Network, weights, sha256, ...
+
+        Raises
+        ------
+        ShapeError, OutputError
+            As :meth:`commit_stroke`.
+        """
+        stroke = self.commit_stroke(case_id, labels, tool="proposal", origin=origin)
+        assert stroke is not None  # a proposal is stored even where it changes nothing
+        return stroke
+
+    def undo(self, case_id: int) -> Box | None:
+        """Go back by one stroke, also over a restart; the box that changed, None where there is nothing."""
+        with self._db.transaction() as db:
+            cursor, _ = self._current(case_id)
+            row = db.execute("SELECT parent, y0, x0, y1, x1 FROM strokes WHERE id = ?", (cursor,)).fetchone()
+            if row is None:
+                return None
+            db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (row[0], case_id))
+            history.add(db, case_id, "undo", {"stroke": cursor, "cursor": row[0]})
+        return (row[1], row[2], row[3], row[4])
+
+    def redo(self, case_id: int) -> Box | None:
+        """Take an undo back; the box that changed, None where there is nothing."""
+        with self._db.transaction() as db:
+            cursor, _ = self._current(case_id)
+            row = db.execute(queries.REDO, (case_id, cursor)).fetchone()
+            if row is None:
+                return None
+            db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (row[0], case_id))
+            history.add(db, case_id, "redo", {"stroke": row[0], "cursor": row[0]})
+        return (row[1], row[2], row[3], row[4])
+
+    def can_undo(self, case_id: int) -> bool:
+        """Whether :meth:`undo` would do something."""
+        return self._current(case_id)[0] > 0
+
+    def can_redo(self, case_id: int) -> bool:
+        """Whether :meth:`redo` would do something."""
+        return self._db.row(queries.REDO, case_id, self._current(case_id)[0]) is not None
+
+    def proposal_origin(self, case_id: int) -> dict[str, Any] | None:
+        """Where the newest proposal below the current labels comes from; None where all was drawn by hand."""
+        row = self._db.row(queries.ORIGIN, self._current(case_id)[0])
+        return None if row is None else json.loads(row[0])
+
+    # ---- revisions -----------------------------------------------------------------------------------------------
+
+    def accept(self, case_id: int) -> Revision:
+        """Store the current labels as the case's next revision.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be stored.
+        """
+        with self._db.transaction() as db:
+            cursor, labels = self._current(case_id)
+            number = db.execute("SELECT COUNT(*) + 1 FROM revisions WHERE case_id = ?", (case_id,)).fetchone()[0]
+            values = (case_id, number, cursor, labels_sha256(labels), time.time(), history.author())
+            inserted = db.execute(
+                "INSERT INTO revisions (case_id, number, stroke_id, sha256, created, author) VALUES (?, ?, ?, ?, ?, ?)",
+                values,
+            ).lastrowid
+            history.add(db, case_id, "accept", {"revision": number, "stroke": cursor, "sha256": values[3]})
+        return next(r for r in self.revisions(case_id) if r.id == inserted)
+
+    def revisions(self, case_id: int) -> list[Revision]:
+        """Revisions of a case, oldest first."""
+        rows = self._db.rows(
+            "SELECT id, case_id, number, created, author, sha256 FROM revisions WHERE case_id = ? ORDER BY number",
+            case_id,
+        )
+        return [Revision(id=r[0], case_id=r[1], number=r[2], created=r[3], author=r[4], sha256=r[5]) for r in rows]
+
+    def revision_labels(self, revision_id: int) -> np.ndarray:
+        """Labels (Y, X) uint8 of a revision.
+
+        Raises
+        ------
+        InputError
+            If there is none of this number.
+        ProjectError
+            If they do not match the hash they were accepted with.
+        """
+        row = self._db.row(queries.REVISION, revision_id)
+        if row is None:
+            raise InputError(f"revision is {revision_id}; the project has no such revision. Accept the case first.")
+        labels = self._labels_at(row[0], (row[2], row[3]))
+        if labels_sha256(labels) != row[1]:
+            raise ProjectError(
+                f"revision {revision_id} of {self.path} does not match its hash: the database was changed. "
+                "Restore the project from a backup."
+            )
+        return labels
+
+
+def _place(labels: np.ndarray, box: Box | None, before: np.ndarray) -> tuple[np.ndarray, Box]:
+    """The whole labels after the stroke, and the box."""
+    whole = (0, 0, *before.shape)
+    box = whole if box is None else box
+    box = (max(0, box[0]), max(0, box[1]), min(before.shape[0], box[2]), min(before.shape[1], box[3]))
+    inner = (max(0, box[2] - box[0]), max(0, box[3] - box[1]))
+    labels = np.asarray(labels)
+    if labels.size and (labels.dtype.kind not in "bui" or labels.min() < 0 or labels.max() > 255):
+        raise ShapeError(f"labels have type {labels.dtype}; expected whole numbers from 0 to 255. Renumber the labels.")
+    if labels.shape == before.shape:
+        labels = labels[box[0] : box[2], box[1] : box[3]]
+    elif labels.shape != inner:
+        raise ShapeError(
+            f"labels have shape {labels.shape}; expected the image's {before.shape} or the box's {inner}. "
+            "Use labels of this image."
+        )
+    after = before.copy()
+    after[box[0] : box[2], box[1] : box[3]] = labels
+    return after, box
