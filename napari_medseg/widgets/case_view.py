@@ -100,8 +100,8 @@ class CaseView(QObject):
         opened = self._follow(project, case.id, shown, mask, labels, listed=True)
         if prediction is not None:
             opened.propose(prediction)
-        mask.mode = "paint"
         self._select(opened)
+        mask.mode = "paint"
         self._prefetch(project, case.id)
 
     def _select(self, opened: OpenCase) -> None:

@@ -180,7 +180,8 @@ def test_strokes_are_stored_at_once_and_undone_after_a_restart(project_panel, qt
     panel = project_panel
     (mask,) = labels_of(panel)
     proposal = mask.data.copy()
-    assert panel.state.project.case(1).state == "proposed"
+    assert mask.mode == "paint"
+    qtbot.waitUntil(lambda: panel.state.project.case(1).state == "proposed", timeout=WAIT)
     mask.brush_size = 12
     mask.paint((30, 30), 1)
     qtbot.waitUntil(lambda: panel.state.project.case(1).strokes == 1, timeout=WAIT)
