@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_medseg.errors import ShapeError
-from napari_medseg.inference.normalize import to_rgb01
+from napari_medseg.inference.normalize import standardise, to_rgb01
 from napari_medseg.io import read_image, read_mask
+from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import Pair
 from src_train.augment import Augmentation
 
@@ -87,8 +88,8 @@ class TrainingSet:
     classes : int
         Foreground classes.
     augmentation : Augmentation or None
-    mean, std : float
-        Intensities in [0, 1] become ``(x - mean) / std``.
+    spec : InputSpec
+        Gives mean and standard deviation.
     """
 
     def __init__(
@@ -98,10 +99,9 @@ class TrainingSet:
         size: int,
         classes: int,
         augmentation: Augmentation | None,
-        mean: float,
-        std: float,
+        spec: InputSpec,
     ) -> None:
-        self._augmentation, self._mean, self._std = augmentation, mean, std
+        self._augmentation, self._spec = augmentation, spec
         self._images: list[Tensor] = []
         self._masks: list[Tensor] = []
         for sample in samples:
@@ -119,7 +119,7 @@ class TrainingSet:
         image, mask = self._images[index].float() / 255, self._masks[index]
         if self._augmentation is not None:
             image, mask = self._augmentation(image, mask, seed=seed)
-        return (image - self._mean) / self._std, mask
+        return standardise(image, self._spec), mask
 
     def batches(self, batch_size: int, *, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of one epoch in an order that seed and epoch decide.

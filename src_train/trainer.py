@@ -126,8 +126,7 @@ class Trainer:
             size=size,
             classes=len(self.spec.classes),
             augmentation=self.augmentation,
-            mean=self.network_spec.input.mean,
-            std=self.network_spec.input.std,
+            spec=self.network_spec.input,
         )
 
     def _epoch(self, data: TrainingSet, epoch: int, size: int, stage_end: int) -> dict[str, Any]:

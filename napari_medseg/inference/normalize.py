@@ -88,5 +88,10 @@ def to_tensor(rgb01: np.ndarray, spec: InputSpec) -> Tensor:
     """
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(rgb01.transpose(2, 0, 1)))[None]
-    return (tensor - spec.mean) / spec.std
+    return standardise(torch.from_numpy(np.ascontiguousarray(rgb01.transpose(2, 0, 1)))[None], spec)
+
+
+def standardise(tensor: Tensor, spec: InputSpec) -> Tensor:
+    """``(x - mean) / std`` of a (..., C, Y, X) tensor in [0, 1], channel by channel where the spec says so."""
+    mean, std = (tensor.new_tensor(value).reshape(-1, 1, 1) for value in (spec.mean, spec.std))
+    return (tensor - mean) / std

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_medseg.networks.blocks.conv import ConvActNorm, ConvNormAct, UpsampleConv
+from napari_medseg.networks.blocks.fusion import SkipFusion
 from napari_medseg.networks.output import SegmentationOutput
 from napari_medseg.networks.spec import InputSpec, NetworkSpec, Recipe
 
@@ -88,35 +88,6 @@ class EncoderStage(nn.Sequential):
             for _ in range(depth)
         ]
         super().__init__(*blocks, ConvNormAct(in_channels, out_channels, activation=stage_activation))
-
-
-class SkipFusion(nn.Module):
-    """Joins a skip and an up-sampled map: 3 x 3 grouped convolution, then an inverted bottleneck.
-
-    ``concat``: the two are stacked, and the convolution has one group for each [CMUNeXt, III-C].
-    ``sum``: the two are added first, and the convolution has two groups [XXS; its equation (1) convolves the two
-    apart and adds after, its 40 K parameters and its published code add first].
-
-    Shapes
-    ------
-    skip, up : (B, channels, H, W), float
-    output : (B, channels, H, W), float
-    """
-
-    def __init__(self, channels: int, *, fusion: str, activation: Callable[[], nn.Module]) -> None:
-        super().__init__()
-        if fusion not in ("sum", "concat"):
-            raise ValueError(f"fusion is '{fusion}'; expected 'sum' or 'concat'. Choose one of these.")
-        self.concat = fusion == "concat"
-        joined = 2 * channels if self.concat else channels
-        self.mix = ConvActNorm(joined, joined, kernel_size=3, groups=2, activation=activation)
-        self.expand = ConvActNorm(joined, 4 * channels, kernel_size=1, activation=activation)
-        self.project = ConvActNorm(4 * channels, channels, kernel_size=1, activation=activation)
-
-    def forward(self, skip: Tensor, up: Tensor) -> Tensor:
-        """Join the two maps."""
-        joined = torch.cat((skip, up), dim=1) if self.concat else skip + up
-        return self.project(self.expand(self.mix(joined)))
 
 
 class CMUNeXt(nn.Module):

@@ -23,16 +23,16 @@ class InputSpec:
         Side lengths used in the paper, px.
     multiple : int
         Every side must be a multiple of this, px.
-    mean, std : float
-        Intensities in [0, 1] become ``(x - mean) / std``.
+    mean, std : float or tuple of float
+        Intensities in [0, 1] become ``(x - mean) / std``; a tuple has an entry a channel.
     """
 
     ndim: int = 2
     channels: int = 3
     size: tuple[int, ...] = (256, 256)
     multiple: int = 16
-    mean: float = 0.5
-    std: float = 0.25
+    mean: float | tuple[float, ...] = 0.5
+    std: float | tuple[float, ...] = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,19 +32,22 @@ def folder(tmp_path):
             shutil.copy(picture, target)
 
 
+def take_the_brush(window):
+    """By keys, each waited for: on a busy machine they arrive late."""
+    # above the image a click draws nothing, and gives the canvas the focus
+    window.tool("mousemove", *window.screen(-12, 128), "click", 1)
+    for key, mode in (("1", "erase"), ("2", "paint")):
+        window.key(key)
+        window.wait(lambda s, mode=mode: s["mode"] == mode)
+
+
 def test_propose_correct_retrain_export(folder):
     window = Driver(folder)
     try:
         window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
         window.shot("1-proposed")
-        # a click on the canvas gives it the focus; in pan mode it draws nothing
-        window.key("6")
-        x, y = window.screen(5, 5)
-        window.tool("mousemove", x, y, "click", 1)
-        window.key("6")
+        take_the_brush(window)
         before = window.state()["label_sum"]
-        window.key("2")
-        window.wait(lambda s: s["mode"] == "paint")
         window.drag((60, 60), (60, 180), (120, 180))
         painted = window.wait(lambda s: s["strokes"] == 1)["label_sum"]
         assert painted > before
@@ -100,11 +103,7 @@ def test_a_killed_window_loses_nothing_that_was_drawn(folder):
     window = Driver(folder)
     try:
         window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
-        window.key("6")
-        x, y = window.screen(5, 5)
-        window.tool("mousemove", x, y, "click", 1)
-        window.key("2")
-        window.wait(lambda s: s["mode"] == "paint")
+        take_the_brush(window)
         window.drag((60, 60), (60, 180))
         window.drag((90, 60), (90, 180))
         drawn = window.wait(lambda s: s["strokes"] == 2)

@@ -7,28 +7,59 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+BATCH_NORM: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+RESIZE = {2: "bilinear", 3: "trilinear"}
+Maker = Callable[[], nn.Module]
+
+
+def batch_norm(channels: int, ndim: int) -> nn.Module:
+    """Batch norm for images (2) or volumes (3)."""
+    return BATCH_NORM[ndim](channels)
+
 
 class ConvNormAct(nn.Sequential):
-    """3 x 3 convolution with bias, batch norm, activation, in that order.
+    """Convolution, norm, activation, in that order.
 
     Parameters
     ----------
     in_channels, out_channels : int
-    activation : callable
-        Makes a fresh activation module.
+    activation : callable or None
+        Makes a fresh activation module; None: there is none.
+    kernel_size : int
+        Odd side of the kernel, px.
+    bias : bool
+        Of the convolution.
+    groups : int
+        Of the convolution; ``groups=in_channels`` is depthwise.
+    ndim : int
+        2 for images, 3 for volumes.
+    norm : callable
+        ``norm(channels, ndim)`` makes the norm.
 
     Shapes
     ------
-    input : (B, in_channels, H, W), float
-    output : (B, out_channels, H, W), float
+    input : (B, in_channels, *spatial), float
+    output : (B, out_channels, *spatial), float
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, activation: Callable[[], nn.Module]) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1),
-            nn.BatchNorm2d(out_channels),
-            activation(),
-        )
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        activation: Maker | None,
+        kernel_size: int = 3,
+        bias: bool = True,
+        groups: int = 1,
+        ndim: int = 2,
+        norm: Callable[[int, int], nn.Module] = batch_norm,
+    ) -> None:
+        layers = [
+            CONV[ndim](in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups, bias=bias),
+            norm(out_channels, ndim),
+        ]
+        super().__init__(*layers, *([] if activation is None else [activation()]))
 
 
 class ConvActNorm(nn.Sequential):
@@ -43,11 +74,13 @@ class ConvActNorm(nn.Sequential):
         Groups of the convolution; ``groups=in_channels`` is depthwise.
     activation : callable
         Makes a fresh activation module.
+    ndim, norm
+        As for :class:`ConvNormAct`.
 
     Shapes
     ------
-    input : (B, in_channels, H, W), float
-    output : (B, out_channels, H, W), float
+    input : (B, in_channels, *spatial), float
+    output : (B, out_channels, *spatial), float
     """
 
     def __init__(
@@ -57,28 +90,39 @@ class ConvActNorm(nn.Sequential):
         *,
         kernel_size: int,
         groups: int = 1,
-        activation: Callable[[], nn.Module],
+        activation: Maker,
+        ndim: int = 2,
+        norm: Callable[[int, int], nn.Module] = batch_norm,
     ) -> None:
         super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups),
+            CONV[ndim](in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups),
             activation(),
-            nn.BatchNorm2d(out_channels),
+            norm(out_channels, ndim),
         )
 
 
 class UpsampleConv(nn.Module):
-    """Bilinear up-sampling by two, then :class:`ConvNormAct`.
+    """Linear up-sampling by two, then :class:`ConvNormAct`.
 
     Shapes
     ------
-    input : (B, in_channels, H, W), float
-    output : (B, out_channels, 2 H, 2 W), float
+    input : (B, in_channels, *spatial), float
+    output : (B, out_channels, *(2 spatial)), float
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, activation: Callable[[], nn.Module]) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        activation: Maker,
+        ndim: int = 2,
+        norm: Callable[[int, int], nn.Module] = batch_norm,
+    ) -> None:
         super().__init__()
-        self.conv = ConvNormAct(in_channels, out_channels, activation=activation)
+        self._mode = RESIZE[ndim]
+        self.conv = ConvNormAct(in_channels, out_channels, activation=activation, ndim=ndim, norm=norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Double the sides and change the width."""
-        return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+        return self.conv(F.interpolate(x, scale_factor=2, mode=self._mode, align_corners=False))
