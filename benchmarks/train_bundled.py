@@ -16,8 +16,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from safetensors.torch import load_file
+
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
+from napari_medseg.weights.load import save_state
 from napari_medseg.weights.store import bundled_folder, read_entry
+
+HALF_FROM_BYTES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Plan:
     licence: str
     stages: tuple[Stage, ...]
     validate_every: int
+    epoch_images: int | None = None
+    learning_rate: float | None = None
 
 
 def _stages(small: int, full: int) -> tuple[Stage, ...]:
@@ -43,6 +50,33 @@ PLANS = {
 }
 
 
+# one of each domain is drawn as often as of any other, however many images its sets hold
+DOMAINS = {
+    "dermoscopy": ("isic2017", "isic2016_test"),
+    "breast ultrasound": ("busi",),
+    "thyroid ultrasound": ("ddti",),
+    "polyp": ("kvasir_seg", "cvc_clinicdb"),
+    "nuclei": ("dsb2018_nuclei",),
+    "brain MRI": ("lgg_mri",),
+    "kidney-stone CT": ("kidney_stone_ct",),
+}
+VAL_PER_DOMAIN = 30
+
+
+def _generalist(small: int, full: int, learning_rate: float | None = None) -> Plan:
+    sets = tuple(name for names in DOMAINS.values() for name in names)
+    stages = (Stage(size=128, epochs=small), Stage(size=256, epochs=full))
+    return Plan(sets, ("foreground",), "research-only", stages, 4, 100 * len(DOMAINS), learning_rate)
+
+
+GENERALISTS = {"lgms-net": _generalist(36, 8), "dymas-net": _generalist(24, 5, 1e-3)}
+
+
+def plan_of(network: str, task: str) -> Plan:
+    """The plan of a bundled file."""
+    return GENERALISTS[network] if task == "generalist" else PLANS[task]
+
+
 def read_split(data: Path, name: str, part: str) -> list[Pair]:
     """Pairs of one part ('train' or 'val') of a set."""
     folder = data / name
@@ -55,15 +89,34 @@ def read_split(data: Path, name: str, part: str) -> list[Pair]:
     ]
 
 
+def balanced(data: Path, part: str) -> list[Pair]:
+    """Pairs of all domains, weighed so that each domain is drawn alike; of val, the first few of each."""
+    found: list[Pair] = []
+    for names in DOMAINS.values():
+        pairs = [pair for name in names for pair in read_split(data, name, part)]
+        if part == "val":
+            pairs = pairs[:: max(1, len(pairs) // VAL_PER_DOMAIN)][:VAL_PER_DOMAIN]
+        found += [dataclasses.replace(pair, weight=1000 / len(pairs)) for pair in pairs]
+    return found
+
+
 def build_spec(data: Path, network: str, task: str, *, minutes: float | None, seed: int) -> RunSpec:
     """The run that makes one bundled file."""
-    plan = PLANS[task]
+    plan = plan_of(network, task)
+
+    def pairs(part: str) -> tuple[Pair, ...]:
+        if task == "generalist":
+            return tuple(balanced(data, part))
+        return tuple(pair for name in plan.sets for pair in read_split(data, name, part))
+
     return RunSpec(
         network=network,
         task=task,
-        train=tuple(pair for name in plan.sets for pair in read_split(data, name, "train")),
-        val=tuple(pair for name in plan.sets for pair in read_split(data, name, "val")),
+        train=pairs("train"),
+        val=pairs("val"),
         stages=plan.stages,
+        learning_rate=plan.learning_rate,
+        epoch_images=plan.epoch_images,
         seed=seed,
         time_budget_minutes=minutes,
         validate_every=plan.validate_every,
@@ -75,13 +128,19 @@ def build_spec(data: Path, network: str, task: str, *, minutes: float | None, se
 
 
 def publish(runs: Path, network: str) -> None:
-    """Copy finished weights into the package and write the manifest."""
+    """Copy finished weights into the package, those of larger networks in half precision, and write the manifest."""
     target = bundled_folder()
     target.mkdir(exist_ok=True)
-    for task in PLANS:
+    for task in (*PLANS, "generalist"):
         source = runs / f"{network}-{task}" / WEIGHTS_FILE
         if source.exists():
-            shutil.copyfile(source, target / f"{network}-{task}-{read_entry(source).version}.safetensors")
+            entry = read_entry(source)
+            path = target / f"{network}-{task}-{entry.version}.safetensors"
+            if entry.size_bytes < HALF_FROM_BYTES:
+                shutil.copyfile(source, path)
+            else:
+                state = {k: v.half() if v.is_floating_point() else v for k, v in load_file(source).items()}
+                save_state(path, state, entry)
     entries = [read_entry(path).to_dict() for path in sorted(target.glob("*.safetensors"))]
     (target.parent / "manifest.json").write_text(json.dumps({"weights": entries}, indent=1) + "\n", encoding="utf-8")
 
@@ -91,7 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("task", nargs="?", choices=sorted(PLANS))
+    parser.add_argument("task", nargs="?", choices=[*sorted(PLANS), "generalist"])
     parser.add_argument("--network", default="cmunext-xxs")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed", type=int, default=41)

@@ -18,7 +18,7 @@ from napari_medseg.project.runs import RunSpec
 # these change how long and where a run computes, not what it computes on the CPU
 _FREE_FIELDS = ("time_budget_minutes", "nice", "device")
 # fields that came later count only where they are set, so that older checkpoints stay good
-_LATER_FIELDS = {"freeze_norm": False}
+_LATER_FIELDS = {"freeze_norm": False, "epoch_images": None}
 
 
 def fingerprint(spec: RunSpec) -> str:
@@ -26,6 +26,9 @@ def fingerprint(spec: RunSpec) -> str:
     values = json.loads(spec.to_json())
     for name in _FREE_FIELDS:
         values.pop(name)
+    for pair in (*values["train"], *values["val"]):
+        if pair["weight"] == 1.0:
+            pair.pop("weight")
     for name, default in _LATER_FIELDS.items():
         if values[name] == default:
             values.pop(name)

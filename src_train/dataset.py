@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ class Sample:
     name: str
     image: np.ndarray
     mask: np.ndarray
+    weight: float = 1.0
 
 
 def load_pair(pair: Pair, folder: Path) -> Sample:
@@ -51,7 +53,7 @@ def load_pair(pair: Pair, folder: Path) -> Sample:
             f"mask {mask_path} is {mask.shape[0]} x {mask.shape[1]} px; its image {image_path} is "
             f"{image.shape[0]} x {image.shape[1]} px. Give a mask of the image's size."
         )
-    return Sample(pair.name, image, mask.astype(np.uint8))
+    return Sample(pair.name, image, mask.astype(np.uint8), pair.weight)
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
@@ -102,6 +104,8 @@ class TrainingSet:
         spec: InputSpec,
     ) -> None:
         self._augmentation, self._spec = augmentation, spec
+        weights = np.array([sample.weight for sample in samples], dtype=float)
+        self._shares = weights / weights.sum()
         self._images: list[Tensor] = []
         self._masks: list[Tensor] = []
         for sample in samples:
@@ -121,8 +125,10 @@ class TrainingSet:
             image, mask = self._augmentation(image, mask, seed=seed)
         return standardise(image, self._spec), mask
 
-    def batches(self, batch_size: int, *, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of one epoch in an order that seed and epoch decide.
+    def batches(
+        self, batch_size: int, *, seed: int, epoch: int, images: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of one epoch in an order that seed and epoch decide: each pair once, or ``images`` of them by weight.
 
         A last batch of one image joins the batch before it: batch norm cannot learn from a single small map.
 
@@ -133,13 +139,21 @@ class TrainingSet:
         masks : Tensor
             (B, 1, H, W), uint8 class index.
         """
-        order = np.random.default_rng((seed, epoch)).permutation(len(self))
-        for indices in split_batches(order.tolist(), batch_size):
-            pairs = [self[i, (seed * 1_000_003 + epoch) * 100_003 + i] for i in indices]
+        rng = np.random.default_rng((seed, epoch))
+        order = rng.permutation(len(self)) if images is None else rng.choice(len(self), images, p=self._shares)
+        first = (seed * 1_000_003 + epoch) * 100_003
+        # a pair that is drawn twice is changed in two ways: its place in the order counts, not its number
+        places = order.tolist() if images is None else range(len(order))
+        drawn = [(index, first + place) for index, place in zip(order.tolist(), places, strict=True)]
+        for part in split_batches(drawn, batch_size):
+            pairs = [self[key] for key in part]
             yield torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
 
 
-def split_batches(order: list[int], batch_size: int) -> list[list[int]]:
+Item = TypeVar("Item")
+
+
+def split_batches(order: list[Item], batch_size: int) -> list[list[Item]]:
     """Cut into batches; a last batch of one joins the one before it."""
     batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     if len(batches) > 1 and len(batches[-1]) == 1:

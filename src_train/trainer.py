@@ -139,8 +139,10 @@ class Trainer:
         self.network.train()
         if spec.freeze_norm:
             freeze_norm(self.network)
-        total, batches = 0.0, max(1, len(data) // spec.batch_size)
-        for step, (images, masks) in enumerate(data.batches(spec.batch_size, seed=spec.seed, epoch=epoch), start=1):
+        drawn = spec.epoch_images or len(data)
+        total, batches = 0.0, max(1, drawn // spec.batch_size)
+        loader = data.batches(spec.batch_size, seed=spec.seed, epoch=epoch, images=spec.epoch_images)
+        for step, (images, masks) in enumerate(loader, start=1):
             images, masks = self.engine.place_batch(images, masks)
             self.optimizer.zero_grad(set_to_none=True)
             with self.engine.autocast():
@@ -162,7 +164,7 @@ class Trainer:
         return {
             "epoch": epoch + 1,
             "epochs": spec.epochs,
-            "loss": total / len(data),
+            "loss": total / drawn,
             "val_dice": score,
             "best_dice": self.state.best_dice,
             "seconds": seconds,

@@ -17,7 +17,7 @@ from napari_medseg.inference.device import resolve_device
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import to_rgb01, to_tensor
 from napari_medseg.inference.plan import PredictionPlan, plan_prediction
-from napari_medseg.networks import NetworkSpec, get_spec
+from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
 
 Progress = Callable[[float, str], None]
@@ -86,7 +86,7 @@ class Predictor:
             If the network, the weights or the device cannot be used.
         """
         module, entry = load_network(network, weights)
-        return cls(module, get_spec(network), entry, device=device)
+        return cls(prepare_for_inference(module), get_spec(network), entry, device=device)
 
     def _place(self, device: torch.device) -> None:
         self._network.to(device, memory_format=torch.channels_last)

@@ -1,6 +1,7 @@
 """The networks: tensors in, :class:`SegmentationOutput` out. Knows torch and nothing else."""
 
 from napari_medseg.networks.output import SegmentationOutput
+from napari_medseg.networks.prepare import prepare_for_inference
 from napari_medseg.networks.registry import create_network, get_spec, list_networks
 from napari_medseg.networks.spec import Capabilities, InputSpec, NetworkSpec, Recipe
 
@@ -13,4 +14,5 @@ __all__ = [
     "create_network",
     "get_spec",
     "list_networks",
+    "prepare_for_inference",
 ]

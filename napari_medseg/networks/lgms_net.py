@@ -1,6 +1,6 @@
 """LGMSNet for images and volumes.
 
-Dong et al.: LGMSNet, a lightweight local and global multi-scale segmentation network. ECAI 2025.
+Dong et al.: LGMSNet. ECAI 2025.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class LGMSNet(nn.Module):
         return SegmentationOutput(logits=self.head(x))
 
 
-_PAPER = "Dong C. et al.: LGMSNet. ECAI 2025"
+_PAPER = "Dong et al.: LGMSNet. ECAI 2025"
 SPECS: tuple[NetworkSpec, ...] = (
     NetworkSpec(
         name="lgms-net",

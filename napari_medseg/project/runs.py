@@ -32,12 +32,15 @@ class Pair:
         Paths; relative ones count from the run's folder.
     group : str
         Patient, sequence or the like; empty: the pair stands alone.
+    weight : float
+        How often it is drawn against others, where a run draws (``epoch_images``).
     """
 
     name: str
     image: str
     mask: str
     group: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,8 @@ class RunSpec:
         Stop after the epoch in which this is used up. Not part of what decides the outcome: a run that was stopped
         goes on from its checkpoint with more.
     augment : bool
+    epoch_images : int or None
+        Draw so many pairs an epoch, by weight and with replacement; None: each pair once.
     freeze_norm : bool
         Keep the statistics of batch norms as they are: for rounds on a handful of images.
     validate_every : int
@@ -98,6 +103,7 @@ class RunSpec:
     device: str = "auto"
     time_budget_minutes: float | None = None
     augment: bool = True
+    epoch_images: int | None = None
     freeze_norm: bool = False
     validate_every: int = 1
     classes: tuple[str, ...] = ("foreground",)
@@ -148,6 +154,10 @@ class RunSpec:
             raise InputError(f"{where} has no training pairs; expected at least one. Accept a correction first.")
         if not spec.stages or any(stage.size < 1 or stage.epochs < 1 for stage in spec.stages):
             raise InputError(f"stages in {where} need at least one epoch at a size of 1 px or more. Correct them.")
+        if spec.epoch_images is not None and (spec.epoch_images < 1 or min(pair.weight for pair in spec.train) < 0):
+            raise InputError(
+                f"epoch_images in {where} is {spec.epoch_images}; expected 1 or more and weights from 0 up."
+            )
         if spec.batch_size < 1:
             raise InputError(f"batch_size in {where} is {spec.batch_size}; expected 1 or more. Correct it.")
         return spec

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import (
     CHECKPOINT_FILE,
     EVENTS_FILE,
@@ -182,6 +184,31 @@ def test_frozen_norms_keep_their_statistics(tmp_path):
     assert all(torch.equal(first[name], states[True][name]) for name in means)
     assert not any(torch.equal(first[name], states[False][name]) for name in means)
     assert not torch.equal(first["head.weight"], states[True]["head.weight"])
+
+
+def test_pairs_are_drawn_by_weight(tmp_path):
+    from src_train.dataset import TrainingSet, load_pair
+
+    pairs = [Pair(**{**asdict(p), "weight": w}) for p, w in zip(blobs(tmp_path, 3), (0, 1, 3), strict=True)]
+    samples = [load_pair(pair, tmp_path) for pair in pairs]
+    data = TrainingSet(samples, size=16, classes=1, augmentation=None, spec=InputSpec())
+    each = [data[i, 0][0] for i in range(3)]
+    drawn = torch.cat([images for images, _ in data.batches(8, seed=0, epoch=0, images=400)])
+    counts = [sum(torch.equal(image, one) for image in drawn) for one in each]
+    assert sum(counts) == 400
+    assert counts[0] == 0
+    assert 2.2 < counts[2] / counts[1] < 4
+
+
+def test_a_run_that_draws_resumes_as_well(tmp_path):
+    stages = (Stage(size=32, epochs=3),)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    Trainer(make_run(whole, n=3, stages=stages, epoch_images=7), whole).run()
+    spec = make_run(parts, n=3, stages=stages, epoch_images=7)
+    interrupted(spec, parts, 1)
+    Trainer(spec, parts).run()
+    a, b = load_file(whole / WEIGHTS_FILE), load_file(parts / WEIGHTS_FILE)
+    assert all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_several_classes(tmp_path):

@@ -1,0 +1,168 @@
+"""DyMAS-Net.
+
+No code was published: the blocks follow the paper's equations; widths and depths are ours, chosen so that all rows of
+the paper's table of parameters fit within one per cent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import gcd
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_medseg.networks.blocks.attention import ChannelSpatialAttention, DepthwiseGate
+from napari_medseg.networks.blocks.conv import ConvNormAct
+from napari_medseg.networks.blocks.depthwise import ParallelDepthwise
+from napari_medseg.networks.blocks.sampling import DynamicUpsample
+from napari_medseg.networks.output import SegmentationOutput
+from napari_medseg.networks.spec import InputSpec, NetworkSpec, Recipe
+
+
+class HybridMultiScale(nn.Module):
+    """An inverted bottleneck with three depthwise kernels added up, and shuffled channels.
+
+    ``h = GELU(BN(e(x)))``, ``y = d3(h) + d5(h) + d7(h)``, ``BN(p(shuffle(y))) + x``. [DyMAS-Net, HMCB, eq. 1]
+
+    Parameters
+    ----------
+    channels : int
+        In and out.
+    expansion : int
+
+    Shapes
+    ------
+    input, output : (B, channels, H, W), float
+    """
+
+    def __init__(self, channels: int, *, expansion: int = 2) -> None:
+        super().__init__()
+        wide = expansion * channels
+        self.expand = ConvNormAct(channels, wide, kernel_size=1, bias=False, activation=nn.GELU)
+        self.depthwise = ParallelDepthwise(wide, (3, 5, 7))
+        self.shuffle = nn.ChannelShuffle(gcd(wide, channels))
+        self.project = ConvNormAct(wide, channels, kernel_size=1, bias=False, activation=None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix at three scales."""
+        return x + self.project(self.shuffle(self.depthwise(self.expand(x))))
+
+
+class DecoderStage(nn.Module):
+    """Dynamic up-sampling, a gated skip, and the two joined.
+
+    Shapes
+    ------
+    below : (B, in_channels, H, W), float
+    skip : (B, channels, 2 H, 2 W), float
+    output : (B, channels, 2 H, 2 W), float
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        same: dict[str, Any] = {"kernel_size": 1, "bias": False}
+        self.up = DynamicUpsample(in_channels)
+        self.narrow = ConvNormAct(in_channels, channels, activation=nn.ReLU, **same)
+        self.gate = DepthwiseGate(channels)
+        self.join = ConvNormAct(2 * channels, channels, activation=nn.GELU, **same)
+        self.mix = HybridMultiScale(channels)
+        self.attention = ChannelSpatialAttention(channels)
+
+    def forward(self, below: Tensor, skip: Tensor) -> Tensor:
+        """Join what comes from below with the skip."""
+        up = self.narrow(self.up(below))
+        return self.attention(self.mix(self.join(torch.cat((self.gate(skip, up), up), dim=1))))
+
+
+class DyMASNet(nn.Module):
+    """Five-stage encoder and decoder of multi-scale blocks with dynamic up-sampling.
+
+    Parameters
+    ----------
+    in_channels, classes : int
+    widths : sequence of int
+        Of the five stages; multiples of 8.
+    depths : sequence of int
+        Multi-scale blocks in each stage.
+
+    Shapes
+    ------
+    input : (B, in_channels, H, W), float; sides multiples of 16
+    output : ``SegmentationOutput`` with logits (B, classes, H, W)
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        classes: int = 1,
+        widths: Sequence[int] = (32, 64, 128, 256, 512),
+        depths: Sequence[int] = (1, 2, 3, 3, 3),
+    ) -> None:
+        super().__init__()
+        if not len(widths) == len(depths) == 5:
+            raise ValueError(f"widths and depths have {len(widths)} and {len(depths)} entries; expected 5 each.")
+        self.stem = ConvNormAct(in_channels, widths[0], bias=False, activation=nn.GELU)
+        self.encoder = nn.ModuleList()
+        width = widths[0]
+        for stage, (o, depth) in enumerate(zip(widths, depths, strict=True)):
+            blocks: list[nn.Module] = [HybridMultiScale(o) for _ in range(depth)]
+            if stage:
+                blocks.insert(0, ConvNormAct(width, o, kernel_size=1, bias=False, activation=nn.GELU))
+            self.encoder.append(nn.Sequential(*blocks))
+            width = o
+        self.bottleneck = ChannelSpatialAttention(width)
+        # from the deepest stage to the first, as the decoder runs
+        self.decoder = nn.ModuleList(DecoderStage(i, o) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.head = nn.Conv2d(widths[0], classes, kernel_size=1)
+
+    def forward(self, x: Tensor) -> SegmentationOutput:
+        """Segment a batch.
+
+        Parameters
+        ----------
+        x : Tensor
+            (B, in_channels, H, W), float; H and W multiples of 16.
+        """
+        x = self.encoder[0](self.stem(x))
+        skips = [x]
+        for stage in self.encoder[1:]:
+            x = stage(F.max_pool2d(x, kernel_size=2))
+            skips.append(x)
+        x = self.bottleneck(skips.pop())
+        for stage in self.decoder:
+            x = stage(x, skips.pop())
+        return SegmentationOutput(logits=self.head(x))
+
+
+SPECS: tuple[NetworkSpec, ...] = (
+    NetworkSpec(
+        name="dymas-net",
+        title="DyMAS-Net (multi-scale, dynamic up-sampling)",
+        paper="DyMAS-Net (no code published)",
+        build=DyMASNet,
+        input=InputSpec(),
+        recipe=Recipe(
+            losses={"bce": 1.0, "dice": 1.0},
+            optimizer="adam",
+            schedule="constant",
+            learning_rate=1e-4,
+            epochs=250,
+            batch_size=32,
+        ),
+        parameters=6_240_779,
+        macs_256=8.956e9,
+        macs_tool="thop",
+        assumptions=(
+            "Widths (32, 64, 128, 256, 512) and depths (1, 2, 3, 3, 3) were fitted to the paper's table.",
+            "The three depthwise branches are added, without norm or activation of their own, as equation (1) reads.",
+            "The attention of HMCB's text is placed in DAFU; channel reduction follows the up-sampling.",
+            "Four groups share sampling points and the range has eight hidden channels, as in DySample.",
+            "Attention reduces channels by eight and stands at the bottleneck too.",
+            "Intensities are standardised by 0.5 and 0.25 and the schedule is constant; the paper names neither.",
+        ),
+    ),
+)
