@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from monai.losses import DiceLoss
 from torch import Tensor
 from torch.nn import functional as F
+
+from napari_medseg.networks import Recipe, SegmentationOutput
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -50,32 +52,58 @@ def make_dice(smooth: float) -> Loss:
     return dice
 
 
-def build_loss(losses: Mapping[str, float], *, smooth: float) -> Loss:
-    """The weighted sum of named losses.
+def rim(target: Tensor) -> Tensor:
+    """The border of the foreground, a pixel to each side: dilation minus erosion by a 3 x 3 window.
 
     Parameters
     ----------
-    losses : mapping of str to float
-        Weights of ``bce`` and ``dice``.
-    smooth : float
-        Smoothing of Dice.
+    target : Tensor
+        (B, 1, *spatial), integer class index.
+
+    Returns
+    -------
+    Tensor
+        (B, 1, *spatial), float, 0 or 1.
+    """
+    pool = F.max_pool2d if target.dim() == 4 else F.max_pool3d
+    mask = (target > 0).float()
+    return pool(mask, 3, stride=1, padding=1) + pool(-mask, 3, stride=1, padding=1)
+
+
+def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]:
+    """What a recipe minimises: its losses on the logits, on each further map, and Dice on the edges.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        ``losses`` names ``bce`` and ``dice``.
 
     Returns
     -------
     callable
-        (logits (B, C, H, W) float, target (B, 1, H, W) integer) -> scalar.
+        (output of a network, target (B, 1, *spatial) integer) -> scalar.
 
     Raises
     ------
     KeyError
         If a name is unknown.
     """
-    known: dict[str, Loss] = {"bce": cross_entropy, "dice": make_dice(smooth)}
-    parts = [(weight, known[name]) for name, weight in losses.items()]
+    dice = make_dice(recipe.smooth)
+    known: dict[str, Loss] = {"bce": cross_entropy, "dice": dice}
+    parts = [(weight, known[name]) for name, weight in recipe.losses.items()]
 
-    def total(logits: Tensor, target: Tensor) -> Tensor:
+    def on_map(logits: Tensor, target: Tensor) -> Tensor:
         # half precision overflows in sums over a whole image
         logits = logits.float()
         return torch.stack([weight * part(logits, target) for weight, part in parts]).sum()
+
+    def total(output: SegmentationOutput, target: Tensor) -> Tensor:
+        loss = on_map(output.logits, target)
+        if recipe.aux_weight:
+            for logits in output.aux:
+                loss = loss + recipe.aux_weight * on_map(logits, target)
+        if recipe.edge_weight and output.edge_logits is not None:
+            loss = loss + recipe.edge_weight * dice(output.edge_logits.float(), rim(target))
+        return loss
 
     return total

@@ -48,7 +48,7 @@ class Trainer:
         self.recipe = self.network_spec.recipe
         self.engine = Engine(spec.device)
         self.augmentation = Augmentation() if spec.augment else None
-        self.loss = build_loss(self.recipe.losses, smooth=self.recipe.smooth)
+        self.loss = build_loss(self.recipe)
         self.learning_rate = spec.learning_rate or self.recipe.learning_rate
         self.train_samples = [load_pair(pair, folder) for pair in spec.train]
         self.val_samples = [load_pair(pair, folder) for pair in spec.val]
@@ -146,8 +146,8 @@ class Trainer:
             images, masks = self.engine.place_batch(images, masks)
             self.optimizer.zero_grad(set_to_none=True)
             with self.engine.autocast():
-                logits = self.network(images).logits
-            loss = self.loss(logits, masks)
+                output = self.network(images)
+            loss = self.loss(output, masks)
             loss.backward()
             self.optimizer.step()
             total += float(loss.detach()) * len(images)

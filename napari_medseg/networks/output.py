@@ -17,7 +17,10 @@ class SegmentationOutput(NamedTuple):
         softmax, channel 0 is the background.
     edge_logits : Tensor or None
         (B, 1, *spatial), float: logits of the boundary map, where the network has one.
+    aux : tuple of Tensor
+        (B, classes, *spatial) each, float: further maps for deep supervision, in training only.
     """
 
     logits: Tensor
     edge_logits: Tensor | None = None
+    aux: tuple[Tensor, ...] = ()

@@ -65,6 +65,10 @@ class Recipe:
     epochs, batch_size : int
     smooth : float
         Smoothing of the Dice loss.
+    aux_weight : float
+        Of the same losses on each further map.
+    edge_weight : float
+        Of the Dice loss on the edge map, against the rim of the mask.
     """
 
     losses: Mapping[str, float]
@@ -76,6 +80,8 @@ class Recipe:
     epochs: int
     batch_size: int
     smooth: float = 1e-5
+    aux_weight: float = 0.0
+    edge_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +99,11 @@ class NetworkSpec:
     build : callable
         ``build(in_channels=..., classes=..., **options)`` gives the module.
     parameters : int or None
-        The paper's count for ``input.channels`` channels in and one class out.
+        The paper's count for ``input.channels`` channels in and one class out; ours for a size of our own.
     macs_256 : float or None
         Multiply-accumulates at 256 x 256 counted by ``macs_tool``.
+    unused : tuple of str
+        Beginnings of names of parameters that reach no output and are kept for published counts or files.
     assumptions : tuple of str
         Each choice that the paper leaves open, one sentence.
     """
@@ -111,4 +119,5 @@ class NetworkSpec:
     parameters: int | None = None
     macs_256: float | None = None
     macs_tool: str | None = None
+    unused: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()

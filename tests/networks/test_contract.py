@@ -19,6 +19,8 @@ def batch(name: str, sides: tuple[int, int], n: int = 2) -> torch.Tensor:
 def test_parameters_are_the_papers(name):
     spec = get_spec(name)
     assert sum(p.numel() for p in create_network(name).parameters()) == spec.parameters
+    if name.endswith("-s") and not name.startswith("cmunext"):
+        assert spec.parameters <= 5_000_000
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -31,16 +33,22 @@ def test_output_has_the_inputs_size(name, multiples, classes):
         out = create_network(name, classes=classes).eval()(x)
     assert out.logits.shape == (2, classes, *x.shape[2:])
     assert torch.isfinite(out.logits).all()
+    assert (out.edge_logits is not None) == get_spec(name).capabilities.edges
+    if out.edge_logits is not None:
+        assert out.edge_logits.shape == (2, 1, *x.shape[2:])
+    assert out.aux == ()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradient_reaches_every_parameter(name):
     torch.manual_seed(0)
     network = create_network(name)
-    network(batch(name, (64, 64))).logits.square().mean().backward()
+    out = network(batch(name, (64, 64)))
+    maps = [out.logits, *out.aux, *([] if out.edge_logits is None else [out.edge_logits])]
+    torch.stack([x.square().mean() for x in maps]).sum().backward()
     # a bias ahead of a batch norm has a gradient of zero up to rounding, but it has one
     missing = [key for key, p in network.named_parameters() if p.grad is None]
-    assert missing == []
+    assert [key for key in missing if not key.startswith(get_spec(name).unused)] == []
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -60,7 +68,7 @@ def test_state_dict_round_trip(name):
     torch.manual_seed(0)
     a, b = create_network(name).eval(), create_network(name).eval()
     b.load_state_dict(a.state_dict())
-    x = batch(name, (32, 32), n=1)
+    x = batch(name, (64, 64), n=1)
     with torch.inference_mode():
         assert torch.equal(a(x).logits, b(x).logits)
 
@@ -69,7 +77,7 @@ def test_state_dict_round_trip(name):
 def test_autocast_stays_close(name):
     torch.manual_seed(0)
     network = create_network(name).eval()
-    x = batch(name, (32, 32), n=1)
+    x = batch(name, (64, 64), n=1)
     with torch.inference_mode():
         plain = network(x).logits
         with torch.autocast("cpu", dtype=torch.bfloat16):

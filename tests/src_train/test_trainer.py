@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.networks import InputSpec
+from napari_medseg.networks import InputSpec, SegmentationOutput, get_spec
 from napari_medseg.project.runs import (
     CHECKPOINT_FILE,
     EVENTS_FILE,
@@ -28,6 +28,7 @@ from napari_medseg.project.runs import (
     read_events,
 )
 from napari_medseg.weights import read_entry
+from src_train.losses import build_loss, rim
 from src_train.trainer import Trainer, mean_dice
 
 
@@ -209,6 +210,40 @@ def test_a_run_that_draws_resumes_as_well(tmp_path):
     Trainer(spec, parts).run()
     a, b = load_file(whole / WEIGHTS_FILE), load_file(parts / WEIGHTS_FILE)
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_rim_is_a_pixel_to_each_side():
+    mask = torch.zeros(1, 1, 9, 9, dtype=torch.uint8)
+    mask[..., 3:6, 3:6] = 1
+    edge = rim(mask)[0, 0]
+    assert edge.sum() == 5 * 5 - 1
+    assert edge[4, 4] == 0
+    assert edge[2, 2] == edge[3, 3] == 1
+
+
+def test_further_maps_and_edges_count_as_the_recipe_says():
+    target = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    target[..., 2:6, 2:6] = 1
+    good, bad = 20.0 * (2 * target.float() - 1), torch.full((1, 1, 8, 8), -20.0)
+    edges = 20.0 * (2 * rim(target) - 1)
+    recipe = replace(get_spec("sgd-net-s").recipe, losses={"dice": 1.0}, aux_weight=2.0, edge_weight=3.0)
+    loss = build_loss(recipe)
+
+    def value(logits, edge, *aux):
+        return float(loss(SegmentationOutput(logits=logits, edge_logits=edge, aux=aux), target))
+
+    assert value(good, edges, good, good) == pytest.approx(0, abs=1e-3)
+    assert value(bad, edges, good, good) == pytest.approx(1, abs=1e-2)
+    assert value(good, edges, bad, good) == pytest.approx(2, abs=1e-2)
+    assert value(good, bad, good, good) == pytest.approx(3, abs=1e-2)
+
+
+@pytest.mark.parametrize("name", ["dymas-net", "lgms-net", "sgd-net-s"])
+def test_other_networks_train_too(tmp_path, name):
+    spec = make_run(tmp_path, network=name, stages=(Stage(size=64, epochs=2),), val=())
+    Trainer(spec, tmp_path).run()
+    losses = [e["loss"] for e in read_events(tmp_path / EVENTS_FILE)[0] if e["event"] == "epoch"]
+    assert np.isfinite(losses).all()
 
 
 def test_several_classes(tmp_path):

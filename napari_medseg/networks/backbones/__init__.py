@@ -1,0 +1,1 @@
+"""Encoders that published ImageNet files fit."""

@@ -1,0 +1,184 @@
+"""SGD-Net: edges (SGE) that steer dynamic convolutions (SGDC).
+
+Shi, Zhu, Swamy: SGDC. MIDL 2026 submission. Published are the two modules; the network around them is that of CTO
+(Lin et al., 2023), which the paper says it adopts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_medseg.networks.backbones.res2net import EXPANSION, Res2Net
+from napari_medseg.networks.blocks.conv import ConvNormAct
+from napari_medseg.networks.blocks.dual_attention import DualAttention
+from napari_medseg.networks.blocks.dynamic_conv import GuidedDynamicConv
+from napari_medseg.networks.blocks.guidance import StructuralGuidance
+from napari_medseg.networks.blocks.patch_tokens import PatchTokenTransformer
+from napari_medseg.networks.output import SegmentationOutput
+from napari_medseg.networks.spec import Capabilities, InputSpec, NetworkSpec, Recipe
+
+
+class ReverseDecoder(nn.Module):
+    """Joins a map with what comes from below, and looks again where that saw nothing.
+
+    ``u``: below, resized; ``r``: one channel from both; ``t``: one channel from ``(1 - sigmoid(u)) * x``;
+    ``u + r + t``, the two single channels added to all. [CTO, boundary decoder]
+
+    Shapes
+    ------
+    x : (B, channels, H, W), float
+    below : (B, channels, h, w), float
+    output : (B, channels, H, W), float
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.joint = nn.Sequential(
+            ConvNormAct(2 * channels, channels, activation=nn.PReLU),
+            ConvNormAct(channels, channels, activation=nn.PReLU),
+            nn.Conv2d(channels, 1, 1),
+        )
+        self.reverse = nn.Sequential(
+            ConvNormAct(channels, channels, bias=False, activation=nn.ReLU),
+            ConvNormAct(channels, channels, bias=False, activation=nn.ReLU),
+            ConvNormAct(channels, 1, bias=False, activation=None),
+        )
+
+    def forward(self, x: Tensor, below: Tensor) -> Tensor:
+        """Join."""
+        up = F.interpolate(below, size=x.shape[2:], mode="bilinear", align_corners=False)
+        return up + self.joint(torch.cat((x, up), dim=1)) + self.reverse((1 - up.sigmoid()) * x)
+
+
+class SGDNet(nn.Module):
+    """Res2Net encoder, patch transformer, dual attention, edges, dynamic convolutions, reverse-attention decoder.
+
+    Parameters
+    ----------
+    in_channels, classes : int
+    planes : int
+        Width of the backbone, 64 as published.
+    depths : sequence of int
+        Blocks of the backbone's stages.
+    edge_width : int
+        Channels inside the edge branch.
+    decoder_width : int
+    heads, kernel_size : int
+        Of the dynamic convolutions.
+    imagenet_head : bool
+        Keep the backbone's unused classifier: the paper's count includes it.
+
+    Shapes
+    ------
+    input : (B, in_channels, H, W), float; sides multiples of 64
+    output : ``SegmentationOutput`` with logits (B, classes, H, W), edge logits (B, 1, H, W), and in training two
+        coarser ``aux`` maps of the same size
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        classes: int = 1,
+        planes: int = 64,
+        depths: Sequence[int] = (3, 4, 6, 3),
+        edge_width: int = 256,
+        decoder_width: int = 64,
+        heads: int = 4,
+        kernel_size: int = 7,
+        imagenet_head: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = [planes * EXPANSION * 2**i for i in range(4)]
+        self.backbone = Res2Net(in_channels=in_channels, planes=planes, depths=depths, imagenet_head=imagenet_head)
+        self.transformer = PatchTokenTransformer(widths[0])
+        self.attention = DualAttention(widths[0] + widths[3], widths[3])
+        self.guidance = StructuralGuidance(widths[3], widths[0], width=edge_width)
+        self.dynamic = nn.ModuleList(GuidedDynamicConv(w, heads=heads, kernel_size=kernel_size) for w in widths[:3])
+        self.reduce = nn.ModuleList(ConvNormAct(w, decoder_width, kernel_size=1, activation=nn.ReLU) for w in widths)
+        # from the deepest stage to the first, as the decoder runs
+        self.decoder = nn.ModuleList(ReverseDecoder(decoder_width) for _ in range(3))
+        self.heads = nn.ModuleList(nn.Conv2d(decoder_width, classes, 1) for _ in range(3))
+
+    def forward(self, x: Tensor) -> SegmentationOutput:
+        """Segment a batch.
+
+        Parameters
+        ----------
+        x : Tensor
+            (B, in_channels, H, W), float; H and W multiples of 64.
+        """
+        size = x.shape[2:]
+        *shallow, deep = self.backbone(x)  # 1/4, 1/8, 1/16, and 1/32 of the sides
+        far = F.interpolate(self.transformer(shallow[0]), size=deep.shape[2:], mode="bilinear", align_corners=False)
+        deep = self.attention(torch.cat((far, deep), dim=1))
+        edges, guidance = self.guidance(deep, shallow[0])
+        shallow = [block(x_, guidance) for block, x_ in zip(self.dynamic, shallow, strict=True)]
+        low = self.reduce[3](deep)
+        maps = []
+        for i, decode, head in zip((2, 1, 0), self.decoder, self.heads, strict=True):
+            low = decode(self.reduce[i](shallow[i]), low)
+            # the coarser maps teach, and nobody else asks for them
+            if i == 0 or self.training:
+                maps.append(F.interpolate(head(low), size=size, mode="bilinear", align_corners=False))
+        edge_logits = F.interpolate(edges, size=size, mode="bilinear", align_corners=False)
+        return SegmentationOutput(logits=maps[-1], edge_logits=edge_logits, aux=tuple(maps[:-1]))
+
+
+_PAPER = "Shi, Zhu, Swamy: SGDC. MIDL 2026 submission"
+_ASSUMPTIONS = (
+    "The wiring follows CTO: the dual attention's output takes the place of the deepest map, also for the edges.",
+    "The dynamic convolutions stand on the first three maps of the backbone, before their reduction.",
+    "Kernels of 7 and 4 heads are the published module's defaults; the paper names neither.",
+    "The gates of SGDC act on the raw map, as published; the paper's equations (2) and (3) have its norm.",
+)
+_RECIPE = Recipe(
+    losses={"bce": 1.0, "dice": 1.0},
+    aux_weight=1.0,
+    edge_weight=3.0,
+    optimizer="adam",
+    schedule="poly",
+    learning_rate=1e-4,
+    epochs=50,
+    batch_size=16,
+)
+_CAN = Capabilities(edges=True)
+SPECS: tuple[NetworkSpec, ...] = (
+    NetworkSpec(
+        name="sgd-net",
+        title="SGD-Net (edge map, paper size)",
+        paper=_PAPER,
+        build=SGDNet,
+        input=InputSpec(multiple=64),
+        recipe=_RECIPE,
+        capabilities=_CAN,
+        options={"imagenet_head": True},
+        parameters=76_054_848,
+        macs_256=36.07e9,
+        macs_tool="fvcore",
+        unused=("backbone.fc.",),
+        assumptions=(
+            *_ASSUMPTIONS,
+            "The backbone's unused classifier (2 049 000 parameters) stays: the paper's 75.88 M includes it.",
+            "MACs are those of the dense Sobel convolutions (4.9 G), which are computed here once for all channels.",
+        ),
+    ),
+    NetworkSpec(
+        name="sgd-net-s",
+        title="SGD-Net small (edge map)",
+        paper=_PAPER,
+        build=SGDNet,
+        input=InputSpec(multiple=64),
+        recipe=_RECIPE,
+        capabilities=_CAN,
+        options={"planes": 16, "edge_width": 64, "decoder_width": 32},
+        parameters=4_839_864,
+        macs_256=2.231e9,
+        macs_tool="fvcore",
+        assumptions=(*_ASSUMPTIONS, "A small size of our own: a quarter of the backbone's width."),
+    ),
+)
