@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,7 @@ def predict_array(
     image: np.ndarray,
     request: PredictRequest,
     *,
+    edges: bool = False,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Prediction:
@@ -83,6 +84,8 @@ def predict_array(
     image : np.ndarray
         (Y, X), (Y, X, 3) or (Y, X, 4); any real dtype.
     request : PredictRequest
+    edges : bool
+        Also give an edge map: the network's own, or SGD-Net's where it has none; ``origin`` says whose it is.
     progress, cancelled : callable, optional
         As :meth:`Predictor.predict` takes them.
 
@@ -90,14 +93,20 @@ def predict_array(
     ------
     InputError, DeviceError, Cancelled
     """
+    edge_request = edges_request(request) if edges else request
     if progress is not None:
         progress(0.0, "loading the network")
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:
-        predictor = load_predictor(request)
-        return predictor.predict(
+        result = load_predictor(request).predict(
             image, size=request.size, threshold=request.threshold, progress=progress, cancelled=cancelled
         )
+        if not edges:
+            return result
+        other = result
+        if edge_request != request:
+            other = load_predictor(edge_request).predict(image, progress=progress, cancelled=cancelled)
+        return replace(result, edges=other.edges, origin={**result.origin, "edges": other.origin["weights"]})
 
 
 def describe_plan(shape: tuple[int, ...], request: PredictRequest) -> PredictionPlan:
@@ -122,9 +131,10 @@ def predict_files(
     *,
     format: str = "tiff",
     probabilities: bool = False,
+    edges: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Segment image files; writes ``<stem>_mask.<ext>`` and, on request, ``<stem>_prob.<ext>``.
+    """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``<stem>_prob.<ext>``, ``<stem>_edges.<ext>``.
 
     Parameters
     ----------
@@ -135,6 +145,8 @@ def predict_files(
     format : {'tiff', 'png'}
     probabilities : bool
         Also write the map of the first class.
+    edges : bool
+        Also write the edge map: the network's own, or SGD-Net's where it has none.
 
     Returns
     -------
@@ -147,6 +159,8 @@ def predict_files(
         At the first file that cannot be read, segmented or written; those before it are done.
     """
     suffix = _suffix(format)
+    if edges:
+        edges_request(request)
     images = _images(paths)
     folder = check_folder(out)
     written: list[Path] = []
@@ -154,7 +168,7 @@ def predict_files(
         if progress is not None:
             progress(number / len(images), path.name)
         image = read_image(path)
-        result = predict_array(image.data, request)
+        result = predict_array(image.data, request, edges=edges)
         written.append(
             export_labels(
                 folder / f"{path.stem}_mask{suffix}",
@@ -166,7 +180,34 @@ def predict_files(
         )
         if probabilities:
             written.append(write_probabilities(folder / f"{path.stem}_prob{suffix}", result.probabilities[0]))
+        if result.edges is not None and edges:
+            written.append(write_probabilities(folder / f"{path.stem}_edges{suffix}", result.edges))
     return written
+
+
+def edges_request(request: PredictRequest) -> PredictRequest:
+    """What to run for an edge map: the request itself where its network has one, else SGD-Net.
+
+    Nothing else is passed off as an SGE map.
+
+    Raises
+    ------
+    InputError
+        If no weights with an edge map are at hand.
+    """
+    from napari_medseg.networks import get_spec
+
+    if get_spec(request.network).capabilities.edges:
+        return request
+    task = next((e.task for e in list_weights() if request.weights in (e.id, e.task)), "")
+    able = [e for e in list_weights() if get_spec(e.network).capabilities.edges]
+    able.sort(key=lambda e: (e.task != task, e.task != "generalist"))
+    if not able:
+        raise InputError(
+            f"{request.network} has no edge map and no weights of SGD-Net are at hand. "
+            "Train some with 'medseg train --network sgd-net-s', or leave the edges out."
+        )
+    return replace(request, network=able[0].network, weights=able[0].id, size=None)
 
 
 def _images(paths: Sequence[str | Path]) -> list[Path]:

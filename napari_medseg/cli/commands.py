@@ -129,7 +129,8 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     network: Network = "cmunext-xxs",
     format: Annotated[str, typer.Option(help="tiff or png.")] = "tiff",
-    probabilities: Annotated[bool, typer.Option(help="Also write the probability map.")] = False,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
+    edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
     size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
     device: Device = "auto",
@@ -139,7 +140,9 @@ def predict(
 
     request = PredictRequest(network=network, weights=weights, device=device, size=size, threshold=threshold)
     with progress_bar() as progress:
-        written = predict_files(paths, request, out, format=format, probabilities=probabilities, progress=progress)
+        written = predict_files(
+            paths, request, out, format=format, probabilities=probabilities, edges=edges, progress=progress
+        )
     for path in written:
         typer.echo(path)
 

@@ -144,7 +144,7 @@ class Predictor:
         geometry = Geometry(plan.original_size, plan.network_size)
         tensor = to_tensor(geometry.forward(to_rgb01(image)), self.spec.input)
         step(0.2, f"running {self.spec.title}")
-        probabilities = self._probabilities(tensor)
+        probabilities, edges = self._probabilities(tensor)
         step(0.8, "resizing back")
         maps = np.clip(geometry.inverse(probabilities), 0, 1)
         labels = _to_labels(maps, threshold)
@@ -152,6 +152,7 @@ class Predictor:
         return Prediction(
             labels=labels,
             probabilities=maps if len(maps) == 1 else maps[1:],
+            edges=None if edges is None else np.clip(geometry.inverse(edges)[0], 0, 1),
             origin={
                 "network": self.spec.name,
                 "weights": self.entry.id,
@@ -163,8 +164,8 @@ class Predictor:
             },
         )
 
-    def _probabilities(self, tensor: Tensor) -> np.ndarray:
-        """(C, h, w): one channel of sigmoid, or softmax with the background first."""
+    def _probabilities(self, tensor: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """(C, h, w): one channel of sigmoid, or softmax with the background first; and (1, h, w) of edges."""
         try:
             return self._forward(tensor)
         except torch.OutOfMemoryError:
@@ -173,12 +174,14 @@ class Predictor:
             self._fall_back()
             return self._forward(tensor)
 
-    def _forward(self, tensor: Tensor) -> np.ndarray:
+    def _forward(self, tensor: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
         with torch.inference_mode():
-            batch = tensor.to(self.device, memory_format=torch.channels_last)
-            logits = self._network(batch).logits[0].float()
+            output = self._network(tensor.to(self.device, memory_format=torch.channels_last))
+            logits = output.logits[0].float()
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
-        return np.nan_to_num(maps.cpu().numpy())
+            edges = None if output.edge_logits is None else output.edge_logits[0].float().sigmoid()
+        found = np.nan_to_num(maps.cpu().numpy())
+        return found, None if edges is None else np.nan_to_num(edges.cpu().numpy())
 
 
 def _to_labels(maps: np.ndarray, threshold: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project.labels import labels_sha256
 
-MASK_SUFFIX, PROBABILITY_SUFFIX = " mask", " probability"
+MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
 FILE_KEY = "medseg_file"
@@ -81,23 +81,22 @@ def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
     return layer
 
 
-def show_probability(viewer: Any, image: Image, prediction: Prediction) -> None:
-    """Add the probability map of the first class below the labels, or replace the one that is there."""
-    data, name = prediction.probabilities[0], image.name + PROBABILITY_SUFFIX
+def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str) -> None:
+    """Add a map in [0, 1] right above its image, or replace the one that is there."""
+    name = image.name + suffix
     layer = find(viewer, Image, name)
     if layer is None:
-        layer = Image(
-            data,
-            name=name,
-            colormap="magma",
-            blending="additive",
-            opacity=0.6,
-            contrast_limits=(0, 1),
-            **place_of(image),
-        )
+        colours = "magma" if suffix == PROBABILITY_SUFFIX else "cyan"
+        look: dict[str, Any] = {"colormap": colours, "blending": "additive", "opacity": 0.6}
+        layer = Image(data, name=name, contrast_limits=(0, 1), **look, **place_of(image))
         viewer.layers.insert(viewer.layers.index(image) + 1, layer)
     else:
         layer.data = data
+
+
+def is_map(layer: Layer) -> bool:
+    """Whether a layer is a map that we added, not an image to segment."""
+    return layer.name.endswith((PROBABILITY_SUFFIX, EDGES_SUFFIX))
 
 
 def find(viewer: Any, kind: type[Layer], name: str) -> Any:

@@ -29,7 +29,15 @@ from napari_medseg.errors import MedsegError
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.io import read_image
 from napari_medseg.networks import get_spec
-from napari_medseg.widgets.layers import IMAGE_FILTER, PROBABILITY_SUFFIX, plain_image, show_image, show_probability
+from napari_medseg.widgets.layers import (
+    EDGES_SUFFIX,
+    IMAGE_FILTER,
+    PROBABILITY_SUFFIX,
+    is_map,
+    plain_image,
+    show_image,
+    show_map,
+)
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
@@ -45,6 +53,7 @@ class ProposeSection(QWidget):
         self.open = QPushButton("Open...")
         self.about, self.plan, self.message = QLabel(), QLabel(), QLabel()
         self.probability = QCheckBox("Also show the probability map")
+        self.edges = QCheckBox("Also show the edge map (SGD-Net)")
         self.run, self.cancel, self.progress = QPushButton("Propose mask  (G)"), QPushButton("Cancel"), QProgressBar()
         self._build()
         self._fill_weights()
@@ -76,12 +85,13 @@ class ProposeSection(QWidget):
         self.device.setCurrentText(str(stored.get("device", "auto")))
         self._state.device = self.device.currentText()
         self.probability.setChecked(bool(stored.get("probability", False)))
+        self.edges.setChecked(bool(stored.get("edges", False)))
         buttons = QHBoxLayout()
         buttons.addWidget(self.run, 1)
         buttons.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for widget in (self.about, self.plan, self.probability):
+        for widget in (self.about, self.plan, self.probability, self.edges):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
@@ -135,7 +145,7 @@ class ProposeSection(QWidget):
         self.image.blockSignals(True)
         self.image.clear()
         for layer in self._viewer.layers:
-            if isinstance(layer, Image) and not layer.name.endswith(PROBABILITY_SUFFIX):
+            if isinstance(layer, Image) and not is_map(layer):
                 self.image.addItem(layer.name, layer)
         if chosen is not None:
             self._select(chosen)
@@ -149,7 +159,7 @@ class ProposeSection(QWidget):
 
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if isinstance(active, Image):
+        if isinstance(active, Image) and not is_map(active):
             self._select(active)
 
     def _select(self, layer: Image) -> None:
@@ -232,14 +242,15 @@ class ProposeSection(QWidget):
         if layer is None or self._ticket is not None:
             return
         data, request = plain_image(layer), self._state.request()
-        save_settings(probability=self.probability.isChecked())
+        edges = self.edges.isChecked()
+        save_settings(probability=self.probability.isChecked(), edges=edges)
         if data is None:
             return
         self._busy(True)
         self.message.setText("")
         self._ticket = self._workers.run(
             lambda ticket, progress: predict_array(
-                data, request, progress=progress, cancelled=lambda: ticket.cancelled
+                data, request, edges=edges, progress=progress, cancelled=lambda: ticket.cancelled
             ),
             on_done=lambda prediction: self._show(layer, prediction),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
@@ -271,7 +282,9 @@ class ProposeSection(QWidget):
             show_info(message)
         self._bus.proposed.emit(layer, prediction)
         if self.probability.isChecked():
-            show_probability(self._viewer, layer, prediction)
+            show_map(self._viewer, layer, prediction.probabilities[0], suffix=PROBABILITY_SUFFIX)
+        if self.edges.isChecked() and prediction.edges is not None:
+            show_map(self._viewer, layer, prediction.edges, suffix=EDGES_SUFFIX)
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"

@@ -16,6 +16,7 @@ from napari_medseg.cli import main
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.networks import create_network, list_networks
 from napari_medseg.project import Project
+from napari_medseg.weights import WeightsEntry, save_weights
 
 NUCLEI = [s for s in sample_images() if s.task == "nuclei"]
 
@@ -99,6 +100,20 @@ def test_predict_writes_a_mask_and_a_map_for_each_image(medseg, folders, tmp_pat
     mask, truth = read_mask(written[0]), read_mask(NUCLEI[0].mask)
     assert mask.shape == truth.shape
     assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.8
+
+
+def test_the_edge_map_is_sgd_nets_or_none(medseg, tmp_path):
+    torch.manual_seed(0)
+    entry = WeightsEntry(id="sgd-net-s/test@1", network="sgd-net-s", task="test", input_size=(64, 64))
+    weights = tmp_path / "sgd.safetensors"
+    save_weights(weights, create_network("sgd-net-s"), entry)
+    arguments = ("--network", "sgd-net-s", "--weights", weights, "--out", tmp_path / "out", "--edges")
+    code, out, _ = medseg("predict", NUCLEI[0].image, *arguments)
+    assert code == 0
+    edges = read_image(out.splitlines()[-1])
+    assert Path(out.splitlines()[-1]).name == "nuclei_1_edges.tif"
+    assert edges.shape2d == read_image(NUCLEI[0].image).shape2d
+    assert 0 <= edges.data.min() < edges.data.max() <= 1
 
 
 def test_evaluate_writes_its_figures(medseg, folders, tmp_path):

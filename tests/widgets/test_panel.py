@@ -1,5 +1,6 @@
 """The panel in a real napari window: propose, correct, accept, retrain, adopt, export."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -342,3 +343,31 @@ def test_odd_images_get_a_mask_and_are_kept(panel, qtbot, kind):
     mask.refresh()
     case_id = panel.state.case_id
     qtbot.waitUntil(lambda: panel.state.project.case(case_id).strokes == 1, timeout=WAIT)
+
+
+def test_an_edge_map_lies_on_its_image_or_its_lack_is_told(panel, qtbot, tmp_path, monkeypatch):
+    import torch
+
+    from napari_medseg.app import predict
+    from napari_medseg.networks import create_network
+    from napari_medseg.weights import WeightsEntry, list_weights, save_weights
+
+    torch.manual_seed(0)
+    entry = WeightsEntry(id="sgd-net-s/test@1", network="sgd-net-s", task="test", input_size=(64, 64))
+    path = tmp_path / "sgd.safetensors"
+    entry = replace(save_weights(path, create_network("sgd-net-s"), entry), id=str(path))
+    only = [e for e in list_weights() if e.network == "cmunext-xxs"]
+    image = add_sample(panel, scale=(0.5, 0.5))
+    choose(panel)
+    panel.propose.edges.setChecked(True)
+    monkeypatch.setattr(predict, "list_weights", lambda: only)
+    propose(panel, qtbot)
+    assert "no weights of SGD-Net" in panel.propose.message.text()
+    monkeypatch.setattr(predict, "list_weights", lambda: [*only, entry])
+    for _ in range(2):
+        propose(panel, qtbot)
+    (edges,) = (layer for layer in panel.viewer.layers if layer.name == "cells edges")
+    assert edges.data.shape == image.data.shape[:2]
+    assert 0 <= edges.data.min() < edges.data.max() <= 1
+    np.testing.assert_allclose(edges.scale, image.scale)
+    assert panel.propose.image.count() == 1
