@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
 from napari_medseg.networks import create_network
-from napari_medseg.networks.published import convert_published
+from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.store import METADATA_KEY, file_sha256, read_entry, resolve_weights
 
@@ -123,7 +123,7 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
     source : str or Path
         A .safetensors file, or a .pt/.pth file that holds tensors only (read with ``weights_only=True``).
     network : str
-        Name of our network.
+        Name of our network, or ``sge`` or ``sgdc`` for a module of SGD-Net alone.
     out : str or Path
         The .safetensors file to write.
     task : str
@@ -156,8 +156,8 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
         raise WeightsError(f"{source} holds no state dict of tensors. Save model.state_dict() and try again.")
     head = next((value for name, value in state.items() if name.endswith("Conv_1x1.weight")), None)
     classes = int(head.shape[0]) if head is not None else 1
-    module = create_network(network, classes=classes)
     try:
+        module = build_module(network, state) or create_network(network, classes=classes)
         converted = convert_published(network, state, module.state_dict())
     except WeightsError as error:
         raise WeightsError(f"{source} does not hold {network} as published: {error}") from error

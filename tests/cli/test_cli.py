@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from napari_medseg.app.samples import sample_images
 from napari_medseg.cli import main
@@ -215,6 +216,19 @@ def test_published_weights_come_in(medseg, tmp_path):
     torch.save(create_network("cmunext-xxs").state_dict(), source)
     refused(medseg("weights", "import", source, "--network", "cmunext-xxs", "--out", out), "p.pth")
     assert not out.exists()
+
+
+def test_a_published_module_comes_in_alone(medseg, tmp_path):
+    torch.manual_seed(0)
+    state = {"ls1": torch.ones(8), "ls2": torch.ones(8)}
+    shapes = {"proj_guidance": (8, 16, 1, 1), "attn": (16 + 4 * 9, 8, 1, 1), "dwconv": (8, 1, 3, 3)}
+    shapes |= {"mlp.0": (32, 8, 1, 1), "mlp.2": (8, 32, 1, 1), "norm1": (8,), "norm2": (8,)}
+    for name, shape in shapes.items():
+        state |= {f"{name}.weight": torch.randn(shape), f"{name}.bias": torch.randn(shape[0])}
+    source, out = tmp_path / "sgdc.pth", tmp_path / "w.safetensors"
+    torch.save(state, source)
+    assert medseg("weights", "import", source, "--network", "sgdc", "--layout", "published", "--out", out)[0] == 0
+    assert torch.equal(load_file(out)["attend.weight"], state["attn.weight"])
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------
