@@ -1,0 +1,148 @@
+"""ResNet-50 with frozen batch norms, and a feature pyramid on top.
+
+He et al.: Deep residual learning. CVPR 2016. Lin et al.: Feature pyramid networks. CVPR 2017. Parameter names are
+those of torchvision's files, so that these load as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EXPANSION = 4
+
+
+class FrozenBatchNorm(nn.Module):
+    """A batch norm whose scale and shift are fixed: buffers, no parameters.
+
+    Shapes
+    ------
+    input, output : (B, channels, H, W), float
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+            self.register_buffer(name, torch.full((channels,), value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale and shift."""
+        scale = self.get_buffer("weight") * (self.get_buffer("running_var") + 1e-5).rsqrt()
+        shift = self.get_buffer("bias") - self.get_buffer("running_mean") * scale
+        return x * scale[:, None, None] + shift[:, None, None]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # files of trained batch norms hold a counter that means nothing here
+        state_dict.pop(prefix + "num_batches_tracked", None)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class Bottleneck(nn.Module):
+    """1 x 1, 3 x 3, 1 x 1 around a shortcut.
+
+    Shapes
+    ------
+    input : (B, in_channels, H, W), float
+    output : (B, 4 planes, H / stride, W / stride), float
+    """
+
+    def __init__(self, in_channels: int, planes: int, *, stride: int) -> None:
+        super().__init__()
+        out = planes * EXPANSION
+        self.conv1, self.bn1 = nn.Conv2d(in_channels, planes, 1, bias=False), FrozenBatchNorm(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = FrozenBatchNorm(planes)
+        self.conv3, self.bn3 = nn.Conv2d(planes, out, 1, bias=False), FrozenBatchNorm(out)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or in_channels != out:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, out, 1, stride=stride, bias=False), FrozenBatchNorm(out)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve around the shortcut."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet(nn.Module):
+    """Stem and four stages; the stem is frozen.
+
+    Parameters
+    ----------
+    planes : int
+        64 as published; the stages give 4, 8, 16 and 32 times as many channels.
+    depths : sequence of int
+
+    Shapes
+    ------
+    input : (B, 3, H, W), float; sides multiples of 32
+    output : list of (B, 4 planes 2^i, H / 2^(i + 2), W / 2^(i + 2))
+    """
+
+    def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3)) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, planes, 7, stride=2, padding=3, bias=False).requires_grad_(False)
+        self.bn1 = FrozenBatchNorm(planes)
+        width, stages = planes, []
+        for number, depth in enumerate(depths):
+            blocks = []
+            for i in range(depth):
+                blocks.append(Bottleneck(width, planes * 2**number, stride=2 if number and i == 0 else 1))
+                width = planes * 2**number * EXPANSION
+            stages.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Maps at a quarter to a thirty-second of the sides."""
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
+        maps = []
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+class FeaturePyramid(nn.Module):
+    """Maps of one width, each with what the coarser ones know, and one coarser still.
+
+    Shapes
+    ------
+    input : list of (B, widths[i], H / 2^i, W / 2^i), finest first
+    output : list of (B, channels, ...), as many and one more
+    """
+
+    def __init__(self, widths: Sequence[int], channels: int) -> None:
+        super().__init__()
+        # each in a sequence of one: torchvision's names
+        self.inner_blocks = nn.ModuleList(nn.Sequential(nn.Conv2d(w, channels, 1)) for w in widths)
+        self.layer_blocks = nn.ModuleList(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1)) for _ in widths)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """From the coarsest down."""
+        top = self.inner_blocks[-1](maps[-1])
+        found = [self.layer_blocks[-1](top)]
+        for inner, layer, x in zip(
+            reversed(self.inner_blocks[:-1]), reversed(self.layer_blocks[:-1]), reversed(maps[:-1]), strict=True
+        ):
+            top = inner(x) + F.interpolate(top, size=x.shape[2:], mode="nearest")
+            found.insert(0, layer(top))
+        return [*found, F.max_pool2d(found[-1], 1, stride=2)]
+
+
+class ResNetPyramid(nn.Module):
+    """Both, under torchvision's names ``body`` and ``fpn``."""
+
+    def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3), channels: int = 256) -> None:
+        super().__init__()
+        self.body = ResNet(planes=planes, depths=depths)
+        self.fpn = FeaturePyramid([planes * EXPANSION * 2**i for i in range(4)], channels)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Five maps of ``channels`` at 1/4 to 1/64 of the sides."""
+        return self.fpn(self.body(x))

@@ -1,0 +1,1 @@
+"""DCSNet: a detector finds lesions, a second network segments each of them cut out and enlarged."""
