@@ -54,7 +54,7 @@ def test_it_learns_to_find():
     network = Detector(planes=8, depths=(1, 1, 1, 1), channels=16, width=32)
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=2e-3)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(60):
+    for _ in range(110):
         x, truth = scene(generator)
         _, _, losses = network(x, truth)
         optimizer.zero_grad()
