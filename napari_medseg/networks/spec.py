@@ -99,7 +99,8 @@ class NetworkSpec:
     build : callable
         ``build(in_channels=..., classes=..., **options)`` gives the module.
     parameters : int or None
-        The paper's count for ``input.channels`` channels in and one class out; ours for a size of our own.
+        Trained parameters for ``input.channels`` channels in and one class out: the paper's count, or ours for a size
+        of our own.
     macs_256 : float or None
         Multiply-accumulates at 256 x 256 counted by ``macs_tool``.
     unused : tuple of str

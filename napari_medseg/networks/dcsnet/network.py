@@ -1,0 +1,199 @@
+"""DCSNet: detect, cut out, segment, put back.
+
+Zhang et al.: DCSNet. Published code: shanfengfan/DCSNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_medseg.networks.blocks.boxes import clip_boxes
+from napari_medseg.networks.dcsnet.detector import Detector
+from napari_medseg.networks.dcsnet.segmenter import Segmenter
+from napari_medseg.networks.output import SegmentationOutput
+from napari_medseg.networks.spec import Capabilities, InputSpec, NetworkSpec, Recipe
+
+EMPTY = -10.0  # logit where no box lies
+
+
+class DCSNet(nn.Module):
+    """A detector, and a segmentation head that looks at each box enlarged.
+
+    Published inference keeps the best box of an image; ``most_masks`` sets how many are segmented here. Boxes given by
+    a person take the place of the detector's.
+
+    Parameters
+    ----------
+    in_channels : int
+        3: the backbone is made for colour.
+    classes : int
+    planes : int
+        Width of the backbone, 64 as published.
+    depths : sequence of int
+        Blocks of its stages.
+    pyramid, box_width, width, layers : int
+        Channels of the pyramid, width of the box head, channels and transformer layers of the segmentation head.
+    jitter : float
+        In training, true boxes are moved and scaled by this share of their sides, normally distributed.
+    most_masks : int
+        Boxes that are segmented in an image.
+    keep_unused : bool
+        Keep parts that reach no output: the published count includes them.
+
+    Shapes
+    ------
+    input : (B, 3, H, W), float; sides multiples of 64
+    output : ``SegmentationOutput`` with logits (B, classes, H, W), boxes and scores
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        classes: int = 1,
+        planes: int = 64,
+        depths: Sequence[int] = (3, 4, 6, 3),
+        pyramid: int = 256,
+        box_width: int = 1024,
+        width: int = 256,
+        layers: int = 4,
+        jitter: float = 0.05,
+        most_masks: int = 20,
+        keep_unused: bool = True,
+    ) -> None:
+        super().__init__()
+        if in_channels != 3:
+            raise ValueError(f"in_channels is {in_channels}; expected 3. Repeat a grey image three times.")
+        self.classes, self.jitter = classes, jitter
+        self.detector = Detector(planes=planes, depths=depths, channels=pyramid, width=box_width, most=most_masks)
+        self.seg_head = Segmenter(
+            in_channels=pyramid, classes=classes, width=width, layers=layers, keep_unused=keep_unused
+        )
+
+    def forward(
+        self, x: Tensor, *, boxes: list[Tensor] | None = None, truth: list[Tensor] | None = None
+    ) -> SegmentationOutput:
+        """Segment a batch.
+
+        Parameters
+        ----------
+        x : Tensor
+            (B, 3, H, W), float; H and W multiples of 64.
+        boxes : list of Tensor, optional
+            (N, 4) for each image, x0, y0, x1, y1, px of the input: segmented instead of what the detector finds.
+        truth : list of Tensor, optional
+            As ``boxes``: the lesions there are. Gives the detector's losses, and head maps for jittered boxes.
+        """
+        size = (x.shape[2], x.shape[3])
+        if truth is not None:
+            maps, _, losses = self.detector(x, truth)
+            moved = [self._moved(own, size) for own in truth]
+            rois = self.seg_head(maps, moved)
+            logits = self._put_back(rois.mask, moved, size)
+            return SegmentationOutput(logits=logits, boxes=tuple(moved), losses=losses, rois=rois)
+        if boxes is None:
+            maps, found, _ = self.detector(x)
+            boxes, scores = [d.boxes for d in found], tuple(d.scores for d in found)
+        else:
+            maps = self.detector.backbone(x)
+            boxes = [clip_boxes(own.to(x), size) for own in boxes]
+            scores = tuple(own.new_ones(len(own)) for own in boxes)
+        rois = self.seg_head(maps, boxes)
+        return SegmentationOutput(
+            logits=self._put_back(rois.mask, boxes, size), boxes=tuple(boxes), scores=scores, rois=rois
+        )
+
+    def _moved(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        """Boxes as a detector would find them: near, not exact."""
+        sides, middle = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+        middle = middle + self.jitter * sides * torch.randn_like(middle)
+        half = (sides + self.jitter * sides * torch.randn_like(sides)).clamp(min=2) / 2
+        return clip_boxes(torch.cat((middle - half, middle + half), dim=1), size)
+
+    def _put_back(self, masks: Tensor, boxes: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Logits (B, classes, H, W): each box's map resized into its box, the larger where boxes overlap."""
+        y = torch.arange(size[0], device=masks.device, dtype=masks.dtype) + 0.5
+        x = torch.arange(size[1], device=masks.device, dtype=masks.dtype) + 0.5
+        empty = masks.new_full((self.classes, *size), EMPTY)
+        if self.classes > 1:
+            empty[0] = -EMPTY  # the background
+        canvases, first = [], 0
+        for own in boxes:
+            canvas = empty
+            for box, mask in zip(own, masks[first : first + len(own)], strict=True):
+                u, v = (
+                    (x - box[0]) / (box[2] - box[0]).clamp(min=1e-3),
+                    (y - box[1]) / (box[3] - box[1]).clamp(min=1e-3),
+                )
+                grid = torch.stack(torch.meshgrid(2 * v - 1, 2 * u - 1, indexing="ij")[::-1], dim=-1)
+                read = F.grid_sample(mask[None], grid[None].to(mask.dtype), padding_mode="border", align_corners=False)
+                inside = ((v >= 0) & (v <= 1))[:, None] & ((u >= 0) & (u <= 1))[None]
+                better = inside if self.classes > 1 else inside & (read[0, 0] > canvas[0])
+                canvas = torch.where(better, read[0], canvas)
+            canvases.append(canvas)
+            first += len(own)
+        return torch.stack(canvases)
+
+
+_PAPER = "Zhang et al.: DCSNet"
+_ASSUMPTIONS = (
+    "All boxes that the detector keeps are segmented, up to twenty; published inference keeps the best one.",
+    "The target of a jittered box is cut with the jittered box; published code cuts it with the true one.",
+    "The edge term compares dilation minus erosion; the published term is always zero.",
+)
+_RECIPE = Recipe(
+    losses={"dice": 0.5, "focal": 0.3, "boundary": 0.2},
+    optimizer="adamw",
+    schedule="constant",
+    learning_rate=2e-4,
+    weight_decay=1e-4,
+    epochs=100,
+    batch_size=4,
+)
+_CAN = Capabilities(boxes=True, box_prompt=True)
+SPECS: tuple[NetworkSpec, ...] = (
+    NetworkSpec(
+        name="dcsnet",
+        title="DCSNet (finds and enlarges lesions, paper size)",
+        paper=_PAPER,
+        build=DCSNet,
+        input=InputSpec(multiple=64, mean=0.5, std=0.5),
+        recipe=_RECIPE,
+        capabilities=_CAN,
+        parameters=59_420_520,
+        macs_256=46.864e9,
+        macs_tool="thop",
+        unused=(
+            "detector.backbone.body.conv1.",
+            "seg_head.level_proj.",
+            "seg_head.loss_weights",
+            *(f"seg_head.decoder_blocks.{i}.upsample." for i in range(4)),
+            "seg_head.decoder_blocks.3.skip_fusion.",
+        ),
+        assumptions=(
+            *_ASSUMPTIONS,
+            "Counted are the parameters that are trained; the stem's 9 408 are frozen.",
+            "MACs are those of 1000 proposals and one box.",
+        ),
+    ),
+    NetworkSpec(
+        name="dcsnet-s",
+        title="DCSNet small (finds and enlarges lesions)",
+        paper=_PAPER,
+        build=DCSNet,
+        input=InputSpec(multiple=64, mean=0.5, std=0.5),
+        recipe=_RECIPE,
+        capabilities=_CAN,
+        options={
+            "planes": 24, "depths": (2, 2, 2, 2), "pyramid": 64, "box_width": 256, "width": 64, "layers": 2,
+            "keep_unused": False,
+        },
+        parameters=4_067_955,
+        unused=("detector.backbone.body.conv1.",),
+        assumptions=(*_ASSUMPTIONS, "A small size of our own."),
+    ),
+)  # fmt: skip
