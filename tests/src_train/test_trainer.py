@@ -67,7 +67,9 @@ def make_run(folder: Path, **changes) -> RunSpec:
 
 
 def test_it_overfits_two_images(tmp_path):
-    spec = make_run(tmp_path, stages=(Stage(size=48, epochs=60),), augment=False, validate_every=20, learning_rate=1e-2)
+    spec = make_run(
+        tmp_path, stages=(Stage(size=48, epochs=120),), augment=False, validate_every=40, learning_rate=1e-2
+    )
     trainer = Trainer(spec, tmp_path)
     entry = trainer.run()
     assert entry.metrics["dice"] > 0.95
