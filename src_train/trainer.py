@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_medseg.inference import Predictor
 from napari_medseg.metrics import dice
@@ -25,6 +25,8 @@ from src_train.engine import Engine
 from src_train.events import EventLog
 from src_train.losses import build_loss
 from src_train.optim import build_optimizer, learning_rate_at
+from src_train.roi_losses import roi_loss
+from src_train.targets import boxes_of
 
 
 class Trainer:
@@ -48,7 +50,8 @@ class Trainer:
         self.recipe = self.network_spec.recipe
         self.engine = Engine(spec.device)
         self.augmentation = Augmentation() if spec.augment else None
-        self.loss = build_loss(self.recipe)
+        boxes = self.network_spec.capabilities.boxes
+        self.loss = None if boxes else build_loss(self.recipe)
         self.learning_rate = spec.learning_rate or self.recipe.learning_rate
         self.train_samples = [load_pair(pair, folder) for pair in spec.train]
         self.val_samples = [load_pair(pair, folder) for pair in spec.val]
@@ -145,9 +148,7 @@ class Trainer:
         for step, (images, masks) in enumerate(loader, start=1):
             images, masks = self.engine.place_batch(images, masks)
             self.optimizer.zero_grad(set_to_none=True)
-            with self.engine.autocast():
-                output = self.network(images)
-            loss = self.loss(output, masks)
+            loss = self._loss(images, masks, epoch)
             loss.backward()
             self.optimizer.step()
             total += float(loss.detach()) * len(images)
@@ -171,6 +172,17 @@ class Trainer:
             "seconds_left": self._seconds_left(seconds, size, epoch + 1),
             "lr": rate,
         }
+
+    def _loss(self, images: Tensor, masks: Tensor, epoch: int) -> Tensor:
+        if not self.network_spec.capabilities.boxes:
+            with self.engine.autocast():
+                output = self.network(images)
+            assert self.loss is not None
+            return self.loss(output, masks)
+        truth = [boxes_of(mask).to(images.device) for mask in masks]
+        with self.engine.autocast():
+            output = self.network(images, truth=truth)
+        return roi_loss(output, masks, done=epoch / max(self.spec.epochs, 1))
 
     def _seconds_left(self, epoch_seconds: float, size: int, done: int) -> float:
         """Later stages cost in proportion to their pixels."""

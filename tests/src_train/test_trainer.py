@@ -29,6 +29,8 @@ from napari_medseg.project.runs import (
 )
 from napari_medseg.weights import read_entry
 from src_train.losses import build_loss, rim
+from src_train.roi_losses import map_loss, soft_rim
+from src_train.targets import boxes_of
 from src_train.trainer import Trainer, mean_dice
 
 
@@ -221,6 +223,29 @@ def test_the_rim_is_a_pixel_to_each_side():
     assert edge.sum() == 5 * 5 - 1
     assert edge[4, 4] == 0
     assert edge[2, 2] == edge[3, 3] == 1
+
+
+def test_boxes_stand_around_the_parts_of_a_mask():
+    mask = torch.zeros(1, 40, 60, dtype=torch.uint8)
+    mask[0, 10:20, 30:40] = 1
+    mask[0, 20, 40] = 1  # touches over a corner: the same part
+    mask[0, 35, 2:4] = 2  # two pixels: too small
+    mask[0, 0:4, 0:4] = 2
+    assert sorted(boxes_of(mask).tolist()) == [[0, 0, 9, 9], [25, 5, 46, 26]]
+    assert boxes_of(torch.zeros(1, 5, 5)).shape == (0, 4)
+
+
+def test_the_boundary_term_sees_a_wrong_border():
+    """The published term is zero whatever the border; ours is not."""
+    target = torch.zeros(1, 1, 32, 32)
+    target[..., 8:24, 8:24] = 1
+    near, far = target.clone(), torch.zeros_like(target)
+    far[..., 4:28, 4:28] = 1
+    edges = [soft_rim(x) for x in (target, near, far)]
+    assert edges[0].sum() == 18 * 18 - 14 * 14
+    losses = [float(map_loss(20 * (2 * x - 1), target)) for x in (near, far)]
+    assert losses[0] < 1e-3
+    assert losses[1] > losses[0] + 0.2
 
 
 def test_further_maps_and_edges_count_as_the_recipe_says():

@@ -60,5 +60,6 @@ def roi_align(features: Tensor, boxes: Tensor, size: int, *, scale: float) -> Te
         padding_mode="border",
         align_corners=True,
     )
-    read = read.reshape(c, n, rows, columns).transpose(0, 1) * inside[:, None].to(features.dtype)
+    # under autocast sampling widens to single precision
+    read = read.to(features.dtype).reshape(c, n, rows, columns).transpose(0, 1) * inside[:, None].to(features.dtype)
     return F.avg_pool2d(read, SAMPLES)
