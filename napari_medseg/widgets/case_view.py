@@ -38,7 +38,8 @@ class CaseView(QObject):
         self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
         self._ready: dict[tuple[int, str], Prediction] = {}
-        self._called.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
+        self._detached = False
+        self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
         bus.proposed.connect(self._proposed)
         viewer.layers.events.removed.connect(self._layer_removed)
         viewer.layers.selection.events.active.connect(self._layer_selected)
@@ -283,7 +284,13 @@ class CaseView(QObject):
         closed = [self._close(opened, force=force) for opened in list(self._open.values())]
         return all(closed)
 
+    def _run_call(self, call: Callable[[], None]) -> None:
+        # what a writing thread has to say after the panel went is for nobody
+        if not self._detached:
+            call()
+
     def detach(self) -> None:
         """Let go of the viewer."""
+        self._detached = True
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._viewer.layers.selection.events.active.disconnect(self._layer_selected)

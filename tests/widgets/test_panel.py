@@ -371,3 +371,12 @@ def test_an_edge_map_lies_on_its_image_or_its_lack_is_told(panel, qtbot, tmp_pat
     assert 0 <= edges.data.min() < edges.data.max() <= 1
     np.testing.assert_allclose(edges.scale, image.scale)
     assert panel.propose.image.count() == 1
+
+
+def test_what_comes_after_the_panel_went_is_dropped(panel, qtbot):
+    """A stroke's status is under way between threads while the panel is closed."""
+    heard = []
+    panel.shut_down()
+    panel.correct.view._called.emit(lambda: heard.append("late"))
+    qtbot.wait(100)
+    assert heard == []
