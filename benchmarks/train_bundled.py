@@ -69,7 +69,7 @@ def _generalist(small: int, full: int, learning_rate: float | None = None) -> Pl
     return Plan(sets, ("foreground",), "research-only", stages, 4, 100 * len(DOMAINS), learning_rate)
 
 
-GENERALISTS = {"lgms-net": _generalist(36, 8), "dymas-net": _generalist(24, 5, 1e-3)}
+GENERALISTS = {"lgms-net": _generalist(36, 8), "dymas-net": _generalist(18, 2, 1e-3)}
 
 
 def plan_of(network: str, task: str) -> Plan:

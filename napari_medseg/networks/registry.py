@@ -8,9 +8,16 @@ from torch import nn
 
 from napari_medseg.errors import UnknownNameError
 from napari_medseg.networks import cmunext, dymas_net, lgms_net, sgd_net
+from napari_medseg.networks.dcsnet import network as dcsnet
 from napari_medseg.networks.spec import NetworkSpec
 
-SPECS: tuple[NetworkSpec, ...] = (*cmunext.SPECS, *dymas_net.SPECS, *lgms_net.SPECS, *sgd_net.SPECS)
+SPECS: tuple[NetworkSpec, ...] = (
+    *cmunext.SPECS,
+    *dymas_net.SPECS,
+    *lgms_net.SPECS,
+    *sgd_net.SPECS,
+    *dcsnet.SPECS,
+)
 
 
 def list_networks() -> tuple[str, ...]:

@@ -69,6 +69,12 @@ class Recipe:
         Of the same losses on each further map.
     edge_weight : float
         Of the Dice loss on the edge map, against the rim of the mask.
+    warm_up : int
+        Epochs over which the learning rate rises to its start.
+    clip : float or None
+        Largest norm of all gradients together.
+    patience : int or None
+        Validations without a better score after which training stops; None: never.
     """
 
     losses: Mapping[str, float]
@@ -82,6 +88,9 @@ class Recipe:
     smooth: float = 1e-5
     aux_weight: float = 0.0
     edge_weight: float = 0.0
+    warm_up: int = 0
+    clip: float | None = None
+    patience: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +108,12 @@ class NetworkSpec:
     build : callable
         ``build(in_channels=..., classes=..., **options)`` gives the module.
     parameters : int or None
-        Trained parameters for ``input.channels`` channels in and one class out: the paper's count, or ours for a size
-        of our own.
+        Trained parameters for ``input.channels`` channels in and ``classes`` out: the paper's count, or ours for a
+        size of our own.
+    classes : int
+        Output channels that ``parameters`` and ``macs_256`` are counted with.
     macs_256 : float or None
-        Multiply-accumulates at 256 x 256 counted by ``macs_tool``.
+        Multiply-accumulates at 256 x 256, of a volume at ``input.size``, counted by ``macs_tool``.
     unused : tuple of str
         Beginnings of names of parameters that reach no output and are kept for published counts or files.
     assumptions : tuple of str
@@ -118,6 +129,7 @@ class NetworkSpec:
     capabilities: Capabilities = field(default_factory=Capabilities)
     options: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
+    classes: int = 1
     macs_256: float | None = None
     macs_tool: str | None = None
     unused: tuple[str, ...] = ()

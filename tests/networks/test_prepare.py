@@ -27,10 +27,11 @@ def lively(network: nn.Module) -> nn.Module:
 def test_a_prepared_network_gives_the_same(name):
     torch.manual_seed(0)
     network, spec = lively(create_network(name)), get_spec(name)
-    x = torch.randn(1, spec.input.channels, *[64] * spec.input.ndim)
+    x = torch.randn(1, spec.input.channels, *[64 if spec.input.ndim == 2 else 32] * spec.input.ndim)
+    box = {"boxes": [torch.tensor([[4.0, 8, 40, 60]])]} if spec.capabilities.boxes else {}
     with torch.inference_mode():
-        plain = network(x).logits
-        fast = prepare_for_inference(network)(x).logits
+        plain = network(x, **box).logits
+        fast = prepare_for_inference(network)(x, **box).logits
     assert (plain - fast).abs().max() < 1e-4 * plain.abs().max()
     left = sum(isinstance(module, (ParallelDepthwise, SplitDepthwise)) for module in network.modules())
     assert left == 0
@@ -43,7 +44,15 @@ def test_a_network_in_training_is_refused():
 
 def test_parallel_kernels_are_one_kernel():
     module, x = ParallelDepthwise(6, (3, 5, 7)), torch.randn(2, 6, 11, 9)
-    torch.testing.assert_close(module.merged()(x), module(x), atol=1e-5, rtol=1e-4)
+    apart = torch.stack([branch(x) for branch in module.branches]).sum(dim=0)
+    torch.testing.assert_close(module(x), apart, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(module.merged()(x), apart, atol=1e-5, rtol=1e-4)
+    gradients = [
+        torch.autograd.grad(y.square().sum(), [branch.weight for branch in module.branches], retain_graph=True)
+        for y in (module(x), apart)
+    ]
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain, atol=1e-3, rtol=1e-4)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
