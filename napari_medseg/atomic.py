@@ -52,7 +52,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         If writing fails; the message names the file, the reason and the next step.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{suffix}")
     try:
         yield temporary
         with temporary.open("rb+") as stream:

@@ -18,7 +18,16 @@ from napari_medseg.project.runs import RunSpec
 # these change how long and where a run computes, not what it computes on the CPU
 _FREE_FIELDS = ("time_budget_minutes", "nice", "device")
 # fields that came later count only where they are set, so that older checkpoints stay good
-_LATER_FIELDS = {"freeze_norm": False, "epoch_images": None}
+_LATER_FIELDS = {
+    "freeze_norm": False,
+    "epoch_images": None,
+    "accumulate": 1,
+    "precision": "auto",
+    "patience": None,
+    "augmentation": "full",
+    "spacing": None,
+    "window": None,
+}
 
 
 def fingerprint(spec: RunSpec) -> str:
@@ -49,6 +58,8 @@ class Checkpoint:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_dice: float | None = None
     best_epoch: int = 0
+    scores: list[float] = field(default_factory=list)
+    """Of all validations, in order."""
     seconds: float = 0.0
     """Computed so far, over all sittings."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,22 +12,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_medseg.errors import ShapeError
 from napari_medseg.inference.normalize import standardise, to_rgb01
-from napari_medseg.io import read_image, read_mask
+from napari_medseg.io import check_pair, read_image, read_mask
 from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import Pair
 from src_train.augment import Augmentation
 
+Key = tuple[int, int]
+"""Index of a pair, seed of its augmentation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A pair at its own size: image as read, mask (Y, X) uint8 class index."""
+    """A pair at its own size: image as read, mask (Y, X) or (Z, Y, X) uint8 class index, voxel size of a volume, mm."""
 
     name: str
     image: np.ndarray
     mask: np.ndarray
     weight: float = 1.0
+    spacing: tuple[float, ...] | None = None
 
 
 def load_pair(pair: Pair, folder: Path) -> Sample:
@@ -47,13 +50,10 @@ def load_pair(pair: Pair, folder: Path) -> Sample:
         If the mask has another size than its image.
     """
     image_path, mask_path = folder / pair.image, folder / pair.mask
-    image, mask = read_image(image_path).data, read_mask(mask_path)
-    if image.shape[:2] != mask.shape:
-        raise ShapeError(
-            f"mask {mask_path} is {mask.shape[0]} x {mask.shape[1]} px; its image {image_path} is "
-            f"{image.shape[0]} x {image.shape[1]} px. Give a mask of the image's size."
-        )
-    return Sample(pair.name, image, mask.astype(np.uint8), pair.weight)
+    image, mask = read_image(image_path), read_mask(mask_path)
+    check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+    spacing = image.spacing if image.volume else None
+    return Sample(pair.name, image.data, mask.astype(np.uint8), pair.weight, spacing)
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
@@ -85,8 +85,8 @@ class TrainingSet:
     Parameters
     ----------
     samples : sequence of Sample
-    size : int
-        Side of the square network input, px.
+    sides : tuple of int
+        (y, x) of the network's input, px.
     classes : int
         Foreground classes.
     augmentation : Augmentation or None
@@ -98,26 +98,26 @@ class TrainingSet:
         self,
         samples: Sequence[Sample],
         *,
-        size: int,
+        sides: tuple[int, ...],
         classes: int,
         augmentation: Augmentation | None,
         spec: InputSpec,
     ) -> None:
         self._augmentation, self._spec = augmentation, spec
-        weights = np.array([sample.weight for sample in samples], dtype=float)
-        self._shares = weights / weights.sum()
+        self.weights = [sample.weight for sample in samples]
         self._images: list[Tensor] = []
         self._masks: list[Tensor] = []
+        size = (sides[0], sides[1])
         for sample in samples:
             image = torch.from_numpy(np.ascontiguousarray(to_rgb01(sample.image))).permute(2, 0, 1)[None]
-            small = F.interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+            small = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
             self._images.append((small[0] * 255).round().clamp_(0, 255).to(torch.uint8))
-            self._masks.append(resize_mask(torch.from_numpy(sample.mask), (size, size), classes))
+            self._masks.append(resize_mask(torch.from_numpy(sample.mask), size, classes))
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
         """The pair at an index, augmented by a seed: (3, H, W) float32 normalised, (1, H, W) uint8."""
         index, seed = key
         image, mask = self._images[index].float() / 255, self._masks[index]
@@ -125,29 +125,32 @@ class TrainingSet:
             image, mask = self._augmentation(image, mask, seed=seed)
         return standardise(image, self._spec), mask
 
-    def batches(
-        self, batch_size: int, *, seed: int, epoch: int, images: int | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of one epoch in an order that seed and epoch decide: each pair once, or ``images`` of them by weight.
 
-        A last batch of one image joins the batch before it: batch norm cannot learn from a single small map.
+def draw_batches(
+    weights: Sequence[float], batch_size: int, *, seed: int, epoch: int, images: int | None = None
+) -> list[list[Key]]:
+    """What an epoch sees, as seed and epoch decide: each pair once, or ``images`` of them by weight.
 
-        Yields
-        ------
-        images : Tensor
-            (B, 3, H, W), float32, normalised.
-        masks : Tensor
-            (B, 1, H, W), uint8 class index.
-        """
-        rng = np.random.default_rng((seed, epoch))
-        order = rng.permutation(len(self)) if images is None else rng.choice(len(self), images, p=self._shares)
-        first = (seed * 1_000_003 + epoch) * 100_003
-        # a pair that is drawn twice is changed in two ways: its place in the order counts, not its number
-        places = order.tolist() if images is None else range(len(order))
-        drawn = [(index, first + place) for index, place in zip(order.tolist(), places, strict=True)]
-        for part in split_batches(drawn, batch_size):
-            pairs = [self[key] for key in part]
-            yield torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
+    A last batch of one image joins the batch before it: batch norm cannot learn from a single small map.
+
+    Returns
+    -------
+    list of list of (index, seed of its augmentation)
+    """
+    rng = np.random.default_rng((seed, epoch))
+    shares = np.array(weights, dtype=float) / np.sum(weights)
+    count = len(shares)
+    order = rng.permutation(count) if images is None else rng.choice(count, images, p=shares)
+    first = (seed * 1_000_003 + epoch) * 100_003
+    # a pair that is drawn twice is changed in two ways: its place in the order counts, not its number
+    places = order.tolist() if images is None else range(len(order))
+    drawn = [(index, first + place) for index, place in zip(order.tolist(), places, strict=True)]
+    return split_batches(drawn, batch_size)
+
+
+def stack(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Images (B, C, *spatial) float32 and masks (B, 1, *spatial) uint8 of pairs."""
+    return torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
 
 
 Item = TypeVar("Item")

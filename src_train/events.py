@@ -14,11 +14,14 @@ class EventLog:
 
     Parameters
     ----------
-    path : Path
-        ``events.jsonl``; an existing file is continued.
+    path : Path or None
+        ``events.jsonl``; an existing file is continued. None: of several processes, one tells.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        self._stream = None
+        if path is None:
+            return
         # a kill in the middle of a line must not swallow the first event of the run that resumes
         torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         self._stream = path.open("a", encoding="utf-8")
@@ -27,6 +30,8 @@ class EventLog:
 
     def write(self, event: str, **values: Any) -> None:
         """Append one event; a value that is not finite becomes null."""
+        if self._stream is None:
+            return
         for key, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):
                 values[key] = None
@@ -35,4 +40,5 @@ class EventLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from napari_medseg.weights import WeightsEntry, load_network
 from napari_medseg.weights.load import save_state
 from src_train.augment import Augmentation
 from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from src_train.dataset import Sample, TrainingSet, load_pair
+from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, stack
 from src_train.engine import Engine
 from src_train.events import EventLog
 from src_train.losses import build_loss
-from src_train.optim import build_optimizer, learning_rate_at
+from src_train.optim import build_optimizer, learning_rate_at, stale
 from src_train.roi_losses import roi_loss
 from src_train.targets import boxes_of
+from src_train.volumes import TrainingVolumes
 
 
 class Trainer:
@@ -48,8 +50,8 @@ class Trainer:
         self.spec, self.folder = spec, folder
         self.network_spec = get_spec(spec.network)
         self.recipe = self.network_spec.recipe
-        self.engine = Engine(spec.device)
-        self.augmentation = Augmentation() if spec.augment else None
+        self.engine = Engine(spec.device, precision=spec.precision, unused_parameters=bool(self.network_spec.unused))
+        self.augmentation = Augmentation(spec.augmentation) if spec.augment else None
         boxes = self.network_spec.capabilities.boxes
         self.loss = None if boxes else build_loss(self.recipe)
         self.learning_rate = spec.learning_rate or self.recipe.learning_rate
@@ -57,13 +59,16 @@ class Trainer:
         self.val_samples = [load_pair(pair, folder) for pair in spec.val]
         torch.manual_seed(spec.seed)
         self.network = self.engine.place(self._fresh_network())
-        self.optimizer = build_optimizer(self.network.parameters(), self.recipe, learning_rate=self.learning_rate)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer = build_optimizer(trained, self.recipe, learning_rate=self.learning_rate)
+        # what trains may be a wrapper around the network, one of several copies in step
+        self.trained, self.optimizer = self.engine.prepare(self.network, optimizer)
         self.state = Checkpoint(epoch=0, network={}, optimizer={})
         # last: nothing may fail once the file is open
-        self.events = EventLog(folder / EVENTS_FILE)
+        self.events = EventLog(folder / EVENTS_FILE if self.engine.main else None)
 
     def _fresh_network(self) -> nn.Module:
-        channels = self._entry(self.spec.stages[-1].size).output_channels
+        channels = self._entry(self.spec.stages[-1].sides).output_channels
         if self.spec.start_from is None:
             return create_network(self.spec.network, classes=channels)
         network, _ = load_network(self.spec.network, self.spec.start_from)
@@ -82,6 +87,7 @@ class Trainer:
             return self._run()
         finally:
             self.events.close()
+            self.engine.close()
 
     def _run(self) -> WeightsEntry:
         spec = self.spec
@@ -89,6 +95,7 @@ class Trainer:
             "start",
             network=spec.network,
             device=str(self.engine.device),
+            processes=self.engine.processes,
             epochs=spec.epochs,
             train=len(self.train_samples),
             val=len(self.val_samples),
@@ -96,7 +103,7 @@ class Trainer:
         )
         if self.state.epoch == 0 and spec.start_from is not None and self.val_samples:
             # the starting weights compete too: a round on few corrections need not make things worse
-            self._consider(self._validate(spec.stages[-1].size), epoch=0)
+            self._consider(self._validate(spec.stages[-1].sides), epoch=0)
             score = self.state.best_dice
             self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
         started, before = time.monotonic(), self.state.seconds
@@ -104,14 +111,17 @@ class Trainer:
         for stage in spec.stages:
             last = first + stage.epochs
             if self.state.epoch < last:
-                data = self._training_set(stage.size)
+                data = self._training_set(stage.sides)
                 for epoch in range(max(first, self.state.epoch), last):
-                    facts = self._epoch(data, epoch, stage.size, last)
+                    facts = self._epoch(data, epoch, stage.sides, last)
                     self.state.seconds = before + time.monotonic() - started
-                    save_checkpoint(self.folder / CHECKPOINT_FILE, self.state, spec)
+                    if self.engine.main:
+                        save_checkpoint(self.folder / CHECKPOINT_FILE, self.state, spec)
                     # told only now: whoever hears of an epoch may kill the run and find it again
                     self.events.write("epoch", **facts)
-                    if self._budget_used(started):
+                    if self._stale():
+                        return self._finish(finished=True)
+                    if self.engine.agree(self._budget_used(started)):
                         return self._finish(finished=epoch + 1 == spec.epochs)
             first = last
         return self._finish(finished=True)
@@ -123,73 +133,91 @@ class Trainer:
             self.network.load_state_dict(found.network)
             self.optimizer.load_state_dict(found.optimizer)
 
-    def _training_set(self, size: int) -> TrainingSet:
-        return TrainingSet(
-            self.train_samples,
-            size=size,
-            classes=len(self.spec.classes),
-            augmentation=self.augmentation,
-            spec=self.network_spec.input,
-        )
+    def _training_set(self, sides: tuple[int, ...]) -> TrainingSet | TrainingVolumes:
+        spec = self.spec
+        options: dict[str, Any] = {
+            "sides": sides,
+            "classes": len(spec.classes),
+            "augmentation": self.augmentation,
+            "spec": self.network_spec.input,
+        }
+        if self.network_spec.input.ndim == 2:
+            return TrainingSet(self.train_samples, **options)
+        return TrainingVolumes(self.train_samples, spacing=spec.spacing, window=spec.window, **options)
 
-    def _epoch(self, data: TrainingSet, epoch: int, size: int, stage_end: int) -> dict[str, Any]:
-        spec, started = self.spec, time.monotonic()
-        rate = learning_rate_at(self.recipe, start=self.learning_rate, epoch=epoch, epochs=spec.epochs)
+    def _epoch(
+        self, data: TrainingSet | TrainingVolumes, epoch: int, sides: tuple[int, ...], stage_end: int
+    ) -> dict[str, Any]:
+        spec, state, started = self.spec, self.state, time.monotonic()
+        rate = learning_rate_at(
+            self.recipe, start=self.learning_rate, epoch=epoch, epochs=spec.epochs, scores=state.scores
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # all randomness of an epoch hangs on its number: a resumed run repeats it exactly
-        torch.manual_seed(spec.seed * 100_003 + epoch)
+        torch.manual_seed(spec.seed * 100_003 + epoch + 7919 * self.engine.rank)
         self.network.train()
         if spec.freeze_norm:
             freeze_norm(self.network)
-        drawn = spec.epoch_images or len(data)
-        total, batches = 0.0, max(1, drawn // spec.batch_size)
-        loader = data.batches(spec.batch_size, seed=spec.seed, epoch=epoch, images=spec.epoch_images)
-        for step, (images, masks) in enumerate(loader, start=1):
-            images, masks = self.engine.place_batch(images, masks)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(images, masks, epoch)
-            loss.backward()
-            self.optimizer.step()
-            total += float(loss.detach()) * len(images)
-            self.events.write(
-                "batch", epoch=epoch + 1, batch=step, batches=max(batches, step), loss=float(loss.detach())
-            )
+        total = 0.0
+        batches = draw_batches(data.weights, spec.batch_size, seed=spec.seed, epoch=epoch, images=spec.epoch_images)
+        for number, keys in enumerate(batches, start=1):
+            loss = self._step(data, keys, epoch)
+            total += loss * len(keys)
+            self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
         due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 == stage_end
-        score = self._validate(size) if self.val_samples and due else None
-        self.state.epoch = epoch + 1
+        score = self._validate(sides) if self.val_samples and due else None
+        state.epoch = epoch + 1
+        if score is not None:
+            state.scores.append(score)
         self._consider(score, epoch=epoch + 1)
-        self.state.network = {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
-        self.state.optimizer = self.optimizer.state_dict()
+        state.network = {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
+        state.optimizer = self.optimizer.state_dict()
         seconds = time.monotonic() - started
         return {
             "epoch": epoch + 1,
             "epochs": spec.epochs,
-            "loss": total / drawn,
+            "loss": total / sum(map(len, batches)),
             "val_dice": score,
             "best_dice": self.state.best_dice,
             "seconds": seconds,
-            "seconds_left": self._seconds_left(seconds, size, epoch + 1),
+            "seconds_left": self._seconds_left(seconds, sides, epoch + 1),
             "lr": rate,
         }
 
+    def _step(self, data: TrainingSet | TrainingVolumes, keys: list[Key], epoch: int) -> float:
+        """One step on a batch, of which this process sees its share; the loss of all of it."""
+        own, weight = self.engine.share(keys)
+        parts = [part for i in range(self.spec.accumulate) if (part := own[i :: self.spec.accumulate])]
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for i, part in enumerate(parts):
+            images, masks = self.engine.place_batch(*stack([data[key] for key in part]))
+            loss = self._loss(images, masks, epoch) * (weight * len(part) / len(own))
+            self.engine.backward(self.trained, loss, last=i + 1 == len(parts))
+            total += float(loss.detach())
+        if self.recipe.clip is not None:
+            self.engine.clip(self.trained, self.recipe.clip)
+        self.optimizer.step()
+        return self.engine.mean(total)
+
+    def _stale(self) -> bool:
+        return self.spec.patience is not None and stale(self.state.scores) >= self.spec.patience
+
     def _loss(self, images: Tensor, masks: Tensor, epoch: int) -> Tensor:
         if not self.network_spec.capabilities.boxes:
-            with self.engine.autocast():
-                output = self.network(images)
             assert self.loss is not None
-            return self.loss(output, masks)
+            return self.loss(self.trained(images), masks)
         truth = [boxes_of(mask).to(images.device) for mask in masks]
-        with self.engine.autocast():
-            output = self.network(images, truth=truth)
+        output = self.trained(images, truth=truth)
         return roi_loss(output, masks, done=epoch / max(self.spec.epochs, 1))
 
-    def _seconds_left(self, epoch_seconds: float, size: int, done: int) -> float:
+    def _seconds_left(self, epoch_seconds: float, sides: tuple[int, ...], done: int) -> float:
         """Later stages cost in proportion to their pixels."""
         left, first = 0.0, 0
         for stage in self.spec.stages:
             todo = max(0, first + stage.epochs - max(done, first))
-            left += todo * epoch_seconds * (stage.size / size) ** 2
+            left += todo * epoch_seconds * prod(stage.sides) / prod(sides)
             first += stage.epochs
         return left
 
@@ -202,14 +230,17 @@ class Trainer:
             self.state.best_dice, self.state.best_epoch = score, epoch
             self.state.best = {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
 
-    def _validate(self, size: int) -> float:
+    def _validate(self, sides: tuple[int, ...]) -> float:
         """Mean Dice over the validation pairs at their own sizes, by the predictor that users run."""
-        predictor = Predictor(self.network.eval(), self.network_spec, self._entry(size), device=str(self.engine.device))
-        scores = mean_dice(predictor, self.val_samples, classes=len(self.spec.classes))
-        self.engine.place(self.network)
-        return scores
+        score = 0.0
+        if self.engine.main:
+            entry = self._entry(sides)
+            predictor = Predictor(self.network.eval(), self.network_spec, entry, device=str(self.engine.device))
+            score = mean_dice(predictor, self.val_samples, classes=len(self.spec.classes))
+            self.engine.place(self.network)
+        return float(self.engine.agree(score))
 
-    def _entry(self, size: int) -> WeightsEntry:
+    def _entry(self, sides: tuple[int, ...]) -> WeightsEntry:
         spec = self.spec
         return WeightsEntry(
             id=f"{spec.network}/{spec.task}@{spec.version}",
@@ -219,17 +250,19 @@ class Trainer:
             licence=spec.licence,
             trained_on=spec.trained_on,
             classes=spec.classes,
-            input_size=(size, size),
+            input_size=sides,
+            spacing=spec.spacing,
+            window=spec.window,
         )
 
-    def _size_of(self, epoch: int) -> int:
+    def _sides_of(self, epoch: int) -> tuple[int, ...]:
         """Input size of an epoch; the starting weights (0) were scored at the last stage's."""
         first = 0
         for stage in self.spec.stages:
             first += stage.epochs
             if 0 < epoch <= first:
-                return stage.size
-        return self.spec.stages[-1].size
+                return stage.sides
+        return self.spec.stages[-1].sides
 
     def _finish(self, *, finished: bool) -> WeightsEntry:
         state, spec = self.state, self.spec
@@ -239,20 +272,22 @@ class Trainer:
             {} if state.best_dice is None else {"dice": round(state.best_dice, 4), "n": len(spec.val), "split": "val"}
         )
         entry = replace(
-            self._entry(self._size_of(epoch)),
+            self._entry(self._sides_of(epoch)),
             metrics=metrics,
             training={
                 "seed": spec.seed,
                 "epochs": state.epoch,
                 "best_epoch": epoch,
                 "stages": [[stage.size, stage.epochs] for stage in spec.stages],
+                "processes": self.engine.processes,
                 "images": len(spec.train),
                 "start_from": spec.start_from,
                 "seconds": round(state.seconds),
                 "finished": finished,
             },
         )
-        entry = save_state(self.folder / WEIGHTS_FILE, chosen, entry)
+        if self.engine.main:
+            entry = save_state(self.folder / WEIGHTS_FILE, chosen, entry)
         self.events.write(
             "done",
             weights=WEIGHTS_FILE,
@@ -278,7 +313,7 @@ def mean_dice(predictor: Predictor, samples: Sequence[Sample], *, classes: int) 
     """Mean Dice over samples and foreground classes."""
     scores = []
     for sample in samples:
-        labels = predictor.predict(sample.image).labels
+        labels = predictor.predict(sample.image, spacing=sample.spacing).labels
         truth = (sample.mask > 0).astype(np.uint8) if classes == 1 else sample.mask
         scores.append(np.mean([dice(labels == k, truth == k) for k in range(1, classes + 1)]))
     return float(np.mean(scores))

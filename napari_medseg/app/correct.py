@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_medseg.errors import MedsegError, OutputError
 from napari_medseg.project import Box, Project, Revision
-from napari_medseg.project.labels import changed_box
+from napari_medseg.project.labels import changed_box, stacked
 
 RETRY_SECONDS = 2.0
 
@@ -76,7 +76,7 @@ class CorrectionSession:
         labels : np.ndarray
             (y1 - y0, x1 - x0), integer, 0 to 255; copied at once.
         box : tuple of int
-            (y0, x0, y1, x1), half-open, px.
+            (y0, x0, y1, x1), half-open, px; rows of a volume count over its slices.
         """
         # a napari Labels layer counts with int64 and more: clip nothing silently, let the project refuse
         part = np.array(labels)
@@ -175,12 +175,12 @@ class StrokeTracker:
     ----------
     session : CorrectionSession
     labels : np.ndarray
-        (Y, X), integer: as stored; copied.
+        (Y, X) or (Z, Y, X), integer: as stored; copied.
     """
 
     def __init__(self, session: CorrectionSession, labels: np.ndarray) -> None:
         self.session = session
-        self._stored = np.array(labels)
+        self.reset(labels)
 
     def update(self, labels: np.ndarray, tool: str) -> Box | None:
         """Compare with what was handed over last, and hand over the difference.
@@ -190,6 +190,7 @@ class StrokeTracker:
         tuple of int or None
             The box that changed, half-open; None where nothing did.
         """
+        labels = labels.reshape(stacked(labels.shape))
         box = changed_box(self._stored, labels)
         if box is not None:
             part = np.s_[box[0] : box[2], box[1] : box[3]]
@@ -199,4 +200,4 @@ class StrokeTracker:
 
     def reset(self, labels: np.ndarray) -> None:
         """The array was replaced by labels that are stored already."""
-        self._stored = np.array(labels)
+        self._stored = np.array(labels).reshape(stacked(labels.shape))

@@ -62,7 +62,7 @@ def sample_project(folder: Path) -> Project:
     for sample in samples_of(TASK):
         copy = images / sample.image.name
         shutil.copyfile(sample.image, copy)
-        project.add_case(copy, shape=read_image(copy).shape2d, name=sample.name)
+        project.add_case(copy, shape=read_image(copy).shape, name=sample.name)
     project.adopt(resolve_weights(NETWORK, TASK)[0].id)
     return project
 

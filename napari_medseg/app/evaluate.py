@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.app.predict import PredictRequest, load_predictor, predict_array
-from napari_medseg.io import check_pair, read_image, read_mask
+from napari_medseg.io import check_pair, read_image, read_mask, stem_of
 from napari_medseg.metrics import score_case, summarise
 
 
@@ -42,10 +42,12 @@ def evaluate(
     for number, (image_path, mask_path) in enumerate(pairs):
         if progress is not None:
             progress(number / len(pairs), image_path.name)
-        image, mask = read_image(image_path).data, read_mask(mask_path)
+        image, mask = read_image(image_path), read_mask(mask_path)
         check_pair(image, mask, image_path=image_path, mask_path=mask_path)
         started = time.perf_counter()
-        labels = predict_array(image, request).labels
-        cases.append(score_case(image_path.stem, labels, mask, seconds=time.perf_counter() - started, classes=classes))
+        labels = predict_array(image.data, request, spacing=image.spacing).labels
+        cases.append(
+            score_case(stem_of(image_path), labels, mask, seconds=time.perf_counter() - started, classes=classes)
+        )
     entry = load_predictor(request).entry
     return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases}

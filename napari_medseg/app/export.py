@@ -15,19 +15,32 @@ from platformdirs import user_data_path
 from napari_medseg import __version__
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, MedsegError
-from napari_medseg.io import write_mask
+from napari_medseg.io import Grid, read_image, write_mask
 from napari_medseg.project import Case, Project
 
 _UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
-SUFFIXES = {"tiff": ".tif", "png": ".png"}
+SUFFIXES = {"tiff": ".tif", "png": ".png", "nifti": ".nii.gz"}
 
 
-def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, float] | None, str]:
-    """Pixel size (y, x) and unit of a 2D layer; none where the layer counts in pixels."""
+def suffix_for(format: str, *, volume: bool) -> str:
+    """The suffix of a format; a volume is always written as NIfTI, whatever is asked for the images beside it.
+
+    Raises
+    ------
+    InputError
+        If the format is not known.
+    """
+    if format not in SUFFIXES:
+        raise InputError(f"format is '{format}'; expected one of: {', '.join(SUFFIXES)}. Choose one of these.")
+    return SUFFIXES["nifti" if volume else format]
+
+
+def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
+    """Size of a pixel (y, x) or voxel (z, y, x) of a layer and its unit; none where it counts in pixels."""
     unit = _UNITS.get(str(units[-1]), "px")
     if unit == "px":
         return None, "px"
-    return (float(scale[-2]), float(scale[-1])), unit
+    return tuple(float(s) for s in scale), unit
 
 
 def check_folder(folder: str | Path) -> Path:
@@ -50,8 +63,9 @@ def export_labels(
     path: str | Path,
     labels: np.ndarray,
     *,
-    spacing: tuple[float, float] | None = None,
+    spacing: tuple[float, ...] | None = None,
     unit: str = "px",
+    grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
@@ -59,11 +73,13 @@ def export_labels(
     Parameters
     ----------
     path : str or Path
-        Ends in ``.tif``, ``.tiff`` or ``.png``.
+        Ends in ``.tif``, ``.tiff`` or ``.png``; of a volume in ``.nii`` or ``.nii.gz``.
     labels : np.ndarray
-        (Y, X), bool or integer.
+        (Y, X) or (Z, Y, X), bool or integer.
     spacing : tuple of float, optional
-        Size of a pixel (y, x) in ``unit``.
+        Size of a pixel (y, x) or voxel (z, y, x) in ``unit``.
+    grid : Grid, optional
+        Of the volume that was segmented.
     provenance : mapping, optional
 
     Raises
@@ -78,7 +94,7 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
-    return write_mask(path, labels, spacing=spacing, unit=unit, provenance=facts)
+    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)
 
 
 def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
@@ -90,7 +106,7 @@ def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
         None where nothing can be written at all.
     """
     stem = re.sub(r"[^\w.-]+", "_", name) or "mask"
-    file = f"{stem}_rescued_{time.strftime('%Y%m%d-%H%M%S')}.tif"
+    file = f"{stem}_rescued_{time.strftime('%Y%m%d-%H%M%S')}{suffix_for('tiff', volume=labels.ndim == 3)}"
     for folder in (user_data_path("napari-medseg", appauthor=False) / "rescued", Path(tempfile.gettempdir())):
         try:
             return export_labels(check_folder(folder) / file, labels)
@@ -129,7 +145,8 @@ def export_project(
     ----------
     out : path
         Folder, made if need be.
-    format : {'tiff', 'png'}
+    format : {'tiff', 'png', 'nifti'}
+        Of images; volumes are written as NIfTI.
     case_ids : sequence of int, optional
         Default: all cases that have a revision.
 
@@ -144,10 +161,10 @@ def export_project(
     OutputError
         If a file cannot be written.
     """
-    if format not in SUFFIXES:
-        raise InputError(f"format is '{format}'; expected one of: {', '.join(SUFFIXES)}. Choose one of these.")
+    suffix_for(format, volume=False)
     wanted = [case for case in project.cases() if case_ids is None or case.id in case_ids]
-    ready = [case for case in wanted if project.revisions(case.id)]
+    newest = {case.id: revisions[-1] for case in wanted if (revisions := project.revisions(case.id))}
+    ready = [case for case in wanted if case.id in newest]
     if not ready or (case_ids is not None and len(ready) < len(wanted)):
         names = ", ".join(case.name for case in wanted if case not in ready) or "the project"
         raise InputError(f"{names}: no accepted mask; only accepted masks are exported. Accept the mask first.")
@@ -160,8 +177,11 @@ def export_project(
         # two patients' images may have one name
         stem = case.name if case.name not in taken else f"{case.name}_{case.id}"
         taken.add(stem)
-        labels = project.revision_labels(project.revisions(case.id)[-1].id)
-        path = folder / f"{stem}_mask{SUFFIXES[format]}"
+        labels = project.revision_labels(newest[case.id].id)
+        volume = len(case.shape) == 3
+        path = folder / f"{stem}_mask{suffix_for(format, volume=volume)}"
+        # the file knows how its voxels lie in the patient; where it is gone, the spacing must do
+        grid = read_image(case.image).grid if volume and not case.missing else None
         facts = case_provenance(project, case)
-        written.append(export_labels(path, labels, spacing=case.spacing, unit=case.unit, provenance=facts))
+        written.append(export_labels(path, labels, spacing=case.spacing, unit=case.unit, grid=grid, provenance=facts))
     return written

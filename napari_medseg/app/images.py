@@ -54,7 +54,7 @@ def add_images(
             image = read_image(file)
             added.append(
                 project.add_case(
-                    file, shape=image.shape2d, group=group, split=split, spacing=image.spacing, unit=image.unit
+                    file, shape=image.shape, group=group, split=split, spacing=image.spacing, unit=image.unit
                 )
             )
         except (ImageReadError, InputError) as error:
@@ -77,7 +77,7 @@ def keep_proposal(
     Parameters
     ----------
     image : np.ndarray
-        (Y, X), (Y, X, 3) or (Y, X, 4).
+        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X): as the prediction's labels.
     prediction : Prediction
     name : str
     source : path, optional
@@ -93,14 +93,16 @@ def keep_proposal(
     """
     spacing, unit = layer_spacing(scale, units)
     path = None if source is None else Path(source)
+    shape = prediction.labels.shape
+    volume = len(shape) == 3
     if path is None or not _holds(path, image):
         stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "image"
         digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:8]
-        path = check_folder(project.path / "images") / f"{stem}-{digest}.tif"
+        path = check_folder(project.path / "images") / f"{stem}-{digest}{'.nii.gz' if volume else '.tif'}"
         if not path.exists():
-            write_image(path, image, spacing=spacing, unit=unit)
+            write_image(path, image, spacing=spacing, unit=unit, volume=volume)
     found = project.find_image(path)
-    case = found or project.add_case(path, shape=image.shape[:2], name=name, spacing=spacing, unit=unit)
+    case = found or project.add_case(path, shape=shape, name=name, spacing=spacing, unit=unit)
     project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
     return project.case(case.id)
 

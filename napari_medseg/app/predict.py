@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medseg.app.export import SUFFIXES, check_folder, export_labels
+from napari_medseg.app.export import check_folder, export_labels, suffix_for
 from napari_medseg.errors import InputError
-from napari_medseg.io import read_image, write_probabilities
-from napari_medseg.weights import WeightsEntry, list_weights, resolve_weights
+from napari_medseg.io import read_boxes, read_image, stem_of, write_probabilities
+from napari_medseg.weights import list_weights, resolve_weights
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction, PredictionPlan, Predictor
 
 Progress = Callable[[float, str], None]
+Boxes = Sequence[Sequence[float]] | np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,10 @@ class PredictRequest:
         Side of the network's input, px; None: that of the weights.
     threshold : float
         Probability from which a pixel is foreground.
+    mirrored : bool
+        Segment mirrored copies too, and take the mean (test-time augmentation).
+    also : tuple of (network, weights)
+        Further networks whose mean is taken too (an ensemble); of the same classes.
     """
 
     network: str
@@ -43,11 +48,13 @@ class PredictRequest:
     device: str = "auto"
     size: int | None = None
     threshold: float = 0.5
+    mirrored: bool = False
+    also: tuple[tuple[str, str], ...] = ()
 
 
 _LOCK = threading.Lock()
 _LOADED: dict[tuple[str, str, str, str], Predictor] = {}
-_KEPT = 4
+_KEPT = 6
 
 
 def load_predictor(request: PredictRequest) -> Predictor:
@@ -73,7 +80,9 @@ def predict_array(
     image: np.ndarray,
     request: PredictRequest,
     *,
+    boxes: Boxes | None = None,
     edges: bool = False,
+    spacing: Sequence[float] | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Prediction:
@@ -82,10 +91,14 @@ def predict_array(
     Parameters
     ----------
     image : np.ndarray
-        (Y, X), (Y, X, 3) or (Y, X, 4); any real dtype.
+        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X) for a network that takes volumes; any real dtype.
     request : PredictRequest
+    boxes : array-like, optional
+        (N, 4: y0, x0, y1, x1), px, for a network that takes boxes.
     edges : bool
         Also give an edge map: the network's own, or SGD-Net's where it has none; ``origin`` says whose it is.
+    spacing : sequence of float, optional
+        Of a volume's voxels (z, y, x), mm.
     progress, cancelled : callable, optional
         As :meth:`Predictor.predict` takes them.
 
@@ -93,23 +106,46 @@ def predict_array(
     ------
     InputError, DeviceError, Cancelled
     """
-    edge_request = edges_request(request) if edges else request
+    from napari_medseg.inference import combine
+
     if progress is not None:
         progress(0.0, "loading the network")
+    members = [request, *(replace(request, network=n, weights=w, size=None) for n, w in request.also)]
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:
-        result = load_predictor(request).predict(
-            image, size=request.size, threshold=request.threshold, progress=progress, cancelled=cancelled
-        )
+        edge_request = edges_request(request) if edges else request
+        found = [
+            load_predictor(member).predict(
+                image,
+                size=member.size,
+                threshold=member.threshold,
+                boxes=boxes if member is request or load_predictor(member).spec.capabilities.box_prompt else None,
+                mirrored=member.mirrored,
+                spacing=None if spacing is None or len(spacing) != 3 else spacing,
+                progress=_part(progress, number, len(members)),
+                cancelled=cancelled,
+            )
+            for number, member in enumerate(members)
+        ]
+        result = combine(found, threshold=request.threshold) if len(found) > 1 else found[0]
         if not edges:
             return result
-        other = result
+        other = found[0]
         if edge_request != request:
             other = load_predictor(edge_request).predict(image, progress=progress, cancelled=cancelled)
         return replace(result, edges=other.edges, origin={**result.origin, "edges": other.origin["weights"]})
 
 
-def describe_plan(shape: tuple[int, ...], request: PredictRequest) -> PredictionPlan:
+def _part(progress: Progress | None, number: int, of: int) -> Progress | None:
+    """Progress of one of several passes."""
+    if progress is None:
+        return None
+    return lambda fraction, text: progress((number + fraction) / of, text)
+
+
+def describe_plan(
+    shape: tuple[int, ...], request: PredictRequest, *, spacing: Sequence[float] | None = None
+) -> PredictionPlan:
     """What :func:`predict_array` will do with an image of this shape; loads no network.
 
     Raises
@@ -121,7 +157,14 @@ def describe_plan(shape: tuple[int, ...], request: PredictRequest) -> Prediction
     from napari_medseg.networks import get_spec
 
     entry, _ = resolve_weights(request.network, request.weights)
-    return plan_prediction(get_spec(request.network), shape, size=request.size or entry.input_size)
+    return plan_prediction(
+        get_spec(request.network),
+        shape,
+        size=request.size or entry.input_size,
+        mirrored=request.mirrored,
+        spacing=spacing,
+        trained_spacing=entry.spacing,
+    )
 
 
 def predict_files(
@@ -132,9 +175,11 @@ def predict_files(
     format: str = "tiff",
     probabilities: bool = False,
     edges: bool = False,
+    disagreement: bool = False,
+    boxes: str | Path | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``<stem>_prob.<ext>``, ``<stem>_edges.<ext>``.
+    """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``_prob``, ``_edges`` and ``_disagreement``.
 
     Parameters
     ----------
@@ -142,11 +187,17 @@ def predict_files(
         Images, or folders of images.
     out : path
         Folder, made if need be.
-    format : {'tiff', 'png'}
+    format : {'tiff', 'png', 'nifti'}
+        Of images; volumes are written as NIfTI.
     probabilities : bool
         Also write the map of the first class.
     edges : bool
         Also write the edge map: the network's own, or SGD-Net's where it has none.
+    disagreement : bool
+        Also write where mirrored copies or networks disagree.
+    boxes : path, optional
+        File of boxes, see :func:`napari_medseg.io.read_boxes`; an image that it does not name is segmented as the
+        network finds it.
 
     Returns
     -------
@@ -158,31 +209,57 @@ def predict_files(
     InputError, OperationError
         At the first file that cannot be read, segmented or written; those before it are done.
     """
-    suffix = _suffix(format)
     if edges:
         edges_request(request)
+    if disagreement and not (request.mirrored or request.also):
+        raise InputError(
+            "disagreement needs several opinions; expected mirrored copies or a second network. "
+            "Add --tta, or --also NETWORK:WEIGHTS."
+        )
     images = _images(paths)
+    prompts = {} if boxes is None else _prompts(boxes, images)
+    suffix_for(format, volume=False)
     folder = check_folder(out)
     written: list[Path] = []
     for number, path in enumerate(images):
         if progress is not None:
             progress(number / len(images), path.name)
-        image = read_image(path)
-        result = predict_array(image.data, request, edges=edges)
+        image, stem = read_image(path), stem_of(path)
+        suffix = suffix_for(format, volume=image.volume)
+        result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
         written.append(
             export_labels(
-                folder / f"{path.stem}_mask{suffix}",
+                folder / f"{stem}_mask{suffix}",
                 result.labels,
                 spacing=image.spacing,
                 unit=image.unit,
+                grid=image.grid,
                 provenance={"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}},
             )
         )
-        if probabilities:
-            written.append(write_probabilities(folder / f"{path.stem}_prob{suffix}", result.probabilities[0]))
-        if result.edges is not None and edges:
-            written.append(write_probabilities(folder / f"{path.stem}_edges{suffix}", result.edges))
+        maps = {
+            "prob": result.probabilities[0] if probabilities else None,
+            "edges": result.edges if edges else None,
+            "disagreement": result.disagreement if disagreement else None,
+        }
+        for name, data in maps.items():
+            if data is not None:
+                written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
     return written
+
+
+def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[float, float, float, float]]]:
+    """Boxes by image path."""
+    by_name = {name: path for path in images for name in (path.name, stem_of(path))}
+    found = {}
+    for name, rows in read_boxes(file).items():
+        if name not in by_name:
+            raise InputError(
+                f"{file} has boxes for '{name}', which is none of the {len(images)} images. "
+                "Correct the name, or add the image."
+            )
+        found[by_name[name]] = rows
+    return found
 
 
 def edges_request(request: PredictRequest) -> PredictRequest:
@@ -202,12 +279,12 @@ def edges_request(request: PredictRequest) -> PredictRequest:
     task = next((e.task for e in list_weights() if request.weights in (e.id, e.task)), "")
     able = [e for e in list_weights() if get_spec(e.network).capabilities.edges]
     able.sort(key=lambda e: (e.task != task, e.task != "generalist"))
-    if not able:
+    if not able or get_spec(request.network).input.ndim != 2:
         raise InputError(
-            f"{request.network} has no edge map and no weights of SGD-Net are at hand. "
+            f"{request.network} has no edge map and no weights of SGD-Net for its images are at hand. "
             "Train some with 'medseg train --network sgd-net-s', or leave the edges out."
         )
-    return replace(request, network=able[0].network, weights=able[0].id, size=None)
+    return replace(request, network=able[0].network, weights=able[0].id, size=None, mirrored=False, also=())
 
 
 def _images(paths: Sequence[str | Path]) -> list[Path]:
@@ -218,21 +295,10 @@ def _images(paths: Sequence[str | Path]) -> list[Path]:
         found.extend(list_images(path) if path.is_dir() else [path])
     stems: dict[str, Path] = {}
     for path in found:
-        if path.stem in stems:
+        if stem_of(path) in stems:
             raise InputError(
-                f"{stems[path.stem]} and {path} have the same stem '{path.stem}' and would write the same mask. "
-                "Run them into two folders."
+                f"{stems[stem_of(path)]} and {path} have the same stem '{stem_of(path)}' and would write the same "
+                "mask. Run them into two folders."
             )
-        stems[path.stem] = path
+        stems[stem_of(path)] = path
     return found
-
-
-def _suffix(format: str) -> str:
-    if format not in SUFFIXES:
-        raise InputError(f"format is '{format}'; expected one of: {', '.join(SUFFIXES)}. Choose one of these.")
-    return SUFFIXES[format]
-
-
-def choices(task: str | None = None) -> list[WeightsEntry]:
-    """Bundled weights to choose from, best known for the task first."""
-    return [entry for entry in list_weights() if task in (None, entry.task)]

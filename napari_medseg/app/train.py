@@ -90,17 +90,17 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
 
     def pair(case: Case) -> Pair:
         labels = project.revision_labels(project.revisions(case.id)[-1].id)
-        mask = write_mask(masks / f"{case.id}.png", labels)
+        mask = write_mask(masks / f"{case.id}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels)
         return Pair(name=case.name, image=str(case.image), mask=str(mask.relative_to(folder)), group=case.group)
 
-    size = max(entry.input_size)
+    sides = tuple(entry.input_size)
     spec = RunSpec(
         network=options.network,
         task=entry.task,
         train=tuple(pair(case) for case in train),
         val=tuple(pair(case) for case in held_out),
         start_from=str(path) if str(options.weights).endswith(".safetensors") else entry.id,
-        stages=(Stage(size=size, epochs=options.epochs),),
+        stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
         learning_rate=FINE_TUNE_RATE,
         # a handful of images: small batches give more steps an epoch
         batch_size=min(4, len(train)),
@@ -108,6 +108,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         device=options.device,
         time_budget_minutes=options.minutes,
         validate_every=max(1, options.epochs // 10),
+        augmentation="full" if len(sides) == 2 else "volume",
+        spacing=entry.spacing,
+        window=entry.window,
         classes=entry.classes,
         licence=entry.licence if entry.licence == "research-only" else "local",
         trained_on=(*entry.trained_on, f"{len(train)} corrections of this project"),
@@ -270,8 +273,9 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
     new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
     rows = []
     for pair in spec.val:
-        image, truth = read_image(folder / pair.image).data, read_mask(folder / pair.mask)
-        before, after = predict_array(image, old).labels, predict_array(image, new).labels
+        read, truth = read_image(folder / pair.image), read_mask(folder / pair.mask)
+        image = read.data
+        before, after = (predict_array(image, weights, spacing=read.spacing).labels for weights in (old, new))
         rows.append(
             Comparison(
                 name=pair.name,

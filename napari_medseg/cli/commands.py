@@ -1,6 +1,7 @@
 """The commands, each a thin layer over ``napari_medseg.app``; heavy imports wait until a command runs."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -73,7 +74,7 @@ def networks(json: Json = False) -> None:
             r["name"],
             r["title"],
             f"{r['parameters']:,}",
-            f"{r['macs'] / 1e9:.2f} G ({r['macs_tool']})",
+            f"{r['macs'] / 1e9:.2f} G ({r['macs_tool']})" if r["macs"] else "",
             ", ".join(r["weights"]),
         )
         for r in rows
@@ -122,15 +123,34 @@ def weights_import(
     typer.echo(out)
 
 
+def _member(text: str) -> tuple[str, str]:
+    from napari_medseg.errors import InputError
+
+    network, colon, weights = text.partition(":")
+    if not (network and colon and weights):
+        raise InputError(f"--also is '{text}'; expected NETWORK:WEIGHTS, such as lgms-net:generalist. Correct it.")
+    return network, weights
+
+
 @app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
     weights: Weights,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     network: Network = "cmunext-xxs",
-    format: Annotated[str, typer.Option(help="tiff or png.")] = "tiff",
+    format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
     edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
+    boxes: Annotated[
+        Optional[Path], typer.Option(help="JSON or CSV file of boxes to segment, for networks that take boxes.")
+    ] = None,
+    tta: Annotated[bool, typer.Option("--tta", help="Segment mirrored copies too and take the mean.")] = False,
+    also: Annotated[
+        Optional[list[str]], typer.Option(help="NETWORK:WEIGHTS of a further network; the mean is taken. Repeatable.")
+    ] = None,
+    disagreement: Annotated[
+        bool, typer.Option("--disagreement", help="Also write where copies and networks disagree.")
+    ] = False,
     size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
     device: Device = "auto",
@@ -138,10 +158,26 @@ def predict(
     """Propose a mask for each image."""
     from napari_medseg.app.predict import PredictRequest, predict_files
 
-    request = PredictRequest(network=network, weights=weights, device=device, size=size, threshold=threshold)
+    request = PredictRequest(
+        network=network,
+        weights=weights,
+        device=device,
+        size=size,
+        threshold=threshold,
+        mirrored=tta,
+        also=tuple(_member(text) for text in also or ()),
+    )
     with progress_bar() as progress:
         written = predict_files(
-            paths, request, out, format=format, probabilities=probabilities, edges=edges, progress=progress
+            paths,
+            request,
+            out,
+            format=format,
+            probabilities=probabilities,
+            edges=edges,
+            disagreement=disagreement,
+            boxes=boxes,
+            progress=progress,
         )
     for path in written:
         typer.echo(path)
@@ -211,10 +247,8 @@ def open_app(
     """Open napari with the panel."""
     from napari_medseg.errors import OperationError
 
-    try:
-        import napari  # noqa: F401 - is it there?
-    except ImportError as error:
-        raise OperationError('napari is not installed. Install it: pip install "napari-medseg[gui]".') from error
+    if find_spec("napari") is None:
+        raise OperationError('napari is not installed. Install it: pip install "napari-medseg[gui]".')
     from napari_medseg.widgets.launch import launch
 
     launch(paths or [], sample_project=sample_project)

@@ -144,7 +144,7 @@ def retrain(
 def export(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    format: Annotated[str, typer.Option(help="tiff or png.")] = "tiff",
+    format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
 ) -> None:
     """Write the accepted masks."""
     from napari_medseg.app.export import export_project

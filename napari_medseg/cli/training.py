@@ -8,6 +8,13 @@ import typer
 from napari_medseg.cli.output import progress_bar
 
 
+def _sides(size: Optional[int], paper: Any) -> "int | tuple[int, ...]":
+    """One side for images, a window for volumes."""
+    if paper.ndim == 2:
+        return size or int(paper.size[0])
+    return tuple(paper.size) if size is None else (size,) * 3
+
+
 def train(
     images: Annotated[Path, typer.Option(help="Folder of training images.")],
     masks: Annotated[Path, typer.Option(help="Folder of their masks, paired by stem.")],
@@ -20,6 +27,11 @@ def train(
     epochs: Annotated[Optional[int], typer.Option(min=1, help="Default: the paper's.")] = None,
     size: Annotated[Optional[int], typer.Option(min=16, help="Side of the network's input, px.")] = None,
     batch_size: Annotated[Optional[int], typer.Option(min=1, help="Default: the paper's.")] = None,
+    accumulate: Annotated[int, typer.Option(min=1, help="Send a batch through in so many parts, for less memory.")] = 1,
+    precision: Annotated[str, typer.Option(help="auto, no, bf16 or fp16.")] = "auto",
+    classes: Annotated[
+        Optional[list[str]], typer.Option(help="Name of a class, in the order of the masks' numbers. Repeatable.")
+    ] = None,
     time_budget: Annotated[Optional[float], typer.Option(min=0, help="Minutes.")] = None,
     seed: Annotated[int, typer.Option(help="Decides everything on the CPU.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run beside --out.")] = False,
@@ -31,7 +43,7 @@ def train(
     from napari_medseg.app.export import check_folder
     from napari_medseg.app.train import run_to_end
     from napari_medseg.errors import InputError
-    from napari_medseg.io import atomic_path, find_pairs, write_text
+    from napari_medseg.io import atomic_path, find_pairs, stem_of, write_text
     from napari_medseg.networks import get_spec
     from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
     from napari_medseg.weights import resolve_weights
@@ -46,7 +58,7 @@ def train(
     def pairs(a: Optional[Path], b: Optional[Path]) -> tuple[Pair, ...]:
         if a is None or b is None:
             return ()
-        return tuple(Pair(name=i.stem, image=str(i.resolve()), mask=str(m.resolve())) for i, m in find_pairs(a, b))
+        return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in find_pairs(a, b))
 
     spec = RunSpec(
         network=network,
@@ -54,12 +66,18 @@ def train(
         train=pairs(images, masks),
         val=pairs(val_images, val_masks),
         start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
-        stages=(Stage(size=size or recipe_spec.input.size[0], epochs=epochs or recipe_spec.recipe.epochs),),
+        stages=(Stage(size=_sides(size, recipe_spec.input), epochs=epochs or recipe_spec.recipe.epochs),),
         batch_size=batch_size or recipe_spec.recipe.batch_size,
+        accumulate=accumulate,
+        precision=precision,
+        patience=recipe_spec.recipe.patience,
+        augmentation=recipe_spec.recipe.augmentation,
+        spacing=None if entry is None else entry.spacing,
+        window=None if entry is None else entry.window,
         seed=seed,
         device=device,
         time_budget_minutes=time_budget,
-        classes=("foreground",) if entry is None else entry.classes,
+        classes=tuple(classes or ()) or (("foreground",) if entry is None else entry.classes),
         trained_on=(*(entry.trained_on if entry else ()), images.resolve().name),
         licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
         version=1 if entry is None else entry.version + 1,

@@ -1,7 +1,16 @@
 """From an image array to a :class:`Prediction`."""
 
 from napari_medseg.inference.device import available_devices, resolve_device
+from napari_medseg.inference.ensemble import combine
 from napari_medseg.inference.plan import PredictionPlan, plan_prediction
 from napari_medseg.inference.predictor import Prediction, Predictor
 
-__all__ = ["Prediction", "PredictionPlan", "Predictor", "available_devices", "plan_prediction", "resolve_device"]
+__all__ = [
+    "Prediction",
+    "PredictionPlan",
+    "Predictor",
+    "available_devices",
+    "combine",
+    "plan_prediction",
+    "resolve_device",
+]

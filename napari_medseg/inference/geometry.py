@@ -21,8 +21,8 @@ class Geometry:
         (Y, X) of the image and of the network's input, px.
     """
 
-    original: tuple[int, int]
-    network: tuple[int, int]
+    original: tuple[int, ...]
+    network: tuple[int, ...]
 
     def forward(self, image: np.ndarray) -> np.ndarray:
         """Resize an image to the network's grid; bilinear, smoothed first where it shrinks.
@@ -67,7 +67,7 @@ class Geometry:
         return np.asarray(self.network, float) / np.asarray(self.original, float)
 
 
-def _resize(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resize(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     if maps.shape[1:] == size:
         return np.ascontiguousarray(maps, dtype=np.float32)
     tensor = torch.from_numpy(np.ascontiguousarray(maps, dtype=np.float32))[None]

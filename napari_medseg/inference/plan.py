@@ -2,61 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_medseg.errors import ShapeError
+from napari_medseg.inference.volume import count_windows, resampled_size
 from napari_medseg.networks import NetworkSpec
+
+MIRRORED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionPlan:
-    """How an image goes through a network.
+    """How an image or a volume goes through a network.
 
     Parameters
     ----------
     original_size, network_size : tuple of int
-        (Y, X), px.
+        (Y, X) or (Z, Y, X), px: of the image, and of what the network sees of it, all windows together.
     passes : int
         Forward passes.
+    window : tuple of int or None
+        (Z, Y, X) of a window of a volume.
+    mirrored : bool
+        Whether mirrored copies are segmented too.
     """
 
-    original_size: tuple[int, int]
-    network_size: tuple[int, int]
+    original_size: tuple[int, ...]
+    network_size: tuple[int, ...]
     passes: int = 1
+    window: tuple[int, ...] | None = None
+    mirrored: bool = False
 
     def describe(self) -> str:
         """For the user, such as ``resize 767 x 1022 to 256 x 256 px, 1 pass``."""
-        (y, x), (h, w) = self.original_size, self.network_size
-        how = f"{h} x {w} px as it is" if (y, x) == (h, w) else f"resize {y} x {x} to {h} x {w} px"
-        return f"{how}, {self.passes} pass" + ("es" if self.passes > 1 else "")
+
+        def sides(size: tuple[int, ...]) -> str:
+            return " x ".join(str(n) for n in size)
+
+        same = self.original_size == self.network_size
+        how = (
+            f"{sides(self.network_size)} px as it is"
+            if same
+            else f"resize {sides(self.original_size)} to {sides(self.network_size)} px"
+        )
+        if self.window is not None:
+            how += f", windows of {sides(self.window)} px"
+        mirrored = f", mirrored {MIRRORED} ways" if self.mirrored else ""
+        return f"{how}{mirrored}, {self.passes} pass" + ("es" if self.passes > 1 else "")
 
 
 def plan_prediction(
-    spec: NetworkSpec, shape: tuple[int, ...], *, size: tuple[int, int] | int | None = None
+    spec: NetworkSpec,
+    shape: tuple[int, ...],
+    *,
+    size: Sequence[int] | int | None = None,
+    mirrored: bool = False,
+    spacing: Sequence[float] | None = None,
+    trained_spacing: Sequence[float] | None = None,
 ) -> PredictionPlan:
-    """Decide how an image goes through a network.
+    """Decide how an image or a volume goes through a network.
 
     Parameters
     ----------
     spec : NetworkSpec
     shape : tuple of int
-        (Y, X) or (Y, X, C) of the image.
+        (Y, X) or (Y, X, C) of an image, (Z, Y, X) of a volume.
     size : int or tuple of int, optional
-        (Y, X) of the network's input, px; rounded up to what the network can take. Default: the paper's.
+        Sides of the network's input, px; rounded up to what the network can take. Default: the paper's.
+    mirrored : bool
+        Segment mirrored copies too.
+    spacing, trained_spacing : sequence of float, optional
+        Of a volume's voxels (z, y, x), and of those the network was trained on; where both are known the volume is
+        resampled.
 
     Raises
     ------
     ShapeError
-        If the image has no pixel or is no 2D image, or the size is below one pixel.
+        If the image has no pixel or other axes than the network takes, or the size is below one pixel.
     """
-    if len(shape) not in (2, 3) or 0 in shape:
+    ndim, name = spec.input.ndim, spec.name
+    if 0 in shape or not (len(shape) == 3 or (ndim == 2 and len(shape) == 2)):
+        expected = "(Y, X) or (Y, X, C)" if ndim == 2 else "(Z, Y, X)"
         raise ShapeError(
-            f"image has shape {tuple(shape)}; {spec.name} expects (Y, X) or (Y, X, C) with at least one pixel. "
-            "Choose a single 2D image."
+            f"image has shape {tuple(shape)}; {name} expects {expected} with at least one pixel. "
+            + ("Choose a single 2D image." if ndim == 2 else "Choose a volume, or a network for images.")
         )
-    wanted = spec.input.size if size is None else ((size, size) if isinstance(size, int) else size)
-    if len(wanted) != 2 or min(wanted) < 1:
-        raise ShapeError(f"size is {wanted}; expected two sides of at least 1 px. Choose for example 256.")
+    wanted = spec.input.size if size is None else ((size,) * ndim if isinstance(size, int) else tuple(size))
+    if len(wanted) != ndim or min(wanted) < 1:
+        raise ShapeError(f"size is {wanted}; expected {ndim} sides of at least 1 px. Choose for example 256.")
     multiple = spec.input.multiple
-    height, width = (-(-int(side) // multiple) * multiple for side in wanted)
-    return PredictionPlan((int(shape[0]), int(shape[1])), (height, width))
+    sides = tuple(-(-int(side) // multiple) * multiple for side in wanted)
+    copies = MIRRORED if mirrored else 1
+    if ndim == 2:
+        return PredictionPlan((int(shape[0]), int(shape[1])), sides, copies, mirrored=mirrored)
+    whole = tuple(int(n) for n in shape)
+    resampled = resampled_size(whole, spacing, trained_spacing)
+    return PredictionPlan(whole, resampled, copies * count_windows(resampled, sides), sides, mirrored)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_medseg.errors import Cancelled
+from napari_medseg.errors import Cancelled, InputError
 from napari_medseg.inference.device import resolve_device
 from napari_medseg.inference.geometry import Geometry
-from napari_medseg.inference.normalize import to_rgb01, to_tensor
+from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
 from napari_medseg.inference.plan import PredictionPlan, plan_prediction
+from napari_medseg.inference.prompts import check_boxes, flip_boxes, from_network, to_network
+from napari_medseg.inference.volume import resize_volume, slide, to_grey01
 from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
 
 Progress = Callable[[float, str], None]
+# the image as it is, and mirrored along axes counted from the last
+VIEWS = {2: ((), (-2,), (-1,), (-2, -1)), 3: ((), (-3,), (-2,), (-1,))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +34,16 @@ class Prediction:
     Attributes
     ----------
     labels : np.ndarray
-        (Y, X), uint8; 0 is the background.
+        (Y, X) or (Z, Y, X), uint8; 0 is the background.
     probabilities : np.ndarray
-        (K, Y, X), float32, in [0, 1]: one map for each foreground class.
+        (K, *spatial), float32, in [0, 1]: one map for each foreground class.
     edges : np.ndarray or None
         (Y, X), float32, in [0, 1]: probability of a boundary, where the network has such a map.
     boxes : np.ndarray or None
-        (N, 4: y0, x0, y1, x1), half-open, px, where the network finds boxes.
+        (N, 4: y0, x0, y1, x1), half-open, px: what was segmented, found by the network or given by a person.
+    disagreement : np.ndarray or None
+        spatial, float32, in [0, 0.5]: standard deviation of the foreground's probability over mirrored copies and
+        networks, where there were several.
     origin : mapping
         Network, weights and their sha256, device, plan, seconds, messages.
     """
@@ -45,7 +52,16 @@ class Prediction:
     probabilities: np.ndarray
     edges: np.ndarray | None = None
     boxes: np.ndarray | None = None
+    disagreement: np.ndarray | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Maps(NamedTuple):
+    """Of one forward pass."""
+
+    probabilities: Tensor  # (C, *spatial)
+    edges: Tensor | None = None  # (1, *spatial)
+    boxes: Tensor | None = None  # (N, 4: x0, y0, x1, y1)
 
 
 class Predictor:
@@ -89,36 +105,61 @@ class Predictor:
         return cls(prepare_for_inference(module), get_spec(network), entry, device=device)
 
     def _place(self, device: torch.device) -> None:
-        self._network.to(device, memory_format=torch.channels_last)
+        layout = torch.channels_last if self.spec.input.ndim == 2 else torch.preserve_format
+        self._network.to(device, memory_format=layout)
 
     def _fall_back(self) -> None:
         self.messages.append(f"{self.device.type.upper()} ran out of memory; the prediction went on on the CPU.")
         self.device = torch.device("cpu")
         self._place(self.device)
 
-    def plan(self, shape: tuple[int, ...], *, size: tuple[int, int] | int | None = None) -> PredictionPlan:
+    def plan(
+        self,
+        shape: tuple[int, ...],
+        *,
+        size: Sequence[int] | int | None = None,
+        mirrored: bool = False,
+        spacing: Sequence[float] | None = None,
+    ) -> PredictionPlan:
         """What :meth:`predict` will do with an image of this shape."""
-        return plan_prediction(self.spec, shape, size=self.entry.input_size if size is None else size)
+        return plan_prediction(
+            self.spec,
+            shape,
+            size=self.entry.input_size if size is None else size,
+            mirrored=mirrored,
+            spacing=spacing,
+            trained_spacing=self.entry.spacing,
+        )
 
     def predict(
         self,
         image: np.ndarray,
         *,
-        size: tuple[int, int] | int | None = None,
+        size: Sequence[int] | int | None = None,
         threshold: float = 0.5,
+        boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
+        mirrored: bool = False,
+        spacing: Sequence[float] | None = None,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Prediction:
-        """Segment an image.
+        """Segment an image or a volume.
 
         Parameters
         ----------
         image : np.ndarray
-            (Y, X), (Y, X, 3) or (Y, X, 4); any real dtype and any size from 1 x 1; NaN counts as dark.
+            (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X) for a network that takes volumes; any real dtype and any size
+            from one pixel; NaN counts as dark.
         size : int or tuple of int, optional
-            (Y, X) of the network's input, px; default: the size of the weights.
+            Sides of the network's input, px; default: those of the weights.
         threshold : float
             Probability from which a pixel is foreground, for one class; several classes go by the largest.
+        boxes : array-like, optional
+            (N, 4: y0, x0, y1, x1), px: segmented instead of what the network finds itself.
+        mirrored : bool
+            Segment mirrored copies too, and take the mean.
+        spacing : sequence of float, optional
+            Of a volume's voxels, (z, y, x), mm.
         progress : callable, optional
             Called with a fraction in [0, 1] and what is being done.
         cancelled : callable, optional
@@ -128,6 +169,8 @@ class Predictor:
         ------
         ShapeError
             If the image has another shape.
+        InputError
+            If a box cannot be used, or the network takes none.
         Cancelled
             If ``cancelled`` said so.
         """
@@ -139,20 +182,34 @@ class Predictor:
                 progress(fraction, text)
 
         started = time.perf_counter()
-        plan = self.plan(np.shape(image), size=size)
+        plan = self.plan(np.shape(image), size=size, mirrored=mirrored, spacing=spacing)
+        given = None if boxes is None else self._boxes(boxes, np.shape(image))
         step(0.0, "preparing the image")
-        geometry = Geometry(plan.original_size, plan.network_size)
-        tensor = to_tensor(geometry.forward(to_rgb01(image)), self.spec.input)
-        step(0.2, f"running {self.spec.title}")
-        probabilities, edges = self._probabilities(tensor)
+        if self.spec.input.ndim == 2:
+            geometry = Geometry(plan.original_size, plan.network_size)
+            tensor = to_tensor(geometry.forward(to_rgb01(image)), self.spec.input)
+            prompts = None if given is None else to_network(given, geometry)
+            back: Callable[[np.ndarray], np.ndarray] = geometry.inverse
+        else:
+            grey = resize_volume(to_grey01(image, window=self.entry.window)[None], plan.network_size)
+            tensor = standardise(torch.from_numpy(grey)[None], self.spec.input)
+            geometry, prompts = None, None
+
+            def back(maps: np.ndarray) -> np.ndarray:
+                return resize_volume(maps, plan.original_size)
+
+        step(0.1, f"running {self.spec.title}")
+        found, spread = self._views(tensor, plan, prompts, lambda share: step(0.1 + 0.7 * share, "running"))
         step(0.8, "resizing back")
-        maps = np.clip(geometry.inverse(probabilities), 0, 1)
-        labels = _to_labels(maps, threshold)
+        maps = np.clip(back(_array(found.probabilities)), 0, 1)
+        labels = to_labels(maps, threshold)
         step(1.0, "done")
         return Prediction(
             labels=labels,
             probabilities=maps if len(maps) == 1 else maps[1:],
-            edges=None if edges is None else np.clip(geometry.inverse(edges)[0], 0, 1),
+            edges=None if found.edges is None else np.clip(back(_array(found.edges))[0], 0, 1),
+            boxes=None if found.boxes is None or geometry is None else from_network(found.boxes, geometry),
+            disagreement=None if spread is None else np.clip(back(_array(spread)), 0, 0.5)[0],
             origin={
                 "network": self.spec.name,
                 "weights": self.entry.id,
@@ -161,30 +218,90 @@ class Predictor:
                 "plan": plan.describe(),
                 "seconds": time.perf_counter() - started,
                 "messages": tuple(self.messages),
+                **({} if given is None else {"boxes": given.tolist()}),
             },
         )
 
-    def _probabilities(self, tensor: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
-        """(C, h, w): one channel of sigmoid, or softmax with the background first; and (1, h, w) of edges."""
+    def _boxes(self, boxes: Sequence[Sequence[float]] | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        if not self.spec.capabilities.box_prompt:
+            raise InputError(
+                f"{self.spec.name} takes no boxes; expected a network that does. "
+                "Choose dcsnet-s, or leave the boxes out."
+            )
+        return check_boxes(boxes, (shape[0], shape[1]))
+
+    def _views(
+        self, tensor: Tensor, plan: PredictionPlan, boxes: Tensor | None, step: Callable[[float], None]
+    ) -> tuple[_Maps, Tensor | None]:
+        """The mean over mirrored copies, and the spread (1, *spatial) of the foreground; boxes of the plain copy."""
+        views = VIEWS[self.spec.input.ndim] if plan.mirrored else ((),)
+        all_maps: list[_Maps] = []
+        for number, axes in enumerate(views):
+            seen = None if boxes is None else flip_boxes(boxes, (tensor.shape[-2], tensor.shape[-1]), axes)
+            # bound here: the lambda runs before the next turn of the loop
+            maps = self._safely(
+                tensor.flip(axes) if axes else tensor,
+                plan,
+                seen,
+                lambda share, done=number: step((done + share) / len(views)),  # type: ignore[misc]
+            )
+            all_maps.append(
+                _Maps(maps.probabilities.flip(axes), None if maps.edges is None else maps.edges.flip(axes), maps.boxes)
+                if axes
+                else maps
+            )
+        if len(views) == 1:
+            return all_maps[0], None
+        stack = torch.stack([maps.probabilities for maps in all_maps])
+        edges = [maps.edges for maps in all_maps if maps.edges is not None]
+        mean = _Maps(stack.mean(dim=0), torch.stack(edges).mean(dim=0) if edges else None, all_maps[0].boxes)
+        shown = stack if stack.shape[1] == 1 else 1 - stack[:, :1]
+        return mean, shown.std(dim=0, correction=0)
+
+    def _safely(
+        self, tensor: Tensor, plan: PredictionPlan, boxes: Tensor | None, step: Callable[[float], None]
+    ) -> _Maps:
+        """On the CPU where the device's memory runs out."""
         try:
-            return self._forward(tensor)
+            return self._run(tensor, plan, boxes, step)
         except torch.OutOfMemoryError:
             if self.device.type == "cpu":
                 raise
             self._fall_back()
-            return self._forward(tensor)
+            return self._run(tensor, plan, boxes, step)
 
-    def _forward(self, tensor: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+    def _run(self, tensor: Tensor, plan: PredictionPlan, boxes: Tensor | None, step: Callable[[float], None]) -> _Maps:
+        if plan.window is None:
+            maps = self._forward(tensor, boxes)
+            step(1.0)
+            return maps
+        return _Maps(slide(tensor, plan.window, lambda part: self._forward(part).probabilities[None], step)[0])
+
+    def _forward(self, tensor: Tensor, boxes: Tensor | None = None) -> _Maps:
+        """One channel of sigmoid, or softmax with the background first; all on the CPU."""
         with torch.inference_mode():
-            output = self._network(tensor.to(self.device, memory_format=torch.channels_last))
+            if tensor.dim() == 4:
+                tensor = tensor.to(self.device, memory_format=torch.channels_last)
+            else:
+                tensor = tensor.to(self.device)
+            options = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
+            output = self._network(tensor, **options)
             logits = output.logits[0].float()
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
             edges = None if output.edge_logits is None else output.edge_logits[0].float().sigmoid()
-        found = np.nan_to_num(maps.cpu().numpy())
-        return found, None if edges is None else np.nan_to_num(edges.cpu().numpy())
+        return _Maps(
+            maps.cpu().nan_to_num(),
+            None if edges is None else edges.cpu().nan_to_num(),
+            None if output.boxes is None else output.boxes[0].cpu(),
+        )
 
 
-def _to_labels(maps: np.ndarray, threshold: float) -> np.ndarray:
+def _array(maps: Tensor) -> np.ndarray:
+    return maps.numpy()
+
+
+def to_labels(maps: np.ndarray, threshold: float) -> np.ndarray:
+    """Labels (spatial, uint8) of maps (C, *spatial): one channel of foreground, or all classes with the background."""
     if len(maps) == 1:
         return (maps[0] >= threshold).astype(np.uint8)
     return maps.argmax(axis=0).astype(np.uint8)

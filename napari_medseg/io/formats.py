@@ -10,16 +10,28 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError, ShapeError
-from napari_medseg.io import png, tiff
-from napari_medseg.io.image import Image
+from napari_medseg.io import nifti, png, tiff
+from napari_medseg.io.image import Grid, Image
 
-READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-WRITE_SUFFIXES = (".tif", ".tiff", ".png")
-_TIFF = (".tif", ".tiff")
+_TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
+READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *_TIFF, *_NIFTI)
+WRITE_SUFFIXES = (*_TIFF, ".png", *_NIFTI)
+
+
+def suffix_of(path: str | Path) -> str:
+    """The suffix in lower case; ``.nii.gz`` is one."""
+    name = Path(path).name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
+
+
+def stem_of(path: str | Path) -> str:
+    """The file's name without its suffix; that of ``a.nii.gz`` is ``a``."""
+    name, suffix = Path(path).name, suffix_of(path)
+    return name[: len(name) - len(suffix)] or name
 
 
 def read_image(path: str | Path) -> Image:
-    """Read a 2D image.
+    """Read a 2D image, or a volume from NIfTI.
 
     Parameters
     ----------
@@ -32,7 +44,7 @@ def read_image(path: str | Path) -> Image:
         If the file is missing, empty, truncated, no image, of no known kind, or holds several pages.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in READ_SUFFIXES:
         raise ImageReadError(
             f"{path} has suffix '{path.suffix}'; expected one of {', '.join(READ_SUFFIXES)}. "
@@ -47,7 +59,8 @@ def read_image(path: str | Path) -> Image:
         raise ImageReadError(f"{path} cannot be read ({reason}). Check the path.") from error
     if size == 0:
         raise ImageReadError(f"{path} is empty (0 bytes); expected an image. Copy or export it again.")
-    image = tiff.read(path) if suffix in _TIFF else png.read(path)
+    reader = tiff.read if suffix in _TIFF else nifti.read if suffix in _NIFTI else png.read
+    image = reader(path)
     if 0 in image.data.shape:
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
     return image
@@ -62,15 +75,16 @@ def read_mask(path: str | Path) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        (Y, X), uint8 or uint16; 0 is the background.
+        (Y, X) or (Z, Y, X), uint8 or uint16; 0 is the background.
 
     Raises
     ------
     ImageReadError
         If the file cannot be read or is no mask.
     """
-    data = read_image(path).data
-    if data.ndim == 3:
+    image = read_image(path)
+    data = image.data
+    if data.ndim == 3 and not image.volume:
         colours = data[..., :3]
         if (colours != colours[..., :1]).any():
             raise ImageReadError(
@@ -94,24 +108,27 @@ def write_mask(
     path: str | Path,
     labels: np.ndarray,
     *,
-    spacing: tuple[float, float] | None = None,
+    spacing: tuple[float, ...] | None = None,
     unit: str = "px",
+    grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write labels, whole or not at all.
 
     TIFF keeps the labels, the pixel size and the provenance. PNG does too, but shows a mask of one class as 0 and
-    255, as viewers expect.
+    255, as viewers expect. NIfTI takes volumes, and an image as one slice.
 
     Parameters
     ----------
     path : str or Path
-        Ends in one of :data:`WRITE_SUFFIXES`; an existing file is replaced.
+        Ends in one of :data:`WRITE_SUFFIXES`, for a volume in ``.nii`` or ``.nii.gz``; an existing file is replaced.
     labels : np.ndarray
-        (Y, X), bool or integer, 0 to 65535.
+        (Y, X) or (Z, Y, X), bool or integer, 0 to 65535.
     spacing : tuple of float, optional
-        Size of a pixel (y, x) in ``unit``.
+        Size of a pixel (y, x) or voxel (z, y, x) in ``unit``.
     unit : {'mm', 'um', 'px'}
+    grid : Grid, optional
+        Of the volume that was segmented.
     provenance : mapping, optional
         Where the mask comes from; stored as JSON.
 
@@ -125,19 +142,29 @@ def write_mask(
         If the file cannot be written.
     """
     path, labels = Path(path), np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.size == 0:
+    suffix = suffix_of(path)
+    if labels.ndim not in (2, 3) or labels.dtype.kind not in "bui" or labels.size == 0:
         raise ShapeError(
-            f"labels have shape {labels.shape} and type {labels.dtype}; expected (Y, X) whole numbers. "
-            "Export one 2D mask at a time."
+            f"labels have shape {labels.shape} and type {labels.dtype}; expected (Y, X) or (Z, Y, X) whole numbers. "
+            "Export one mask at a time."
+        )
+    if labels.ndim == 3 and suffix not in _NIFTI:
+        raise InputError(
+            f"{path} has suffix '{path.suffix}'; a mask of a volume is written as {', '.join(_NIFTI)}. Choose one of "
+            "these."
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ShapeError(f"labels go from {low} to {high}; expected 0 to 65535. Renumber the labels.")
     small = labels.astype(np.uint8 if high <= 255 else np.uint16)
-    if path.suffix.lower() in _TIFF:
-        tiff.write(path, small, spacing=spacing, unit=unit, provenance=provenance)
-    elif path.suffix.lower() == ".png":
-        png.write_labels(path, small, spacing=spacing, unit=unit, provenance=provenance)
+    flat = None if spacing is None else (spacing[-2], spacing[-1])
+    if suffix in _NIFTI:
+        scale = spacing if unit == "mm" else None
+        nifti.write(path, small, spacing=scale, grid=grid, provenance=provenance)
+    elif suffix in _TIFF:
+        tiff.write(path, small, spacing=flat, unit=unit, provenance=provenance)
+    elif suffix == ".png":
+        png.write_labels(path, small, spacing=flat, unit=unit, provenance=provenance)
     else:
         raise InputError(
             f"{path} has suffix '{path.suffix}'; masks are written as {', '.join(WRITE_SUFFIXES)}. Choose one of these."
@@ -146,16 +173,22 @@ def write_mask(
 
 
 def write_image(
-    path: str | Path, image: np.ndarray, *, spacing: tuple[float, float] | None = None, unit: str = "px"
+    path: str | Path,
+    image: np.ndarray,
+    *,
+    spacing: tuple[float, ...] | None = None,
+    unit: str = "px",
+    volume: bool = False,
 ) -> Path:
-    """Write an image as TIFF, its values unchanged.
+    """Write an image as TIFF, or a volume as NIfTI, its values unchanged.
 
     Parameters
     ----------
     path : str or Path
-        Ends in ``.tif`` or ``.tiff``.
+        Ends in ``.tif`` or ``.tiff``, of a volume in ``.nii`` or ``.nii.gz``.
     image : np.ndarray
-        (Y, X), (Y, X, 3) or (Y, X, 4), any real dtype.
+        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X), any real dtype.
+    volume : bool
 
     Raises
     ------
@@ -164,21 +197,27 @@ def write_image(
     OutputError
         If the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in _TIFF:
-        raise InputError(f"{path} has suffix '{path.suffix}'; images are written as .tif. Choose that.")
-    tiff.write(path, image.astype(np.uint8) if image.dtype == bool else image, spacing=spacing, unit=unit)
+    path, data = Path(path), image.astype(np.uint8) if image.dtype == bool else image
+    if suffix_of(path) not in (_NIFTI if volume else _TIFF):
+        wanted = ".nii.gz" if volume else ".tif"
+        raise InputError(f"{path} has suffix '{path.suffix}'; images are written as {wanted}. Choose that.")
+    if volume:
+        nifti.write(path, data, spacing=spacing if unit == "mm" else None)
+    else:
+        tiff.write(path, data, spacing=None if spacing is None else (spacing[-2], spacing[-1]), unit=unit)
     return path
 
 
-def write_probabilities(path: str | Path, probabilities: np.ndarray) -> Path:
-    """Write a map in [0, 1]: float32 in TIFF, 0 to 255 in PNG.
+def write_probabilities(path: str | Path, probabilities: np.ndarray, *, grid: Grid | None = None) -> Path:
+    """Write a map in [0, 1]: float32 in TIFF and NIfTI, 0 to 255 in PNG.
 
     Parameters
     ----------
     path : str or Path
     probabilities : np.ndarray
-        (Y, X), float, in [0, 1].
+        (Y, X) or (Z, Y, X), float, in [0, 1].
+    grid : Grid, optional
+        Of the volume it belongs to.
 
     Raises
     ------
@@ -188,9 +227,11 @@ def write_probabilities(path: str | Path, probabilities: np.ndarray) -> Path:
         If the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() in _TIFF:
+    if suffix_of(path) in _NIFTI:
+        nifti.write(path, probabilities.astype(np.float32), grid=grid)
+    elif suffix_of(path) in _TIFF:
         tiff.write(path, probabilities.astype(np.float32))
-    elif path.suffix.lower() == ".png":
+    elif suffix_of(path) == ".png":
         png.write(path, np.round(np.clip(probabilities, 0, 1) * 255).astype(np.uint8))
     else:
         raise InputError(

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.io.formats import READ_SUFFIXES
+from napari_medseg.io.formats import READ_SUFFIXES, stem_of, suffix_of
+from napari_medseg.io.image import Image
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -21,7 +22,7 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of images. Check the path.")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in READ_SUFFIXES and not p.name.startswith("."))
+    found = sorted(p for p in folder.iterdir() if suffix_of(p) in READ_SUFFIXES and not p.name.startswith("."))
     if not found:
         raise InputError(f"{folder} holds no image ({', '.join(READ_SUFFIXES)}). Choose a folder with images.")
     return found
@@ -39,12 +40,12 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     InputError
         If a folder is missing or empty, or an image has no mask; the message names the first such image.
     """
-    by_stem = {path.stem.removesuffix("_mask"): path for path in list_images(masks)}
+    by_stem = {stem_of(path).removesuffix("_mask"): path for path in list_images(masks)}
     pairs, alone = [], []
     for image in list_images(images):
-        if image.stem.endswith("_mask") and Path(images) == Path(masks):
+        if stem_of(image).endswith("_mask") and Path(images) == Path(masks):
             continue
-        mask = by_stem.get(image.stem)
+        mask = by_stem.get(stem_of(image))
         if mask is None or mask == image:
             alone.append(image.name)
         else:
@@ -57,7 +58,7 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     return pairs
 
 
-def check_pair(image: np.ndarray, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> None:
+def check_pair(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> None:
     """Check that a mask has its image's size.
 
     Raises
@@ -65,8 +66,8 @@ def check_pair(image: np.ndarray, mask: np.ndarray, *, image_path: Path, mask_pa
     ShapeError
         If it has not; the message names both files and sizes.
     """
-    if image.shape[:2] != mask.shape:
+    if image.shape != mask.shape:
+        have, wanted = (" x ".join(str(n) for n in shape) for shape in (mask.shape, image.shape))
         raise ShapeError(
-            f"mask {mask_path} is {mask.shape[0]} x {mask.shape[1]} px; its image {image_path} is "
-            f"{image.shape[0]} x {image.shape[1]} px. Give a mask of the image's size."
+            f"mask {mask_path} is {have} px; its image {image_path} is {wanted} px. Give a mask of the image's size."
         )

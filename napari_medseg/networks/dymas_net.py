@@ -150,6 +150,7 @@ SPECS: tuple[NetworkSpec, ...] = (
             optimizer="adam",
             schedule="constant",
             learning_rate=1e-4,
+            augmentation="tilted",
             epochs=250,
             batch_size=32,
         ),

@@ -73,6 +73,8 @@ class Recipe:
         Epochs over which the learning rate rises to its start.
     clip : float or None
         Largest norm of all gradients together.
+    augmentation : str
+        Name known to ``src_train.augment``.
     patience : int or None
         Validations without a better score after which training stops; None: never.
     """
@@ -90,6 +92,7 @@ class Recipe:
     edge_weight: float = 0.0
     warm_up: int = 0
     clip: float | None = None
+    augmentation: str = "full"
     patience: int | None = None
 
 

@@ -14,9 +14,16 @@ from napari_medseg import __version__
 from napari_medseg.errors import OutputError, ProjectError
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 1
-# from version n to n + 1; empty as long as there is one version
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+SCHEMA_VERSION = 2
+
+
+def _volumes(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE cases ADD COLUMN depth INTEGER")
+    db.execute("ALTER TABLE cases ADD COLUMN spacing_z REAL")
+
+
+# from version n to n + 1
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes}
 
 
 class Database:

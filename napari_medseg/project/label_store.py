@@ -13,7 +13,7 @@ import numpy as np
 from napari_medseg.errors import InputError, ProjectError, ShapeError
 from napari_medseg.project import history, queries
 from napari_medseg.project.database import FILE_NAME, Database
-from napari_medseg.project.labels import assemble, changed_box, labels_query, labels_sha256, write_tiles
+from napari_medseg.project.labels import assemble, changed_box, labels_query, labels_sha256, stacked, write_tiles
 from napari_medseg.project.records import Box, Revision
 
 
@@ -32,20 +32,27 @@ class LabelStore:
         self._cache: tuple[int, int, np.ndarray] | None = None  # case, cursor, labels
 
     def labels(self, case_id: int) -> np.ndarray:
-        """The current labels: a copy, (Y, X) uint8.
+        """The current labels: a copy, (Y, X) or (Z, Y, X) uint8.
 
         Raises
         ------
         ProjectError
             If a tile is damaged; the message names it.
         """
-        return self._current(case_id)[1].copy()
+        return self._current(case_id)[1].reshape(self._shape(case_id)).copy()
 
-    def _current(self, case_id: int) -> tuple[int, np.ndarray]:
-        row = self._db.row("SELECT cursor, height, width FROM cases WHERE id = ?", case_id)
+    def _shape(self, case_id: int) -> tuple[int, ...]:
+        row = self._db.row("SELECT depth, height, width FROM cases WHERE id = ?", case_id)
         if row is None:
             raise InputError(f"case is {case_id}; the project has no such case. List them with 'status'.")
-        cursor, shape = row[0], (row[1], row[2])
+        return queries.shape_of(*row)
+
+    def _current(self, case_id: int) -> tuple[int, np.ndarray]:
+        """Cursor and labels (rows, X): the slices of a volume one below the other."""
+        shape = stacked(self._shape(case_id))
+        row = self._db.row("SELECT cursor FROM cases WHERE id = ?", case_id)
+        assert row is not None
+        cursor = row[0]
         if self._cache is None or self._cache[:2] != (case_id, cursor):
             self._cache = (case_id, cursor, self._labels_at(cursor, shape))
         return cursor, self._cache[2]
@@ -69,7 +76,7 @@ class LabelStore:
         ----------
         case_id : int
         labels : np.ndarray
-            (Y, X) uint8 of the whole image, or of the box alone.
+            (Y, X) or (Z, Y, X) uint8 of the whole image, or (rows, columns) of the box alone.
         box : tuple of int, optional
             (y0, x0, y1, x1), half-open, px; only there is compared. Default: the whole image.
         tool : str
@@ -92,6 +99,8 @@ class LabelStore:
         # one writer at a time from reading 'before' to the commit
         with self._db.transaction() as db:
             parent, before = self._current(case_id)
+            if np.shape(labels) == self._shape(case_id):
+                labels = np.asarray(labels).reshape(before.shape)
             after, box = _place(labels, box, before)
             changed = changed_box(before, after)
             if changed is None and tool != "proposal":
@@ -202,7 +211,7 @@ class LabelStore:
         return [Revision(id=r[0], case_id=r[1], number=r[2], created=r[3], author=r[4], sha256=r[5]) for r in rows]
 
     def revision_labels(self, revision_id: int) -> np.ndarray:
-        """Labels (Y, X) uint8 of a revision.
+        """Labels (Y, X) or (Z, Y, X) uint8 of a revision.
 
         Raises
         ------
@@ -214,13 +223,14 @@ class LabelStore:
         row = self._db.row(queries.REVISION, revision_id)
         if row is None:
             raise InputError(f"revision is {revision_id}; the project has no such revision. Accept the case first.")
-        labels = self._labels_at(row[0], (row[2], row[3]))
+        shape = queries.shape_of(*row[2:])
+        labels = self._labels_at(row[0], stacked(shape))
         if labels_sha256(labels) != row[1]:
             raise ProjectError(
                 f"revision {revision_id} of {self.path} does not match its hash: the database was changed. "
                 "Restore the project from a backup."
             )
-        return labels
+        return labels.reshape(shape)
 
 
 def _place(labels: np.ndarray, box: Box | None, before: np.ndarray) -> tuple[np.ndarray, Box]:

@@ -11,6 +11,7 @@ import hashlib
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -18,6 +19,12 @@ from napari_medseg.errors import ProjectError
 from napari_medseg.project.records import Box
 
 TILE = 256
+
+
+def stacked(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(rows, X) of an image (Y, X), or of a volume (Z, Y, X) whose slices lie one below the other."""
+    *rows, width = shape
+    return prod(rows), width
 
 
 def changed_box(before: np.ndarray, after: np.ndarray) -> Box | None:

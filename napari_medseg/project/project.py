@@ -119,11 +119,11 @@ class Project(LabelStore, RunStore):
         self,
         image: str | Path,
         *,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         name: str | None = None,
         group: str | None = None,
         split: str = "train",
-        spacing: tuple[float, float] | None = None,
+        spacing: tuple[float, ...] | None = None,
         unit: str = "px",
     ) -> Case:
         """Add an image.
@@ -133,7 +133,7 @@ class Project(LabelStore, RunStore):
         image : str or Path
             Stays where it is; stored relative to the project where it lies inside.
         shape : tuple of int
-            (Y, X), px.
+            (Y, X) of an image, (Z, Y, X) of a volume, px.
         group : str, optional
             Patient or the like; default: the image stands alone.
         split : {'train', 'heldout'}
@@ -158,15 +158,20 @@ class Project(LabelStore, RunStore):
                 "together so that scores stay honest. Choose the other split."
             )
         stored = path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
-        sy, sx = spacing or (None, None)
+        *sz, sy, sx = spacing or (None, None)
+        *depth, height, width = shape
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (name or path.stem, stored, digest, *shape, sy, sx, unit, group, split),
+                "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
+                "depth, spacing_z) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(name or path.name.split(".")[0], stored, digest, height, width, sy, sx, unit, group, split),
+                    *(depth or (None,)),
+                    *(sz or (None,)),
+                ),
             )
             case_id = int(cursor.lastrowid or 0)
-            history.add(db, case_id, "add", {"name": name or path.stem, "sha256": digest, "split": split})
+            history.add(db, case_id, "add", {"name": name or path.name.split(".")[0], "sha256": digest, "split": split})
         return self.case(case_id)
 
     def cases(self) -> list[Case]:

@@ -26,12 +26,14 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
         WHEN (SELECT kind FROM strokes s WHERE s.id = c.cursor) = 'proposal' THEN 'proposed'
         ELSE 'in progress'
     END,
-    (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind <> 'proposal')
+    (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind <> 'proposal'),
+    c.depth, c.spacing_z
 FROM cases c ORDER BY c.id
 """
 REDO = "SELECT id, y0, x0, y1, x1 FROM strokes WHERE case_id = ? AND parent = ? ORDER BY id DESC LIMIT 1"
 REVISION = """
-SELECT r.stroke_id, r.sha256, c.height, c.width FROM revisions r JOIN cases c ON c.id = r.case_id WHERE r.id = ?
+SELECT r.stroke_id, r.sha256, c.depth, c.height, c.width
+FROM revisions r JOIN cases c ON c.id = r.case_id WHERE r.id = ?
 """
 ORIGIN = (
     PATH
@@ -39,6 +41,11 @@ ORIGIN = (
 SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal' ORDER BY id DESC LIMIT 1
 """
 )
+
+
+def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:
+    """(Y, X) of an image, (Z, Y, X) of a volume."""
+    return (height, width) if depth is None else (depth, height, width)
 
 
 def to_case(row: tuple, folder: Path) -> Case:
@@ -50,8 +57,8 @@ def to_case(row: tuple, folder: Path) -> Case:
         name=row[1],
         image=image,
         sha256=row[3],
-        shape=(row[4], row[5]),
-        spacing=None if row[6] is None else (row[6], row[7]),
+        shape=shape_of(row[13], row[4], row[5]),
+        spacing=None if row[6] is None else (row[6], row[7]) if row[14] is None else (row[14], row[6], row[7]),
         unit=row[8],
         group=row[9],
         split=row[10],

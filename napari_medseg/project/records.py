@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Box = tuple[int, int, int, int]
-"""(y0, x0, y1, x1), half-open, px."""
+"""(y0, x0, y1, x1), half-open, px. Of a volume, slice z lies in the rows from z times its height."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +22,9 @@ class Case:
     sha256 : str
         Of the image file when it was added.
     shape : tuple of int
-        (Y, X), px.
+        (Y, X) of an image, (Z, Y, X) of a volume, px.
     spacing : tuple of float or None
-        Size of a pixel (y, x) in ``unit``.
+        Size of a pixel (y, x) or voxel (z, y, x) in ``unit``.
     unit : str
     group : str
         Patient or the like: a group never lies on both sides of the split.
@@ -41,8 +41,8 @@ class Case:
     name: str
     image: Path
     sha256: str
-    shape: tuple[int, int]
-    spacing: tuple[float, float] | None
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...] | None
     unit: str
     group: str
     split: str

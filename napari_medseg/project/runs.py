@@ -45,10 +45,15 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Some epochs at one image size (side of the square network input, px)."""
+    """Some epochs at one size of the network's input, px: the side of a square, or (z, y, x) of a volume's window."""
 
-    size: int
+    size: int | tuple[int, ...]
     epochs: int
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """(y, x) or (z, y, x)."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,19 @@ class RunSpec:
     stages : tuple of Stage
         In order; the weights that score best are chosen from all of them.
     batch_size : int
+        Of all processes together.
+    accumulate : int
+        A batch goes through the network in so many parts, for less memory.
+    precision : str
+        ``auto``, ``no``, ``bf16`` or ``fp16``.
+    patience : int or None
+        Validations without a better score after which training stops; None: never.
+    augmentation : str
+        Name known to ``src_train.augment``.
+    spacing : tuple of float or None
+        Of voxels (z, y, x), mm: volumes are resampled to it.
+    window : tuple of float or None
+        Intensities of a volume that count as 0 and 1; None: its percentiles.
     learning_rate : float or None
         None: the recipe's.
     seed : int
@@ -98,6 +116,12 @@ class RunSpec:
     start_from: str | None = None
     stages: tuple[Stage, ...] = (Stage(size=256, epochs=300),)
     batch_size: int = 8
+    accumulate: int = 1
+    precision: str = "auto"
+    patience: int | None = None
+    augmentation: str = "full"
+    spacing: tuple[float, ...] | None = None
+    window: tuple[float, float] | None = None
     learning_rate: float | None = None
     seed: int = 0
     device: str = "auto"
@@ -143,24 +167,30 @@ class RunSpec:
             for key in ("train", "val"):
                 values[key] = tuple(Pair(**pair) for pair in values.get(key, ()))
             if "stages" in values:
-                values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
-            for key in ("classes", "trained_on"):
-                if key in values:
+                values["stages"] = tuple(_stage(stage) for stage in values["stages"])
+            for key in ("classes", "trained_on", "spacing", "window"):
+                if values.get(key) is not None:
                     values[key] = tuple(values[key])
             spec = cls(**values)
         except TypeError as error:
             raise InputError(f"{where} lacks or misnames a field ({error}). Write it again with medseg.") from error
         if not spec.train:
             raise InputError(f"{where} has no training pairs; expected at least one. Accept a correction first.")
-        if not spec.stages or any(stage.size < 1 or stage.epochs < 1 for stage in spec.stages):
+        if not spec.stages or any(min(stage.sides) < 1 or stage.epochs < 1 for stage in spec.stages):
             raise InputError(f"stages in {where} need at least one epoch at a size of 1 px or more. Correct them.")
         if spec.epoch_images is not None and (spec.epoch_images < 1 or min(pair.weight for pair in spec.train) < 0):
             raise InputError(
                 f"epoch_images in {where} is {spec.epoch_images}; expected 1 or more and weights from 0 up."
             )
-        if spec.batch_size < 1:
-            raise InputError(f"batch_size in {where} is {spec.batch_size}; expected 1 or more. Correct it.")
+        for name in ("batch_size", "accumulate"):
+            if getattr(spec, name) < 1:
+                raise InputError(f"{name} in {where} is {getattr(spec, name)}; expected 1 or more. Correct it.")
         return spec
+
+
+def _stage(values: dict[str, Any]) -> Stage:
+    size = values.get("size")
+    return Stage(**{**values, "size": tuple(size) if isinstance(size, list) else size})
 
 
 def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:

@@ -27,7 +27,11 @@ class WeightsEntry:
     classes : tuple of str
         Names of the foreground classes, in the order of the output.
     input_size : tuple of int
-        Side lengths (y, x) the network was trained at last, px.
+        Side lengths (y, x), of volumes (z, y, x), the network was trained at last, px.
+    spacing : tuple of float or None
+        Of the voxels (z, y, x) it was trained on, mm; other volumes are resampled to it.
+    window : tuple of float or None
+        Intensities of a volume that count as 0 and 1; None: its percentiles.
     metrics : mapping
         Scores with ``n`` and ``split``.
     training : mapping
@@ -47,7 +51,9 @@ class WeightsEntry:
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     classes: tuple[str, ...] = ("foreground",)
-    input_size: tuple[int, int] = (256, 256)
+    input_size: tuple[int, ...] = (256, 256)
+    spacing: tuple[float, ...] | None = None
+    window: tuple[float, float] | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
@@ -86,8 +92,8 @@ class WeightsEntry:
                 raise WeightsError(
                     f"'{key}' in {where} is {kept.get(key)!r}; expected text. Fetch or train the weights again."
                 )
-        for key in ("trained_on", "classes", "input_size"):
-            if key in kept:
+        for key in ("trained_on", "classes", "input_size", "spacing", "window"):
+            if key in kept and not (kept[key] is None and key in ("spacing", "window")):
                 if not isinstance(kept[key], list | tuple):
                     raise WeightsError(
                         f"'{key}' in {where} is {kept[key]!r}; expected a list. Fetch or train the weights again."

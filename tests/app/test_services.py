@@ -55,7 +55,7 @@ def test_two_images_of_one_stem_are_refused_before_any_work(tmp_path):
 def test_samples_are_real_licensed_and_paired():
     for sample in sample_images():
         image, mask = read_image(sample.image), read_mask(sample.mask)
-        assert image.shape2d == mask.shape
+        assert image.shape == mask.shape
         assert 0 < mask.mean() < 1
         assert sample.licence in ("CC0-1.0", "CC BY 4.0", "CC0", "CC-BY-4.0")
         assert sample.citation

@@ -113,7 +113,7 @@ def test_the_edge_map_is_sgd_nets_or_none(medseg, tmp_path):
     assert code == 0
     edges = read_image(out.splitlines()[-1])
     assert Path(out.splitlines()[-1]).name == "nuclei_1_edges.tif"
-    assert edges.shape2d == read_image(NUCLEI[0].image).shape2d
+    assert edges.shape == read_image(NUCLEI[0].image).shape
     assert 0 <= edges.data.min() < edges.data.max() <= 1
 
 

@@ -163,7 +163,7 @@ def test_when_memory_runs_out_the_cpu_goes_on_and_says_so():
     predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
     # no GPU here: what is tried is the way out, from a device that calls itself by another name
     predictor.device = SimpleNamespace(type="cuda")
-    predictor._forward = lambda tensor, plain=predictor._forward: (
+    predictor._forward = lambda tensor, boxes, plain=predictor._forward: (
         (_ for _ in ()).throw(torch.OutOfMemoryError("x"))
         if predictor.device.type == "cuda"
         else _second(predictor, plain, tensor)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,14 @@ from napari_medseg.project.runs import (
     read_events,
 )
 from napari_medseg.weights import read_entry
+from src_train.dataset import draw_batches, load_pair
+from src_train.engine import Engine
 from src_train.losses import build_loss, rim
+from src_train.optim import learning_rate_at
 from src_train.roi_losses import map_loss, soft_rim
 from src_train.targets import boxes_of
 from src_train.trainer import Trainer, mean_dice
+from src_train.volumes import TrainingVolumes
 
 
 def blobs(folder: Path, n: int, side: int = 48) -> tuple[Pair, ...]:
@@ -191,18 +195,159 @@ def test_frozen_norms_keep_their_statistics(tmp_path):
     assert not torch.equal(first["head.weight"], states[True]["head.weight"])
 
 
-def test_pairs_are_drawn_by_weight(tmp_path):
-    from src_train.dataset import TrainingSet, load_pair
-
-    pairs = [Pair(**{**asdict(p), "weight": w}) for p, w in zip(blobs(tmp_path, 3), (0, 1, 3), strict=True)]
-    samples = [load_pair(pair, tmp_path) for pair in pairs]
-    data = TrainingSet(samples, size=16, classes=1, augmentation=None, spec=InputSpec())
-    each = [data[i, 0][0] for i in range(3)]
-    drawn = torch.cat([images for images, _ in data.batches(8, seed=0, epoch=0, images=400)])
-    counts = [sum(torch.equal(image, one) for image in drawn) for one in each]
+def test_pairs_are_drawn_by_weight():
+    drawn = [index for batch in draw_batches((0, 1, 3), 8, seed=0, epoch=0, images=400) for index, _ in batch]
+    counts = [drawn.count(i) for i in range(3)]
     assert sum(counts) == 400
     assert counts[0] == 0
     assert 2.2 < counts[2] / counts[1] < 4
+
+
+@pytest.mark.parametrize("changes", [{"accumulate": 3}, {"precision": "bf16"}], ids=["in parts", "bf16"])
+def test_parts_of_a_batch_and_half_precision_follow_the_same_curve(tmp_path, changes):
+    losses = {}
+    for name, options in (("plain", {}), ("changed", changes)):
+        folder = tmp_path / name
+        # batch norms see each part alone: kept as they are, nothing else differs
+        spec = make_run(folder, n=6, batch_size=6, val=(), freeze_norm=True, learning_rate=1e-3, **options)
+        Trainer(spec, folder).run()
+        losses[name] = [e["loss"] for e in read_events(folder / EVENTS_FILE)[0] if e["event"] == "epoch"]
+    tolerance = 1e-4 if "accumulate" in changes else 0.02
+    assert losses["changed"] == pytest.approx(losses["plain"], rel=tolerance)
+    assert losses["plain"][-1] < losses["plain"][0]
+
+
+def test_two_processes_follow_the_curve_of_one(tmp_path):
+    """Seven images in batches of four: the last batch of three divides unevenly."""
+    losses, weights = {}, {}
+    for name, launcher in (
+        ("one", ()),
+        ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")),
+    ):
+        folder = tmp_path / name
+        make_run(folder, n=7, batch_size=4, freeze_norm=True, learning_rate=1e-3, validate_every=3)
+        command = [sys.executable, *launcher, "-m", "src_train", "run", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr
+        events, _ = read_events(folder / EVENTS_FILE)
+        losses[name] = [e["loss"] for e in events if e["event"] == "epoch"]
+        assert next(e["processes"] for e in events if e["event"] == "start") == (1 if name == "one" else 2)
+        weights[name] = load_file(folder / WEIGHTS_FILE)
+    assert losses["two"] == pytest.approx(losses["one"], rel=1e-4)
+    for key, tensor in weights["one"].items():
+        torch.testing.assert_close(tensor, weights["two"][key], rtol=1e-3, atol=1e-4)
+
+
+def test_an_unknown_precision_is_named():
+    with pytest.raises(InputError, match="precision is 'int4'; expected auto, no, bf16 or fp16"):
+        Engine("cpu", precision="int4")
+    with pytest.raises(InputError, match="precision is 'fp16'; a CPU trains"):
+        Engine("cpu", precision="fp16")
+
+
+def test_the_schedules_of_the_papers():
+    recipe = get_spec("lgms-net-3d").recipe
+    rates = [learning_rate_at(recipe, start=1.0, epoch=e, epochs=100) for e in range(100)]
+    assert rates[0] == pytest.approx(1 / 50)
+    assert rates[49] == rates[50] == 1
+    assert rates[75] == pytest.approx(0.5)
+    assert rates[99] < 0.01
+    plateau = get_spec("dcsnet").recipe
+    scores = [0.5, *[0.4] * 6]
+    assert [learning_rate_at(plateau, start=1.0, epoch=9, epochs=100, scores=scores[:n]) for n in (0, 1, 6, 7)] == [
+        *(1.0, 1.0, 1.0),
+        0.5,
+    ]
+    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(reference, mode="max", factor=0.5, patience=5, threshold=0)
+    rng = np.random.default_rng(0)
+    seen = []
+    for score in rng.random(80):
+        seen.append(float(score))
+        torchs.step(seen[-1])
+        assert learning_rate_at(plateau, start=1.0, epoch=9, epochs=100, scores=seen) == reference.param_groups[0]["lr"]
+
+
+def test_training_stops_when_nothing_gets_better(tmp_path):
+    trainer = Trainer(make_run(tmp_path, stages=(Stage(size=48, epochs=9),), patience=2), tmp_path)
+    scores = iter((0.4, 0.5, 0.3, 0.2, 0.9))
+    trainer._validate = lambda sides: next(scores)
+    entry = trainer.run()
+    assert (entry.training["epochs"], entry.training["best_epoch"]) == (4, 2)
+
+
+def test_gradients_are_clipped(tmp_path):
+    trainer = Trainer(make_run(tmp_path), tmp_path)
+    trainer.recipe = replace(trainer.recipe, clip=1e-6)
+    norms = []
+    step = trainer.optimizer.step
+    trainer.optimizer.step = lambda *a: (
+        norms.append(float(torch.stack([p.grad.norm() for p in trainer.network.parameters()]).norm())),
+        step(*a),
+    )
+    trainer.run()
+    assert norms
+    assert max(norms) < 1.01e-6
+
+
+def volumes(folder: Path, n: int) -> tuple[Pair, ...]:
+    """Bright balls in noise, of two classes by their side."""
+    import nibabel
+
+    rng = np.random.default_rng(2)
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = []
+    for i in range(n):
+        z, y, x = np.mgrid[:20, :36, :30]
+        mask = ((z - 10) ** 2 + (y - rng.integers(10, 26)) ** 2 + (x - 15) ** 2 < 40) * (1 + (x > 15))
+        data = rng.normal(50, 5, mask.shape) + 60 * (mask > 0)
+        for name, array in (("i", data.astype(np.float32)), ("m", mask.astype(np.uint8))):
+            nibabel.Nifti1Image(array.transpose(), np.diag((2.0, 1, 1, 1))).to_filename(folder / f"{name}{i}.nii.gz")
+        pairs.append(Pair(name=f"ball {i}", image=f"i{i}.nii.gz", mask=f"m{i}.nii.gz"))
+    return tuple(pairs)
+
+
+def test_volumes_train_in_windows(tmp_path):
+    pairs = volumes(tmp_path, 2)
+    spec = make_run(
+        tmp_path,
+        network="lgms-net-3d",
+        train=pairs,
+        val=pairs[:1],
+        stages=(Stage(size=(32, 32, 32), epochs=1),),
+        batch_size=1,
+        augmentation="volume",
+        classes=("left", "right"),
+        spacing=(1.0, 1.0, 2.0),
+        validate_every=1,
+    )
+    assert RunSpec.from_json(spec.to_json()) == spec
+    entry = Trainer(spec, tmp_path).run()
+    assert entry.input_size == (32, 32, 32)
+    assert entry.spacing == (1.0, 1.0, 2.0)
+    assert entry.output_channels == 3
+    assert 0 <= entry.metrics["dice"] <= 1
+
+
+def test_a_window_holds_what_the_volume_holds_there(tmp_path):
+    sample = load_pair(volumes(tmp_path, 1)[0], tmp_path)
+    data = TrainingVolumes(
+        [sample],
+        sides=(16, 48, 16),
+        classes=2,
+        augmentation=None,
+        spec=InputSpec(ndim=3, channels=1, mean=0.0, std=1.0),
+        spacing=(1.0, 1.0, 1.0),
+        window=None,
+    )
+    windows = [data[0, seed] for seed in range(40)]
+    assert {tuple(image.shape) for image, _ in windows} == {(1, 16, 48, 16)}
+    assert all(
+        float(image[mask > 0].mean()) > float(image[mask == 0].mean()) + 0.3 for image, mask in windows if mask.any()
+    )
+    # half of them lie around a voxel of the ball, most others do not
+    assert sum(bool(mask.any()) for _, mask in windows) >= 20
+    assert any(set(mask.unique().tolist()) == {0, 1, 2} for _, mask in windows)
 
 
 def test_a_run_that_draws_resumes_as_well(tmp_path):
@@ -265,7 +410,7 @@ def test_further_maps_and_edges_count_as_the_recipe_says():
     assert value(good, bad, good, good) == pytest.approx(3, abs=1e-2)
 
 
-@pytest.mark.parametrize("name", ["dymas-net", "lgms-net", "sgd-net-s"])
+@pytest.mark.parametrize("name", ["dymas-net", "lgms-net", "sgd-net-s", "dcsnet-s"])
 def test_other_networks_train_too(tmp_path, name):
     spec = make_run(tmp_path, network=name, stages=(Stage(size=64, epochs=2),), val=())
     Trainer(spec, tmp_path).run()

@@ -148,9 +148,11 @@ _ASSUMPTIONS = (
 _RECIPE = Recipe(
     losses={"dice": 0.5, "focal": 0.3, "boundary": 0.2},
     optimizer="adamw",
-    schedule="constant",
+    schedule="plateau",
     learning_rate=2e-4,
     weight_decay=1e-4,
+    clip=1.0,
+    patience=20,
     epochs=100,
     batch_size=4,
 )

@@ -1,0 +1,58 @@
+"""Several networks' opinions on one image as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_medseg.errors import InputError
+from napari_medseg.inference.predictor import Prediction, to_labels
+
+
+def combine(predictions: Sequence[Prediction], *, threshold: float = 0.5) -> Prediction:
+    """The mean probability of several predictions, and where they disagree.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        Of one image, at least two, of the same classes.
+    threshold : float
+        As :meth:`Predictor.predict` takes it.
+
+    Returns
+    -------
+    Prediction
+        ``disagreement`` is the standard deviation over all mirrored copies and networks together; edges and boxes are
+        the first prediction's.
+
+    Raises
+    ------
+    InputError
+        If the predictions are of different classes.
+    """
+    counts = [len(p.probabilities) for p in predictions]
+    if len(set(counts)) > 1:
+        names = ", ".join(f"{p.origin['weights']} ({n})" for p, n in zip(predictions, counts, strict=True))
+        raise InputError(f"the networks give different numbers of classes: {names}. Choose networks of one task.")
+    stack = np.stack([p.probabilities for p in predictions])  # (N, K, *spatial)
+    mean = stack.mean(axis=0, dtype=np.float32)
+    foreground = stack.sum(axis=1).clip(0, 1)
+    # the spread of all is the mean of the spreads within and the spread between
+    within = [p.disagreement**2 for p in predictions if p.disagreement is not None]
+    spread = np.sqrt(foreground.var(axis=0) + sum(within) / len(predictions)).astype(np.float32)
+    first = predictions[0]
+    maps = mean if len(mean) == 1 else np.concatenate((1 - mean.sum(axis=0, keepdims=True), mean))
+    return Prediction(
+        labels=to_labels(maps, threshold),
+        probabilities=mean,
+        edges=first.edges,
+        boxes=first.boxes,
+        disagreement=spread.clip(0, 0.5),
+        origin={
+            **first.origin,
+            "also": [{key: p.origin[key] for key in ("network", "weights", "sha256")} for p in predictions[1:]],
+            "seconds": sum(p.origin["seconds"] for p in predictions),
+            "messages": tuple(dict.fromkeys(m for p in predictions for m in p.origin["messages"])),
+        },
+    )

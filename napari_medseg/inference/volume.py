@@ -1,0 +1,117 @@
+"""Volumes through a network: spacing, windows, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_medseg.errors import ShapeError
+from napari_medseg.inference.normalize import PERCENTILES
+
+OVERLAP = 0.5
+
+
+def to_grey01(volume: np.ndarray, *, window: Sequence[float] | None = None) -> np.ndarray:
+    """Scale a volume to [0, 1].
+
+    Parameters
+    ----------
+    volume : np.ndarray
+        (Z, Y, X), any real dtype; what is not finite becomes 0.
+    window : (low, high), optional
+        Intensities that become 0 and 1, as for CT; default: the 0.5th and 99.5th percentile.
+
+    Returns
+    -------
+    np.ndarray
+        (Z, Y, X), float32, in [0, 1].
+
+    Raises
+    ------
+    ShapeError
+        If the array has another shape, no voxel or no real numbers.
+    """
+    volume = np.asarray(volume)
+    if volume.ndim != 3 or volume.size == 0 or volume.dtype.kind not in "buif":
+        raise ShapeError(
+            f"volume has shape {volume.shape} and type {volume.dtype}; expected (Z, Y, X) real numbers with at least "
+            "one voxel. Choose a single grey volume."
+        )
+    values = volume.astype(np.float32)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.float32)
+    low, high = window if window else np.percentile(values[finite], PERCENTILES)
+    if high <= low:
+        low, high = values[finite].min(), values[finite].max()
+    if high <= low:
+        return np.zeros(values.shape, np.float32)
+    scaled = (np.where(finite, values, low) - np.float32(low)) / np.float32(high - low)
+    return np.where(finite, np.clip(scaled, 0, 1), 0).astype(np.float32)
+
+
+def resampled_size(
+    shape: Sequence[int], spacing: Sequence[float] | None, wanted: Sequence[float] | None
+) -> tuple[int, ...]:
+    """(Z, Y, X) of a volume once its voxels have the wanted size; unchanged where either is unknown."""
+    if not spacing or not wanted:
+        return tuple(int(n) for n in shape)
+    return tuple(max(1, round(n * have / want)) for n, have, want in zip(shape, spacing, wanted, strict=True))
+
+
+def resize_volume(maps: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """(K, Z, Y, X) float32 at another size; trilinear, borders coincide."""
+    if tuple(maps.shape[1:]) == tuple(size):
+        return maps
+    tensor = torch.from_numpy(np.ascontiguousarray(maps))[None]
+    return F.interpolate(tensor, size=tuple(size), mode="trilinear", align_corners=False)[0].numpy()
+
+
+def count_windows(shape: Sequence[int], window: Sequence[int]) -> int:
+    """Windows in which :func:`slide` looks at a volume."""
+    total = 1
+    for n, side in zip(shape, window, strict=True):
+        step = max(1, int(side * (1 - OVERLAP)))
+        total *= 1 + max(0, -(-(n - side) // step))
+    return total
+
+
+def slide(
+    tensor: Tensor, window: Sequence[int], forward: Callable[[Tensor], Tensor], step: Callable[[float], None]
+) -> Tensor:
+    """Probabilities of a volume from overlapping windows, those near a window's middle counting more.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        (1, C, Z, Y, X), float, standardised.
+    window : sequence of int
+        Sides of a window.
+    forward : callable
+        (1, C, *window) -> (1, K, *window).
+    step : callable
+        Told the share of windows done after each.
+
+    Returns
+    -------
+    Tensor
+        (1, K, Z, Y, X), float.
+    """
+    from monai.inferers import sliding_window_inference
+
+    total, done = count_windows(tensor.shape[2:], window), 0
+
+    def count(part: Tensor) -> Tensor:
+        nonlocal done
+        found = forward(part)
+        done += 1
+        step(done / total)
+        return found
+
+    return sliding_window_inference(
+        tensor, tuple(window), 1, count, overlap=OVERLAP, mode="gaussian", padding_mode="replicate"
+    )
