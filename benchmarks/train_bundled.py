@@ -18,6 +18,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
+from napari_medseg.io import stem_of
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
 from napari_medseg.weights.load import save_state
 from napari_medseg.weights.store import bundled_folder, read_entry
@@ -36,6 +37,9 @@ class Plan:
     validate_every: int
     epoch_images: int | None = None
     learning_rate: float | None = None
+    batch_size: int = 8
+    augmentation: str = "full"
+    spacing: tuple[float, ...] | None = None
 
 
 def _stages(small: int, full: int) -> tuple[Stage, ...]:
@@ -47,7 +51,19 @@ PLANS = {
     "breast-ultrasound": Plan(("busi",), ("lesion",), "research-only", _stages(200, 10), 5),
     "dermoscopy": Plan(("isic2017", "isic2016_test"), ("lesion",), "cc0", _stages(20, 5), 5),
     "polyp": Plan(("kvasir_seg", "cvc_clinicdb"), ("polyp",), "research-only", _stages(70, 3), 5),
+    "hippocampus": Plan(
+        ("msd_hippocampus_3d",),
+        ("anterior", "posterior"),
+        "research-only",
+        (Stage(size=(32, 64, 32), epochs=120),),
+        10,
+        learning_rate=1e-3,
+        batch_size=2,
+        augmentation="volume",
+        spacing=(1.0, 1.0, 1.0),
+    ),
 }
+VOLUMES = ("hippocampus",)
 
 
 # one of each domain is drawn as often as of any other, however many images its sets hold
@@ -81,11 +97,11 @@ def read_split(data: Path, name: str, part: str) -> list[Pair]:
     """Pairs of one part ('train' or 'val') of a set."""
     folder = data / name
     ids = json.loads((folder / "split.json").read_text(encoding="utf-8"))[part]
-    images = {path.stem: path for path in (folder / "images").iterdir()}
-    masks = {path.stem: path for path in (folder / "masks").iterdir()}
+    images = {stem_of(path): path for path in (folder / "images").iterdir()}
+    masks = {stem_of(path): path for path in (folder / "masks").iterdir()}
     return [
         Pair(name=f"{name}/{stem}", image=str(images[stem].resolve()), mask=str(masks[stem].resolve()))
-        for stem in (Path(str(i)).stem for i in ids)
+        for stem in (stem_of(str(i)) for i in ids)
     ]
 
 
@@ -116,6 +132,9 @@ def build_spec(data: Path, network: str, task: str, *, minutes: float | None, se
         val=pairs("val"),
         stages=plan.stages,
         learning_rate=plan.learning_rate,
+        batch_size=plan.batch_size,
+        augmentation=plan.augmentation,
+        spacing=plan.spacing,
         epoch_images=plan.epoch_images,
         seed=seed,
         time_budget_minutes=minutes,

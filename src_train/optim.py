@@ -38,7 +38,8 @@ def learning_rate_at(recipe: Recipe, *, start: float, epoch: int, epochs: int, s
     ----------
     recipe : Recipe
         ``schedule`` is ``cosine``, ``poly`` (power 0.9), ``plateau`` (half after five validations without a better
-        score) or ``constant``; over the first ``warm_up`` epochs the rate rises to where it starts.
+        score) or ``constant``; over the first ``warm_up`` epochs, at most a
+        tenth of all, the rate rises to where it starts.
     start : float
         Learning rate after the warm-up.
     epoch, epochs : int
@@ -51,7 +52,8 @@ def learning_rate_at(recipe: Recipe, *, start: float, epoch: int, epochs: int, s
     KeyError
         If the schedule is not known.
     """
-    warm_up = min(recipe.warm_up, epochs - 1)
+    # a run shorter than the paper's does not spend half of it on the way up
+    warm_up = min(recipe.warm_up, epochs // 10)
     if epoch < warm_up:
         return start * (epoch + 1) / warm_up
     done = (epoch - warm_up) / max(epochs - warm_up, 1)

@@ -82,11 +82,12 @@ def plan_prediction(
         If the image has no pixel or other axes than the network takes, or the size is below one pixel.
     """
     ndim, name = spec.input.ndim, spec.name
-    if 0 in shape or not (len(shape) == 3 or (ndim == 2 and len(shape) == 2)):
+    image = len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
+    if 0 in shape or not (image if ndim == 2 else len(shape) == 3):
         expected = "(Y, X) or (Y, X, C)" if ndim == 2 else "(Z, Y, X)"
+        advice = "a single 2D image, or a network for volumes" if ndim == 2 else "a volume, or a network for images"
         raise ShapeError(
-            f"image has shape {tuple(shape)}; {name} expects {expected} with at least one pixel. "
-            + ("Choose a single 2D image." if ndim == 2 else "Choose a volume, or a network for images.")
+            f"image has shape {tuple(shape)}; {name} expects {expected} with at least one pixel. Choose {advice}."
         )
     wanted = spec.input.size if size is None else ((size,) * ndim if isinstance(size, int) else tuple(size))
     if len(wanted) != ndim or min(wanted) < 1:

@@ -21,10 +21,10 @@ CREATE TABLE cases (
     unit TEXT NOT NULL,
     group_key TEXT NOT NULL,
     split TEXT NOT NULL CHECK (split IN ('train', 'heldout')),  -- may go from train to heldout, never back
-    cursor INTEGER NOT NULL DEFAULT 0, -- changes: the stroke up to which the labels are shown; undo moves it back
+    -- changes: the stroke up to which the labels are shown; undo moves it back
+    cursor INTEGER NOT NULL DEFAULT 0,
     -- of a volume only: its slices lie one below the other in the tiles, slice z in the rows from z * height
-    depth INTEGER,
-    spacing_z REAL
+    depth INTEGER, spacing_z REAL
 );
 
 CREATE TABLE strokes (

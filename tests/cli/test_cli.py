@@ -117,6 +117,76 @@ def test_the_edge_map_is_sgd_nets_or_none(medseg, tmp_path):
     assert 0 <= edges.data.min() < edges.data.max() <= 1
 
 
+def save_fresh(path, network, **changes):
+    torch.manual_seed(0)
+    values = {"id": f"{network}/test@1", "network": network, "task": "test", "input_size": (64, 64), **changes}
+    entry = WeightsEntry(**values)
+    save_weights(path, create_network(network, classes=entry.output_channels), entry)
+    return path
+
+
+def test_boxes_from_a_file_are_segmented(medseg, folders, tmp_path):
+    weights = save_fresh(tmp_path / "w.safetensors", "dcsnet-s")
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"nuclei_1": [[0, 0, 20, 30]]}))
+    arguments = ("--network", "dcsnet-s", "--weights", weights, "--probabilities", "--boxes", boxes)
+    code, out, _ = medseg("predict", NUCLEI[0].image, "--out", tmp_path / "out", *arguments)
+    assert code == 0
+    found = read_image(out.splitlines()[-1]).data
+    assert found[24:].max() < 0.01
+    assert found[:, 34:].max() < 0.01
+    assert found[:18, :28].max() > 0.1
+    boxes.write_text(json.dumps({"nuclei_9": [[0, 0, 20, 30]]}))
+    code, _, err = medseg("predict", NUCLEI[0].image, "--out", tmp_path / "out", *arguments)
+    assert code == 2
+    assert "boxes for 'nuclei_9', which is none of the 1 images" in err
+    code, _, err = medseg(
+        "predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "out", "--boxes", boxes
+    )
+    boxes.write_text(json.dumps({"nuclei_1": [[0, 0, 20, 30]]}))
+    code, _, err = medseg(
+        "predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "out", "--boxes", boxes
+    )
+    assert code == 2
+    assert "cmunext-xxs takes no boxes" in err
+
+
+def test_several_opinions_and_where_they_disagree(medseg, tmp_path):
+    other = save_fresh(tmp_path / "w.safetensors", "cmunext-xxs")
+    arguments = ("--weights", "nuclei", "--out", tmp_path / "out", "--disagreement")
+    code, _, err = medseg("predict", NUCLEI[0].image, *arguments)
+    assert code == 2
+    assert "Add --tta, or --also NETWORK:WEIGHTS" in err
+    code, out, _ = medseg("predict", NUCLEI[0].image, *arguments, "--tta", "--also", f"cmunext-xxs:{other}")
+    assert code == 0
+    path = Path(out.splitlines()[-1])
+    assert path.name == "nuclei_1_disagreement.tif"
+    assert 0.1 < read_image(path).data.max() <= 0.5
+    code, _, err = medseg("predict", NUCLEI[0].image, *arguments, "--also", "cmunext-xxs")
+    assert code == 2
+    assert "expected NETWORK:WEIGHTS" in err
+
+
+def test_a_volume_is_segmented_and_lies_where_it_lay(medseg, tmp_path):
+    import nibabel
+
+    affine = np.array([[0, -2.0, 0, 5], [1, 0, 0, 6], [0, 0, 3, 7], [0, 0, 0, 1]])
+    data = np.random.default_rng(0).random((20, 24, 10)).astype(np.float32)
+    nibabel.Nifti1Image(data, affine).to_filename(tmp_path / "scan.nii.gz")
+    weights = save_fresh(tmp_path / "w.safetensors", "lgms-net-3d", input_size=(32, 32, 32), classes=("a", "b"))
+    arguments = ("--network", "lgms-net-3d", "--weights", weights, "--out", tmp_path / "out", "--probabilities")
+    code, out, err = medseg("predict", tmp_path / "scan.nii.gz", *arguments)
+    assert code == 0, err
+    assert [Path(line).name for line in out.splitlines()] == ["scan_mask.nii.gz", "scan_prob.nii.gz"]
+    for line in out.splitlines():
+        found = nibabel.load(line)
+        assert found.shape == data.shape
+        np.testing.assert_allclose(found.affine, affine)
+    code, _, err = medseg("predict", tmp_path / "scan.nii.gz", "--weights", "nuclei", "--out", tmp_path / "out")
+    assert code == 2
+    assert "expects (Y, X)" in err
+
+
 def test_evaluate_writes_its_figures(medseg, folders, tmp_path):
     report = tmp_path / "report.json"
     code, out, _ = medseg(

@@ -132,7 +132,7 @@ def test_a_colour_picture_is_no_mask(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "labels", [np.zeros((2, 2, 2), int), np.full((2, 2), -1), np.full((2, 2), 70_000), np.ones((2, 2))]
+    "labels", [np.zeros((2, 2, 2, 2), int), np.full((2, 2), -1), np.full((2, 2), 70_000), np.ones((2, 2))]
 )
 def test_what_is_no_mask_is_not_written(tmp_path, labels):
     with pytest.raises(ShapeError):

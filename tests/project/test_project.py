@@ -234,3 +234,43 @@ def test_changed_box():
     b = a.copy()
     b[2, 3] = b[5, 7] = 1
     assert changed_box(a, b) == (2, 3, 6, 8)
+
+
+def test_a_volume_is_drawn_in_undone_and_accepted(tmp_path):
+    file = tmp_path / "scan.nii.gz"
+    file.write_bytes(b"a volume")
+    labels = np.zeros((5, 300, 40), np.uint8)
+    with Project.create(tmp_path / "p") as project:
+        case = project.add_case(file, shape=labels.shape, spacing=(3.0, 1.0, 0.5), unit="mm")
+        assert (case.name, case.shape, case.spacing) == ("scan", (5, 300, 40), (3.0, 1.0, 0.5))
+        labels[3, 10:20, 5:9] = 2
+        project.commit_stroke(case.id, labels)
+        part = np.ones((4, 6), np.uint8)
+        project.commit_stroke(case.id, part, box=(4 * 300 + 7, 2, 4 * 300 + 11, 8))
+        labels[4, 7:11, 2:8] = 1
+        revision = project.accept(case.id)
+    with Project.open(tmp_path / "p") as project:
+        np.testing.assert_array_equal(project.labels(1), labels)
+        np.testing.assert_array_equal(project.revision_labels(revision.id), labels)
+        project.undo(1)
+        labels[4] = 0
+        np.testing.assert_array_equal(project.labels(1), labels)
+        assert project.verify() == []
+
+
+def test_a_project_of_the_first_version_opens(tmp_path, image):
+    with Project.create(tmp_path / "p") as project:
+        project.add_case(image, shape=(300, 400), spacing=(0.5, 0.25), unit="mm")
+        labels = np.zeros((300, 400), np.uint8)
+        labels[3:9, 4:7] = 1
+        project.commit_stroke(1, labels)
+    db = sqlite3.connect(tmp_path / "p" / "project.sqlite")
+    for column in ("spacing_z", "depth"):
+        db.execute(f"ALTER TABLE cases DROP COLUMN {column}")
+    db.execute("PRAGMA user_version=1")
+    db.commit()
+    db.close()
+    with Project.open(tmp_path / "p") as project:
+        assert (project.case(1).shape, project.case(1).spacing) == ((300, 400), (0.5, 0.25))
+        np.testing.assert_array_equal(project.labels(1), labels)
+        assert project.verify() == []

@@ -247,11 +247,13 @@ def test_an_unknown_precision_is_named():
 
 def test_the_schedules_of_the_papers():
     recipe = get_spec("lgms-net-3d").recipe
-    rates = [learning_rate_at(recipe, start=1.0, epoch=e, epochs=100) for e in range(100)]
-    assert rates[0] == pytest.approx(1 / 50)
-    assert rates[49] == rates[50] == 1
-    assert rates[75] == pytest.approx(0.5)
-    assert rates[99] < 0.01
+    rates = [learning_rate_at(recipe, start=1.0, epoch=e, epochs=110) for e in range(110)]
+    assert rates[0] == pytest.approx(1 / 11)
+    assert rates[10] == rates[11] == 1
+    assert rates[60] == pytest.approx(0.5, abs=0.02)
+    assert rates[109] < 0.01
+    assert learning_rate_at(recipe, start=1.0, epoch=49, epochs=5000) == 1
+    assert learning_rate_at(recipe, start=1.0, epoch=24, epochs=5000) == 0.5
     plateau = get_spec("dcsnet").recipe
     scores = [0.5, *[0.4] * 6]
     assert [learning_rate_at(plateau, start=1.0, epoch=9, epochs=100, scores=scores[:n]) for n in (0, 1, 6, 7)] == [

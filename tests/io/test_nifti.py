@@ -1,0 +1,117 @@
+"""NIfTI volumes: read the right way up, written back onto the same voxels."""
+
+import gzip
+import json
+
+import nibabel
+import numpy as np
+import pytest
+
+from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.io import read_boxes, read_image, read_mask, stem_of, suffix_of, write_image, write_mask
+
+TURNS = [np.diag((1.0, 1, 1)), np.diag((-2.0, -2, 3)), np.array([[0, 0, 1.5], [-0.7, 0, 0], [0, 0.9, 0]])]
+
+
+def save(path, data, turn=TURNS[0]):
+    affine = np.eye(4)
+    affine[:3, :3] = turn
+    affine[:3, 3] = (10, -20, 5)
+    nibabel.Nifti1Image(data, affine).to_filename(path)
+    return affine
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=["RAS", "LPS", "permuted"])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_mask_lies_on_the_voxels_of_its_image(tmp_path, turn, suffix):
+    data = np.random.default_rng(0).integers(0, 400, (7, 9, 11)).astype(np.int16)
+    affine = save(tmp_path / f"a{suffix}", data, turn)
+    image = read_image(tmp_path / f"a{suffix}")
+    write_mask(tmp_path / f"m{suffix}", image.data > 200, grid=image.grid, provenance={"network": "n"})
+    found = nibabel.load(tmp_path / f"m{suffix}")
+    np.testing.assert_array_equal(np.asarray(found.dataobj), data > 200)
+    np.testing.assert_allclose(found.affine, affine)
+    assert json.loads(found.header.extensions[0].get_content())["medseg"] == {"network": "n"}
+    np.testing.assert_array_equal(read_mask(tmp_path / f"m{suffix}"), image.data > 200)
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=["RAS", "LPS", "permuted"])
+def test_the_same_patient_reads_alike_however_it_is_stored(tmp_path, turn):
+    """A bright voxel at a known place in mm is found at the same place along (Z, Y, X)."""
+    data = np.zeros((8, 8, 8), np.float32)
+    data[1, 2, 6] = 1
+    affine = save(tmp_path / "a.nii", data, turn)
+    image = read_image(tmp_path / "a.nii")
+    where = np.argwhere(image.data)[0] * np.array(image.spacing)
+    corners = nibabel.affines.apply_affine(affine, np.array(list(np.ndindex(2, 2, 2))) * 7)
+    mm = nibabel.affines.apply_affine(affine, (1, 2, 6)) - corners.min(axis=0)
+    np.testing.assert_allclose(where, mm[::-1], atol=1e-6)
+
+
+def test_spacing_is_kept_without_a_file_to_copy_it_from(tmp_path):
+    write_image(tmp_path / "a.nii.gz", np.zeros((3, 4, 5), np.float32), spacing=(3, 2, 1), unit="mm", volume=True)
+    image = read_image(tmp_path / "a.nii.gz")
+    assert image.volume
+    assert (image.shape, image.spacing, image.unit) == ((3, 4, 5), (3, 2, 1), "mm")
+    write_mask(tmp_path / "flat.nii.gz", np.ones((4, 5), bool), spacing=(2, 1), unit="mm")
+    assert read_image(tmp_path / "flat.nii.gz").shape == (1, 4, 5)
+
+
+@pytest.mark.parametrize("blob", [b"", b"nonsense", "half"])
+def test_a_damaged_volume_is_named(tmp_path, blob):
+    path = tmp_path / "a.nii.gz"
+    if blob == "half":
+        save(path, np.random.default_rng(0).random((20, 20, 20)))
+        blob = path.read_bytes()[:2000]
+    path.write_bytes(blob)
+    with pytest.raises(ImageReadError, match=r"a\.nii\.gz is (damaged|empty)"):
+        read_image(path)
+    path.write_bytes(gzip.compress(b"x" * 500))
+    with pytest.raises(ImageReadError, match="damaged or no NIfTI"):
+        read_image(path)
+
+
+def test_a_series_is_no_volume(tmp_path):
+    save(tmp_path / "a.nii", np.zeros((3, 3, 3, 5), np.float32))
+    with pytest.raises(ImageReadError, match=r"shape \(3, 3, 3, 5\); expected one volume"):
+        read_image(tmp_path / "a.nii")
+    save(tmp_path / "a.nii", np.zeros((3, 4, 5, 1), np.float32))
+    assert read_image(tmp_path / "a.nii").shape == (5, 4, 3)
+
+
+def test_a_volume_needs_a_format_that_holds_it(tmp_path):
+    with pytest.raises(InputError, match=r"a mask of a volume is written as \.nii, \.nii\.gz"):
+        write_mask(tmp_path / "a.png", np.zeros((3, 4, 5), np.uint8))
+
+
+def test_names_without_both_suffixes():
+    assert [(stem_of(p), suffix_of(p)) for p in ("d/a.b.nii.gz", "A.NII.GZ", "x.tif")] == [
+        ("a.b", ".nii.gz"),
+        ("A", ".nii.gz"),
+        ("x", ".tif"),
+    ]
+
+
+def test_boxes_from_json_and_csv(tmp_path):
+    wanted = {"a.png": [(1, 2, 30, 40), (5.5, 6, 7, 8)], "b": [(0, 0, 9, 9)]}
+    (tmp_path / "a.json").write_text(json.dumps(wanted))
+    rows = [f"{name},{','.join(map(str, box))}" for name, boxes in wanted.items() for box in boxes]
+    (tmp_path / "a.csv").write_text("\n".join(["image,y0,x0,y1,x1", *rows]))
+    assert read_boxes(tmp_path / "a.json") == read_boxes(tmp_path / "a.csv") == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.json", "{", "is no JSON"),
+        ("a.json", "[1]", "holds other than"),
+        ("a.json", '{"x": [[1, 2, 3]]}', r"'x', box 1 is \[1, 2, 3\]; expected four numbers"),
+        ("a.csv", "image,x,y\na,1,2", "expected image, y0, x0, y1, x1"),
+        ("a.csv", "image,y0,x0,y1,x1\na,1,2,z,4", "line 2 is"),
+        ("a.txt", "", "read from .json and .csv"),
+    ],
+)
+def test_boxes_that_cannot_be_read_are_named(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_boxes(tmp_path / name)
