@@ -262,6 +262,13 @@ def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[
     return found
 
 
+def takes(network: str, *, volume: bool) -> bool:
+    """Whether a network takes volumes, or images."""
+    from napari_medseg.networks import get_spec
+
+    return (get_spec(network).input.ndim == 3) == volume
+
+
 def edges_request(request: PredictRequest) -> PredictRequest:
     """What to run for an edge map: the request itself where its network has one, else SGD-Net.
 

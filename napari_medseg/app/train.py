@@ -239,7 +239,7 @@ def run_to_end(folder: Path, *, on_event: Any = None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Old against new weights on one case; labels (Y, X) uint8."""
+    """Old against new weights on one case; scores are means over classes, pictures (Y, X): of a volume, one slice."""
 
     name: str
     dice_before: float
@@ -276,17 +276,21 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
         read, truth = read_image(folder / pair.image), read_mask(folder / pair.mask)
         image = read.data
         before, after = (predict_array(image, weights, spacing=read.spacing).labels for weights in (old, new))
+        if len(spec.classes) == 1:
+            truth = (truth > 0).astype(truth.dtype)
+        classes = range(1, len(spec.classes) + 1)
+        shown = np.s_[:] if truth.ndim == 2 else int((truth > 0).sum(axis=(1, 2)).argmax())
         rows.append(
             Comparison(
                 name=pair.name,
-                dice_before=dice(before > 0, truth > 0),
-                dice_after=dice(after > 0, truth > 0),
-                hd95_before=hd95(before > 0, truth > 0),
-                hd95_after=hd95(after > 0, truth > 0),
-                image=image,
-                truth=truth,
-                before=before,
-                after=after,
+                dice_before=float(np.mean([dice(before == k, truth == k) for k in classes])),
+                dice_after=float(np.mean([dice(after == k, truth == k) for k in classes])),
+                hd95_before=float(np.mean([hd95(before == k, truth == k) for k in classes])),
+                hd95_after=float(np.mean([hd95(after == k, truth == k) for k in classes])),
+                image=image[shown],
+                truth=truth[shown],
+                before=before[shown],
+                after=after[shown],
             )
         )
     return rows

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_medseg.app.correct import SaveStatus
 from napari_medseg.app.images import keep_proposal
-from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.predict import predict_array
 from napari_medseg.app.scratch import open_scratch
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
@@ -61,22 +61,22 @@ class CaseView(QObject):
         if case_id in self._open:
             self._select(self._open[case_id])
             return
-        request = self._state.request()
+        state = self._state
         self._bus.opening.emit(True)
         self._opening = self._workers.run(
-            lambda ticket, progress: self._load(project, case_id, request, ticket),
+            lambda ticket, progress: self._load(project, case_id, state, ticket),
             on_done=self._show,
             on_error=self._failed,
         )
 
-    def _load(self, project: Project, case_id: int, request: PredictRequest, ticket: Ticket) -> Loaded:
+    def _load(self, project: Project, case_id: int, state: PanelState, ticket: Ticket) -> Loaded:
         case = project.case(case_id)
         image = read_image(case.image)
         labels = project.labels(case_id)
-        prediction = None
-        if case.state == "new" and request.weights:
+        request, prediction = state.request_for(volume=image.volume), None
+        if case.state == "new" and request is not None:
             prediction = self._ready.pop((case_id, request.weights), None) or predict_array(
-                image.data, request, cancelled=lambda: ticket.cancelled
+                image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
             )
         return case, image, labels, prediction
 
@@ -114,18 +114,22 @@ class CaseView(QObject):
 
     def _prefetch(self, project: Project, after: int) -> None:
         """Compute the next case's proposal while the person corrects this one."""
-        request, ready = self._state.request(), set(self._ready)
+        state, ready = self._state, set(self._ready)
 
-        def compute(ticket: Ticket, progress: Any) -> tuple[int, Prediction] | None:
+        def compute(ticket: Ticket, progress: Any) -> tuple[int, str, Prediction] | None:
             case = project.next_case(after=after)
-            if case is None or case.state != "new" or not request.weights or (case.id, request.weights) in ready:
+            if case is None or case.state != "new":
+                return None
+            request = state.request_for(volume=len(case.shape) == 3)
+            if request is None or (case.id, request.weights) in ready:
                 return None
             image = read_image(case.image)
-            return case.id, predict_array(image.data, request, cancelled=lambda: ticket.cancelled)
+            prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
+            return case.id, request.weights, prediction
 
-        def done(found: tuple[int, Prediction] | None) -> None:
+        def done(found: tuple[int, str, Prediction] | None) -> None:
             if found is not None and self._state.project is project:
-                self._ready[found[0], request.weights] = found[1]
+                self._ready[found[0], found[1]] = found[2]
 
         # an error is told when the case is opened
         self._workers.run(compute, on_done=done, on_error=lambda error: None)

@@ -53,7 +53,6 @@ class CorrectSection(QWidget):
         self.accept = QPushButton("Accept, open next  (A)")
         self._build()
         bus.cases_changed.connect(self.refresh)
-        bus.case_changed.connect(self.refresh)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
         state.events.case_id.connect(self._case_changed)

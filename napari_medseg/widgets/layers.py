@@ -9,12 +9,16 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
+from napari_medseg.app.export import layer_spacing
 from napari_medseg.inference import Prediction
 from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project.labels import labels_sha256
 
 MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
+DISAGREEMENT_SUFFIX = " disagreement"
+# of each map: its colours, and the value that is shown brightest
+MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
 FILE_KEY = "medseg_file"
@@ -29,10 +33,18 @@ def place_of(image: Layer) -> dict[str, Any]:
 
 
 def plain_image(layer: Image) -> np.ndarray | None:
-    """The 2D array of an image layer, (Y, X) or (Y, X, C); None where it has other axes or several scales."""
-    if layer.multiscale or layer.ndim != 2:
+    """The array of an image layer, (Y, X), (Y, X, C) or (Z, Y, X); None where it has other axes or several scales."""
+    if layer.multiscale or layer.ndim not in (2, 3) or (layer.ndim == 3 and layer.rgb):
         return None
     return np.asarray(layer.data)
+
+
+def spacing_of(layer: Image) -> tuple[float, ...] | None:
+    """Size of a layer's voxels, mm; None where its unit is none of length."""
+    spacing, unit = layer_spacing(layer.scale, layer.units)
+    if spacing is None:
+        return None
+    return tuple(size / 1000 for size in spacing) if unit == "um" else spacing
 
 
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
@@ -53,10 +65,10 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
     unit = UNITS.get(image.unit, "pixel")
     layer = Image(
         image.data,
-        rgb=image.data.ndim == 3,
+        rgb=image.data.ndim == 3 and not image.volume,
         name=name,
-        scale=image.spacing or (1.0, 1.0),
-        units=(unit, unit),
+        scale=image.spacing or (1.0,) * len(image.shape),
+        units=(unit,) * len(image.shape),
         metadata={FILE_KEY: str(image.source)} if image.source else {},
     )
     viewer.add_layer(layer)
@@ -82,13 +94,13 @@ def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
 
 
 def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str) -> None:
-    """Add a map in [0, 1] right above its image, or replace the one that is there."""
+    """Add a map right above its image, or replace the one that is there."""
     name = image.name + suffix
     layer = find(viewer, Image, name)
     if layer is None:
-        colours = "magma" if suffix == PROBABILITY_SUFFIX else "cyan"
+        colours, brightest = MAPS[suffix]
         look: dict[str, Any] = {"colormap": colours, "blending": "additive", "opacity": 0.6}
-        layer = Image(data, name=name, contrast_limits=(0, 1), **look, **place_of(image))
+        layer = Image(data, name=name, contrast_limits=(0, brightest), **look, **place_of(image))
         viewer.layers.insert(viewer.layers.index(image) + 1, layer)
     else:
         layer.data = data
@@ -96,7 +108,7 @@ def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str) -> Non
 
 def is_map(layer: Layer) -> bool:
     """Whether a layer is a map that we added, not an image to segment."""
-    return layer.name.endswith((PROBABILITY_SUFFIX, EDGES_SUFFIX))
+    return layer.name.endswith(tuple(MAPS))
 
 
 def find(viewer: Any, kind: type[Layer], name: str) -> Any:

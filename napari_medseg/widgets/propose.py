@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import Qt
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -23,21 +22,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medseg.app.predict import describe_plan, predict_array
+from napari_medseg.app.predict import PredictRequest, describe_plan, predict_array
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import MedsegError
+from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction, available_devices
-from napari_medseg.io import read_image
-from napari_medseg.networks import get_spec
+from napari_medseg.widgets.boxes import BoxLayers
+from napari_medseg.widgets.choice import WeightsChoice
 from napari_medseg.widgets.layers import (
+    DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
-    IMAGE_FILTER,
     PROBABILITY_SUFFIX,
     is_map,
     plain_image,
-    show_image,
     show_map,
+    spacing_of,
 )
+from napari_medseg.widgets.opener import ImageOpener
+from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
@@ -49,20 +50,23 @@ class ProposeSection(QWidget):
         super().__init__()
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._ticket: Ticket | None = None
-        self.image, self.task, self.weights, self.device = QComboBox(), QComboBox(), QComboBox(), QComboBox()
-        self.open = QPushButton("Open...")
-        self.about, self.plan, self.message = QLabel(), QLabel(), QLabel()
-        self.probability = QCheckBox("Also show the probability map")
-        self.edges = QCheckBox("Also show the edge map (SGD-Net)")
+        self.choice = WeightsChoice(state)
+        self.image, self.device = QComboBox(), QComboBox()
+        self.task, self.weights = self.choice.task, self.choice.weights
+        self.plan, self.message = QLabel(), QLabel()
+        self.open = ImageOpener(viewer, workers, self.message.setText)
+        self.options = ProposeOptions()
+        self.boxes = BoxLayers(viewer, lambda: self.options.boxes.setChecked(True))
         self.run, self.cancel, self.progress = QPushButton("Propose mask  (G)"), QPushButton("Cancel"), QProgressBar()
         self._build()
-        self._fill_weights()
+        self._volume = False
+        self._refill()
         self._fill_images()
         viewer.layers.events.inserted.connect(self._fill_images)
         viewer.layers.events.removed.connect(self._removed)
         viewer.layers.selection.events.active.connect(self._follow_selection)
-        bus.weights_changed.connect(self._fill_weights)
-        state.events.project.connect(self._fill_weights)
+        bus.weights_changed.connect(self._refill)
+        state.events.project.connect(self._refill)
         self._bus = bus
 
     def _build(self) -> None:
@@ -73,8 +77,12 @@ class ProposeSection(QWidget):
             box.setMinimumContentsLength(8)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            form.addRow(text, box if box is not self.image else self._with_button(box))
-        for label in (self.about, self.plan, self.message):
+            row = QHBoxLayout()
+            row.addWidget(box, 1)
+            if box is self.image:
+                row.addWidget(self.open)
+            form.addRow(text, row)
+        for label in (self.plan, self.message):
             label.setWordWrap(True)
         self.run.setObjectName("medseg_run")
         self.run.setToolTip("Runs the network on the image. Running again replaces the mask.")
@@ -84,59 +92,29 @@ class ProposeSection(QWidget):
         stored = load_settings()
         self.device.setCurrentText(str(stored.get("device", "auto")))
         self._state.device = self.device.currentText()
-        self.probability.setChecked(bool(stored.get("probability", False)))
-        self.edges.setChecked(bool(stored.get("edges", False)))
         buttons = QHBoxLayout()
         buttons.addWidget(self.run, 1)
         buttons.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for widget in (self.about, self.plan, self.probability, self.edges):
+        for widget in (self.choice.about, self.plan, self.options):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addStretch()
-        self.task.currentTextChanged.connect(self._fill_networks)
-        self.weights.currentIndexChanged.connect(self._choose)
-        self.device.currentTextChanged.connect(self._choose)
-        self.image.currentIndexChanged.connect(self._show_plan)
+        self.choice.chosen.connect(self._chosen)
+        self.device.currentTextChanged.connect(self._chosen)
+        self.image.currentIndexChanged.connect(self._image_chosen)
+        self.options.boxes_wanted.connect(self._refill)
+        self.options.draw_boxes.connect(self._draw_boxes)
+        self.options.changed.connect(self._show_plan)
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
 
-    def _with_button(self, box: QComboBox) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.addWidget(box, 1)
-        row.addWidget(self.open)
-        self.open.clicked.connect(self._ask)
-        return row
-
-    # ---- opening -------------------------------------------------------------------------------------------------
-
-    def _ask(self) -> None:
-        dialog = QFileDialog(self, "Images to open", str(load_settings().get("folder", Path.home())), IMAGE_FILTER)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self.open_images)
-        dialog.open()
-
     def open_images(self, paths: Sequence[str | Path]) -> None:
         """Open image files, each as a layer, read off the GUI thread."""
-        for path in map(Path, paths):
-            self._open(path)
-
-    def _open(self, path: Path) -> None:
-        save_settings(folder=str(path.parent))
-        self._workers.run(
-            lambda ticket, progress: read_image(path),
-            on_done=lambda image: show_image(self._viewer, image, name=path.stem),
-            on_error=self._failed_to_open,
-            lane="files",
-        )
-
-    def _failed_to_open(self, error: BaseException) -> None:
-        self.message.setText(sentence(error))
-        show_warning(sentence(error))
+        self.open.open_images(paths)
 
     # ---- choices -------------------------------------------------------------------------------------------------
 
@@ -152,7 +130,25 @@ class ProposeSection(QWidget):
         # a layer that was just added is active already, before it could be chosen here
         self._follow_selection()
         self.image.blockSignals(False)
+        self._image_chosen()
+
+    def _image_chosen(self, *_: Any) -> None:
+        """Offer the networks that take what is chosen."""
+        layer = self.current_image()
+        data = None if layer is None else plain_image(layer)
+        volume = layer is not None and data is not None and layer.ndim == 3
+        if volume != self._volume:
+            self._volume = volume
+            self._refill()
         self._show_plan()
+
+    def _draw_boxes(self) -> None:
+        layer = self.current_image()
+        if layer is None:
+            self.message.setText("Open an image first; then draw boxes on it.")
+            return
+        self.boxes.draw(layer)
+        self.message.setText("Drag a box around each lesion, then propose.")
 
     def _removed(self, event: Any) -> None:
         self._fill_images()
@@ -173,47 +169,14 @@ class ProposeSection(QWidget):
         layer = self.image.currentData()
         return layer if layer in self._viewer.layers else None
 
-    def _fill_weights(self, *_: Any) -> None:
-        """Tasks, newest choice kept."""
-        self._known = self._state.selectable_weights()
-        wanted = self.task.currentText() or str(load_settings().get("task", ""))
-        adopted = self._state.project.adopted() if self._state.project is not None else None
-        for identity, entry in self._known:
-            if identity == adopted:
-                wanted = entry.task
-        self.task.blockSignals(True)
-        self.task.clear()
-        self.task.addItems(sorted({entry.task for _, entry in self._known}))
-        if self.task.findText(wanted) >= 0:
-            self.task.setCurrentText(wanted)
-        self.task.blockSignals(False)
-        self._fill_networks()
-        row = self.weights.findData(adopted)
-        if adopted and row >= 0:
-            self.weights.setCurrentIndex(row)
+    def _refill(self, *_: Any) -> None:
+        boxes = self.options.boxes.isChecked() and not self._volume
+        self.choice.fill(volume=self._volume, boxes=boxes)
 
-    def _fill_networks(self, *_: Any) -> None:
-        self.weights.blockSignals(True)
-        self.weights.clear()
-        for identity, entry in self._known:
-            if entry.task == self.task.currentText():
-                own = identity != entry.id
-                title = get_spec(entry.network).title.partition(" (")[0]
-                self.weights.addItem(f"{title} v{entry.version}" + (" (retrained)" if own else ""), identity)
-        self.weights.blockSignals(False)
-        self._choose()
-
-    def _choose(self, *_: Any) -> None:
-        identity = self.weights.currentData()
-        entry = next((e for i, e in self._known if i == identity), None)
+    def _chosen(self) -> None:
         self._state.device = self.device.currentText()
-        if entry is not None:
-            self._state.network, self._state.weights = entry.network, identity
-            score = entry.metrics.get("dice")
-            how_good = f"Dice {score:.2f} on {entry.metrics.get('n')} images it had not seen. " if score else ""
-            only = "<b>Research use only.</b>" if entry.licence == "research-only" else f"Licence: {entry.licence}."
-            self.about.setText(f"{how_good}{only} Trained on {', '.join(entry.trained_on)}.")
-            save_settings(device=self._state.device, task=entry.task)
+        save_settings(device=self._state.device)
+        self.options.offer(self.choice.others(), volume=self._volume)
         self._show_plan()
 
     def _show_plan(self, *_: Any) -> None:
@@ -224,11 +187,16 @@ class ProposeSection(QWidget):
             return
         data = plain_image(layer)
         if data is None:
-            self.plan.setText(f"'{layer.name}' is no plain 2D image; this network needs one.")
+            self.plan.setText(f"'{layer.name}' is no plain image or volume; expected one of two or three axes.")
+            self.run.setEnabled(False)
+            return
+        if self.weights.currentData() is None:
+            self.plan.setText("")
             self.run.setEnabled(False)
             return
         try:
-            self.plan.setText(f"Plan: {describe_plan(data.shape, self._state.request()).describe()}.")
+            plan = describe_plan(data.shape, self._request(), spacing=spacing_of(layer) if self._volume else None)
+            self.plan.setText(f"Plan: {plan.describe()}.")
             self.run.setEnabled(self._ticket is None)
         except MedsegError as error:
             self.plan.setText(str(error))
@@ -236,26 +204,51 @@ class ProposeSection(QWidget):
 
     # ---- running -------------------------------------------------------------------------------------------------
 
+    def _request(self) -> PredictRequest:
+        options = self.options
+        return replace(self._state.request(), mirrored=options.mirrored.isChecked(), also=options.members())
+
     def start(self) -> None:
         """Run the network on the chosen image."""
         layer = self.current_image()
-        if layer is None or self._ticket is not None:
+        if layer is None or self._ticket is not None or self.weights.currentData() is None:
             return
-        data, request = plain_image(layer), self._state.request()
-        edges = self.edges.isChecked()
-        save_settings(probability=self.probability.isChecked(), edges=edges)
+        data, request = plain_image(layer), self._request()
+        edges = self.options.edges.isChecked() and not self._volume
+        self.options.save()
         if data is None:
             return
+        try:
+            boxes = self._boxes(layer)
+        except MedsegError as error:
+            self._failed(error)
+            return
+        spacing = spacing_of(layer) if self._volume else None
         self._busy(True)
         self.message.setText("")
         self._ticket = self._workers.run(
             lambda ticket, progress: predict_array(
-                data, request, edges=edges, progress=progress, cancelled=lambda: ticket.cancelled
+                data,
+                request,
+                boxes=boxes,
+                edges=edges,
+                spacing=spacing,
+                progress=progress,
+                cancelled=lambda: ticket.cancelled,
             ),
             on_done=lambda prediction: self._show(layer, prediction),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
             on_error=self._failed,
         )
+
+    def _boxes(self, layer: Image) -> np.ndarray | None:
+        """Boxes to segment, where the person wants that."""
+        if self._volume or not self.options.boxes.isChecked():
+            return None
+        boxes = self.boxes.read(layer)
+        if not len(boxes):
+            raise InputError("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
+        return boxes
 
     def stop(self) -> None:
         """Cancel; what comes back later is dropped."""
@@ -281,10 +274,16 @@ class ProposeSection(QWidget):
         for message in prediction.origin["messages"]:
             show_info(message)
         self._bus.proposed.emit(layer, prediction)
-        if self.probability.isChecked():
-            show_map(self._viewer, layer, prediction.probabilities[0], suffix=PROBABILITY_SUFFIX)
-        if self.edges.isChecked() and prediction.edges is not None:
-            show_map(self._viewer, layer, prediction.edges, suffix=EDGES_SUFFIX)
+        maps = (
+            (self.options.probability, prediction.probabilities.sum(axis=0).clip(0, 1), PROBABILITY_SUFFIX),
+            (self.options.edges, prediction.edges, EDGES_SUFFIX),
+            (self.options.disagreement, prediction.disagreement, DISAGREEMENT_SUFFIX),
+        )
+        for wanted, data, suffix in maps:
+            if wanted.isChecked() and data is not None:
+                show_map(self._viewer, layer, data, suffix=suffix)
+        if prediction.boxes is not None:
+            self.boxes.show(layer, prediction.boxes)
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from psygnal import Signal, SignalGroupDescriptor
 
-from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict import PredictRequest, takes
 from napari_medseg.app.train import project_weights
 from napari_medseg.project import Project
 from napari_medseg.weights import WeightsEntry, list_weights, read_entry
@@ -39,6 +39,15 @@ class PanelState:
         """What to run now."""
         return PredictRequest(network=self.network, weights=self.weights, device=self.device)
 
+    def request_for(self, *, volume: bool) -> PredictRequest | None:
+        """What to run on an image or a volume: the network chosen, or the first that takes it; None: there is none."""
+        if self.weights and takes(self.network, volume=volume):
+            return self.request()
+        for identity, entry in self.selectable_weights():
+            if takes(entry.network, volume=volume):
+                return PredictRequest(network=entry.network, weights=identity, device=self.device)
+        return None
+
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
         """Bundled weights and those adopted in the project: (id or path, entry)."""
         own: list[Path] = project_weights(self.project) if self.project is not None else []
@@ -48,8 +57,6 @@ class PanelState:
 class Bus:
     """Things that happen in one section and concern others."""
 
-    case_changed = Signal(int)
-    """A case was opened, accepted or drawn in."""
     cases_changed = Signal()
     """Cases were added, or their states changed."""
     weights_changed = Signal()

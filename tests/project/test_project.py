@@ -265,10 +265,16 @@ def test_a_project_of_the_first_version_opens(tmp_path, image):
         labels[3:9, 4:7] = 1
         project.commit_stroke(1, labels)
     db = sqlite3.connect(tmp_path / "p" / "project.sqlite")
-    for column in ("spacing_z", "depth"):
-        db.execute(f"ALTER TABLE cases DROP COLUMN {column}")
-    db.execute("PRAGMA user_version=1")
-    db.commit()
+    # the table of the first version had no volumes
+    kept = [row[1] for row in db.execute("PRAGMA table_info(cases)") if row[1] not in ("depth", "spacing_z")]
+    db.executescript(
+        f"""
+        PRAGMA foreign_keys=OFF; BEGIN;
+        CREATE TABLE old (id INTEGER PRIMARY KEY, {", ".join(kept[1:])});
+        INSERT INTO old SELECT {", ".join(kept)} FROM cases;
+        DROP TABLE cases; ALTER TABLE old RENAME TO cases; PRAGMA user_version=1; COMMIT;
+        """
+    )
     db.close()
     with Project.open(tmp_path / "p") as project:
         assert (project.case(1).shape, project.case(1).spacing) == ((300, 400), (0.5, 0.25))

@@ -44,7 +44,7 @@ def test_a_proposal_lies_on_its_image_and_running_twice_replaces_it(panel, qtbot
     image = add_sample(panel, scale=(0.5, 0.25), translate=(7, 9), affine=affine, units=("micrometer", "micrometer"))
     choose(panel)
     assert "resize" in panel.propose.plan.text() or "as it is" in panel.propose.plan.text()
-    panel.propose.probability.setChecked(True)
+    panel.propose.options.probability.setChecked(True)
     for _ in range(2):
         panel.propose.run.click()
         assert not panel.propose.run.isEnabled()
@@ -79,10 +79,24 @@ def test_a_cancelled_proposal_adds_nothing(panel, qtbot):
     assert labels_of(panel) == []
 
 
-def test_an_image_with_three_axes_is_refused_with_a_word(panel):
+def test_an_image_with_four_axes_is_refused_with_a_word(panel):
+    panel.viewer.add_image(np.zeros((2, 4, 8, 8)), name="series")
+    assert not panel.propose.run.isEnabled()
+    assert "'series' is no plain image or volume" in panel.propose.plan.text()
+
+
+def test_only_networks_that_take_volumes_are_offered_for_one(panel, monkeypatch):
+    from napari_medseg.widgets import state
+
+    add_sample(panel)
+    assert panel.propose.weights.count() > 0
+    monkeypatch.setattr(state, "list_weights", lambda: [])
     panel.viewer.add_image(np.zeros((4, 8, 8)), name="volume")
     assert not panel.propose.run.isEnabled()
-    assert "'volume' is no plain 2D image" in panel.propose.plan.text()
+    assert "No weights at hand take volumes" in panel.propose.choice.about.text()
+    monkeypatch.undo()
+    add_sample(panel)
+    assert panel.propose.run.isEnabled()
 
 
 def propose(panel, qtbot):
@@ -345,6 +359,125 @@ def test_odd_images_get_a_mask_and_are_kept(panel, qtbot, kind):
     qtbot.waitUntil(lambda: panel.state.project.case(case_id).strokes == 1, timeout=WAIT)
 
 
+def offer_fresh(panel, tmp_path, monkeypatch, network, **changes):
+    """Fresh weights of a network, offered beside the bundled ones."""
+    import torch
+
+    from napari_medseg.networks import create_network
+    from napari_medseg.weights import WeightsEntry, list_weights, save_weights
+    from napari_medseg.widgets import state
+
+    torch.manual_seed(0)
+    values = {"id": f"{network}/test@1", "network": network, "task": "test", "input_size": (64, 64), **changes}
+    entry = WeightsEntry(**values)
+    path = tmp_path / f"{network}.safetensors"
+    entry = replace(save_weights(path, create_network(network, classes=entry.output_channels), entry), id=str(path))
+    monkeypatch.setattr(state, "list_weights", lambda: [*list_weights(), entry])
+    panel.bus.weights_changed.emit()
+    return entry
+
+
+def test_boxes_that_were_drawn_are_segmented(panel, qtbot, tmp_path, monkeypatch):
+    offer_fresh(panel, tmp_path, monkeypatch, "dcsnet-s")
+    image = add_sample(panel, scale=(0.5, 0.25), translate=(3, 4))
+    panel.propose.options.draw.click()
+    assert panel.state.network == "dcsnet-s"
+    assert [panel.propose.weights.count(), panel.propose.task.count()] == [1, 1]
+    boxes = panel.propose.boxes.of(image)
+    assert boxes.mode == "add_rectangle"
+    panel.propose.run.click()
+    assert "no box is drawn" in panel.propose.message.text()
+    # half a pixel around the centres of rows 10 to 49 and columns 20 to 79
+    boxes.add_rectangles([[9.5, 19.5], [49.5, 79.5]])
+    panel.propose.options.probability.setChecked(True)
+    propose(panel, qtbot)
+    found = next(layer for layer in panel.viewer.layers if layer.name == "cells probability").data
+    outside = np.ones(found.shape, bool)
+    outside[4:56, 14:86] = False
+    assert found[outside].max() < 0.01
+    assert found[15:45, 25:75].max() > 0.1
+    (shown,) = boxes.data
+    np.testing.assert_allclose(shown, [[9.5, 19.5], [9.5, 79.5], [49.5, 79.5], [49.5, 19.5]], atol=0.01)
+    np.testing.assert_allclose(boxes.scale, image.scale)
+
+
+@pytest.mark.parametrize(
+    ("corners", "words"),
+    [
+        ([[10, 10], [10, 60]], "expected at least 1 x 1 px"),
+        ([[10, -90], [40, -60]], "lies outside the image"),
+        ([[10, 10], [20, 40], [50, 30], [40, 0]], "is rotated or no rectangle"),
+    ],
+)
+def test_a_box_that_cannot_be_segmented_gets_a_clear_word(panel, qtbot, tmp_path, monkeypatch, corners, words):
+    offer_fresh(panel, tmp_path, monkeypatch, "dcsnet-s")
+    image = add_sample(panel)
+    panel.propose.options.draw.click()
+    panel.propose.boxes.of(image).add_rectangles(corners)
+    panel.propose.run.click()
+    assert words in panel.propose.message.text()
+    assert panel.propose.run.isEnabled()
+    assert labels_of(panel) == []
+
+
+def test_boxes_that_were_found_can_be_corrected(panel, qtbot, tmp_path, monkeypatch):
+    offer_fresh(panel, tmp_path, monkeypatch, "dcsnet-s")
+    image = add_sample(panel)
+    panel.propose.task.setCurrentText("test")
+    propose(panel, qtbot)
+    boxes = panel.propose.boxes.of(image)
+    assert len(boxes.data) > 1
+    assert not panel.propose.options.boxes.isChecked()
+    boxes.selected_data = set(range(1, len(boxes.data)))
+    boxes.remove_selected()
+    assert panel.propose.options.boxes.isChecked()
+    kept = np.array(boxes.data[0])
+    propose(panel, qtbot)
+    assert len(boxes.data) == 1
+    np.testing.assert_allclose(boxes.data[0], kept, atol=0.01)
+
+
+def test_where_opinions_differ_is_a_map(panel, qtbot):
+    add_sample(panel)
+    choose(panel)
+    options = panel.propose.options
+    options.mirrored.setChecked(True)
+    assert "mirrored 4 ways, 4 passes" in panel.propose.plan.text()
+    options.disagreement.setChecked(True)
+    action = next(a for a in options.menu.actions() if "polyp" in a.text())
+    action.setChecked(True)
+    assert options.also.text() == "Also ask: 1 other network"
+    propose(panel, qtbot)
+    (shown,) = (layer for layer in panel.viewer.layers if layer.name == "cells disagreement")
+    assert 0.1 < shown.data.max() <= 0.5
+    assert tuple(shown.contrast_limits) == (0, 0.5)
+    (mask,) = labels_of(panel)
+    assert [member["network"] for member in mask.metadata["medseg"]["also"]] == ["cmunext-xxs"]
+
+
+def test_a_volume_is_segmented_drawn_in_and_found_again(panel, qtbot, tmp_path, monkeypatch):
+    offer_fresh(panel, tmp_path, monkeypatch, "lgms-net-3d", input_size=(32, 32, 32), classes=("front", "back"))
+    data = np.random.default_rng(0).random((20, 24, 28)).astype(np.float32)
+    image = panel.viewer.add_image(data, name="scan", scale=(2, 1, 1), units=("mm", "mm", "mm"))
+    assert panel.state.network == "lgms-net-3d"
+    assert not panel.propose.options.boxes.isEnabled()
+    propose(panel, qtbot)
+    (mask,) = labels_of(panel)
+    assert mask.data.shape == data.shape
+    qtbot.waitUntil(lambda: "medseg_case" in image.metadata, timeout=WAIT)
+    case = panel.state.project.case(panel.state.case_id)
+    assert (case.shape, case.spacing) == ((20, 24, 28), (2.0, 1.0, 1.0))
+    mask.data[7, 3:9, 4:6] = 5
+    mask.refresh()
+    qtbot.waitUntil(lambda: panel.state.project.case(case.id).strokes == 1, timeout=WAIT)
+    path, drawn = panel.state.project.path, np.array(mask.data)
+    panel.shut_down()
+    with Project.open(path) as project:
+        np.testing.assert_array_equal(project.labels(case.id), drawn)
+        project.undo(case.id)
+        assert not (project.labels(case.id) == 5).any()
+
+
 def test_an_edge_map_lies_on_its_image_or_its_lack_is_told(panel, qtbot, tmp_path, monkeypatch):
     import torch
 
@@ -359,7 +492,7 @@ def test_an_edge_map_lies_on_its_image_or_its_lack_is_told(panel, qtbot, tmp_pat
     only = [e for e in list_weights() if e.network == "cmunext-xxs"]
     image = add_sample(panel, scale=(0.5, 0.5))
     choose(panel)
-    panel.propose.edges.setChecked(True)
+    panel.propose.options.edges.setChecked(True)
     monkeypatch.setattr(predict, "list_weights", lambda: only)
     propose(panel, qtbot)
     assert "no weights of SGD-Net" in panel.propose.message.text()

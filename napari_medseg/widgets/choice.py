@@ -1,0 +1,86 @@
+"""Which weights: a task, then a network, and what is known of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QComboBox, QLabel
+
+from napari_medseg.app.predict import takes
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.networks import get_spec
+from napari_medseg.weights import WeightsEntry
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.weights_text import nothing_fits, weights_facts, weights_title
+
+
+class WeightsChoice(QObject):
+    """Two lists that show only what fits the image, and a text; what is chosen goes into the panel's state."""
+
+    chosen = Signal()
+
+    def __init__(self, state: PanelState) -> None:
+        super().__init__()
+        self._state = state
+        self._known: list[tuple[str, WeightsEntry]] = []
+        self._fits = {"volume": False, "boxes": False}
+        self.task, self.weights, self.about = QComboBox(), QComboBox(), QLabel()
+        self.about.setWordWrap(True)
+        self.task.currentTextChanged.connect(self._fill_networks)
+        self.weights.currentIndexChanged.connect(self._choose)
+
+    def fill(self, *, volume: bool, boxes: bool) -> None:
+        """List what takes images or volumes, and boxes if wanted; the choice is kept where it still fits.
+
+        Where a project has adopted weights of its own, they are chosen.
+        """
+        self._fits = {"volume": volume, "boxes": boxes}
+        self._known = [
+            (identity, entry)
+            for identity, entry in self._state.selectable_weights()
+            if takes(entry.network, volume=volume) and (not boxes or get_spec(entry.network).capabilities.box_prompt)
+        ]
+        wanted = self.task.currentText() or str(load_settings().get("task", ""))
+        adopted = self._state.project.adopted() if self._state.project is not None else None
+        for identity, entry in self._known:
+            if identity == adopted:
+                wanted = entry.task
+        self.task.blockSignals(True)
+        self.task.clear()
+        self.task.addItems(sorted({entry.task for _, entry in self._known}))
+        if self.task.findText(wanted) >= 0:
+            self.task.setCurrentText(wanted)
+        self.task.blockSignals(False)
+        self._fill_networks()
+        row = self.weights.findData(adopted)
+        if adopted and row >= 0:
+            self.weights.setCurrentIndex(row)
+
+    def _fill_networks(self, *_: Any) -> None:
+        before = self.weights.currentData()
+        self.weights.blockSignals(True)
+        self.weights.clear()
+        for identity, entry in self._known:
+            if entry.task == self.task.currentText():
+                own = identity != entry.id
+                self.weights.addItem(weights_title(entry) + (" (retrained)" if own else ""), identity)
+        if self.weights.findData(before) >= 0:
+            self.weights.setCurrentIndex(self.weights.findData(before))
+        self.weights.blockSignals(False)
+        self._choose()
+
+    def _choose(self, *_: Any) -> None:
+        identity = self.weights.currentData()
+        entry = next((e for i, e in self._known if i == identity), None)
+        if entry is None:
+            self.about.setText(nothing_fits(**self._fits))
+        else:
+            self._state.network, self._state.weights = entry.network, identity
+            self.about.setText(weights_facts(entry))
+            save_settings(task=entry.task)
+        self.chosen.emit()
+
+    def others(self) -> list[tuple[str, WeightsEntry]]:
+        """What could be asked beside the choice: (id or path, entry)."""
+        return [(i, e) for i, e in self._known if i != self.weights.currentData()]

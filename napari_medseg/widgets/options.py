@@ -1,0 +1,103 @@
+"""What a proposal is made with beside its network: maps to show, boxes, mirrored copies, further networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.networks import get_spec
+from napari_medseg.weights import WeightsEntry
+
+_STORED = ("probability", "edges", "mirrored", "disagreement")
+
+
+class ProposeOptions(QWidget):
+    """Check boxes, remembered from one session to the next."""
+
+    boxes_wanted = Signal(bool)
+    """The person wants boxes segmented, or no longer."""
+    draw_boxes = Signal()
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.probability = QCheckBox("Show the probability map")
+        self.edges = QCheckBox("Show the edge map (SGD-Net)")
+        self.boxes = QCheckBox("Segment only my boxes (DCSNet)")
+        self.draw = QPushButton("Draw boxes")
+        self.mirrored = QCheckBox("Average four mirrored copies (slower, steadier)")
+        self.disagreement = QCheckBox("Show where copies and networks disagree")
+        self.also, self.menu = QToolButton(), QMenu(self)
+        self.more, self._rest = QToolButton(), QWidget()
+        stored = load_settings()
+        for name in _STORED:
+            box: QCheckBox = getattr(self, name)
+            box.setChecked(bool(stored.get(name, False)))
+        self._build()
+        self._fold(not (self.mirrored.isChecked() or self.disagreement.isChecked()))
+
+    def _build(self) -> None:
+        self.also.setMenu(self.menu)
+        self.also.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more.setAutoRaise(True)
+        self.more.setText("More opinions")
+        row = QHBoxLayout()
+        row.addWidget(self.boxes, 1)
+        row.addWidget(self.draw)
+        rest = QVBoxLayout(self._rest)
+        rest.setContentsMargins(12, 0, 0, 0)
+        for widget in (self.mirrored, self.also, self.disagreement):
+            rest.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.probability)
+        layout.addWidget(self.edges)
+        layout.addLayout(row)
+        layout.addWidget(self.more)
+        layout.addWidget(self._rest)
+        self.more.clicked.connect(lambda: self._fold(not self._rest.isHidden()))
+        self.boxes.toggled.connect(self.boxes_wanted)
+        self.draw.clicked.connect(self._draw)
+        self.mirrored.toggled.connect(self.changed)
+
+    def _fold(self, folded: bool) -> None:
+        self._rest.setVisible(not folded)
+        self.more.setArrowType(Qt.ArrowType.RightArrow if folded else Qt.ArrowType.DownArrow)
+
+    def _draw(self) -> None:
+        self.boxes.setChecked(True)
+        self.draw_boxes.emit()
+
+    def offer(self, others: Sequence[tuple[str, WeightsEntry]], *, volume: bool) -> None:
+        """Offer further networks: (id or path, entry); those chosen before stay chosen."""
+        chosen = set(self.members())
+        self.menu.clear()
+        for identity, entry in others:
+            action = QAction(f"{get_spec(entry.network).title.partition(' (')[0]}, {entry.task} v{entry.version}", self)
+            action.setCheckable(True)
+            action.setData((entry.network, identity))
+            action.setChecked((entry.network, identity) in chosen)
+            action.toggled.connect(self._counted)
+            self.menu.addAction(action)
+        self._counted()
+        for widget in (self.edges, self.boxes, self.draw):
+            widget.setEnabled(not volume)
+
+    def _counted(self, *_: Any) -> None:
+        count = len(self.members())
+        self.also.setText(f"Also ask: {count or 'no'} other network{'' if count == 1 else 's'}")
+        self.also.setEnabled(bool(self.menu.actions()))
+
+    def members(self) -> tuple[tuple[str, str], ...]:
+        """Further networks that were chosen: (network, weights)."""
+        return tuple(action.data() for action in self.menu.actions() if action.isChecked())
+
+    def save(self) -> None:
+        """Remember the choices."""
+        save_settings(**{name: getattr(self, name).isChecked() for name in _STORED})
