@@ -22,6 +22,7 @@ _LATER_FIELDS = {
     "freeze_norm": False,
     "epoch_images": None,
     "accumulate": 1,
+    "pretrained": None,
     "precision": "auto",
     "patience": None,
     "augmentation": "full",

@@ -19,6 +19,7 @@ from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
 from napari_medseg.weights import WeightsEntry, load_network
 from napari_medseg.weights.load import save_state
+from napari_medseg.weights.pretrained import load_pretrained
 from src_train.augment import Augmentation
 from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, stack
@@ -70,7 +71,10 @@ class Trainer:
     def _fresh_network(self) -> nn.Module:
         channels = self._entry(self.spec.stages[-1].sides).output_channels
         if self.spec.start_from is None:
-            return create_network(self.spec.network, classes=channels)
+            fresh = create_network(self.spec.network, classes=channels)
+            if self.spec.pretrained is not None:
+                load_pretrained(fresh, self.spec.network, self.spec.pretrained)
+            return fresh
         network, _ = load_network(self.spec.network, self.spec.start_from)
         return network
 

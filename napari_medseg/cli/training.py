@@ -21,6 +21,13 @@ def train(
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     network: Annotated[str, typer.Option(help="Name of the network.")] = "cmunext-xxs",
     start: Annotated[Optional[str], typer.Option("--from", help="Weights to start from.")] = None,
+    pretrained: Annotated[
+        Optional[str],
+        typer.Option(help="Backbone's published weights: a file, res2net50-v1b, resnet50 or fasterrcnn-resnet50."),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the pretrained file where it is not in the cache.")
+    ] = False,
     val_images: Annotated[Optional[Path], typer.Option(help="Folder of validation images.")] = None,
     val_masks: Annotated[Optional[Path], typer.Option(help="Folder of their masks.")] = None,
     task: Annotated[str, typer.Option(help="Name of the task.")] = "custom",
@@ -39,6 +46,7 @@ def train(
 ) -> None:
     """Train a network by its paper's recipe; the run is kept beside OUT as '<stem>.run'."""
     import shutil
+    from dataclasses import replace
 
     from napari_medseg.app.export import check_folder
     from napari_medseg.app.train import run_to_end
@@ -47,6 +55,7 @@ def train(
     from napari_medseg.networks import get_spec
     from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
     from napari_medseg.weights import resolve_weights
+    from napari_medseg.weights.hub import find_pretrained
 
     if out.suffix != ".safetensors":
         raise InputError(f"--out is {out}; expected a name that ends in .safetensors. Add the suffix.")
@@ -82,6 +91,12 @@ def train(
         licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
         version=1 if entry is None else entry.version + 1,
     )
+    if start is not None and pretrained is not None:
+        raise InputError("--from and --pretrained are given; expected one of them. Leave one out.")
+    if pretrained is not None:
+        with progress_bar() as progress:
+            path = find_pretrained(pretrained, download=download, progress=progress)
+        spec = replace(spec, pretrained=str(path.resolve()))
     folder = out.with_suffix(".run")
     if (folder / CHECKPOINT_FILE).exists() and not resume:
         raise InputError(

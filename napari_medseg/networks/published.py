@@ -108,12 +108,20 @@ _SGDC_RULES: tuple[tuple[str, str], ...] = (
     (r"^dwconv\.", r"local."),
     (r"^mlp\.([02])\.", r"mlp.\1."),
 )
-_DROPPED = {"sge": r"^sobel_[xy]\."}
+# ours are torchvision's names; a newer or older torchvision spells two of them in another way
+_DCSNET_RULES: tuple[tuple[str, str], ...] = (
+    (r"^detector\.rpn\.head\.conv\.0\.0\.", r"detector.rpn.head.conv."),
+    (r"^detector\.backbone\.fpn\.(inner|layer)_blocks\.(\d)\.(?!0\.)", r"detector.backbone.fpn.\1_blocks.\2.0."),
+    (r"^", r""),
+)
+# fixed kernels, and counters of norms that never learn
+_DROPPED = {"sge": r"^sobel_[xy]\.", "dcsnet": r"^detector\..*num_batches_tracked$"}
 _LAYOUTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "lgms-net": _LGMS_RULES,
     "lgms-net-3d": _LGMS_RULES,
     "sge": _SGE_RULES,
     "sgdc": _SGDC_RULES,
+    "dcsnet": _DCSNET_RULES,
     "cmunext-xxs": _XXS_RULES,
     "cmunext-s": _FAMILY_RULES,
     "cmunext": _FAMILY_RULES,

@@ -67,6 +67,8 @@ class RunSpec:
         ``val`` may be empty; then the last weights are kept, else the best.
     start_from : str or None
         Weights id or path to fine-tune from; None: fresh weights.
+    pretrained : str or None
+        Path of a file with the backbone's published weights, for fresh ones.
     stages : tuple of Stage
         In order; the weights that score best are chosen from all of them.
     batch_size : int
@@ -114,6 +116,7 @@ class RunSpec:
     train: tuple[Pair, ...]
     val: tuple[Pair, ...] = ()
     start_from: str | None = None
+    pretrained: str | None = None
     stages: tuple[Stage, ...] = (Stage(size=256, epochs=300),)
     batch_size: int = 8
     accumulate: int = 1

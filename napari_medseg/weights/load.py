@@ -21,6 +21,8 @@ from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.store import METADATA_KEY, file_sha256, read_entry, resolve_weights
 
 TENSORS_KEY = "tensors_sha256"
+# last layers of published networks: they tell the number of classes
+_HEADS = ("Conv_1x1.weight", "seg_head.main_head.8.weight")
 
 
 def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsEntry]:
@@ -115,6 +117,40 @@ def save_state(path: str | Path, state: Mapping[str, Tensor], entry: WeightsEntr
     return read_entry(path)
 
 
+def read_state(path: str | Path) -> Mapping[str, Tensor]:
+    """The state dict in a file that others wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .safetensors file, or a .pt/.pth file that holds tensors only (read with ``weights_only=True``).
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read safely, or holds something else.
+    """
+    source = Path(path)
+    try:
+        if source.suffix == ".safetensors":
+            loaded: object = load_file(source)
+        else:
+            loaded = torch.load(source, map_location="cpu", weights_only=True)
+    # torch raises UnpicklingError, RuntimeError, EOFError, ... for the many ways in which a file can be no state dict
+    except Exception as error:
+        raise WeightsError(
+            f"{source} cannot be read as a state dict of tensors ({type(error).__name__}). "
+            "Save it with torch.save(model.state_dict(), file) and try again."
+        ) from error
+    state = loaded
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{source} holds no state dict of tensors. Save model.state_dict() and try again.")
+    return state
+
+
 def import_published(source: str | Path, network: str, out: str | Path, *, task: str = "imported") -> WeightsEntry:
     """Convert a state dict saved by published code to a weights file of ours.
 
@@ -137,24 +173,8 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
         If ``out`` cannot be written.
     """
     source = Path(source)
-    try:
-        if source.suffix == ".safetensors":
-            loaded: object = load_file(source)
-        else:
-            loaded = torch.load(source, map_location="cpu", weights_only=True)
-    # torch raises UnpicklingError, RuntimeError, EOFError, ... for the many ways in which a file can be no state dict
-    except Exception as error:
-        raise WeightsError(
-            f"{source} cannot be read as a state dict of tensors ({type(error).__name__}). "
-            "Save it with torch.save(model.state_dict(), file) and try again."
-        ) from error
-    state = loaded
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{source} holds no state dict of tensors. Save model.state_dict() and try again.")
-    head = next((value for name, value in state.items() if name.endswith("Conv_1x1.weight")), None)
+    state = read_state(source)
+    head = next((value for name, value in state.items() if name.endswith(_HEADS)), None)
     classes = int(head.shape[0]) if head is not None else 1
     try:
         module = build_module(network, state) or create_network(network, classes=classes)
