@@ -195,14 +195,3 @@ def test_devices():
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"device is 'cuda'; this computer has: auto, cpu"):
             resolve_device("cuda")
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this computer has no CUDA device")
-def test_a_gpu_gives_the_same_mask():
-    torch.manual_seed(0)
-    data = image((300, 200, 3), np.uint8)
-    a, b = (Predictor(create_network("cmunext-xxs"), SPEC, ENTRY, device="cpu") for _ in range(2))
-    b._network.load_state_dict(a._network.state_dict())
-    on_gpu = Predictor(b._network, SPEC, ENTRY, device="cuda").predict(data)
-    np.testing.assert_allclose(on_gpu.probabilities, a.predict(data).probabilities, atol=1e-3)
