@@ -114,10 +114,14 @@ def filled(name: str) -> nn.Module:
     """The network with numbers that hang on their place alone, not on how layers are initialised."""
     network = create_network(name).eval()
     generator = torch.Generator().manual_seed(7)
-    for tensor in network.state_dict().values():
-        if tensor.is_floating_point():
-            spread = 2.0 / max(1, tensor[0].numel()) ** 0.5 if tensor.dim() > 1 else 0.0
-            tensor.copy_((torch.rand(tensor.shape, generator=generator) - 0.45) * spread + (tensor.dim() == 1) * 0.5)
+    for key, tensor in network.state_dict().items():
+        if not tensor.is_floating_point():
+            continue
+        if tensor.dim() > 1:
+            spread = 3.0 / max(1, tensor[0].numel()) ** 0.5
+            tensor.copy_((torch.rand(tensor.shape, generator=generator) - 0.48) * spread)
+        else:
+            tensor.fill_(1.0 if key.endswith(("weight", "running_var")) else 0.05)
     return network
 
 
