@@ -37,6 +37,7 @@ class Plan:
     validate_every: int
     epoch_images: int | None = None
     learning_rate: float | None = None
+    schedule: str | None = None
     batch_size: int = 8
     augmentation: str = "full"
     spacing: tuple[float, ...] | None = None
@@ -79,13 +80,29 @@ DOMAINS = {
 VAL_PER_DOMAIN = 30
 
 
-def _generalist(small: int, full: int, learning_rate: float | None = None) -> Plan:
+def _generalist(*stages: tuple[int, int], learning_rate: float | None = None, schedule: str | None = None) -> Plan:
     sets = tuple(name for names in DOMAINS.values() for name in names)
-    stages = (Stage(size=128, epochs=small), Stage(size=256, epochs=full))
-    return Plan(sets, ("foreground",), "research-only", stages, 4, 100 * len(DOMAINS), learning_rate)
+    sizes = tuple(Stage(size=size, epochs=epochs) for size, epochs in stages)
+    return Plan(
+        sets,
+        ("foreground",),
+        "research-only",
+        sizes,
+        validate_every=4,
+        epoch_images=100 * len(DOMAINS),
+        learning_rate=learning_rate,
+        schedule=schedule,
+    )
 
 
-GENERALISTS = {"lgms-net": _generalist(36, 8), "dymas-net": _generalist(18, 2, 1e-3)}
+# about two hours of one processor core each; a run this short ends better if its rate falls to nothing
+GENERALISTS = {
+    "lgms-net": _generalist((128, 36), (256, 8)),
+    "dymas-net": _generalist((128, 18), (256, 2), learning_rate=1e-3, schedule="cosine"),
+    "sgd-net-s": _generalist((128, 60), (256, 12), learning_rate=1e-3, schedule="cosine"),
+    # stones are two pixels wide at 128
+    "dcsnet-s": _generalist((256, 16), (384, 4), learning_rate=5e-4, schedule="cosine"),
+}
 
 
 def plan_of(network: str, task: str) -> Plan:
@@ -132,6 +149,7 @@ def build_spec(data: Path, network: str, task: str, *, minutes: float | None, se
         val=pairs("val"),
         stages=plan.stages,
         learning_rate=plan.learning_rate,
+        schedule=plan.schedule,
         batch_size=plan.batch_size,
         augmentation=plan.augmentation,
         spacing=plan.spacing,

@@ -23,6 +23,7 @@ _LATER_FIELDS = {
     "epoch_images": None,
     "accumulate": 1,
     "pretrained": None,
+    "schedule": None,
     "precision": "auto",
     "patience": None,
     "augmentation": "full",

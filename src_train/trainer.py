@@ -50,7 +50,8 @@ class Trainer:
     def __init__(self, spec: RunSpec, folder: Path) -> None:
         self.spec, self.folder = spec, folder
         self.network_spec = get_spec(spec.network)
-        self.recipe = self.network_spec.recipe
+        recipe = self.network_spec.recipe
+        self.recipe = recipe if spec.schedule is None else replace(recipe, schedule=spec.schedule)
         self.engine = Engine(spec.device, precision=spec.precision, unused_parameters=bool(self.network_spec.unused))
         self.augmentation = Augmentation(spec.augmentation) if spec.augment else None
         boxes = self.network_spec.capabilities.boxes

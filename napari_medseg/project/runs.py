@@ -87,6 +87,8 @@ class RunSpec:
         Intensities of a volume that count as 0 and 1; None: its percentiles.
     learning_rate : float or None
         None: the recipe's.
+    schedule : str or None
+        None: the recipe's.
     seed : int
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -126,6 +128,7 @@ class RunSpec:
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
     learning_rate: float | None = None
+    schedule: str | None = None
     seed: int = 0
     device: str = "auto"
     time_budget_minutes: float | None = None

@@ -72,6 +72,15 @@ def test_training_gives_losses_and_jittered_boxes():
     assert ((moved - true).abs() < 0.4 * sides).all()
 
 
+def test_the_head_learns_from_a_few_of_many_boxes():
+    torch.manual_seed(0)
+    network, x = DCSNet(**SMALL, learned_masks=3).train(), torch.randn(1, 3, 64, 64)
+    truth = [torch.tensor([[4.0 * i, 4.0 * i, 4.0 * i + 9, 4.0 * i + 9] for i in range(12)])]
+    seen = [tuple(network(x, truth=truth).boxes[0][:, 0].round().tolist()) for _ in range(3)]
+    assert {len(boxes) for boxes in seen} == {3}
+    assert len(set(seen)) > 1
+
+
 def test_jitter_has_the_papers_width():
     torch.manual_seed(0)
     network = DCSNet(**SMALL)

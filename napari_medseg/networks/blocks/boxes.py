@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,13 +49,17 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
         (K,), int64.
     """
     order = scores.argsort(descending=True, stable=True)
-    worse = box_iou(boxes[order], boxes[order]).triu(diagonal=1) > threshold
-    # on the CPU row by row: a box is out if a box that stays lies on it
-    rows, out = worse.cpu(), torch.zeros(len(order), dtype=torch.bool)
-    for i in range(len(order)):
-        if not out[i]:
-            out |= rows[i]
-    return order[~out.to(order.device)]
+    # in NumPy on the CPU: each box that stays is compared with those that are left, which soon are few
+    x0, y0, x1, y1 = boxes[order].cpu().double().numpy().T
+    areas, left, kept = (x1 - x0) * (y1 - y0), np.arange(len(order)), []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        wide = np.minimum(x1[best], x1[left]) - np.maximum(x0[best], x0[left])
+        high = np.minimum(y1[best], y1[left]) - np.maximum(y0[best], y0[left])
+        overlap = np.maximum(wide, 0) * np.maximum(high, 0)
+        left = left[overlap <= threshold * np.maximum(areas[best] + areas[left] - overlap, 1e-9)]
+    return order[torch.as_tensor(np.array(kept, dtype=np.int64), device=order.device)]
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:

@@ -41,6 +41,9 @@ class DCSNet(nn.Module):
         In training, true boxes are moved and scaled by this share of their sides, normally distributed.
     most_masks : int
         Boxes that are segmented in an image.
+    learned_masks : int
+        In training, boxes of an image that the head learns from at a step, drawn at random: a picture of a hundred
+        nuclei costs no more than one of a few.
     keep_unused : bool
         Keep parts that reach no output: the published count includes them.
 
@@ -63,12 +66,13 @@ class DCSNet(nn.Module):
         layers: int = 4,
         jitter: float = 0.05,
         most_masks: int = 20,
+        learned_masks: int = 4,
         keep_unused: bool = True,
     ) -> None:
         super().__init__()
         if in_channels != 3:
             raise ValueError(f"in_channels is {in_channels}; expected 3. Repeat a grey image three times.")
-        self.classes, self.jitter = classes, jitter
+        self.classes, self.jitter, self.learned_masks = classes, jitter, learned_masks
         self.detector = Detector(planes=planes, depths=depths, channels=pyramid, width=box_width, most=most_masks)
         self.seg_head = Segmenter(
             in_channels=pyramid, classes=classes, width=width, layers=layers, keep_unused=keep_unused
@@ -91,7 +95,7 @@ class DCSNet(nn.Module):
         size = (x.shape[2], x.shape[3])
         if truth is not None:
             maps, _, losses = self.detector(x, truth)
-            moved = [self._moved(own, size) for own in truth]
+            moved = [self._moved(self._drawn(own), size) for own in truth]
             rois = self.seg_head(maps, moved)
             logits = self._put_back(rois.mask, moved, size)
             return SegmentationOutput(logits=logits, boxes=tuple(moved), losses=losses, rois=rois)
@@ -106,6 +110,12 @@ class DCSNet(nn.Module):
         return SegmentationOutput(
             logits=self._put_back(rois.mask, boxes, size), boxes=tuple(boxes), scores=scores, rois=rois
         )
+
+    def _drawn(self, boxes: Tensor) -> Tensor:
+        """As many boxes as the head learns from."""
+        if len(boxes) <= self.learned_masks:
+            return boxes
+        return boxes[torch.randperm(len(boxes), device=boxes.device)[: self.learned_masks]]
 
     def _moved(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         """Boxes as a detector would find them: near, not exact."""
@@ -143,6 +153,7 @@ _PAPER = "Zhang et al.: DCSNet"
 _ASSUMPTIONS = (
     "All boxes that the detector keeps are segmented, up to twenty; published inference keeps the best one.",
     "The target of a jittered box is cut with the jittered box; published code cuts it with the true one.",
+    "In training the head learns from at most four boxes of an image at a step.",
     "The edge term compares dilation minus erosion; the published term is always zero.",
 )
 _RECIPE = Recipe(
