@@ -20,8 +20,8 @@ def machine() -> dict[str, Any]:
 
     model = platform.processor()
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:  # noqa: PTH123 - no file of ours
-            model = next((line.partition(":")[2].strip() for line in stream if line.startswith("model name")), model)
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
     except OSError:
         pass
     return {

@@ -18,10 +18,11 @@ from napari_medseg.project.runs import RunSpec
 # these change how long and where a run computes, not what it computes on the CPU
 _FREE_FIELDS = ("time_budget_minutes", "nice", "device")
 # fields that came later count only where they are set, so that older checkpoints stay good
-_LATER_FIELDS = {
+_LATER_FIELDS: dict[str, Any] = {
     "freeze_norm": False,
     "epoch_images": None,
     "accumulate": 1,
+    "options": {},
     "pretrained": None,
     "schedule": None,
     "precision": "auto",

@@ -72,7 +72,7 @@ class Trainer:
     def _fresh_network(self) -> nn.Module:
         channels = self._entry(self.spec.stages[-1].sides).output_channels
         if self.spec.start_from is None:
-            fresh = create_network(self.spec.network, classes=channels)
+            fresh = create_network(self.spec.network, classes=channels, **self.spec.options)
             if self.spec.pretrained is not None:
                 load_pretrained(fresh, self.spec.network, self.spec.pretrained)
             return fresh
@@ -258,6 +258,7 @@ class Trainer:
             input_size=sides,
             spacing=spec.spacing,
             window=spec.window,
+            options=dict(spec.options),
         )
 
     def _sides_of(self, epoch: int) -> tuple[int, ...]:

@@ -51,8 +51,21 @@ class HybridMultiScale(nn.Module):
         return x + self.project(self.shuffle(self.depthwise(self.expand(x))))
 
 
+def plain_double(channels: int) -> nn.Module:
+    """Two 3 x 3 convolutions: what stands in the place of a multi-scale block that is left out."""
+    same: dict[str, Any] = {"kernel_size": 3, "bias": False, "activation": nn.GELU}
+    return nn.Sequential(ConvNormAct(channels, channels, **same), ConvNormAct(channels, channels, **same))
+
+
 class DecoderStage(nn.Module):
     """Dynamic up-sampling, a gated skip, and the two joined.
+
+    Parameters
+    ----------
+    in_channels, channels : int
+        Of the map below and of the skip.
+    hmcb, adsm, dafu : bool
+        As for :class:`DyMASNet`.
 
     Shapes
     ------
@@ -61,20 +74,21 @@ class DecoderStage(nn.Module):
     output : (B, channels, 2 H, 2 W), float
     """
 
-    def __init__(self, in_channels: int, channels: int) -> None:
+    def __init__(self, in_channels: int, channels: int, *, hmcb: bool, adsm: bool, dafu: bool) -> None:
         super().__init__()
         same: dict[str, Any] = {"kernel_size": 1, "bias": False}
-        self.up = DynamicUpsample(in_channels)
+        self.up = DynamicUpsample(in_channels) if adsm else nn.Upsample(scale_factor=2, mode="bilinear")
         self.narrow = ConvNormAct(in_channels, channels, activation=nn.ReLU, **same)
-        self.gate = DepthwiseGate(channels)
+        self.gate = DepthwiseGate(channels) if dafu else None
         self.join = ConvNormAct(2 * channels, channels, activation=nn.GELU, **same)
-        self.mix = HybridMultiScale(channels)
-        self.attention = ChannelSpatialAttention(channels)
+        self.mix = HybridMultiScale(channels) if hmcb else plain_double(channels)
+        self.attention = ChannelSpatialAttention(channels) if dafu else nn.Identity()
 
     def forward(self, below: Tensor, skip: Tensor) -> Tensor:
         """Join what comes from below with the skip."""
         up = self.narrow(self.up(below))
-        return self.attention(self.mix(self.join(torch.cat((self.gate(skip, up), up), dim=1))))
+        skip = skip if self.gate is None else self.gate(skip, up)
+        return self.attention(self.mix(self.join(torch.cat((skip, up), dim=1))))
 
 
 class DyMASNet(nn.Module):
@@ -87,6 +101,8 @@ class DyMASNet(nn.Module):
         Of the five stages; multiples of 8.
     depths : sequence of int
         Multi-scale blocks in each stage.
+    hmcb, adsm, dafu : bool
+        Without, two 3 x 3 convolutions, bilinear up-sampling, or a plain skip stand in their places. For ablations.
 
     Shapes
     ------
@@ -101,6 +117,9 @@ class DyMASNet(nn.Module):
         classes: int = 1,
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         depths: Sequence[int] = (1, 2, 3, 3, 3),
+        hmcb: bool = True,
+        adsm: bool = True,
+        dafu: bool = True,
     ) -> None:
         super().__init__()
         if not len(widths) == len(depths) == 5:
@@ -109,14 +128,15 @@ class DyMASNet(nn.Module):
         self.encoder = nn.ModuleList()
         width = widths[0]
         for stage, (o, depth) in enumerate(zip(widths, depths, strict=True)):
-            blocks: list[nn.Module] = [HybridMultiScale(o) for _ in range(depth)]
+            blocks: list[nn.Module] = [HybridMultiScale(o) if hmcb else plain_double(o) for _ in range(depth)]
             if stage:
                 blocks.insert(0, ConvNormAct(width, o, kernel_size=1, bias=False, activation=nn.GELU))
             self.encoder.append(nn.Sequential(*blocks))
             width = o
-        self.bottleneck = ChannelSpatialAttention(width)
+        self.bottleneck = ChannelSpatialAttention(width) if dafu else nn.Identity()
         # from the deepest stage to the first, as the decoder runs
-        self.decoder = nn.ModuleList(DecoderStage(i, o) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        pairs = zip(widths[:0:-1], widths[-2::-1], strict=True)
+        self.decoder = nn.ModuleList(DecoderStage(i, o, hmcb=hmcb, adsm=adsm, dafu=dafu) for i, o in pairs)
         self.head = nn.Conv2d(widths[0], classes, kernel_size=1)
 
     def forward(self, x: Tensor) -> SegmentationOutput:

@@ -115,6 +115,8 @@ class LGMSNet(nn.Module):
         2 for images, 3 for volumes.
     instance : bool
         Instance norm without parameters instead of batch norm, as published for volumes.
+    lms, gms : bool
+        Without, a plain 3 x 3 convolution stands in the place of each such block. For ablations.
 
     Shapes
     ------
@@ -130,6 +132,8 @@ class LGMSNet(nn.Module):
         widths: Sequence[int] = (16, 32, 64, 128, 128),
         ndim: int = 2,
         instance: bool = False,
+        lms: bool = True,
+        gms: bool = True,
     ) -> None:
         super().__init__()
         if len(widths) != 5:
@@ -140,12 +144,15 @@ class LGMSNet(nn.Module):
         self._pool = F.max_pool2d if ndim == 2 else F.max_pool3d
         self._mode = RESIZE[ndim]
 
+        def plain(i: int, o: int) -> nn.Module:
+            return ConvNormAct(i, o, kernel_size=3, bias=False, activation=nn.SiLU, **rest)
+
         def local(i: int, o: int) -> nn.Module:
             end = ConvNormAct(i, o, kernel_size=1, bias=False, activation=nn.SiLU, **rest)
-            return nn.Sequential(LocalMultiScale(i, **rest), end)
+            return nn.Sequential(LocalMultiScale(i, **rest) if lms else plain(i, i), end)
 
         def wide(i: int, o: int) -> nn.Module:
-            return GlobalMultiScale(i, o, hidden=2 * o, **rest)
+            return GlobalMultiScale(i, o, hidden=2 * o, **rest) if gms else plain(i, o)
 
         def fuse(o: int) -> nn.Module:
             return SkipFusion(o, fusion="concat", activation=nn.GELU, **rest)

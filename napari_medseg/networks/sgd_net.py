@@ -71,6 +71,9 @@ class SGDNet(nn.Module):
         Of the dynamic convolutions.
     imagenet_head : bool
         Keep the backbone's unused classifier: the paper's count includes it.
+    sge, sgdc : bool
+        Without SGE there is no edge map and SGDC has no guidance but its own map; without SGDC the maps of the
+        backbone go to the decoder as they are. For ablations.
 
     Shapes
     ------
@@ -91,14 +94,17 @@ class SGDNet(nn.Module):
         heads: int = 4,
         kernel_size: int = 7,
         imagenet_head: bool = False,
+        sge: bool = True,
+        sgdc: bool = True,
     ) -> None:
         super().__init__()
         widths = [planes * EXPANSION * 2**i for i in range(4)]
         self.backbone = Res2Net(in_channels=in_channels, planes=planes, depths=depths, imagenet_head=imagenet_head)
         self.transformer = PatchTokenTransformer(widths[0])
         self.attention = DualAttention(widths[0] + widths[3], widths[3])
-        self.guidance = StructuralGuidance(widths[3], widths[0], width=edge_width)
-        self.dynamic = nn.ModuleList(GuidedDynamicConv(w, heads=heads, kernel_size=kernel_size) for w in widths[:3])
+        self.guidance = StructuralGuidance(widths[3], widths[0], width=edge_width) if sge else None
+        dynamic = widths[:3] if sgdc else []
+        self.dynamic = nn.ModuleList(GuidedDynamicConv(w, heads=heads, kernel_size=kernel_size) for w in dynamic)
         self.reduce = nn.ModuleList(ConvNormAct(w, decoder_width, kernel_size=1, activation=nn.ReLU) for w in widths)
         # from the deepest stage to the first, as the decoder runs
         self.decoder = nn.ModuleList(ReverseDecoder(decoder_width) for _ in range(3))
@@ -116,8 +122,12 @@ class SGDNet(nn.Module):
         *shallow, deep = self.backbone(x)  # 1/4, 1/8, 1/16, and 1/32 of the sides
         far = F.interpolate(self.transformer(shallow[0]), size=deep.shape[2:], mode="bilinear", align_corners=False)
         deep = self.attention(torch.cat((far, deep), dim=1))
-        edges, guidance = self.guidance(deep, shallow[0])
-        shallow = [block(x_, guidance) for block, x_ in zip(self.dynamic, shallow, strict=True)]
+        edges, guidance = None, shallow[0].new_zeros(len(x), GUIDANCE, 1, 1)
+        if self.guidance is not None:
+            edges, guidance = self.guidance(deep, shallow[0])
+            edges = F.interpolate(edges, size=size, mode="bilinear", align_corners=False)
+        if len(self.dynamic):
+            shallow = [block(x_, guidance) for block, x_ in zip(self.dynamic, shallow, strict=True)]
         low = self.reduce[3](deep)
         maps = []
         for i, decode, head in zip((2, 1, 0), self.decoder, self.heads, strict=True):
@@ -125,10 +135,10 @@ class SGDNet(nn.Module):
             # the coarser maps teach, and nobody else asks for them
             if i == 0 or self.training:
                 maps.append(F.interpolate(head(low), size=size, mode="bilinear", align_corners=False))
-        edge_logits = F.interpolate(edges, size=size, mode="bilinear", align_corners=False)
-        return SegmentationOutput(logits=maps[-1], edge_logits=edge_logits, aux=tuple(maps[:-1]))
+        return SegmentationOutput(logits=maps[-1], edge_logits=edges, aux=tuple(maps[:-1]))
 
 
+GUIDANCE = 16  # channels, of both modules as published
 _PAPER = "Shi, Zhu, Swamy: SGDC. MIDL 2026 submission"
 _ASSUMPTIONS = (
     "The wiring follows CTO: the dual attention's output takes the place of the deepest map, also for the edges.",

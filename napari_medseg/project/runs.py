@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ class RunSpec:
     Parameters
     ----------
     network, task : str
+    options : mapping
+        Of the network, beside those it declares: ablations.
     train, val : tuple of Pair
         ``val`` may be empty; then the last weights are kept, else the best.
     start_from : str or None
@@ -116,6 +118,7 @@ class RunSpec:
     network: str
     task: str
     train: tuple[Pair, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
     val: tuple[Pair, ...] = ()
     start_from: str | None = None
     pretrained: str | None = None

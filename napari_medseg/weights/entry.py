@@ -32,6 +32,8 @@ class WeightsEntry:
         Of the voxels (z, y, x) it was trained on, mm; other volumes are resampled to it.
     window : tuple of float or None
         Intensities of a volume that count as 0 and 1; None: its percentiles.
+    options : mapping
+        Of the network, beside those it declares.
     metrics : mapping
         Scores with ``n`` and ``split``.
     training : mapping
@@ -54,6 +56,7 @@ class WeightsEntry:
     input_size: tuple[int, ...] = (256, 256)
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0

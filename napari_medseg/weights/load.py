@@ -49,7 +49,12 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
             f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
             "Install the package again, or fetch the file again."
         )
-    module = create_network(network, classes=entry.output_channels)
+    try:
+        module = create_network(network, classes=entry.output_channels, **entry.options)
+    except TypeError as error:
+        raise WeightsError(
+            f"{path} was trained with options {dict(entry.options)} that {network} does not have. Update napari-medseg."
+        ) from error
     try:
         with safe_open(path, "pt") as file:
             told = (file.metadata() or {}).get(TENSORS_KEY)

@@ -44,6 +44,8 @@ class DCSNet(nn.Module):
     learned_masks : int
         In training, boxes of an image that the head learns from at a step, drawn at random: a picture of a hundred
         nuclei costs no more than one of a few.
+    msfa : bool
+        As for :class:`Segmenter`.
     keep_unused : bool
         Keep parts that reach no output: the published count includes them.
 
@@ -67,6 +69,7 @@ class DCSNet(nn.Module):
         jitter: float = 0.05,
         most_masks: int = 20,
         learned_masks: int = 4,
+        msfa: bool = True,
         keep_unused: bool = True,
     ) -> None:
         super().__init__()
@@ -75,7 +78,7 @@ class DCSNet(nn.Module):
         self.classes, self.jitter, self.learned_masks = classes, jitter, learned_masks
         self.detector = Detector(planes=planes, depths=depths, channels=pyramid, width=box_width, most=most_masks)
         self.seg_head = Segmenter(
-            in_channels=pyramid, classes=classes, width=width, layers=layers, keep_unused=keep_unused
+            in_channels=pyramid, classes=classes, width=width, layers=layers, keep_unused=keep_unused, msfa=msfa
         )
 
     def forward(

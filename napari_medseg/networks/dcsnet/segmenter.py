@@ -136,6 +136,8 @@ class Segmenter(nn.Module):
         Of the transformer.
     keep_unused : bool
         Keep the parts that reach no output (1 446 656 parameters in the published size): its count includes them.
+    msfa : bool
+        Without, the finest decoded map alone is segmented: no transformer, fusion or detail enhancement. For ablations.
 
     Shapes
     ------
@@ -144,9 +146,11 @@ class Segmenter(nn.Module):
     """
 
     def __init__(
-        self, *, in_channels: int = 256, classes: int = 1, width: int = 256, layers: int = 4, keep_unused: bool = True
-    ) -> None:
+        self, *, in_channels: int = 256, classes: int = 1, width: int = 256, layers: int = 4, keep_unused: bool = True,
+        msfa: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.msfa = msfa
         names = [str(i) for i in range(len(CELLS))]
         half, quarter = width // 2, width // 4
         self.fpn_enhance = nn.ModuleDict(
@@ -177,12 +181,12 @@ class Segmenter(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.trunc_normal_(self.level_embed, std=0.02)
         layer = nn.TransformerEncoderLayer(width, 8, dim_feedforward=4 * width, dropout=0.2, batch_first=True)
-        self.transformer = nn.TransformerEncoder(layer, num_layers=layers, enable_nested_tensor=False)
+        self.transformer = nn.TransformerEncoder(layer, num_layers=layers, enable_nested_tensor=False) if msfa else None
         self.decoder_blocks = nn.ModuleList(
             SkipJoin(width, keep_unused=keep_unused) if keep_unused or name != names[-1] else nn.Identity()
             for name in names
         )
-        self.detail_enhance = DetailEnhance(width)
+        self.detail_enhance = DetailEnhance(width) if msfa else nn.Identity()
         self.decoder_level_heads = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(width, half, 3, padding=1), nn.BatchNorm2d(half), nn.ReLU(), nn.Conv2d(half, classes, 1)
@@ -194,7 +198,7 @@ class Segmenter(nn.Module):
             nn.Conv2d(half, quarter, 3, padding=1), nn.BatchNorm2d(quarter), nn.ReLU(), nn.Dropout2d(0.2),
             nn.Conv2d(quarter, classes, 1),
         )  # fmt: skip
-        self.pixel_fusion = PixelFusion(width, len(names))
+        self.pixel_fusion = PixelFusion(width, len(names)) if msfa else None
         self.loss_weights = nn.Parameter(torch.ones(len(names) + 1)) if keep_unused else None
         self.edge_head = nn.Sequential(
             nn.Conv2d(width, quarter, 3, padding=1), nn.BatchNorm2d(quarter), nn.ReLU(), nn.Conv2d(quarter, classes, 1)
@@ -208,14 +212,17 @@ class Segmenter(nn.Module):
                 zip(maps[: len(CELLS)], CELLS, self.fpn_enhance.values(), self.encoder_blocks, strict=True)
             )
         ]
-        below = self._transform(skips)
+        below = skips[-1] if self.transformer is None else self._transform(skips, self.transformer)
         decoded = [below]
         for skip, join in zip(reversed(skips[:-1]), reversed(self.decoder_blocks[:-1]), strict=True):
             below = join(skip, grown(below, skip.shape[-1]))
             decoded.append(below)
         # the coarsest first, as the fusion was published
         full = [grown(x, TARGET) for x in decoded]
-        fused = self.detail_enhance(self.pixel_fusion([self.detail_enhance(x) for x in full]))
+        if self.pixel_fusion is None:
+            fused = full[-1]
+        else:
+            fused = self.detail_enhance(self.pixel_fusion([self.detail_enhance(x) for x in full]))
         mask = self.main_head(fused)
         if not self.training:
             return RoIMaps(mask, None, ())
@@ -227,13 +234,13 @@ class Segmenter(nn.Module):
         scale = 1 / 2 ** (level + 2)
         return torch.cat([roi_align(x, own, cells, scale=scale) for x, own in zip(features, boxes, strict=True)])
 
-    def _transform(self, skips: list[Tensor]) -> Tensor:
+    def _transform(self, skips: list[Tensor], transformer: nn.Module) -> Tensor:
         """The coarsest map after all maps have seen each other: (N, width, 8, 8)."""
         tokens = [
             embed(skip).flatten(2).transpose(1, 2) + self.level_embed[i]
             for i, (embed, skip) in enumerate(zip(self.patch_embed.values(), skips, strict=True))
         ]
-        seen = self.transformer(torch.cat(tokens, dim=1) + self.pos_embed)
+        seen = transformer(torch.cat(tokens, dim=1) + self.pos_embed)
         # published code lays out the tokens of all four; only those of the coarsest reach the mask
         n, _, width = seen.shape
         return seen[:, -(TOKENS**2) :].transpose(1, 2).reshape(n, width, TOKENS, TOKENS)

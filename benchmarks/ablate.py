@@ -1,0 +1,101 @@
+"""Does a part of a network earn its place? ``python benchmarks/ablate.py DATA RUNS PART [--set NAME] [--seeds N]``.
+
+Trains the network with and without the part on the train split of a set, everything else alike, once a seed, and
+scores both on its val split. RUNS keeps the runs; calling again goes on. The table says the mean difference and
+whether the paper's claim (with is better) held: "yes" or "no" where all seeds agree, else "open".
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from facts import report
+from train_bundled import read_split
+
+from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, RunSpec, Stage
+from napari_medseg.weights import read_entry
+
+# part: (network, options without it)
+PARTS = {
+    "sge": ("sgd-net-s", {"sge": False}),
+    "sgdc": ("sgd-net-s", {"sgdc": False}),
+    "msfa": ("dcsnet-s", {"msfa": False}),
+    "jitter": ("dcsnet-s", {"jitter": 0.0}),
+    "lms": ("lgms-net", {"lms": False}),
+    "gms": ("lgms-net", {"gms": False}),
+    "adsm": ("dymas-net", {"adsm": False}),
+    "hmcb": ("dymas-net", {"hmcb": False}),
+    "dafu": ("dymas-net", {"dafu": False}),
+}
+
+
+def train(spec: RunSpec, folder: Path) -> float:
+    """Run to the end, or go on; the best Dice on val."""
+    if not (folder / WEIGHTS_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
+        subprocess.run([sys.executable, "-m", "src_train", "run", str(folder)], check=True)
+    return float(read_entry(folder / WEIGHTS_FILE).metrics["dice"])
+
+
+def main() -> None:
+    """Train pairs of networks and compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("parts", nargs="+", choices=[*PARTS, "all"])
+    parser.add_argument("--set", default="dsb2018_nuclei")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--rate", type=float, help="learning rate; default: the paper's")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows = []
+    for part in PARTS if "all" in options.parts else options.parts:
+        network, without = PARTS[part]
+        base = RunSpec(
+            network=network,
+            task=f"without {part}",
+            train=tuple(read_split(options.data, options.set, "train")),
+            val=tuple(read_split(options.data, options.set, "val")),
+            stages=(Stage(size=options.size, epochs=options.epochs),),
+            learning_rate=options.rate,
+            schedule="cosine",
+            validate_every=max(1, options.epochs // 10),
+            device=options.device,
+        )
+        pairs = []
+        for seed in range(options.seeds):
+            scores = [
+                train(
+                    dataclasses.replace(base, seed=seed, options=changes),
+                    options.runs / f"{part}-{options.set}-{options.epochs}x{options.size}-{name}-{seed}",
+                )
+                for name, changes in (("with", {}), ("without", without))
+            ]
+            pairs.append(scores)
+        table = np.array(pairs)
+        change = table[:, 0] - table[:, 1]
+        held = "yes" if (change > 0).all() else "no" if (change <= 0).all() else "open"
+        rows.append(
+            (
+                part, network, options.set, options.seeds, options.epochs, options.size,
+                *(round(float(v), 4) for v in (*table.mean(axis=0), change.mean(), change.min(), change.max())), held,
+            )
+        )  # fmt: skip
+    columns = (
+        *("part", "network", "set", "seeds", "epochs", "px", "Dice with", "Dice without"),
+        *("change", "least", "most", "claim held"),
+    )
+    report(columns, rows, json_path=options.json)
+
+
+if __name__ == "__main__":
+    main()
