@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
+BLOCK = 256
 # exp of more would ask for boxes that no image holds
 MAX_LOG_SCALE = math.log(1000 / 16)
 
@@ -49,17 +49,19 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
         (K,), int64.
     """
     order = scores.argsort(descending=True, stable=True)
-    # in NumPy on the CPU: each box that stays is compared with those that are left, which soon are few
-    x0, y0, x1, y1 = boxes[order].cpu().double().numpy().T
-    areas, left, kept = (x1 - x0) * (y1 - y0), np.arange(len(order)), []
+    # block by block on the CPU: what lies on a box that stays is out before it is compared with anything
+    ordered, left, kept = boxes[order].cpu(), torch.arange(len(order)), []
     while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        wide = np.minimum(x1[best], x1[left]) - np.maximum(x0[best], x0[left])
-        high = np.minimum(y1[best], y1[left]) - np.maximum(y0[best], y0[left])
-        overlap = np.maximum(wide, 0) * np.maximum(high, 0)
-        left = left[overlap <= threshold * np.maximum(areas[best] + areas[left] - overlap, 1e-9)]
-    return order[torch.as_tensor(np.array(kept, dtype=np.int64), device=order.device)]
+        block, left = left[:BLOCK], left[BLOCK:]
+        worse = box_iou(ordered[block], ordered[block]).triu(diagonal=1) > threshold
+        out = torch.zeros(len(block), dtype=torch.bool)
+        for i in range(len(block)):
+            if not out[i]:
+                out |= worse[i]
+        stay = block[~out]
+        kept.append(stay)
+        left = left[~(box_iou(ordered[stay], ordered[left]) > threshold).any(dim=0)]
+    return order[torch.cat(kept).to(order.device)] if kept else order
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:
