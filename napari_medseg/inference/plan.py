@@ -9,7 +9,7 @@ from napari_medseg.errors import ShapeError
 from napari_medseg.inference.volume import count_windows, resampled_size
 from napari_medseg.networks import NetworkSpec
 
-MIRRORED = 4
+MIRRORED = {2: 4, 3: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class PredictionPlan:
         )
         if self.window is not None:
             how += f", windows of {sides(self.window)} px"
-        mirrored = f", mirrored {MIRRORED} ways" if self.mirrored else ""
+        mirrored = f", mirrored {MIRRORED[len(self.network_size)]} ways" if self.mirrored else ""
         return f"{how}{mirrored}, {self.passes} pass" + ("es" if self.passes > 1 else "")
 
 
@@ -94,7 +94,7 @@ def plan_prediction(
         raise ShapeError(f"size is {wanted}; expected {ndim} sides of at least 1 px. Choose for example 256.")
     multiple = spec.input.multiple
     sides = tuple(-(-int(side) // multiple) * multiple for side in wanted)
-    copies = MIRRORED if mirrored else 1
+    copies = MIRRORED[ndim] if mirrored else 1
     if ndim == 2:
         return PredictionPlan((int(shape[0]), int(shape[1])), sides, copies, mirrored=mirrored)
     whole = tuple(int(n) for n in shape)

@@ -23,8 +23,8 @@ from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
 
 Progress = Callable[[float, str], None]
-# the image as it is, and mirrored along axes counted from the last
-VIEWS = {2: ((), (-2,), (-1,), (-2, -1)), 3: ((), (-3,), (-2,), (-1,))}
+# the image as it is, and mirrored along axes counted from the last; of a patient only left and right may change places
+VIEWS = {2: ((), (-2,), (-1,), (-2, -1)), 3: ((), (-1,))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,10 +28,10 @@ class ProposeOptions(QWidget):
         super().__init__()
         self.probability = QCheckBox("Show the probability map")
         self.edges = QCheckBox("Show the edge map (SGD-Net)")
-        self.boxes = QCheckBox("Segment only my boxes (DCSNet)")
+        self.boxes = QCheckBox("Only my boxes (DCSNet)")
         self.draw = QPushButton("Draw boxes")
-        self.mirrored = QCheckBox("Average four mirrored copies (slower, steadier)")
-        self.disagreement = QCheckBox("Show where copies and networks disagree")
+        self.mirrored = QCheckBox("Average mirrored copies")
+        self.disagreement = QCheckBox("Show where they disagree")
         self.also, self.menu = QToolButton(), QMenu(self)
         self.more, self._rest = QToolButton(), QWidget()
         stored = load_settings()
@@ -43,6 +43,9 @@ class ProposeOptions(QWidget):
 
     def _build(self) -> None:
         self.also.setMenu(self.menu)
+        self.mirrored.setToolTip("Slower and steadier: the image is segmented mirrored too, and the mean is taken.")
+        self.boxes.setToolTip("DCSNet segments inside the boxes of the layer '... boxes' instead of searching itself.")
+        self.disagreement.setToolTip("A map of where mirrored copies and networks differ: look there first.")
         self.also.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setAutoRaise(True)

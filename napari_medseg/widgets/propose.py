@@ -273,7 +273,6 @@ class ProposeSection(QWidget):
             return
         for message in prediction.origin["messages"]:
             show_info(message)
-        self._bus.proposed.emit(layer, prediction)
         maps = (
             (self.options.probability, prediction.probabilities.sum(axis=0).clip(0, 1), PROBABILITY_SUFFIX),
             (self.options.edges, prediction.edges, EDGES_SUFFIX),
@@ -284,6 +283,8 @@ class ProposeSection(QWidget):
                 show_map(self._viewer, layer, data, suffix=suffix)
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
+        # last: the mask lies on top and is what is drawn in
+        self._bus.proposed.emit(layer, prediction)
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"

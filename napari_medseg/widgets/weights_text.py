@@ -21,7 +21,8 @@ def weights_facts(entry: WeightsEntry) -> str:
     if score:
         parts.append(f"Dice {score:.2f} on {entry.metrics.get('n')} {kind} it had not seen.")
     parts.append("<b>Research use only.</b>" if entry.licence == "research-only" else f"Licence: {entry.licence}.")
-    parts.append(f"Trained on {', '.join(entry.trained_on)}.")
+    if entry.trained_on:
+        parts.append(f"Trained on {', '.join(entry.trained_on)}.")
     gives = [
         text
         for able, text in (
