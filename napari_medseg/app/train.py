@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from napari_medseg.project import Case, Project
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage, read_events
 from napari_medseg.weights import resolve_weights
 
-CANCEL_SECONDS = 0.8
+CANCEL_SECONDS, POLL_SECONDS = 0.8, 0.1
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
 FINE_TUNE_RATE = 1e-3
 
@@ -169,6 +169,23 @@ class RunProcess:
         events, self._offset = read_events(self._events, self._offset)
         return events
 
+    def follow(self, unwanted: Callable[[], bool] = lambda: False) -> Iterator[dict[str, Any]]:
+        """Events as they are written, until the process has ended or is not wanted any more.
+
+        Raises
+        ------
+        TrainingError
+            If it failed; the message says why.
+        """
+        while not unwanted():
+            alive = self.running
+            yield from self.poll()
+            if not alive:
+                if self.wait() != 0:
+                    raise TrainingError(self.failure())
+                return
+            time.sleep(POLL_SECONDS)
+
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end; the exit code."""
         try:
@@ -222,19 +239,12 @@ def run_to_end(folder: Path, *, on_event: Any = None) -> None:
     """
     process = RunProcess(folder)
     try:
-        while True:
-            alive = process.running
-            for event in process.poll():
-                if on_event is not None:
-                    on_event(event)
-            if not alive:
-                break
-            time.sleep(0.1)
+        for event in process.follow():
+            if on_event is not None:
+                on_event(event)
     except BaseException:
         process.cancel()
         raise
-    if process.wait() != 0:
-        raise TrainingError(process.failure())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

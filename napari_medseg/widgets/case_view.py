@@ -166,6 +166,7 @@ class CaseView(QObject):
             keep,
             on_done=lambda kept: self._kept(image, labels, prediction, *kept),
             on_error=lambda error: show_warning(f"Strokes on this mask are not stored. {sentence(error)}"),
+            on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
 

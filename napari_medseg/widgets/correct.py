@@ -128,10 +128,7 @@ class CorrectSection(QWidget):
 
     def open_or_make_samples(self, folder: Path) -> None:
         """Open the project of sample images, made at the first time."""
-        if (folder / FILE_NAME).exists():
-            self.open_project(folder)
-        else:
-            self._load(lambda: sample_project(folder))
+        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else sample_project(folder))
 
     def _load(self, make: Callable[[], Project]) -> None:
         if not self.view.close_all():
@@ -145,7 +142,9 @@ class CorrectSection(QWidget):
                 old.close()
             return make()
 
-        self._workers.run(work, on_done=self._opened, on_error=self._failed, lane="files")
+        self._workers.run(
+            work, on_done=self._opened, on_error=self._failed, on_dropped=lambda project: project.close(), lane="files"
+        )
 
     def _opened(self, project: Project) -> None:
         self._state.project = project
@@ -223,10 +222,8 @@ class CorrectSection(QWidget):
                 item.setToolTip(str(case.image))
                 if column == 1:
                     item.setForeground(QColor("#e05d5d" if case.missing else COLOURS[case.state]))
-                font = item.font()
-                font.setBold(case.id == self._state.case_id)
-                item.setFont(font)
                 self.table.setItem(row, column, item)
+        self._mark()
         self._enable()
 
     def _enable(self) -> None:
@@ -262,6 +259,10 @@ class CorrectSection(QWidget):
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")
         self._enable()
+        self._mark()
+
+    def _mark(self) -> None:
+        """The open image stands out in the list."""
         for row in range(self.table.rowCount()):
             for column in range(3):
                 item = self.table.item(row, column)

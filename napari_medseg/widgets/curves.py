@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -9,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 def load_plotting() -> None:
     """Load the plotting library, which takes a moment: not on the GUI thread."""
-    import pyqtgraph  # noqa: F401
+    import_module("pyqtgraph")
 
 
 class Curves(QWidget):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False) -> tuple
     return viewer, panel
 
 
+# what proposing and retraining load: seconds that nobody shall wait for in a window
+HEAVY = (
+    "skimage.segmentation",
+    "skimage.transform",
+    "napari_medseg.app.train",
+    "napari_medseg.inference.predictor",
+    "monai.inferers",
+    "nibabel",
+)
+
+
 def warm_up(panel: Any) -> None:
     """Load the libraries that proposing and retraining need, off the GUI thread, and take them out of the collector.
 
@@ -50,12 +62,8 @@ def warm_up(panel: Any) -> None:
     """
 
     def load(ticket: Any, progress: Any) -> None:
-        import skimage.segmentation
-        import skimage.transform  # noqa: F401
-
-        import napari_medseg.app.train
-        import napari_medseg.inference.predictor  # noqa: F401
-
+        for name in HEAVY:
+            import_module(name)
         load_plotting()
 
     def freeze(_: None) -> None:

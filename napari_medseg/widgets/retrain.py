@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QFormLayout,
@@ -34,15 +34,14 @@ from napari_medseg.app.train import (
     comparison_json,
     plan_retrain,
 )
-from napari_medseg.errors import Cancelled
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves, load_plotting
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
-POLL_MS = 200
 Pictured = tuple[Comparison, np.ndarray]
+Run = tuple[Project, int, RunSpec, Path]
 
 
 class RetrainSection(QWidget):
@@ -53,16 +52,14 @@ class RetrainSection(QWidget):
         self._state, self._bus, self._workers = state, bus, workers
         self._process: RunProcess | None = None
         self._ticket: Ticket | None = None
-        self._run: tuple[Project, int, RunSpec, Path] | None = None
+        self._run: Run | None = None
+        self._preparing = self._unwanted = False
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
         self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
         self.table, self.picture = QTableWidget(0, 3), QLabel()
         self.adopt, self.keep = QPushButton("Adopt new"), QPushButton("Keep old")
         self._rows: list[Pictured] = []
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._poll)
         self._build()
         state.events.project.connect(self._project_changed)
 
@@ -137,44 +134,57 @@ class RetrainSection(QWidget):
         self.progress.setValue(0)
         self.message.setText("Preparing...")
 
-        def prepare(ticket: Ticket, progress: Any) -> tuple[Project, int, RunSpec, Path]:
+        def prepare(ticket: Ticket, progress: Any) -> tuple[RunProcess, Run]:
             load_plotting()
             spec, folder = plan_retrain(project, options)
-            if ticket.cancelled:
-                raise Cancelled("Retraining was cancelled before it began.")
-            return project, project.add_run(spec.to_json(), folder.relative_to(project.path)), spec, folder
+            run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+            return RunProcess(folder), (project, run, spec, folder)
 
-        self._ticket = self._workers.run(prepare, on_done=self._prepared, on_error=self._failed, lane="files")
+        self._preparing, self._unwanted = True, False
+        self._workers.run(
+            prepare,
+            on_done=lambda found: self._prepared(*found),
+            on_error=self._not_prepared,
+            on_dropped=lambda found: found[0].cancel(),
+            lane="files",
+        )
 
-    def _prepared(self, run: tuple[Project, int, RunSpec, Path]) -> None:
-        self._run, self._ticket = run, None
+    def _not_prepared(self, error: BaseException) -> None:
+        self._preparing = False
+        self._failed(error)
+
+    def _prepared(self, process: RunProcess, run: Run) -> None:
+        self._preparing = False
+        self._process, self._run = process, run
         self._bus.cases_changed.emit()
-        self._process = RunProcess(run[3])
+        if self._unwanted:
+            self.stop()
+            return
         self.message.setText("Starting the trainer...")
-        self._timer.start()
 
-    def _poll(self) -> None:
-        process = self._process
-        if process is None or self._run is None:
-            return
-        alive = process.running
-        for event in process.poll():
-            self._show_event(event)
-        if alive:
-            return
-        self._timer.stop()
+        def follow(ticket: Ticket, tell: Callable[[float, Any], None]) -> None:
+            for event in process.follow(lambda: ticket.cancelled):
+                tell(0.0, event)
+
+        self._ticket = self._workers.run(
+            follow,
+            on_done=lambda _: self._trained(run),
+            on_progress=lambda _, event: self._show_event(event),
+            on_error=self._died,
+            lane="watch",
+        )
+
+    def _died(self, error: BaseException) -> None:
+        self._note("failed")
         self._process = None
-        project, run, spec, folder = self._run
-        if process.wait() != 0:
-            self._note("failed")
-            self._failed(RuntimeError(process.failure()))
-            return
+        self._failed(error)
+
+    def _trained(self, run: Run) -> None:
+        self._process = None
         self.message.setText("Comparing before and after on the held-out images...")
         device = self._state.device
         self._ticket = self._workers.run(
-            lambda ticket, progress: self._compare(project, run, spec, folder, device),
-            on_done=self._show_comparison,
-            on_error=self._failed,
+            lambda ticket, progress: self._compare(*run, device), on_done=self._show_comparison, on_error=self._failed
         )
 
     @staticmethod
@@ -198,10 +208,14 @@ class RetrainSection(QWidget):
 
     def stop(self) -> None:
         """Cancel within a second; the run's last epoch stays on the disk."""
+        if self._preparing:
+            # it is ended as soon as it has begun: what is dropped half way would be a trainer that nobody holds
+            self._unwanted = True
+            self.message.setText("Cancelling...")
+            return
         if self._ticket is not None:
             self._ticket.cancel()
             self._ticket = None
-        self._timer.stop()
         process, self._process = self._process, None
         if process is not None:
             self._note("cancelled")
@@ -224,9 +238,8 @@ class RetrainSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self._run = self._ticket = None
         self._enable()
-        text = str(error) if isinstance(error, RuntimeError) else sentence(error)
-        self.message.setText(text)
-        show_warning(text)
+        self.message.setText(sentence(error))
+        show_warning(sentence(error))
 
     # ---- the outcome ---------------------------------------------------------------------------------------------
 
@@ -290,7 +303,7 @@ class RetrainSection(QWidget):
 
     def _project_changed(self, *_: Any) -> None:
         # the files lane notes the run's end before it closes the run's project
-        if self._run is not None or self._ticket is not None:
+        if self._run is not None or self._ticket is not None or self._preparing:
             self.stop()
         self._run, self._rows = None, []
         self._enable()
@@ -299,7 +312,6 @@ class RetrainSection(QWidget):
 
     def close_section(self) -> None:
         """End a run that is at work."""
-        self._timer.stop()
         process, self._process = self._process, None
         if process is not None and self._run is not None:
             process.cancel()

@@ -29,7 +29,8 @@ class Ticket:
 
 
 class Workers(QObject):
-    """Runs functions off the GUI thread: computing in one lane, files and the database in another.
+    """Runs functions off the GUI thread: computing in one lane, files and the database in another, a trainer watched
+    in a third.
 
     Within a lane one runs after the other; a slow network never holds up a list of images.
 
@@ -47,30 +48,36 @@ class Workers(QObject):
         super().__init__(parent)
         self._lanes = {
             name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"medseg-{name}")
-            for name in ("compute", "files")
+            for name in ("compute", "files", "watch")
         }
         self._on_error = on_error
         self._closed = False
         self._tickets: set[Ticket] = set()
+        self._lock = threading.Lock()
+        self._undelivered: dict[Ticket, Callable[[], None]] = {}
         # a bound method of a QObject and a queued connection: the call runs on this object's thread
         self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def run(
         self,
-        function: Callable[[Ticket, Callable[[float, str], None]], Any],
+        function: Callable[[Ticket, Callable[[float, Any], None]], Any],
         *,
         on_done: Callable[[Any], None],
-        on_progress: Callable[[float, str], None] | None = None,
+        on_progress: Callable[[float, Any], None] | None = None,
         on_error: Callable[[BaseException], None] | None = None,
-        lane: Literal["compute", "files"] = "compute",
+        on_dropped: Callable[[Any], None] | None = None,
+        lane: Literal["compute", "files", "watch"] = "compute",
     ) -> Ticket:
-        """Run ``function(ticket, progress)``; the callbacks run on the GUI thread unless the ticket was cancelled."""
+        """Run ``function(ticket, progress)``; the callbacks run on the GUI thread unless the ticket was cancelled.
+
+        A result that nobody wants any more goes to ``on_dropped``, on any thread: an open file must not be left so.
+        """
         ticket = Ticket()
         self._tickets.add(ticket)
 
-        def progress(fraction: float, text: str) -> None:
+        def progress(fraction: float, told: Any) -> None:
             if on_progress is not None and not ticket.cancelled:
-                self._finished.emit((ticket, lambda: on_progress(fraction, text), False))
+                self._finished.emit((ticket, lambda: on_progress(fraction, told), False))
 
         def work() -> None:
             if ticket.cancelled:
@@ -84,23 +91,41 @@ class Workers(QObject):
                 caught, handler = error, on_error or self._on_error
                 self._finished.emit((ticket, lambda: handler(caught), True))
                 return
-            self._finished.emit((ticket, lambda: on_done(result), True))
+            drop = None if on_dropped is None else lambda: on_dropped(result)
+            with self._lock:
+                closed = self._closed
+                if drop is not None and not closed:
+                    self._undelivered[ticket] = drop
+            if not closed:
+                self._finished.emit((ticket, lambda: on_done(result), True))
+            elif drop is not None:
+                drop()
 
         self._lanes[lane].submit(work)
         return ticket
 
     def _deliver(self, item: tuple[Ticket, Callable[[], None], bool]) -> None:
         ticket, call, last = item
+        drop = None
         if last:
             self._tickets.discard(ticket)
+            with self._lock:
+                drop = self._undelivered.pop(ticket, None)
         if not ticket.cancelled and not self._closed:
             call()
+        elif drop is not None:
+            drop()
 
     def close(self) -> None:
         """Drop all that is under way."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
+            undelivered = list(self._undelivered.values())
+            self._undelivered.clear()
         for ticket in self._tickets:
             ticket.cancel()
+        for drop in undelivered:
+            drop()
         for executor in self._lanes.values():
             executor.shutdown(wait=False, cancel_futures=True)
 

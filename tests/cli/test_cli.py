@@ -363,7 +363,8 @@ def test_weights_for_another_network_are_refused(medseg, tmp_path):
     refused(medseg("predict", NUCLEI[0].image, *arguments), "cmunext-xxs", "cmunext-s")
 
 
-def test_a_full_disk_is_told_and_nothing_half_written_stays(medseg, small_disk):
+def test_a_full_disk_is_told_and_nothing_half_written_stays(medseg, mount_small):
+    small_disk = mount_small(200)
     (small_disk / "filler").write_bytes(bytes(196_000))
     arguments = ("--weights", "nuclei", "--out", small_disk, "--probabilities")
     refused(medseg("predict", NUCLEI[0].image, *arguments), "disk is full", code=1)

@@ -63,19 +63,9 @@ def test_fifty_kills_lose_nothing_confirmed(tmp_path):
     assert confirmed > 50
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", folder], capture_output=True)
-    if made.returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a file system of its own")
-def test_a_full_disk_is_told_and_what_was_stored_stays(small_disk, tmp_path):
+def test_a_full_disk_is_told_and_what_was_stored_stays(mount_small, tmp_path):
+    small_disk = mount_small(700)
     Image.new("L", (512, 512)).save(tmp_path / "i.png")
     rng = np.random.default_rng(0)
     project = Project.create(small_disk / "p")
