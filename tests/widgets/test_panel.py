@@ -321,6 +321,19 @@ def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
     assert panel.retrain.start.isEnabled()
 
 
+def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot):
+    panel = project_panel
+    for case in panel.state.project.cases()[:2]:
+        panel.state.project.accept(case.id)
+    panel.retrain.epochs.setValue(500)
+    panel.retrain.start.click()
+    panel.retrain.cancel.click()
+    assert panel.retrain.message.text() == "Cancelling..."
+    qtbot.waitUntil(lambda: "Cancelled. The weights" in panel.retrain.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
+    assert panel.retrain.start.isEnabled()
+
+
 def test_the_selected_mask_is_exported_with_its_pixel_size(panel, qtbot, tmp_path):
     mask = np.zeros((20, 30), int)
     mask[4:8, 5:9] = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -120,9 +119,9 @@ class UpsampleConv(nn.Module):
         norm: Callable[[int, int], nn.Module] = batch_norm,
     ) -> None:
         super().__init__()
-        self._mode = RESIZE[ndim]
+        self.enlarge = nn.Upsample(scale_factor=2, mode=RESIZE[ndim], align_corners=False)
         self.conv = ConvNormAct(in_channels, out_channels, activation=activation, ndim=ndim, norm=norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Double the sides and change the width."""
-        return self.conv(F.interpolate(x, scale_factor=2, mode=self._mode, align_corners=False))
+        return self.conv(self.enlarge(x))
