@@ -187,6 +187,44 @@ def test_a_volume_is_segmented_and_lies_where_it_lay(medseg, tmp_path):
     assert "expects (Y, X)" in err
 
 
+@pytest.mark.slow
+def test_volumes_train_are_scored_and_retrain_a_project(medseg, tmp_path):
+    import nibabel
+
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for i in range(4):
+        z, y, x = np.mgrid[:18, :22, :26]
+        mask = ((z - 9) ** 2 + (y - rng.integers(8, 14)) ** 2 + (x - 13) ** 2 < 30).astype(np.uint8) * (1 + (x > 13))
+        for name, data in (("images", rng.normal(0, 5, mask.shape) + 60 * (mask > 0)), ("masks", mask)):
+            volume = nibabel.Nifti1Image(data.astype(np.float32).transpose(), np.diag((1.0, 1, 2, 1)))
+            volume.to_filename(tmp_path / name / f"v{i}.nii.gz")
+    folders = ("--images", tmp_path / "images", "--masks", tmp_path / "masks", "--network", "lgms-net-3d")
+    weights = tmp_path / "w.safetensors"
+    classes = ("--classes", "left", "--classes", "right")
+    code, _, err = medseg("train", *folders, "--out", weights, "--epochs", "1", "--size", "32", *classes)
+    assert code == 0, err
+    code, _, err = medseg("evaluate", *folders, "--weights", weights, "--json", tmp_path / "r.json")
+    assert code == 0, err
+    assert json.loads((tmp_path / "r.json").read_text())["n"] == 4
+    study = tmp_path / "study"
+    medseg("project", "create", study)
+    code, _, err = medseg("project", "add", study, tmp_path / "images", "--masks", tmp_path / "masks")
+    assert code == 0, err
+    code, out, err = medseg(
+        "project", "retrain", study, "--network", "lgms-net-3d", "--weights", weights, "--epochs", "1"
+    )
+    assert code == 0, err
+    assert len(list((study / "runs" / "0001" / "masks").glob("*.nii.gz"))) == 4
+    code, out, err = medseg("project", "export", study, "--out", tmp_path / "out")
+    assert code == 0, err
+    found = nibabel.load(out.splitlines()[0])
+    np.testing.assert_array_equal(
+        np.asarray(found.dataobj), np.asarray(nibabel.load(tmp_path / "masks" / "v0.nii.gz").dataobj)
+    )
+
+
 def test_evaluate_writes_its_figures(medseg, folders, tmp_path):
     report = tmp_path / "report.json"
     code, out, _ = medseg(
