@@ -411,7 +411,8 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(medseg, mount_small)
         read_image(path)
 
 
-def test_a_folder_without_permission_is_told(medseg, small_disk):
+def test_a_folder_without_permission_is_told(medseg, mount_small):
+    small_disk = mount_small(200)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     refused(
         medseg("predict", NUCLEI[0].image, "--weights", "nuclei", "--out", small_disk), "small", "read-only", code=1
