@@ -37,6 +37,8 @@ class PredictRequest:
         Side of the network's input, px; None: that of the weights.
     threshold : float
         Probability from which a pixel is foreground.
+    most_boxes : int or None
+        Of the boxes that a network finds, segment at most so many.
     mirrored : bool
         Segment mirrored copies too, and take the mean (test-time augmentation).
     also : tuple of (network, weights)
@@ -48,6 +50,7 @@ class PredictRequest:
     device: str = "auto"
     size: int | None = None
     threshold: float = 0.5
+    most_boxes: int | None = None
     mirrored: bool = False
     also: tuple[tuple[str, str], ...] = ()
 
@@ -120,6 +123,7 @@ def predict_array(
                 size=member.size,
                 threshold=member.threshold,
                 boxes=boxes if member is request or load_predictor(member).spec.capabilities.box_prompt else None,
+                most_boxes=member.most_boxes,
                 mirrored=member.mirrored,
                 spacing=None if spacing is None or len(spacing) != 3 else spacing,
                 progress=_part(progress, number, len(members)),

@@ -75,11 +75,13 @@ def networks(json: Json = False) -> None:
             r["title"],
             f"{r['parameters']:,}",
             f"{r['macs'] / 1e9:.2f} G ({r['macs_tool']})" if r["macs"] else "",
+            " x ".join(str(side) for side in get_spec(r["name"]).input.size),
+            ", ".join(r["capabilities"]),
             ", ".join(r["weights"]),
         )
         for r in rows
     ]
-    print_table("Networks", ("name", "title", "parameters", "MACs at 256 x 256", "weights"), cells)
+    print_table("Networks", ("name", "title", "parameters", "MACs", "at", "gives and takes", "weights"), cells)
 
 
 @weights_app.command("list")
@@ -144,6 +146,9 @@ def predict(
     boxes: Annotated[
         Optional[Path], typer.Option(help="JSON or CSV file of boxes to segment, for networks that take boxes.")
     ] = None,
+    most_boxes: Annotated[
+        Optional[int], typer.Option(min=1, help="Of the boxes that a network finds, segment at most so many.")
+    ] = None,
     tta: Annotated[bool, typer.Option("--tta", help="Segment mirrored copies too and take the mean.")] = False,
     also: Annotated[
         Optional[list[str]], typer.Option(help="NETWORK:WEIGHTS of a further network; the mean is taken. Repeatable.")
@@ -164,6 +169,7 @@ def predict(
         device=device,
         size=size,
         threshold=threshold,
+        most_boxes=most_boxes,
         mirrored=tta,
         also=tuple(_member(text) for text in also or ()),
     )

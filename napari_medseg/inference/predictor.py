@@ -85,6 +85,7 @@ class Predictor:
     def __init__(self, network: nn.Module, spec: NetworkSpec, entry: WeightsEntry, *, device: str = "auto") -> None:
         self.spec, self.entry = spec, entry
         self.messages: list[str] = []
+        self._most: int | None = None
         self.device = resolve_device(device)
         self._network = network.eval()
         try:
@@ -138,6 +139,7 @@ class Predictor:
         size: Sequence[int] | int | None = None,
         threshold: float = 0.5,
         boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
+        most_boxes: int | None = None,
         mirrored: bool = False,
         spacing: Sequence[float] | None = None,
         progress: Progress | None = None,
@@ -156,6 +158,8 @@ class Predictor:
             Probability from which a pixel is foreground, for one class; several classes go by the largest.
         boxes : array-like, optional
             (N, 4: y0, x0, y1, x1), px: segmented instead of what the network finds itself.
+        most_boxes : int, optional
+            Segment at most so many of the boxes that the network finds, the best ones; published DCSNet: 1.
         mirrored : bool
             Segment mirrored copies too, and take the mean.
         spacing : sequence of float, optional
@@ -182,6 +186,7 @@ class Predictor:
                 progress(fraction, text)
 
         started = time.perf_counter()
+        self._most = most_boxes if self.spec.capabilities.boxes else None
         plan = self.plan(np.shape(image), size=size, mirrored=mirrored, spacing=spacing)
         given = None if boxes is None else self._boxes(boxes, np.shape(image))
         step(0.0, "preparing the image")
@@ -284,7 +289,9 @@ class Predictor:
                 tensor = tensor.to(self.device, memory_format=torch.channels_last)
             else:
                 tensor = tensor.to(self.device)
-            options = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
+            options: dict[str, Any] = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
+            if self._most is not None:
+                options["most"] = self._most
             output = self._network(tensor, **options)
             logits = output.logits[0].float()
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)

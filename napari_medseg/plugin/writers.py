@@ -10,12 +10,12 @@ from napari_medseg.app.export import export_labels, layer_spacing
 
 
 def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as TIFF or PNG.
+    """Write a Labels layer as TIFF or PNG, of a volume as NIfTI.
 
     Raises
     ------
     MedsegError
-        If the layer is no 2D mask, or the file cannot be written.
+        If the layer is no mask of an image or a volume, or the file cannot be written.
     """
     spacing, unit = layer_spacing(attributes.get("scale", (1, 1)), attributes.get("units", ("pixel", "pixel")))
     facts = dict(attributes.get("metadata", {}).get("medseg", {}))

@@ -29,8 +29,10 @@ from napari_medseg.app.export import (
     export_labels,
     export_project,
     layer_spacing,
+    suffix_for,
 )
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.io import read_image
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers, sentence
 
@@ -57,7 +59,10 @@ class ExportSection(QWidget):
         form = QFormLayout()
         form.addRow("Format", self.format)
         form.addRow("Folder", row)
-        hint = QLabel("TIFF keeps the pixel size and where the mask comes from. PNG shows one class as 0 and 255.")
+        hint = QLabel(
+            "TIFF keeps the pixel size and where the mask comes from. PNG shows one class as 0 and 255. Volumes are "
+            "written as NIfTI, onto the voxels of their image."
+        )
         hint.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addWidget(self.this)
@@ -96,13 +101,18 @@ class ExportSection(QWidget):
         spacing, unit = layer_spacing(layer.scale, layer.units)
         facts = dict(layer.metadata.get("medseg", {}))
         case_id, project = layer.metadata.get("medseg_case"), self._state.project
-        path = folder / f"{layer.name.removesuffix(' mask')}_mask{SUFFIXES[format]}"
+        volume = labels.ndim == 3
+        path = folder / f"{layer.name.removesuffix(' mask')}_mask{suffix_for(format, volume=volume)}"
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             check_folder(folder)
+            grid = None
             if case_id is not None and project is not None:
-                facts.update(case_provenance(project, project.case(case_id)))
-            return [export_labels(path, labels, spacing=spacing, unit=unit, provenance=facts)]
+                case = project.case(case_id)
+                facts.update(case_provenance(project, case))
+                # the file knows how its voxels lie in the patient
+                grid = read_image(case.image).grid if volume and not case.missing else None
+            return [export_labels(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)]
 
         self._run(write)
 

@@ -99,6 +99,13 @@ def test_only_what_lies_in_the_boxes_is_segmented(dcsnet, mirrored):
     assert out.probabilities[0][12:38, 22:58].max() > 0.1
 
 
+def test_as_many_boxes_as_wanted(dcsnet, monkeypatch):
+    monkeypatch.setattr(dcsnet._network.detector, "score_threshold", 0.0)
+    image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    assert len(dcsnet.predict(image).boxes) > 1
+    assert len(dcsnet.predict(image, most_boxes=1).boxes) == 1
+
+
 def test_no_box_is_no_mask(dcsnet):
     out = dcsnet.predict(np.zeros((30, 30), np.uint8), boxes=[])
     assert out.labels.sum() == 0

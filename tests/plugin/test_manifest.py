@@ -2,6 +2,7 @@
 
 import json
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -19,7 +20,9 @@ def test_the_manifest_is_valid_and_every_name_exists(manifest):
     manifest.validate_imports()
     commands = {command.id for command in manifest.contributions.commands}
     used = {
-        item.command for kind in ("widgets", "writers", "sample_data") for item in getattr(manifest.contributions, kind)
+        item.command
+        for kind in ("widgets", "readers", "writers", "sample_data")
+        for item in getattr(manifest.contributions, kind)
     }
     assert used <= commands
     assert "napari/layers/segment" in manifest.contributions.menus
@@ -48,3 +51,20 @@ def test_the_save_dialog_writes_by_our_export(make_napari_viewer, tmp_path, suff
     if suffix == "tif":
         with tifffile.TiffFile(path) as file:
             assert json.loads(file.pages.first.description)["medseg"]["software"] == "napari-medseg"
+
+
+@pytest.mark.gui
+def test_a_volume_opens_by_napari_and_its_mask_is_saved(make_napari_viewer, tmp_path):
+    data = np.random.default_rng(0).random((6, 8, 10)).astype(np.float32)
+    nibabel.Nifti1Image(data.transpose(), np.diag((1.0, 2, 3, 1))).to_filename(tmp_path / "scan.nii.gz")
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(tmp_path / "scan.nii.gz"), plugin="napari-medseg")
+    assert layer.name == "scan"
+    np.testing.assert_array_equal(layer.data, data)
+    np.testing.assert_allclose(layer.scale, (3, 2, 1))
+    assert layer.source.path == str(tmp_path / "scan.nii.gz")
+    labels = viewer.add_labels((data > 0.5).astype(int), scale=layer.scale, units=layer.units)
+    labels.save(str(tmp_path / "m.nii.gz"), plugin="napari-medseg")
+    found = nibabel.load(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(np.asarray(found.dataobj).transpose(), data > 0.5)
+    np.testing.assert_allclose(found.header.get_zooms(), (1, 2, 3))

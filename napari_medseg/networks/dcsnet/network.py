@@ -82,7 +82,12 @@ class DCSNet(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, *, boxes: list[Tensor] | None = None, truth: list[Tensor] | None = None
+        self,
+        x: Tensor,
+        *,
+        boxes: list[Tensor] | None = None,
+        truth: list[Tensor] | None = None,
+        most: int | None = None,
     ) -> SegmentationOutput:
         """Segment a batch.
 
@@ -94,6 +99,8 @@ class DCSNet(nn.Module):
             (N, 4) for each image, x0, y0, x1, y1, px of the input: segmented instead of what the detector finds.
         truth : list of Tensor, optional
             As ``boxes``: the lesions there are. Gives the detector's losses, and head maps for jittered boxes.
+        most : int, optional
+            Segment at most so many of the boxes that the detector finds, the best ones.
         """
         size = (x.shape[2], x.shape[3])
         if truth is not None:
@@ -104,7 +111,7 @@ class DCSNet(nn.Module):
             return SegmentationOutput(logits=logits, boxes=tuple(moved), losses=losses, rois=rois)
         if boxes is None:
             maps, found, _ = self.detector(x)
-            boxes, scores = [d.boxes for d in found], tuple(d.scores for d in found)
+            boxes, scores = [d.boxes[:most] for d in found], tuple(d.scores[:most] for d in found)
         else:
             maps = self.detector.backbone(x)
             boxes = [clip_boxes(own.to(x), size) for own in boxes]
