@@ -72,8 +72,9 @@ class OpenCase(QObject):
         self.compare()
 
     def _painted(self, event: Any = None) -> None:
-        self._settle.stop()
+        # napari tells of some changes just before it makes them: look now, and again a moment later
         self.compare()
+        self._settle.start()
 
     def _touched(self, event: Any = None) -> None:
         self._settle.start()

@@ -480,9 +480,10 @@ def test_a_volume_is_segmented_drawn_in_and_found_again(panel, qtbot, tmp_path, 
     qtbot.waitUntil(lambda: "medseg_case" in image.metadata, timeout=WAIT)
     case = panel.state.project.case(panel.state.case_id)
     assert (case.shape, case.spacing) == ((20, 24, 28), (2.0, 1.0, 1.0))
-    mask.data[7, 3:9, 4:6] = 5
-    mask.refresh()
+    mask.brush_size = 4
+    mask.paint((7, 6, 5), 5)
     qtbot.waitUntil(lambda: panel.state.project.case(case.id).strokes == 1, timeout=WAIT)
+    assert (mask.data[7] == 5).sum() == (mask.data == 5).sum() > 4
     path, drawn = panel.state.project.path, np.array(mask.data)
     panel.shut_down()
     with Project.open(path) as project:

@@ -216,6 +216,8 @@ SPECS: tuple[NetworkSpec, ...] = (
             "keep_unused": False,
         },
         parameters=4_067_955,
+        macs_256=3.08e9,
+        macs_tool="thop",
         unused=("detector.backbone.body.conv1.",),
         assumptions=(*_ASSUMPTIONS, "A small size of our own."),
     ),
