@@ -38,6 +38,7 @@ class Plan:
     epoch_images: int | None = None
     learning_rate: float | None = None
     schedule: str | None = None
+    precision: str = "auto"
     batch_size: int = 8
     augmentation: str = "full"
     spacing: tuple[float, ...] | None = None
@@ -92,16 +93,17 @@ def _generalist(*stages: tuple[int, int], learning_rate: float | None = None, sc
         epoch_images=100 * len(DOMAINS),
         learning_rate=learning_rate,
         schedule=schedule,
+        precision="bf16",
     )
 
 
 # about two hours of one processor core each; a run this short ends better if its rate falls to nothing
 GENERALISTS = {
-    "lgms-net": _generalist((128, 36), (256, 8)),
-    "dymas-net": _generalist((128, 18), (256, 2), learning_rate=1e-3, schedule="cosine"),
-    "sgd-net-s": _generalist((128, 60), (256, 12), learning_rate=1e-3, schedule="cosine"),
+    "lgms-net": _generalist((128, 36), (256, 5)),
+    "dymas-net": _generalist((128, 18), (256, 1), learning_rate=1e-3, schedule="cosine"),
+    "sgd-net-s": _generalist((128, 44), (256, 6), learning_rate=1e-3, schedule="cosine"),
     # stones are two pixels wide at 128
-    "dcsnet-s": _generalist((256, 16), (384, 4), learning_rate=5e-4, schedule="cosine"),
+    "dcsnet-s": _generalist((256, 12), (384, 2), learning_rate=5e-4, schedule="cosine"),
 }
 
 
@@ -150,6 +152,7 @@ def build_spec(data: Path, network: str, task: str, *, minutes: float | None, se
         stages=plan.stages,
         learning_rate=plan.learning_rate,
         schedule=plan.schedule,
+        precision=plan.precision,
         batch_size=plan.batch_size,
         augmentation=plan.augmentation,
         spacing=plan.spacing,
