@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from napari_medseg.errors import MedsegError, OutputError
 from napari_medseg.project import Box, Project, Revision
 from napari_medseg.project.labels import changed_box, stacked
+from napari_medseg.project.touched import inside, keep_touched
 
 RETRY_SECONDS = 2.0
 
@@ -36,6 +38,33 @@ class SaveStatus:
     pending: int
     error: str | None
     last_saved: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLabels:
+    """What a case shows.
+
+    Attributes
+    ----------
+    labels : np.ndarray
+        (Y, X) or (Z, Y, X), uint8.
+    touched : np.ndarray
+        Of the same shape, bool: changed by a person, left alone by proposals.
+    """
+
+    labels: np.ndarray
+    touched: np.ndarray
+
+
+def case_labels(project: Project, case_id: int) -> CaseLabels:
+    """Read what a case shows.
+
+    Raises
+    ------
+    ProjectError
+        If a tile is damaged.
+    """
+    return CaseLabels(labels=project.labels(case_id), touched=project.touched(case_id))
 
 
 class CorrectionSession:
@@ -82,18 +111,22 @@ class CorrectionSession:
         part = np.array(labels)
         return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool))
 
-    def undo(self) -> Future[np.ndarray | None]:
-        """Go back by one stroke; the labels after it, None where there was nothing to undo."""
+    def undo(self) -> Future[CaseLabels | None]:
+        """Go back by one stroke; what is shown after it, None where there was nothing to undo."""
         return self._enqueue(lambda: self._moved(self.project.undo(self.case_id)))
 
-    def redo(self) -> Future[np.ndarray | None]:
-        """Take an undo back; the labels after it, None where there was nothing."""
+    def redo(self) -> Future[CaseLabels | None]:
+        """Take an undo back; what is shown after it, None where there was nothing."""
         return self._enqueue(lambda: self._moved(self.project.redo(self.case_id)))
 
     def propose(self, labels: np.ndarray, origin: Any) -> Future[int]:
         """Store a network's proposal as an undoable stroke."""
         part = np.array(labels)
         return self._enqueue(lambda: self.project.set_proposal(self.case_id, part, origin))
+
+    def unlock(self) -> Future[int]:
+        """Let later proposals change what was drawn so far."""
+        return self._enqueue(lambda: self.project.unlock(self.case_id))
 
     def accept(self) -> Future[Revision]:
         """Accept the labels as they are after all that was asked before."""
@@ -119,8 +152,8 @@ class CorrectionSession:
         self._thread.join(timeout)
         return done
 
-    def _moved(self, box: Box | None) -> np.ndarray | None:
-        return None if box is None else self.project.labels(self.case_id)
+    def _moved(self, box: Box | None) -> CaseLabels | None:
+        return None if box is None else case_labels(self.project, self.case_id)
 
     def _enqueue(self, action: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
@@ -174,13 +207,17 @@ class StrokeTracker:
     Parameters
     ----------
     session : CorrectionSession
-    labels : np.ndarray
-        (Y, X) or (Z, Y, X), integer: as stored; copied.
+    stored : CaseLabels
+        As the project holds it; copied.
     """
 
-    def __init__(self, session: CorrectionSession, labels: np.ndarray) -> None:
+    def __init__(self, session: CorrectionSession, stored: CaseLabels) -> None:
         self.session = session
-        self.reset(labels)
+        self._stored: np.ndarray
+        self._touched: np.ndarray
+        # below proposals inside boxes
+        self._base: np.ndarray | None
+        self.reset(stored)
 
     def update(self, labels: np.ndarray, tool: str) -> Box | None:
         """Compare with what was handed over last, and hand over the difference.
@@ -190,14 +227,55 @@ class StrokeTracker:
         tuple of int or None
             The box that changed, half-open; None where nothing did.
         """
-        labels = labels.reshape(stacked(labels.shape))
+        labels = labels.reshape(self._stored.shape)
         box = changed_box(self._stored, labels)
         if box is not None:
-            part = np.s_[box[0] : box[2], box[1] : box[3]]
+            part = inside(box)
+            self._touched[part] |= self._stored[part] != labels[part]
             self._stored[part] = labels[part]
             self.session.stroke(labels[part], box, tool)
         return box
 
-    def reset(self, labels: np.ndarray) -> None:
-        """The array was replaced by labels that are stored already."""
-        self._stored = np.array(labels).reshape(stacked(labels.shape))
+    def propose(self, labels: np.ndarray, origin: Mapping[str, Any]) -> np.ndarray:
+        """Hand over a proposal.
+
+        What a person changed stays. A proposal inside boxes (``origin['boxes']``) adds to what was shown before the
+        first of them; any other replaces it.
+
+        Returns
+        -------
+        np.ndarray
+            What to show, of the shape of ``labels``.
+        """
+        proposed, boxes = labels, origin.get("boxes")
+        if boxes:
+            if self._base is None:
+                self._base = self._stored.copy()
+            within = np.zeros(labels.shape, bool)
+            for box in boxes:
+                # a pixel belongs to a box that covers any of it
+                within[int(box[0]) : ceil(box[2]), int(box[1]) : ceil(box[3])] = True
+            proposed = np.where(within & (labels > 0), labels, self._base.reshape(labels.shape))
+        else:
+            self._base = None
+        self._stored = keep_touched(proposed.reshape(self._stored.shape), self._stored, self._touched)
+        shown = self._stored.reshape(labels.shape).copy()
+        self.session.propose(shown, origin)
+        return shown
+
+    def unlock(self) -> None:
+        """Let later proposals change what was drawn so far."""
+        self._touched[...] = False
+        self.session.unlock()
+
+    @property
+    def touched(self) -> np.ndarray:
+        """Pixels that are a person's, (rows, X) bool; a copy."""
+        return self._touched.copy()
+
+    def reset(self, stored: CaseLabels) -> None:
+        """The array was replaced by what the project holds, or will when the session's queue is empty."""
+        rows = stacked(stored.labels.shape)
+        self._stored = np.array(stored.labels).reshape(rows)
+        self._touched = np.array(stored.touched).reshape(rows)
+        self._base = None

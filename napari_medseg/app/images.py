@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder, layer_spacing
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import list_images, read_image, write_image
@@ -71,7 +72,7 @@ def keep_proposal(
     source: str | Path | None = None,
     scale: Sequence[float] = (1, 1),
     units: Sequence[str] = ("pixel", "pixel"),
-) -> Case:
+) -> tuple[Case, CaseLabels]:
     """Make sure that an image someone has open is a case, and store a proposal on it as an undoable stroke.
 
     Parameters
@@ -85,6 +86,12 @@ def keep_proposal(
         project's ``images``.
     scale, units
         Of the layer.
+
+    Returns
+    -------
+    case : Case
+    shown : CaseLabels
+        The proposal, save where a person drew in this case before.
 
     Raises
     ------
@@ -104,7 +111,7 @@ def keep_proposal(
     found = project.find_image(path)
     case = found or project.add_case(path, shape=shape, name=name, spacing=spacing, unit=unit)
     project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
-    return project.case(case.id)
+    return project.case(case.id), case_labels(project, case.id)
 
 
 def _holds(path: Path, image: np.ndarray) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,27 @@ import numpy as np
 from napari_medseg.errors import InputError, ProjectError, ShapeError
 from napari_medseg.project import history, queries
 from napari_medseg.project.database import FILE_NAME, Database
-from napari_medseg.project.labels import assemble, changed_box, labels_query, labels_sha256, stacked, write_tiles
+from napari_medseg.project.labels import (
+    PATH,
+    assemble,
+    changed_box,
+    labels_query,
+    labels_sha256,
+    stacked,
+    write_tiles,
+)
 from napari_medseg.project.records import Box, Revision
+from napari_medseg.project.touched import PROPOSAL, STROKES, UNLOCK, inside, keep_touched, touched_by
+
+
+@dataclass(slots=True)
+class _Shown:
+    """Labels (rows, X) of a case as of a stroke, and which of them a person changed: None until someone asks."""
+
+    case_id: int
+    cursor: int
+    labels: np.ndarray
+    touched: np.ndarray | None = None
 
 
 class LabelStore:
@@ -29,7 +49,7 @@ class LabelStore:
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
-        self._cache: tuple[int, int, np.ndarray] | None = None  # case, cursor, labels
+        self._cache: _Shown | None = None
 
     def labels(self, case_id: int) -> np.ndarray:
         """The current labels: a copy, (Y, X) or (Z, Y, X) uint8.
@@ -39,7 +59,17 @@ class LabelStore:
         ProjectError
             If a tile is damaged; the message names it.
         """
-        return self._current(case_id)[1].reshape(self._shape(case_id)).copy()
+        return self._current(case_id).labels.reshape(self._shape(case_id)).copy()
+
+    def touched(self, case_id: int) -> np.ndarray:
+        """Pixels that a person changed: proposals leave them as they are. A copy, (Y, X) or (Z, Y, X) bool.
+
+        Raises
+        ------
+        ProjectError
+            If a tile is damaged; the message names it.
+        """
+        return self._touched(self._current(case_id)).reshape(self._shape(case_id)).copy()
 
     def _shape(self, case_id: int) -> tuple[int, ...]:
         row = self._db.row("SELECT depth, height, width FROM cases WHERE id = ?", case_id)
@@ -47,15 +77,25 @@ class LabelStore:
             raise InputError(f"case is {case_id}; the project has no such case. List them with 'status'.")
         return queries.shape_of(*row)
 
-    def _current(self, case_id: int) -> tuple[int, np.ndarray]:
-        """Cursor and labels (rows, X): the slices of a volume one below the other."""
+    def _current(self, case_id: int) -> _Shown:
+        """The labels that are shown: the slices of a volume one below the other."""
         shape = stacked(self._shape(case_id))
         row = self._db.row("SELECT cursor FROM cases WHERE id = ?", case_id)
         assert row is not None
-        cursor = row[0]
-        if self._cache is None or self._cache[:2] != (case_id, cursor):
-            self._cache = (case_id, cursor, self._labels_at(cursor, shape))
-        return cursor, self._cache[2]
+        shown = self._cache
+        if shown is None or (shown.case_id, shown.cursor) != (case_id, row[0]):
+            shown = self._cache = _Shown(case_id, row[0], self._labels_at(row[0], shape))
+        return shown
+
+    def _touched(self, shown: _Shown) -> np.ndarray:
+        if shown.touched is None:
+            shown.touched = touched_by(
+                self._db.rows(PATH + STROKES, shown.cursor),
+                lambda stroke: self._db.rows("SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ?", stroke),
+                (shown.labels.shape[0], shown.labels.shape[1]),
+                str(self.path / FILE_NAME),
+            )
+        return shown.touched
 
     def _labels_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
         query, values = labels_query(stroke)
@@ -98,21 +138,54 @@ class LabelStore:
         """
         # one writer at a time from reading 'before' to the commit
         with self._db.transaction() as db:
-            parent, before = self._current(case_id)
+            shown = self._current(case_id)
+            before = shown.labels
             if np.shape(labels) == self._shape(case_id):
                 labels = np.asarray(labels).reshape(before.shape)
             after, box = _place(labels, box, before)
+            touched = None
+            if tool == PROPOSAL:
+                touched = self._touched(shown)
+                after = keep_touched(after, before, touched)
             changed = changed_box(before, after)
-            if changed is None and tool != "proposal":
+            if changed is None and tool != PROPOSAL:
                 return None
-            changed = changed or (0, 0, 0, 0)
-            stroke = self._insert_stroke(db, case_id, parent, tool, changed, origin)
-            write_tiles(db, stroke, before, after, changed)
-            db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (stroke, case_id))
-            history.add(
-                db, case_id, tool, {"stroke": stroke, "box": changed, "tiles": queries.tiles_sha256(db, stroke)}
-            )
-        self._cache = (case_id, stroke, after)
+            if tool != PROPOSAL and shown.touched is not None:
+                touched = shown.touched | (before != after)
+            stroke = self._add_stroke(db, shown, tool, changed or (0, 0, 0, 0), after, origin)
+        self._cache = _Shown(case_id, stroke, after, touched)
+        return stroke
+
+    def unlock(self, case_id: int, box: Box | None = None) -> int:
+        """Let later proposals change what a person drew, as a stroke that can be undone; its number.
+
+        Parameters
+        ----------
+        box : tuple of int, optional
+            (y0, x0, y1, x1), half-open, px; only there. Default: everywhere.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be stored.
+        """
+        with self._db.transaction() as db:
+            shown = self._current(case_id)
+            box = box or (0, 0, *shown.labels.shape)
+            touched = self._touched(shown).copy()
+            touched[inside(box)] = False
+            stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels, None)
+        self._cache = _Shown(case_id, stroke, shown.labels, touched)
+        return stroke
+
+    def _add_stroke(
+        self, db: Any, shown: _Shown, kind: str, box: Box, after: np.ndarray, origin: Mapping[str, Any] | None
+    ) -> int:
+        stroke = self._insert_stroke(db, shown.case_id, shown.cursor, kind, box, origin)
+        write_tiles(db, stroke, shown.labels, after, box)
+        db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (stroke, shown.case_id))
+        facts = {"stroke": stroke, "box": box, "tiles": queries.tiles_sha256(db, stroke)}
+        history.add(db, shown.case_id, kind, facts)
         return stroke
 
     @staticmethod
@@ -128,7 +201,7 @@ class LabelStore:
         return int(cursor.lastrowid)
 
     def set_proposal(self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any]) -> int:
-        """Replace the labels by a network's, as a stroke that can be undone.
+        """Replace the labels by a network's, as a stroke that can be undone; what a person changed stays as it is.
 
         Parameters
         ----------
@@ -142,14 +215,14 @@ class LabelStore:
         ShapeError, OutputError
             As :meth:`commit_stroke`.
         """
-        stroke = self.commit_stroke(case_id, labels, tool="proposal", origin=origin)
+        stroke = self.commit_stroke(case_id, labels, tool=PROPOSAL, origin=origin)
         assert stroke is not None  # a proposal is stored even where it changes nothing
         return stroke
 
     def undo(self, case_id: int) -> Box | None:
         """Go back by one stroke, also over a restart; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
-            cursor, _ = self._current(case_id)
+            cursor = self._current(case_id).cursor
             row = db.execute("SELECT parent, y0, x0, y1, x1 FROM strokes WHERE id = ?", (cursor,)).fetchone()
             if row is None:
                 return None
@@ -160,7 +233,7 @@ class LabelStore:
     def redo(self, case_id: int) -> Box | None:
         """Take an undo back; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
-            cursor, _ = self._current(case_id)
+            cursor = self._current(case_id).cursor
             row = db.execute(queries.REDO, (case_id, cursor)).fetchone()
             if row is None:
                 return None
@@ -170,15 +243,15 @@ class LabelStore:
 
     def can_undo(self, case_id: int) -> bool:
         """Whether :meth:`undo` would do something."""
-        return self._current(case_id)[0] > 0
+        return self._current(case_id).cursor > 0
 
     def can_redo(self, case_id: int) -> bool:
         """Whether :meth:`redo` would do something."""
-        return self._db.row(queries.REDO, case_id, self._current(case_id)[0]) is not None
+        return self._db.row(queries.REDO, case_id, self._current(case_id).cursor) is not None
 
     def proposal_origin(self, case_id: int) -> dict[str, Any] | None:
         """Where the newest proposal below the current labels comes from; None where all was drawn by hand."""
-        row = self._db.row(queries.ORIGIN, self._current(case_id)[0])
+        row = self._db.row(queries.ORIGIN, self._current(case_id).cursor)
         return None if row is None else json.loads(row[0])
 
     # ---- revisions -----------------------------------------------------------------------------------------------
@@ -192,7 +265,8 @@ class LabelStore:
             If it cannot be stored.
         """
         with self._db.transaction() as db:
-            cursor, labels = self._current(case_id)
+            shown = self._current(case_id)
+            cursor, labels = shown.cursor, shown.labels
             number = db.execute("SELECT COUNT(*) + 1 FROM revisions WHERE case_id = ?", (case_id,)).fetchone()[0]
             values = (case_id, number, cursor, labels_sha256(labels), time.time(), history.author())
             inserted = db.execute(

@@ -26,7 +26,7 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
         WHEN (SELECT kind FROM strokes s WHERE s.id = c.cursor) = 'proposal' THEN 'proposed'
         ELSE 'in progress'
     END,
-    (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind <> 'proposal'),
+    (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind NOT IN ('proposal', 'unlock')),
     c.depth, c.spacing_z
 FROM cases c ORDER BY c.id
 """

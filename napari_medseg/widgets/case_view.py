@@ -11,7 +11,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_medseg.app.correct import SaveStatus
+from napari_medseg.app.correct import CaseLabels, SaveStatus, case_labels
 from napari_medseg.app.images import keep_proposal
 from napari_medseg.app.predict import predict_array
 from napari_medseg.app.scratch import open_scratch
@@ -19,12 +19,13 @@ from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.layers import FILE_KEY, MASK_SUFFIX, new_labels, plain_image, show_image, show_labels
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
-Loaded = tuple[Case, ReadImage, np.ndarray, Prediction | None]
+Loaded = tuple[Case, ReadImage, CaseLabels, Prediction | None]
 
 
 class CaseView(QObject):
@@ -39,6 +40,8 @@ class CaseView(QObject):
         self._opening: Ticket | None = None
         self._ready: dict[tuple[int, str], Prediction] = {}
         self._detached = False
+        # what keys ask for while a case's mask is the active layer
+        self.actions: dict[str, Callable[[], None]] = {}
         self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
         bus.proposed.connect(self._proposed)
         viewer.layers.events.removed.connect(self._layer_removed)
@@ -72,13 +75,13 @@ class CaseView(QObject):
     def _load(self, project: Project, case_id: int, state: PanelState, ticket: Ticket) -> Loaded:
         case = project.case(case_id)
         image = read_image(case.image)
-        labels = project.labels(case_id)
+        stored = case_labels(project, case_id)
         request, prediction = state.request_for(volume=image.volume), None
         if case.state == "new" and request is not None:
             prediction = self._ready.pop((case_id, request.weights), None) or predict_array(
                 image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
             )
-        return case, image, labels, prediction
+        return case, image, stored, prediction
 
     def _failed(self, error: BaseException) -> None:
         self._opening = None
@@ -86,7 +89,7 @@ class CaseView(QObject):
         show_warning(sentence(error))
 
     def _show(self, loaded: Loaded) -> None:
-        case, image, labels, prediction = loaded
+        case, image, stored, prediction = loaded
         self._opening = None
         self._bus.opening.emit(False)
         project = self._state.project
@@ -96,9 +99,9 @@ class CaseView(QObject):
             # the user's own layers stay, out of sight
             other.image.visible = other.labels.visible = False
         shown = show_image(self._viewer, image, name=case.name)
-        mask = new_labels(shown, labels, name=case.name + MASK_SUFFIX)
+        mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
-        opened = self._follow(project, case.id, shown, mask, labels, listed=True)
+        opened = self._follow(project, case.id, shown, mask, stored, listed=True)
         if prediction is not None:
             opened.propose(prediction)
         self._select(opened)
@@ -151,26 +154,29 @@ class CaseView(QObject):
         scale, units = tuple(float(s) for s in image.scale), tuple(str(u) for u in image.units)
         source = image.source.path or image.metadata.get(FILE_KEY)
 
-        def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case]:
+        def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case, CaseLabels]:
             into = project or open_scratch()
             try:
-                return into, keep_proposal(
+                case, stored = keep_proposal(
                     into, data, prediction, name=image.name, source=source, scale=scale, units=units
                 )
             except BaseException:
                 if project is None:
                     into.close()
                 raise
+            return into, case, stored
 
         self._workers.run(
             keep,
-            on_done=lambda kept: self._kept(image, labels, prediction, *kept),
+            on_done=lambda kept: self._kept(image, labels, prediction.labels, *kept),
             on_error=lambda error: show_warning(f"Strokes on this mask are not stored. {sentence(error)}"),
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
 
-    def _kept(self, image: Image, labels: Labels, prediction: Prediction, project: Project, case: Case) -> None:
+    def _kept(
+        self, image: Image, labels: Labels, proposed: np.ndarray, project: Project, case: Case, stored: CaseLabels
+    ) -> None:
         if self._state.project is None:
             self._state.project = project
         if self._state.project is not project:
@@ -178,17 +184,21 @@ class CaseView(QObject):
             return
         if case.id in self._open:
             # the same image is open as another layer; there the proposal and its strokes are
-            self._open[case.id].replace(prediction.labels)
+            self._open[case.id].replace(stored)
             self._viewer.layers.remove(labels)
         elif labels in self._viewer.layers and image in self._viewer.layers:
-            opened = self._follow(project, case.id, image, labels, prediction.labels, listed=False)
+            if not np.array_equal(stored.labels, proposed):
+                # someone drew in this image in an earlier session, and perhaps again while it was looked up
+                drawn = np.asarray(labels.data)
+                labels.data = np.where(drawn != proposed, drawn, stored.labels)
+            opened = self._follow(project, case.id, image, labels, stored, listed=False)
             self._state.case_id = opened.case_id
         self._bus.cases_changed.emit()
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
 
     def _follow(
-        self, project: Project, case_id: int, image: Image, labels: Labels, stored: np.ndarray, *, listed: bool
+        self, project: Project, case_id: int, image: Image, labels: Labels, stored: CaseLabels, *, listed: bool
     ) -> OpenCase:
         self._open[case_id] = OpenCase(
             project,
@@ -202,6 +212,7 @@ class CaseView(QObject):
             redo=self.redo,
             parent=self,
         )
+        bind(labels, self.actions)
         return self._open[case_id]
 
     def undo(self) -> None:
@@ -218,11 +229,21 @@ class CaseView(QObject):
             return
         opened.compare()
 
-        def show(labels: np.ndarray | None) -> None:
-            if labels is not None and self._open.get(opened.case_id) is opened:
-                opened.replace(labels)
+        def show(shown: CaseLabels | None) -> None:
+            if shown is not None and self._open.get(opened.case_id) is opened:
+                opened.replace(shown)
 
         self._when_done(ask(opened), show)
+
+    def unlock(self) -> int:
+        """Let later proposals change what was drawn in the open case; how many pixels that are."""
+        opened = self.current
+        if opened is None:
+            return 0
+        pixels = int(opened.touched().sum())
+        if pixels:
+            opened.unlock()
+        return pixels
 
     def accept(self, done: Callable[[Revision], None]) -> None:
         """Accept the labels as they are drawn now."""
@@ -267,6 +288,7 @@ class CaseView(QObject):
             show_warning(told)
             if not force:
                 return False
+        unbind(opened.labels)
         self._open.pop(opened.case_id, None)
         if self._state.case_id == opened.case_id:
             self._state.case_id = None

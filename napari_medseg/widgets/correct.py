@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,11 @@ from napari_medseg.errors import MedsegError
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.layers import IMAGE_FILTER
+from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.tools import EditTools
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
@@ -46,11 +50,27 @@ class CorrectSection(QWidget):
         # a list is being read; it changed meanwhile
         self._reading = self._stale = False
         self.view = CaseView(viewer, state, bus, workers, self)
+        self.tools = EditTools(viewer, state, self.view, workers)
+        self.spots = SpotList(viewer, state, self.view, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.table = QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
-        self.accept = QPushButton("Accept, open next  (A)")
+        self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
+        self.actions: dict[str, Callable[[], None]] = {
+            "accept": self.accept_and_next,
+            "next": lambda: self.open_neighbour(1),
+            "previous": lambda: self.open_neighbour(-1),
+            "next_spot": lambda: self.spots.step(1),
+            "previous_spot": lambda: self.spots.step(-1),
+            "toggle_mask": self.toggle_mask,
+            "toggle_edges": self.tools.toggle_edges,
+            "live_wire": self.tools.toggle_wire,
+            "snap_brush": self.tools.toggle_snap,
+            "unlock": self.unlock_drawn,
+            "cheat_sheet": self.toggle_cheat_sheet,
+            **{name: partial(self.tools.apply, name) for name in self.tools.operations},
+        }
         self._build()
         bus.cases_changed.connect(self.refresh)
         bus.save_status.connect(self._show_status)
@@ -60,10 +80,7 @@ class CorrectSection(QWidget):
     def _build(self) -> None:
         for label in (self.project, self.status, self.saved, self.keys):
             label.setWordWrap(True)
-        self.keys.setText(
-            "<b>Keys</b>: 2 brush · 1 eraser · 4 fill · 3 polygon · [ ] size · Ctrl+Z undo · Ctrl+Shift+Z redo · "
-            "<b>A</b> accept · <b>G</b> propose · V show or hide"
-        )
+        self.keys.setText("<b>Keys</b>: <b>K</b> shows all. 2 brush · 1 eraser · A accept · N next worst · T mask")
         self.table.setHorizontalHeaderLabels(["Image", "State", "Strokes"])
         self.table.verticalHeader().setVisible(False)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -80,15 +97,16 @@ class CorrectSection(QWidget):
             top.addWidget(button)
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
-        bottom.addWidget(self.accept, 1, 0, 1, 2)
+        bottom.addWidget(self.unlock, 0, 2)
+        bottom.addWidget(self.accept, 1, 0, 1, 3)
+        self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(self.project)
         layout.addWidget(self.table, 1)
         layout.addLayout(bottom)
-        layout.addWidget(self.saved)
-        layout.addWidget(self.status)
-        layout.addWidget(self.keys)
+        for widget in (self.saved, self.status, self.tools, self.spots, self.keys):
+            layout.addWidget(widget)
         self.new.clicked.connect(self._ask_new)
         self.open.clicked.connect(self._ask_open)
         self.add.clicked.connect(self._ask_images)
@@ -97,6 +115,7 @@ class CorrectSection(QWidget):
         self.undo.clicked.connect(self.view.undo)
         self.redo.clicked.connect(self.view.redo)
         self.accept.clicked.connect(self.accept_and_next)
+        self.unlock.clicked.connect(self.unlock_drawn)
         self.refresh()
 
     # ---- the project ---------------------------------------------------------------------------------------------
@@ -229,8 +248,10 @@ class CorrectSection(QWidget):
     def _enable(self) -> None:
         has_project, has_case = self._state.project is not None, self._state.case_id is not None
         self.add.setEnabled(has_project)
-        for button in (self.undo, self.redo, self.accept):
+        for button in (self.undo, self.redo, self.accept, self.unlock):
             button.setEnabled(has_case)
+        self.tools.enable()
+        self.spots.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
         self.view.open_case(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole))
@@ -252,6 +273,14 @@ class CorrectSection(QWidget):
         self._workers.run(
             lambda ticket, progress: project.next_case(after=after), on_done=done, on_error=self._failed, lane="files"
         )
+
+    def open_neighbour(self, by: int) -> None:
+        """Open the next or the previous image of the list, accepted or not."""
+        ids = [self.table.item(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.table.rowCount())]
+        if self._state.case_id in ids:
+            self.view.open_case(ids[(ids.index(self._state.case_id) + by) % len(ids)])
+        elif ids:
+            self.view.open_case(ids[0])
 
     def _show_opening(self, opening: bool) -> None:
         self.saved.setText("Opening the image and its proposal..." if opening else "")
@@ -283,6 +312,30 @@ class CorrectSection(QWidget):
 
         self.view.accept(done)
 
+    def unlock_drawn(self) -> None:
+        """Let proposals change what was drawn so far; undo takes it back."""
+        pixels = self.view.unlock()
+        if pixels:
+            self.status.setText(f"The next proposal may change the {pixels} pixel(s) that you drew. Undo locks them.")
+        elif self._state.case_id is not None:
+            self.status.setText("Nothing is locked: no pixel of this mask was drawn by a person.")
+
+    def toggle_mask(self) -> None:
+        """Show or hide the open case's mask."""
+        opened = self.view.current
+        if opened is not None:
+            opened.labels.visible = not opened.labels.visible
+
+    def toggle_cheat_sheet(self) -> None:
+        """Show or hide all keys over the image."""
+        overlay = self._viewer.canvas.overlays.text
+        if overlay.visible:
+            overlay.visible = False
+            return
+        overlay.text, overlay.font_size, overlay.box = cheat_sheet(), 9, True
+        overlay.position = "top_left"
+        overlay.visible = True
+
     def _show_status(self, status: Any) -> None:
         if status.error:
             self.saved.setText(f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory.")
@@ -294,6 +347,7 @@ class CorrectSection(QWidget):
 
     def close_section(self) -> None:
         """Store what is left and close the project."""
+        self.tools.off()
         self.view.close_all(force=True)
         self.view.detach()
         if self._state.project is not None:

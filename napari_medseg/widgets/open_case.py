@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
-from napari_medseg.app.correct import CorrectionSession, SaveStatus, StrokeTracker
+from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus, StrokeTracker
 from napari_medseg.app.export import rescue_labels
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
@@ -28,8 +28,8 @@ class OpenCase(QObject):
     case_id : int
     image : Image
     labels : Labels
-    stored : np.ndarray
-        (Y, X), integer: what the project holds; what the layer shows beyond it is stored as a stroke.
+    stored : CaseLabels
+        What the project holds; what the layer shows beyond it is stored as a stroke.
     listed : bool
         Opened from the project's list; its layers go when it is closed. Otherwise they are the user's own.
     on_status : callable
@@ -45,7 +45,7 @@ class OpenCase(QObject):
         case_id: int,
         image: Image,
         labels: Labels,
-        stored: np.ndarray,
+        stored: CaseLabels,
         *,
         listed: bool,
         on_status: Callable[[SaveStatus], None],
@@ -58,6 +58,10 @@ class OpenCase(QObject):
         self.image, self.labels = image, labels
         self.session = CorrectionSession(project, case_id, on_status)
         self._tracker = StrokeTracker(self.session, stored)
+        # of the mouse tool that is on, for the history; None: napari's own
+        self.tool: str | None = None
+        # (Y, X), once it was drawn
+        self.edges: np.ndarray | None = None
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
         # changes that come without a paint event (napari's own undo, a script) are found a moment later
@@ -81,18 +85,34 @@ class OpenCase(QObject):
 
     def compare(self) -> None:
         """Hand over what was drawn since the last time."""
-        self._tracker.update(np.asarray(self.labels.data), TOOLS.get(str(self.labels.mode), "edit"))
+        self._tracker.update(np.asarray(self.labels.data), self.tool or TOOLS.get(str(self.labels.mode), "edit"))
+
+    def apply(self, labels: np.ndarray, tool: str) -> None:
+        """Show the labels that an operation made, as one stroke."""
+        self.compare()
+        self._tracker.update(labels, tool)
+        self.labels.data = labels
 
     def propose(self, prediction: Prediction) -> None:
-        """Show a network's labels instead; what was drawn before stays in the history."""
+        """Show a network's labels instead, save where someone drew; what was before stays in the history."""
         self.compare()
-        self.session.propose(prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
-        self.replace(prediction.labels)
+        origin = {k: v for k, v in prediction.origin.items() if k != "messages"}
+        self.labels.data = self._tracker.propose(prediction.labels, origin)
 
-    def replace(self, labels: np.ndarray) -> None:
+    def unlock(self) -> None:
+        """Let later proposals change what was drawn so far."""
+        self.compare()
+        self._tracker.unlock()
+
+    def touched(self) -> np.ndarray:
+        """Pixels that proposals leave alone, bool, of the labels' shape; a copy."""
+        self.compare()
+        return self._tracker.touched.reshape(self.labels.data.shape)
+
+    def replace(self, shown: CaseLabels) -> None:
         """Show labels that the project holds, or will when its queue is empty."""
-        self._tracker.reset(labels)
-        self.labels.data = labels.copy()
+        self._tracker.reset(shown)
+        self.labels.data = shown.labels.copy()
 
     def close(self, *, force: bool) -> str | None:
         """Store what is left and let go of the layers.

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
+from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
@@ -58,16 +59,11 @@ class MedSegPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(note)
-        napari_viewer.bind_key("g", self._propose_key, overwrite=True)
-        napari_viewer.bind_key("a", self._accept_key, overwrite=True)
+        actions = {**self.correct.actions, "propose": self.propose.start}
+        bind(napari_viewer, actions)
+        self.correct.view.actions = actions
         self._closed = False
         self.destroyed.connect(self.workers.close)
-
-    def _propose_key(self, viewer: Any) -> None:
-        self.propose.start()
-
-    def _accept_key(self, viewer: Any) -> None:
-        self.correct.accept_and_next()
 
     def shut_down(self) -> None:
         """Store and end everything; more calls do nothing."""
@@ -78,6 +74,7 @@ class MedSegPanel(QWidget):
         self.retrain.close_section()
         self.correct.close_section()
         self.workers.close()
+        unbind(self._viewer)
 
     def event(self, event: QEvent) -> bool:
         """napari deletes a dock's widget without closing it."""

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from napari_medseg.app import correct
-from napari_medseg.app.correct import CorrectionSession, StrokeTracker
+from napari_medseg.app.correct import CorrectionSession, StrokeTracker, case_labels
 from napari_medseg.errors import OutputError, ShapeError
 from napari_medseg.project import Project
 
@@ -27,16 +27,16 @@ def session(project):
 
 def test_strokes_undo_and_accept_keep_their_order(project, session):
     layer = np.zeros((40, 60), np.uint8)
-    tracker = StrokeTracker(session, layer)
+    tracker = StrokeTracker(session, case_labels(project, 1))
     for k in (1, 2, 3):
         layer[k * 5 : k * 5 + 3, 10:20] = k
         assert tracker.update(layer, "brush") == (k * 5, 10, k * 5 + 3, 20)
     assert tracker.update(layer, "brush") is None
-    undone = session.undo().result(5)
+    undone = session.undo().result(5).labels
     assert set(np.unique(undone)) == {0, 1, 2}
     revision = session.accept().result(5)
     np.testing.assert_array_equal(project.revision_labels(revision.id), undone)
-    np.testing.assert_array_equal(session.redo().result(5), layer)
+    np.testing.assert_array_equal(session.redo().result(5).labels, layer)
 
 
 def test_what_the_disk_refuses_is_kept_and_stored_when_it_can_be(project, monkeypatch):
@@ -88,3 +88,38 @@ def test_a_stroke_is_copied_at_once(project, session):
     part[:] = 9
     assert session.flush()
     assert project.labels(1).max() == 1
+
+
+def test_a_proposal_leaves_strokes_that_are_still_on_their_way(project, session):
+    tracker = StrokeTracker(session, case_labels(project, 1))
+    layer = np.zeros((40, 60), np.uint8)
+    layer[5:9, 5:9] = 2
+    tracker.update(layer, "brush")
+    shown = tracker.propose(np.ones((40, 60), np.uint8), {"network": "n"})
+    assert (shown[5:9, 5:9] == 2).all()
+    assert (shown == 1).sum() == 40 * 60 - 16
+    assert tracker.touched.sum() == 16
+    assert session.flush()
+    assert np.array_equal(project.labels(1), shown)
+    tracker.unlock()
+    shown = tracker.propose(np.zeros((40, 60), np.uint8), {"network": "n"})
+    assert not shown.any()
+    assert session.flush()
+    assert not project.labels(1).any()
+    # undo gives the labels back, and the lock on them
+    for _ in range(2):
+        undone = session.undo().result(5)
+    assert np.array_equal(undone.touched, undone.labels == 2)
+
+
+def test_boxes_add_to_what_is_there_and_an_edited_box_takes_back_what_it_added(project, session):
+    tracker = StrokeTracker(session, case_labels(project, 1))
+    whole = np.zeros((40, 60), np.uint8)
+    whole[:, :5] = 1
+    tracker.propose(whole, {"network": "a"})
+    inside = np.ones((40, 60), np.uint8)
+    shown = tracker.propose(inside, {"boxes": [[10, 20, 20, 30]]})
+    assert shown.sum() == 40 * 5 + 100
+    shown = tracker.propose(inside, {"boxes": [[10, 20, 15.5, 30], [0, 50, 4, 54]]})
+    assert shown.sum() == 40 * 5 + 60 + 16
+    assert tracker.propose(whole, {"network": "a"}).sum() == 40 * 5

@@ -114,11 +114,12 @@ def test_a_proposal_on_an_array_is_kept_with_its_pixels(tmp_path):
     image = np.random.default_rng(1).integers(0, 60_000, (30, 40), dtype=np.uint16)
     prediction = predict_array(image, REQUEST)
     with Project.create(tmp_path / "p") as project:
-        case = keep_proposal(project, image, prediction, name="a scan: 1")
+        case, shown = keep_proposal(project, image, prediction, name="a scan: 1")
         np.testing.assert_array_equal(read_image(case.image).data, image)
         assert case.image.is_relative_to(project.path)
+        np.testing.assert_array_equal(shown.labels, prediction.labels)
         # once more: the same case, the proposal as a further step
-        again = keep_proposal(project, image, prediction, name="a scan: 1")
+        again, _ = keep_proposal(project, image, prediction, name="a scan: 1")
         assert again.id == case.id
         assert [row.kind for row in project.history(case.id)] == ["add", "proposal", "proposal"]
 
@@ -128,10 +129,10 @@ def test_a_proposal_on_a_file_stays_with_the_file(tmp_path):
     image = read_image(sample.image).data
     prediction = predict_array(image, REQUEST)
     with Project.create(tmp_path / "p") as project:
-        assert keep_proposal(project, image, prediction, name="x", source=sample.image).image == sample.image
+        assert keep_proposal(project, image, prediction, name="x", source=sample.image)[0].image == sample.image
         changed = image.copy()
         changed[0, 0] ^= 1
-        other = keep_proposal(project, changed, prediction, name="x", source=sample.image)
+        other, _ = keep_proposal(project, changed, prediction, name="x", source=sample.image)
         assert other.image.is_relative_to(project.path)
 
 

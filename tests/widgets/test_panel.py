@@ -121,8 +121,13 @@ def test_strokes_on_an_image_outside_a_project_are_stored_too(panel, qtbot):
     assert project.case(case_id).spacing == (0.5, 0.5)
     np.testing.assert_array_equal(read_image(project.case(case_id).image).data, image.data)
     painted = mask.data.copy()
+    # a later proposal leaves what was drawn, until it is unlocked
     propose(panel, qtbot)
     assert labels_of(panel) == [mask]
+    np.testing.assert_array_equal(mask.data, painted)
+    panel.correct.unlock.click()
+    assert "may change the" in panel.correct.status.text()
+    propose(panel, qtbot)
     assert not np.array_equal(mask.data, painted)
     panel.correct.undo.click()
     qtbot.waitUntil(lambda: np.array_equal(mask.data, painted), timeout=WAIT)

@@ -1,0 +1,1 @@
+"""Tools of correcting: arrays in, arrays out. Needs neither torch nor a window."""

@@ -1,0 +1,80 @@
+"""All keys in one table: bound from it, shown from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, what it asks for, and how the cheat sheet says it.
+
+    Attributes
+    ----------
+    key : str
+        As napari spells it.
+    action : str
+    text : str
+    """
+
+    key: str
+    action: str
+    text: str
+
+
+KEYS = (
+    Key("G", "propose", "propose a mask"),
+    Key("A", "accept", "accept, open the next image"),
+    Key("Shift-N", "next", "next image"),
+    Key("Shift-P", "previous", "previous image"),
+    Key("N", "next_spot", "next worst spot"),
+    Key("P", "previous_spot", "previous worst spot"),
+    Key("T", "toggle_mask", "mask on and off"),
+    Key("R", "toggle_edges", "edge map on and off"),
+    Key("W", "live_wire", "live-wire: click along an edge, double-click closes"),
+    Key("S", "snap_brush", "snapping brush"),
+    Key("Shift-F", "fill_holes", "fill holes"),
+    Key("Shift-S", "smooth", "smooth the rim"),
+    Key("Shift-L", "keep_largest", "keep the largest piece"),
+    Key("Shift-R", "remove_small", "remove small pieces"),
+    Key("Shift-W", "split", "split touching objects"),
+    Key("Shift-I", "interpolate", "fill the slices between drawn ones"),
+    Key("U", "unlock", "let proposals change what you drew"),
+    Key("K", "cheat_sheet", "this list"),
+)
+# napari's own and the layer's, shown beside ours
+OTHERS = (
+    ("2 / 1 / 4 / 3", "brush / eraser / fill / polygon"),
+    ("[ / ]", "smaller / larger brush"),
+    ("Ctrl-Z / Ctrl-Shift-Z", "undo / redo, also after a restart"),
+    ("V", "active layer on and off"),
+)
+
+
+def key_of(action: str) -> str:
+    """The key of an action, as people write it."""
+    return next(k.key for k in KEYS if k.action == action).replace("-", "+")
+
+
+def cheat_sheet() -> str:
+    """All keys, a line each."""
+    rows = [(key.key, key.text) for key in KEYS] + list(OTHERS)
+    # no columns: the canvas writes in a proportional font
+    return "\n".join(f"{key.replace('-', '+')}  -  {text}" for key, text in rows)
+
+
+def bind(target: Any, actions: Mapping[str, Callable[[], None]]) -> None:
+    """Bind the keys on a viewer or a layer: a Labels layer has keys of its own that would come first."""
+    for key in KEYS:
+        if key.action in actions:
+            call = actions[key.action]
+            target.bind_key(key.key, lambda _, call=call: call(), overwrite=True)
+
+
+def unbind(target: Any) -> None:
+    """Give the keys back."""
+    for key in KEYS:
+        if any(str(bound).upper() == key.key.replace("-", "+").upper() for bound in target.keymap):
+            target.bind_key(key.key, None)

@@ -1,0 +1,111 @@
+"""What live-wire and snapping brush share: taking the mouse of a mask over, and painting in its slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_medseg.editing.strength import to_grey
+from napari_medseg.widgets.open_case import OpenCase
+
+
+class MouseTool(QObject):
+    """On while its button is down; off as soon as the person takes one of napari's tools.
+
+    Parameters
+    ----------
+    name : str
+        Of the tool in the history.
+    stopped : callable
+        Called without arguments when it goes off by itself.
+    parent : QObject
+    """
+
+    def __init__(self, name: str, stopped: Callable[[], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self.name, self._stopped = name, stopped
+        self.case: OpenCase | None = None
+
+    def start(self, case: OpenCase) -> None:
+        """Take the mouse over."""
+        self.stop()
+        self.case = case
+        layer = case.labels
+        layer.mode = "pan_zoom"
+        layer.mouse_pan = False
+        case.tool = self.name
+        layer.mouse_drag_callbacks.append(self._drag)
+        layer.mouse_move_callbacks.append(self._move)
+        layer.mouse_double_click_callbacks.append(self._double_click)
+        layer.events.mode.connect(self._mode_changed)
+
+    def stop(self) -> None:
+        """Give the mouse back."""
+        case, self.case = self.case, None
+        if case is None:
+            return
+        layer = case.labels
+        layer.events.mode.disconnect(self._mode_changed)
+        layer.mouse_drag_callbacks.remove(self._drag)
+        layer.mouse_move_callbacks.remove(self._move)
+        layer.mouse_double_click_callbacks.remove(self._double_click)
+        if str(layer.mode) == "pan_zoom":
+            layer.mouse_pan = True
+        case.tool = None
+
+    def _mode_changed(self, event: Any) -> None:
+        self.stop()
+        self._stopped()
+
+    def _drag(self, layer: Any, event: Any) -> Any:
+        raise NotImplementedError
+
+    def _move(self, layer: Any, event: Any) -> None:
+        """The mouse moves with no button down."""
+
+    def _double_click(self, layer: Any, event: Any) -> None:
+        """Two clicks."""
+
+    # ---- the slice that is shown ---------------------------------------------------------------------------------
+
+    def point(self, event: Any) -> tuple[float, float] | None:
+        """Where the mouse is in the slice (y, x), px; None where no slice is shown straight on."""
+        if self.case is None or len(event.dims_displayed) != 2:
+            return None
+        position = self.case.labels.world_to_data(event.position)
+        if tuple(event.dims_displayed) != tuple(range(len(event.position)))[-2:]:
+            return None
+        return float(position[-2]), float(position[-1])
+
+    def slice_index(self, event: Any) -> tuple[int, ...]:
+        """() in an image, (z,) in a volume."""
+        assert self.case is not None
+        layer = self.case.labels
+        if layer.ndim == 2:
+            return ()
+        z = round(float(layer.world_to_data(event.position)[0]))
+        return (min(max(z, 0), layer.data.shape[0] - 1),)
+
+    def grey(self, index: tuple[int, ...]) -> np.ndarray:
+        """The image of a slice, (Y, X) float32."""
+        assert self.case is not None
+        return to_grey(np.asarray(self.case.image.data)[index])
+
+    def edges(self, index: tuple[int, ...]) -> np.ndarray | None:
+        """The edge map of an image, where there is one."""
+        assert self.case is not None
+        return self.case.edges if index == () else None
+
+    def paint(self, index: tuple[int, ...], rows: np.ndarray, columns: np.ndarray) -> None:
+        """Paint pixels of a slice with the chosen label, as napari's brush does: undo and 'preserve labels' too."""
+        assert self.case is not None
+        layer = self.case.labels
+        value = layer.selected_label
+        where = (*(np.full(len(rows), i) for i in index), rows, columns)
+        if layer.preserve_labels:
+            free = np.asarray(layer.data)[where] == (0 if value else where[0].dtype.type(0))
+            where = tuple(axis[free] for axis in where)
+        layer.data_setitem(where, value)

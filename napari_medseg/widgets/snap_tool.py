@@ -1,0 +1,50 @@
+"""The snapping brush under the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_medseg.editing.snap import snapped_disk
+from napari_medseg.widgets.mouse_tool import MouseTool
+
+# the brush is set down again after this share of its radius
+STEP = 0.5
+
+
+class SnapTool(MouseTool):
+    """Paints with the size and the label of napari's brush; the rim snaps to edges."""
+
+    def __init__(self, stopped: Callable[[], None], parent: QObject) -> None:
+        super().__init__("snapping brush", stopped, parent)
+
+    def _drag(self, layer: Any, event: Any) -> Iterator[None]:
+        start = self.point(event)
+        if start is None or event.button != 1:
+            return
+        index = self.slice_index(event)
+        grey, edges, radius = self.grey(index), self.edges(index), layer.brush_size / 2
+        # one press is one stroke, in napari's own history as in the project's
+        with layer.block_history():
+            self._stamp(index, grey, edges, start, radius)
+            yield
+            last = np.array(start)
+            while event.type == "mouse_move":
+                here = self.point(event)
+                if here is not None:
+                    way = np.array(here) - last
+                    steps = int(np.hypot(*way) / max(1.0, STEP * radius))
+                    for k in range(1, steps + 1):
+                        self._stamp(index, grey, edges, tuple(last + way * k / steps), radius)
+                    if steps:
+                        last = np.array(here)
+                yield
+
+    def _stamp(
+        self, index: tuple[int, ...], grey: np.ndarray, edges: np.ndarray | None, at: Any, radius: float
+    ) -> None:
+        if self.case is not None:
+            self.paint(index, *snapped_disk(grey, at, radius, edges))

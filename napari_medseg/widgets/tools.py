@@ -1,0 +1,213 @@
+"""Tools of correcting: live-wire, snapping brush and one-step operations on the chosen label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+
+from napari_medseg.app.predict import PredictRequest, edges_request, predict_array
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.editing import operations
+from napari_medseg.errors import InputError
+from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.keys import key_of
+from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map
+from napari_medseg.widgets.livewire_tool import LiveWireTool
+from napari_medseg.widgets.mouse_tool import MouseTool
+from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.snap_tool import SnapTool
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Ticket, Workers, sentence
+
+Operation = Callable[[np.ndarray, int], np.ndarray]
+
+
+class EditTools(QGroupBox):
+    """Acts on the open case."""
+
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
+        super().__init__("Tools")
+        self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
+        self.wire = LiveWireTool(viewer, workers, self._went_off, self)
+        self.snap = SnapTool(self._went_off, self)
+        self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
+        self.smallest = QSpinBox()
+        self.message = QLabel()
+        self.operations: dict[str, tuple[str, Operation]] = {
+            "fill_holes": ("Fill holes", operations.fill_holes),
+            "smooth": ("Smooth", operations.smooth),
+            "keep_largest": ("Keep largest", operations.keep_largest),
+            "remove_small": ("Remove small", self._remove_small),
+            "split": ("Split", operations.split),
+            "interpolate": ("Interpolate", operations.interpolate),
+        }
+        self.buttons = {name: QPushButton(text) for name, (text, _) in self.operations.items()}
+        self._build()
+        self.enable()
+
+    def _build(self) -> None:
+        self.smallest.setRange(1, 100_000)
+        self.smallest.setValue(int(load_settings().get("smallest_piece", 20)))
+        self.smallest.setSuffix(" px")
+        self.smallest.setToolTip("'Remove small' removes pieces of fewer pixels")
+        self.message.setWordWrap(True)
+        top, grid, last = QHBoxLayout(), QGridLayout(), QHBoxLayout()
+        for button, tool, action, about in (
+            (self.wire_button, self.wire, "live_wire", "Click along an edge; double-click closes and fills"),
+            (self.snap_button, self.snap, "snap_brush", "Paint: the rim snaps to the edge, where there is one"),
+        ):
+            button.setCheckable(True)
+            button.setToolTip(f"{about}  ({key_of(action)})")
+            button.clicked.connect(lambda checked, tool=tool: self._use(tool, checked))
+            top.addWidget(button)
+        for number, (name, button) in enumerate(self.buttons.items()):
+            button.setToolTip(f"The chosen label only  ({key_of(name)})")
+            button.clicked.connect(lambda _, name=name: self.apply(name))
+            grid.addWidget(button, number // 3, number % 3)
+        last.addWidget(QLabel("Smallest piece"))
+        last.addWidget(self.smallest)
+        last.addStretch()
+        layout = QVBoxLayout(self)
+        layout.addLayout(top)
+        layout.addLayout(grid)
+        layout.addLayout(last)
+        layout.addWidget(self.message)
+        self.message.hide()
+
+    def enable(self) -> None:
+        """Offer what the open case takes; a tool of a case that is no longer open goes off."""
+        case = self._view.current
+        if any(tool.case is not None and tool.case is not case for tool in (self.wire, self.snap)):
+            self.off()
+        for button in (self.wire_button, self.snap_button, *self.buttons.values()):
+            button.setEnabled(case is not None)
+        self.buttons["interpolate"].setEnabled(case is not None and case.labels.ndim == 3)
+
+    # ---- live-wire and brush -------------------------------------------------------------------------------------
+
+    def toggle_wire(self) -> None:
+        """Live-wire on or off."""
+        self.wire_button.click()
+
+    def toggle_snap(self) -> None:
+        """Snapping brush on or off."""
+        self.snap_button.click()
+
+    def _use(self, tool: MouseTool, on: bool) -> None:
+        self.off()
+        case = self._view.current
+        if not on or case is None:
+            if case is not None:
+                case.labels.mode = "paint"
+            return
+        self._viewer.layers.selection.active = case.labels
+        tool.start(case)
+        (self.wire_button if tool is self.wire else self.snap_button).setChecked(True)
+        self._fetch_edges(case)
+
+    def off(self) -> None:
+        """Both tools off."""
+        for tool in (self.wire, self.snap):
+            tool.stop()
+        self._went_off()
+
+    def _went_off(self) -> None:
+        for button in (self.wire_button, self.snap_button):
+            button.setChecked(False)
+
+    # ---- edge map ------------------------------------------------------------------------------------------------
+
+    def _fetch_edges(self, case: OpenCase, then: Callable[[], None] | None = None) -> None:
+        """Have SGD-Net draw the edge map, once for each case; without it, tools follow the image's own gradient."""
+        data = plain_image(case.image)
+        if case.edges is not None or data is None or case.image.ndim != 2:
+            if then is not None:
+                then()
+            return
+        shown = find(self._viewer, type(case.image), case.image.name + EDGES_SUFFIX)
+        if shown is not None:
+            case.edges = np.asarray(shown.data)
+            return
+        state = self._state
+
+        def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
+            asked = edges_request(PredictRequest(network=state.network, weights=state.weights, device=state.device))
+            return predict_array(data, asked, edges=True, cancelled=lambda: ticket.cancelled).edges
+
+        def done(edges: np.ndarray | None) -> None:
+            case.edges = edges
+            if then is not None:
+                then()
+
+        def failed(error: BaseException) -> None:
+            if then is not None:
+                show_warning(sentence(error))
+            elif not isinstance(error, InputError):
+                self._tell(sentence(error))
+
+        self._workers.run(work, on_done=done, on_error=failed)
+
+    def toggle_edges(self) -> None:
+        """Show or hide the edge map; it is drawn when it is first asked for."""
+        case = self._view.current
+        if case is None:
+            return
+        layer = find(self._viewer, type(case.image), case.image.name + EDGES_SUFFIX)
+        if layer is not None:
+            layer.visible = not layer.visible
+            return
+
+        def show() -> None:
+            if case.edges is None:
+                show_info("There is an edge map of images only, not of volumes.")
+            elif case.image in self._viewer.layers:
+                show_map(self._viewer, case.image, case.edges, suffix=EDGES_SUFFIX)
+                self._viewer.layers.selection.active = case.labels
+
+        self._fetch_edges(case, show)
+
+    # ---- one step ------------------------------------------------------------------------------------------------
+
+    def _remove_small(self, labels: np.ndarray, label: int) -> np.ndarray:
+        return operations.remove_small(labels, label, self.smallest.value())
+
+    def apply(self, name: str) -> None:
+        """Run an operation on the chosen label, off the GUI thread, as one step that can be undone."""
+        case = self._view.current
+        if case is None or not self.buttons[name].isEnabled():
+            return
+        text, operation = self.operations[name]
+        label = int(case.labels.selected_label)
+        if label == 0:
+            self._tell("Label 0 is the background; choose the label to work on in the layer controls.")
+            return
+        save_settings(smallest_piece=self.smallest.value())
+        before = np.array(case.labels.data)
+        self._tell(f"{text}...")
+
+        def done(after: np.ndarray) -> None:
+            if self._view.current is not case:
+                self._tell("")
+                return
+            if not np.array_equal(case.labels.data, before):
+                # what someone drew meanwhile counts for more
+                self._tell(f"'{text}' was dropped: the mask changed meanwhile. Press it again.")
+                return
+            changed = int((after != before).sum())
+            case.apply(after, text.lower())
+            self._tell(f"{text}: {changed} pixel(s) changed." if changed else f"{text}: nothing to change.")
+
+        self._workers.run(
+            lambda ticket, progress: operation(before, label),
+            on_done=done,
+            on_error=lambda error: self._tell(sentence(error)),
+            lane="edit",
+        )
+
+    def _tell(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))

@@ -1,0 +1,69 @@
+"""Spotlights fall on what is wrong, worst first, and go out where a person has been."""
+
+import numpy as np
+from scipy import ndimage
+
+from napari_medseg.editing.spots import doubt_map, find_spots
+
+
+def scene():
+    """A sure object, a large doubtful blob and a small one."""
+    probability = np.zeros((120, 160))
+    probability[20:60, 20:60] = 1.0
+    probability = ndimage.gaussian_filter(probability, 1.0)
+    probability[80:110, 100:140] = 0.5
+    probability[20:30, 120:130] = 0.45
+    return probability
+
+
+def test_the_largest_doubt_comes_first_and_a_sharp_rim_is_none():
+    spots = find_spots(doubt_map(scene()))
+    # a large region may be several spots
+    inside = [80 <= s.point[0] < 110 and 100 <= s.point[1] < 140 for s in spots]
+    assert inside[0]
+    assert not inside[-1]
+    assert 18 <= spots[-1].point[0] < 32
+    assert 118 <= spots[-1].point[1] < 132
+    assert [s.score for s in spots] == sorted((s.score for s in spots), reverse=True)
+    assert not any(s.point[0] < 75 and s.point[1] < 75 for s in spots)
+
+
+def test_where_a_person_drew_nothing_is_doubtful():
+    touched = np.zeros((120, 160), bool)
+    touched[70:, 90:] = True
+    (spot,) = find_spots(doubt_map(scene(), touched=touched))
+    assert spot.point[0] < 40
+
+
+def test_a_mask_against_a_sure_network_is_doubtful():
+    probability = np.zeros((60, 60))
+    labels = np.zeros((60, 60), np.uint8)
+    labels[20:40, 20:40] = 1
+    (spot, *_) = find_spots(doubt_map(probability, labels=labels))
+    assert labels[spot.point]
+    assert find_spots(doubt_map(labels.astype(float), labels=labels)) == []
+
+
+def test_disagreement_and_a_rim_without_an_edge_are_spots():
+    sure = np.zeros((100, 100))
+    labels = np.zeros((100, 100), np.uint8)
+    labels[20:80, 20:80] = 1
+    disagreement = np.zeros((100, 100))
+    disagreement[50:60, 45:55] = 0.45
+    (spot,) = find_spots(doubt_map(labels.astype(float), labels=labels, disagreement=disagreement))
+    assert 50 <= spot.point[0] < 60
+    edges = np.zeros((100, 100))
+    edges[20, 20:80] = edges[20:80, 20] = edges[20:80, 79] = 1  # none along the lower rim
+    spots = find_spots(doubt_map(labels.astype(float), labels=labels, edges=edges))
+    assert spots
+    assert all(s.point[0] > 70 for s in spots)
+    assert find_spots(doubt_map(sure, labels=labels * 0, edges=edges * 0)) == []
+
+
+def test_volumes_and_the_number_of_spots():
+    doubt = np.zeros((4, 80, 80))
+    for z, y in ((0, 10), (1, 30), (3, 60)):
+        doubt[z, y : y + 10, y : y + 10] = 1
+    spots = find_spots(doubt)
+    assert sorted(s.point[0] for s in spots) == [0, 1, 3]
+    assert len(find_spots(doubt, most=2)) == 2

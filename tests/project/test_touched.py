@@ -1,0 +1,108 @@
+"""What a person drew is never changed by a later proposal, whatever was drawn, undone and proposed before."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from napari_medseg.project import Project
+
+SIDE = 300  # more than one tile
+
+
+@pytest.fixture
+def project(tmp_path):
+    Image.new("L", (SIDE, SIDE)).save(tmp_path / "i.png")
+    with Project.create(tmp_path / "p") as project:
+        project.add_case(tmp_path / "i.png", shape=(SIDE, SIDE))
+        yield project
+
+
+def test_a_proposal_leaves_what_a_person_drew(project):
+    project.set_proposal(1, np.ones((SIDE, SIDE), np.uint8), {})
+    assert not project.touched(1).any()
+    project.commit_stroke(1, np.zeros((5, 7), np.uint8), box=(250, 10, 255, 17))  # over a tile's rim
+    assert project.touched(1).sum() == 35
+    project.set_proposal(1, np.full((SIDE, SIDE), 2, np.uint8), {})
+    labels = project.labels(1)
+    assert (labels[250:255, 10:17] == 0).all()
+    assert (labels == 2).sum() == SIDE * SIDE - 35
+
+
+def test_unlocked_pixels_follow_the_next_proposal_and_undo_locks_them_again(project):
+    project.commit_stroke(1, np.ones((20, 20), np.uint8), box=(0, 0, 20, 20))
+    project.unlock(1, (0, 0, 10, 20))
+    assert project.touched(1).sum() == 200
+    assert project.case(1).strokes == 1  # no stroke that anyone drew
+    project.undo(1)
+    assert project.touched(1).sum() == 400
+    project.redo(1)
+    project.set_proposal(1, np.zeros((SIDE, SIDE), np.uint8), {})
+    assert project.labels(1).sum() == 200
+    assert project.verify() == []
+
+
+def test_pixels_of_an_undone_stroke_are_nobodys(project):
+    project.commit_stroke(1, np.ones((20, 20), np.uint8), box=(0, 0, 20, 20))
+    project.undo(1)
+    project.set_proposal(1, np.full((SIDE, SIDE), 3, np.uint8), {})
+    assert (project.labels(1) == 3).all()
+
+
+def test_a_pixel_that_was_changed_and_changed_back_is_the_persons(project):
+    project.commit_stroke(1, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
+    project.commit_stroke(1, np.zeros((9, 9), np.uint8), box=(0, 0, 9, 9))
+    project.set_proposal(1, np.ones((SIDE, SIDE), np.uint8), {})
+    assert not project.labels(1)[:9, :9].any()
+
+
+boxes = st.tuples(*(st.integers(0, SIDE - 1) for _ in range(4)), st.integers(0, 3))
+steps = st.lists(
+    st.tuples(st.sampled_from(["draw", "propose", "undo", "redo", "unlock", "reopen"]), boxes), max_size=12
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=steps)
+def test_any_order_of_steps_keeps_the_promise(steps, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("promise")
+    Image.new("L", (SIDE, SIDE)).save(folder / "i.png")
+    project = Project.create(folder / "p")
+    project.add_case(folder / "i.png", shape=(SIDE, SIDE))
+    # plain reference: all states on the path, and those that were undone
+    path, undone = [(np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), bool))], []
+    for kind, (ya, xa, yb, xb, value) in steps:
+        y0, y1, x0, x1 = min(ya, yb), max(ya, yb) + 1, min(xa, xb), max(xa, xb) + 1
+        part = np.s_[y0:y1, x0:x1]
+        labels, touched = (array.copy() for array in path[-1])
+        if kind == "draw":
+            touched[part] |= labels[part] != value
+            changed = (labels[part] != value).any()
+            labels[part] = value
+            project.commit_stroke(1, labels[part], box=(y0, x0, y1, x1))
+            if changed:
+                path, undone = [*path, (labels, touched)], []
+        elif kind == "propose":
+            proposal = np.zeros((SIDE, SIDE), np.uint8)
+            proposal[part] = value
+            project.set_proposal(1, proposal, {})
+            path, undone = [*path, (np.where(touched, labels, proposal), touched)], []
+            assert np.array_equal(project.labels(1)[touched], labels[touched])
+        elif kind == "unlock":
+            project.unlock(1, (y0, x0, y1, x1))
+            touched[part] = False
+            path, undone = [*path, (labels, touched)], []
+        elif kind == "undo" and len(path) > 1:
+            project.undo(1)
+            undone.append(path.pop())
+        elif kind == "redo" and undone:
+            project.redo(1)
+            path.append(undone.pop())
+        elif kind == "reopen":
+            project.close()
+            project = Project.open(folder / "p")
+        assert np.array_equal(project.labels(1), path[-1][0])
+        assert np.array_equal(project.touched(1), path[-1][1])
+    assert project.verify() == []
+    project.close()
