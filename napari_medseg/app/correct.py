@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_medseg.errors import MedsegError, OutputError
 from napari_medseg.project import Box, Project, Revision
+from napari_medseg.project.history import clock_problem
 from napari_medseg.project.labels import changed_box, stacked
 from napari_medseg.project.touched import inside, keep_touched
 
@@ -33,11 +34,14 @@ class SaveStatus:
         Why the first of them is not; it is tried again every two seconds.
     last_saved : float or None
         Seconds since the epoch.
+    warning : str or None
+        Something is wrong, though all is stored.
     """
 
     pending: int
     error: str | None
     last_saved: float | None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,7 @@ class CorrectionSession:
         self._closing = False
         self._error: str | None = None
         self._last_saved: float | None = None
+        self._warning: str | None = None
         self._thread = threading.Thread(target=self._write, name=f"medseg-case-{case_id}", daemon=True)
         self._thread.start()
 
@@ -95,7 +100,9 @@ class CorrectionSession:
     def status(self) -> SaveStatus:
         """How the storing goes right now."""
         with self._changed:
-            return SaveStatus(pending=len(self._queue), error=self._error, last_saved=self._last_saved)
+            return SaveStatus(
+                pending=len(self._queue), error=self._error, last_saved=self._last_saved, warning=self._warning
+            )
 
     def stroke(self, labels: np.ndarray, box: Box, tool: str = "brush") -> Future[int | None]:
         """Store what a box holds now.
@@ -184,7 +191,9 @@ class CorrectionSession:
                 future.set_exception(error)
                 self._tell(error=str(error))
                 continue
-            self._last_saved = time.time()
+            # the latest time ever seen: as long as the clock is behind it, it was set back
+            self._warning = clock_problem(self._last_saved)
+            self._last_saved = max(time.time(), self._last_saved or 0.0)
             self._done()
             future.set_result(result)
             self._tell(error=None)

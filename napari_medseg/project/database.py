@@ -115,6 +115,12 @@ class Database:
             If it could not be stored; then nothing was.
         """
         with self._lock, self.told():
+            if not self.path.exists():
+                # SQLite would go on writing into a file that has no name any more
+                raise OutputError(
+                    f"{self.path} is gone: its folder was moved or removed, or a network drive was disconnected. "
+                    "Bring it back; what you draw is kept in memory until then."
+                )
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -21,6 +21,23 @@ def author() -> str:
         return "unknown"
 
 
+def clock_problem(last: float | None) -> str | None:
+    """What to tell where the clock stands before the last entry; a minute is no matter.
+
+    Parameters
+    ----------
+    last : float or None
+        Seconds since the epoch.
+    """
+    if last is None or time.time() > last - 60:
+        return None
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last))
+    return (
+        f"The computer's clock was set back: the last entry is of {when}. Set the clock right; "
+        "strokes keep their order whatever it says."
+    )
+
+
 def seal(previous: str, values: Iterable[object]) -> str:
     """Hash of a row that follows a row with hash ``previous``."""
     return hashlib.sha256(json.dumps([previous, *values]).encode()).hexdigest()

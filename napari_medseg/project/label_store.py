@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
-from napari_medseg.project import history, queries
+from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import (
     PATH,
@@ -185,8 +185,15 @@ class LabelStore:
         write_tiles(db, stroke, shown.labels, after, box)
         db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (stroke, shown.case_id))
         facts = {"stroke": stroke, "box": box, "tiles": queries.tiles_sha256(db, stroke)}
-        history.add(db, shown.case_id, kind, facts)
+        if origin is not None:
+            facts["by"] = {key: origin.get(key) for key in ("network", "weights", "sha256")}
+        self._note(db, shown.case_id, kind, facts, "strokes", stroke)
         return stroke
+
+    @staticmethod
+    def _note(db: Any, case_id: int, kind: str, facts: Mapping[str, Any], table: str, number: int) -> None:
+        """Into the history, with the seal of the row that was made."""
+        history.add(db, case_id, kind, {**facts, "rows": [(table, number, audit.row_sha256(db, table, number))]})
 
     @staticmethod
     def _insert_stroke(
@@ -273,7 +280,8 @@ class LabelStore:
                 "INSERT INTO revisions (case_id, number, stroke_id, sha256, created, author) VALUES (?, ?, ?, ?, ?, ?)",
                 values,
             ).lastrowid
-            history.add(db, case_id, "accept", {"revision": number, "stroke": cursor, "sha256": values[3]})
+            facts = {"revision": number, "stroke": cursor, "sha256": values[3]}
+            self._note(db, case_id, "accept", facts, "revisions", int(inserted or 0))
         return next(r for r in self.revisions(case_id) if r.id == inserted)
 
     def revisions(self, case_id: int) -> list[Revision]:

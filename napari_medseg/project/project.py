@@ -10,8 +10,9 @@ from typing import Any
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
-from napari_medseg.project import history, queries
+from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import FILE_NAME, Database
+from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import ProjectLock
 from napari_medseg.project.records import Case, HistoryRow
@@ -47,6 +48,9 @@ class Project(LabelStore, RunStore):
                 self.set_run(run.id, "interrupted")
         with self._db.transaction() as connection:
             connection.execute("UPDATE project SET clean = 0")
+            if create:
+                rows = [("project", 1, audit.row_sha256(connection, "project", 1))]
+                history.add(connection, None, "create", {"rows": rows})
 
     # ---- opening and closing -------------------------------------------------------------------------------------
 
@@ -87,6 +91,10 @@ class Project(LabelStore, RunStore):
         return cls(folder, create=False)
 
     def _what_happened(self) -> str | None:
+        said = (self._how_it_ended(), clock_problem((self._db.row("SELECT MAX(created) FROM history") or (None,))[0]))
+        return " ".join(text for text in said if text) or None
+
+    def _how_it_ended(self) -> str | None:
         if self._db.rows("SELECT clean FROM project")[0][0]:
             return None
         count, last = self._db.rows("SELECT COUNT(*), MAX(created) FROM strokes")[0]
@@ -171,7 +179,10 @@ class Project(LabelStore, RunStore):
                 ),
             )
             case_id = int(cursor.lastrowid or 0)
-            history.add(db, case_id, "add", {"name": name or path.name.split(".")[0], "sha256": digest, "split": split})
+            facts = {"name": name or path.name.split(".")[0], "sha256": digest, "split": split}
+            history.add(
+                db, case_id, "add", {**facts, "rows": [("cases", case_id, audit.row_sha256(db, "cases", case_id))]}
+            )
         return self.case(case_id)
 
     def cases(self) -> list[Case]:
@@ -229,8 +240,12 @@ class Project(LabelStore, RunStore):
         ]
 
     def verify(self) -> list[str]:
-        """Check the file, each tile and each row of the history; one sentence for each fault, none if all is well."""
-        return queries.problems(self._db, self.revision_labels)
+        """Check the file, each tile, each row and the history that they come from; a sentence for each fault."""
+        found = audit.problems(self._db, self.revision_labels)
+        for case in self.cases():
+            if not case.missing and _file_sha256(case.image) != case.sha256:
+                found.append(f"{case.image} is not the file that was added: its bytes were changed.")
+        return found + self.weights_problems()
 
     def summary(self) -> dict[str, Any]:
         """Counts for a status line."""

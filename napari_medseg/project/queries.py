@@ -1,18 +1,11 @@
-"""Rows to records, and the checks over all of them."""
+"""Rows to records."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from napari_medseg.errors import ProjectError
-from napari_medseg.project import history
-from napari_medseg.project.database import Database
 from napari_medseg.project.labels import PATH
 from napari_medseg.project.records import Case, Run
 
@@ -89,28 +82,3 @@ def tiles_sha256(db: sqlite3.Connection, stroke: int) -> str:
     ):
         digest.update(f"{ty},{tx}:".encode() + data)
     return digest.hexdigest()
-
-
-def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list[str]:
-    """Every fault of a project, a sentence each."""
-    found = [f"SQLite: {row[0]}" for row in db.rows("PRAGMA integrity_check") if row[0] != "ok"]
-    found += history.problems(db.rows("SELECT * FROM history ORDER BY id"))
-    for stroke, ty, tx, crc, data in db.rows("SELECT * FROM tiles"):
-        if zlib.crc32(data) != crc:
-            found.append(f"Tile ({ty}, {tx}) of stroke {stroke} does not match its checksum.")
-    sealed = db.rows(
-        "SELECT json_extract(detail, '$.stroke'), json_extract(detail, '$.tiles') FROM history "
-        "WHERE json_extract(detail, '$.tiles') IS NOT NULL"
-    )
-    with db.transaction() as connection:
-        for stroke, digest in sealed:
-            if tiles_sha256(connection, stroke) != digest:
-                found.append(f"The tiles of stroke {stroke} are not those that were drawn.")
-    unsealed = {row[0] for row in db.rows("SELECT id FROM strokes")} - {stroke for stroke, _ in sealed}
-    found += [f"Stroke {stroke} is not in the history." for stroke in sorted(unsealed)]
-    for (revision,) in db.rows("SELECT id FROM revisions"):
-        try:
-            revision_labels(revision)
-        except ProjectError as error:
-            found.append(str(error))
-    return found

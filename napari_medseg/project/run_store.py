@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from pathlib import Path
 
-from napari_medseg.project import history, queries
+from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import Database
 from napari_medseg.project.records import Run
 
@@ -31,7 +32,9 @@ class RunStore:
                 "INSERT INTO runs (folder, state, created, spec) VALUES (?, 'running', ?, ?)",
                 (str(folder), time.time(), spec_json),
             ).lastrowid
-            history.add(db, None, "train", {"run": inserted, "spec": hashlib.sha256(spec_json.encode()).hexdigest()})
+            facts = {"run": inserted, "state": "running", "spec": hashlib.sha256(spec_json.encode()).hexdigest()}
+            rows = [("runs", inserted, audit.row_sha256(db, "runs", int(inserted or 0)))]
+            history.add(db, None, "train", {**facts, "rows": rows})
         return int(inserted or 0)
 
     def set_run(self, run_id: int, state: str, *, weights: str | Path | None = None, result: str | None = None) -> None:
@@ -41,7 +44,8 @@ class RunStore:
                 "UPDATE runs SET state = ?, weights = COALESCE(?, weights), result = COALESCE(?, result) WHERE id = ?",
                 (state, None if weights is None else str(weights), result, run_id),
             )
-            history.add(db, None, "run", {"run": run_id, "state": state})
+            facts = {"run": run_id, "state": state, "weights": None if weights is None else str(weights)}
+            history.add(db, None, "run", {**facts, "result": result, "sha256": _sha256(weights, self.path)})
 
     def runs(self) -> list[Run]:
         """Runs, oldest first."""
@@ -57,7 +61,7 @@ class RunStore:
             weights = Path(weights).relative_to(self.path).as_posix()
         with self._db.transaction() as db:
             db.execute("UPDATE project SET adopted = ?", (None if weights is None else str(weights),))
-            history.add(db, None, "adopt", {"weights": weights})
+            history.add(db, None, "adopt", {"weights": weights, "sha256": _sha256(weights, self.path)})
 
     def adopted(self) -> str | None:
         """Weights that were adopted last, an id or a path."""
@@ -66,3 +70,24 @@ class RunStore:
             return None
         inside = self.path / row[0]
         return str(inside) if inside.is_file() else str(row[0])
+
+    def weights_problems(self) -> list[str]:
+        """Weights files that are not those that were adopted, a sentence each."""
+        found = []
+        for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'adopt' ORDER BY id"):
+            try:
+                detail = json.loads(text)
+            except ValueError:
+                # the audit of the history says so
+                continue
+            now = _sha256(detail["weights"], self.path)
+            if detail.get("sha256") and now != detail["sha256"]:
+                how = "is gone" if now is None else "was changed"
+                found.append(f"Weights {detail['weights']}, adopted once: the file {how}.")
+        return found
+
+
+def _sha256(weights: str | Path | None, folder: Path) -> str | None:
+    """Of a weights file; None where the weights are named by an id."""
+    path = None if weights is None else folder / weights
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None

@@ -342,7 +342,7 @@ class CorrectSection(QWidget):
         elif status.pending:
             self.saved.setText("Storing...")
         else:
-            self.saved.setText("All strokes are stored.")
+            self.saved.setText("All strokes are stored." + (f" {status.warning}" if status.warning else ""))
         self.refresh()
 
     def close_section(self) -> None:

@@ -1,0 +1,125 @@
+"""Is everything as the history says? Each row of each table against the row of the history that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.project import history
+from napari_medseg.project.database import Database
+from napari_medseg.project.queries import tiles_sha256
+
+# what never changes in a row once it is made
+FIXED = {
+    "cases": "id, name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, depth, spacing_z",
+    "strokes": "id, case_id, parent, kind, created, author, y0, x0, y1, x1, origin",
+    "revisions": "id, case_id, number, stroke_id, sha256, created, author",
+    "runs": "id, folder, created, spec",
+    "project": "id, created, software",
+}
+
+
+def row_sha256(db: Any, table: str, number: int) -> str | None:
+    """Hash of what never changes in a row; None where there is no such row."""
+    row = db.execute(f"SELECT {FIXED[table]} FROM {table} WHERE id = ?", (number,)).fetchone()
+    return None if row is None else hashlib.sha256(json.dumps(row).encode()).hexdigest()
+
+
+def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list[str]:
+    """Every fault of a project, a sentence each.
+
+    Parameters
+    ----------
+    db : Database
+    revision_labels : callable
+        Labels of a revision; raises a ProjectError where they are not those that were accepted.
+    """
+    found = [f"SQLite: {row[0]}" for row in db.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    rows = db.rows("SELECT id, case_id, created, author, kind, detail, chain FROM history ORDER BY id")
+    found += history.problems(rows)
+    try:
+        told = [(row[1], row[4], json.loads(row[5])) for row in rows]
+    except ValueError:
+        # said already: the row does not match its seal
+        return found
+    with db.transaction() as connection:
+        found += _rows(connection, told)
+        found += _values(connection, told)
+    for stroke, ty, tx, crc, data in db.rows("SELECT stroke_id, tile_y, tile_x, crc, data FROM tiles"):
+        if zlib.crc32(data) != crc:
+            found.append(f"Tile ({ty}, {tx}) of stroke {stroke} does not match its checksum.")
+    for (revision,) in db.rows("SELECT id FROM revisions"):
+        try:
+            revision_labels(revision)
+        # InputError: its case is gone
+        except (InputError, ProjectError) as error:
+            found.append(str(error))
+    return found
+
+
+def _rows(db: Any, told: list[tuple]) -> list[str]:
+    """What never changes."""
+    found = []
+    sealed: dict[str, set[int]] = {table: set() for table in FIXED}
+    for _, _, detail in told:
+        if "tiles" in detail:
+            sealed["strokes"].add(detail["stroke"])
+            if tiles_sha256(db, detail["stroke"]) != detail["tiles"]:
+                found.append(f"The tiles of stroke {detail['stroke']} are not those that were drawn.")
+        # histories of older versions do not seal rows
+        for table, number, digest in detail.get("rows", ()):
+            sealed[table].add(number)
+            if row_sha256(db, table, number) != digest:
+                found.append(f"Row {number} of {table} was changed or removed.")
+    # what was added behind the history's back
+    old = any("rows" not in detail and kind == "add" for _, kind, detail in told)
+    for table in ("strokes",) if old else ("cases", "strokes", "revisions", "runs"):
+        there = {row[0] for row in db.execute(f"SELECT id FROM {table}")}
+        found += [f"Row {number} of {table} is not in the history." for number in sorted(there - sealed[table])]
+    orphans = db.execute("SELECT DISTINCT stroke_id FROM tiles WHERE stroke_id NOT IN (SELECT id FROM strokes)")
+    found += [f"Tiles of stroke {row[0]} belong to nothing." for row in orphans]
+    return found
+
+
+def _values(db: Any, told: list[tuple]) -> list[str]:
+    """What changes with the history: where it stands now is what the history says last."""
+    cursors: dict[int, int] = {}
+    splits: dict[int, str] = {}
+    runs: dict[int, dict[str, Any]] = {}
+    adopted: Any = None
+    groups = dict(db.execute("SELECT id, group_key FROM cases").fetchall())
+    for case, kind, detail in told:
+        if kind in ("undo", "redo"):
+            cursors[case] = detail["cursor"]
+        elif "stroke" in detail and "tiles" in detail:
+            cursors[case] = detail["stroke"]
+        elif kind == "add":
+            splits[case] = detail["split"]
+        elif kind == "hold out":
+            splits.update({number: "heldout" for number, group in groups.items() if group == detail["group"]})
+        elif kind in ("train", "run"):
+            kept = {key: value for key, value in detail.items() if value is not None}
+            runs[detail["run"]] = {**runs.get(detail["run"], {}), **kept}
+        elif kind == "adopt":
+            adopted = detail["weights"]
+    found = []
+    for number, cursor, split in db.execute("SELECT id, cursor, split FROM cases"):
+        if cursor != cursors.get(number, 0):
+            found.append(f"Case {number} shows stroke {cursor}; the history says {cursors.get(number, 0)}.")
+        if split != splits.get(number, split):
+            found.append(f"Case {number} is '{split}'; the history says '{splits[number]}'.")
+    for number, *values in db.execute("SELECT id, state, weights, result FROM runs"):
+        for key, value in zip(("state", "weights", "result"), values, strict=True):
+            said = runs.get(number, {}).get(key, value)
+            if value != said:
+                found.append(f"The {key} of run {number} is {value!r}; the history says {said!r}.")
+    (now,) = db.execute("SELECT adopted FROM project").fetchone()
+    if now != adopted:
+        found.append(f"The weights in use are {now!r}; the history says {adopted!r}.")
+    return found
