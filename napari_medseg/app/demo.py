@@ -16,9 +16,8 @@ from napari_medseg.app.train import (
     Comparison,
     RetrainOptions,
     adopt_run,
-    compare,
-    comparison_json,
     plan_retrain,
+    review_run,
     run_to_end,
 )
 from napari_medseg.io import read_image, read_mask
@@ -43,7 +42,7 @@ class DemoResult:
     comparison : list of Comparison
         Old and new weights on the held-out images.
     adopted : bool
-        Whether the new weights scored better.
+        Whether the gate let the new weights in.
     written : list of Path
         The exported masks.
     """
@@ -113,17 +112,21 @@ def run_demo(
 
         run_to_end(folder, on_event=on_event)
         tell(0.8, "comparing before and after")
-        rows = compare(spec, folder, device=device)
-        project.set_run(run, "done", weights=folder / WEIGHTS_FILE, result=comparison_json(rows))
-        better = bool(rows) and float(np.mean([r.dice_after - r.dice_before for r in rows])) > 0
-        if better:
+        review = review_run(project, run, spec, folder, device=device)
+        if review.verdict.adopt:
             adopt_run(project, run, folder / WEIGHTS_FILE)
         else:
             project.set_run(run, "kept")
         tell(0.9, "exporting")
         written = [p for name in ("tiff", "png") for p in export_project(project, out / f"masks-{name}", format=name)]
         tell(1.0, "done")
-        return DemoResult(project=project.path, proposals=proposals, comparison=rows, adopted=better, written=written)
+        return DemoResult(
+            project=project.path,
+            proposals=proposals,
+            comparison=review.rows,
+            adopted=review.verdict.adopt,
+            written=written,
+        )
 
 
 def _correct(project: Project, case_id: int, truth: np.ndarray) -> None:

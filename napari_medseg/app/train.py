@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.app.export import check_folder
+from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.errors import InputError, TrainingError
-from napari_medseg.io import read_image, write_mask, write_text
+from napari_medseg.io import read_image, read_mask, write_mask, write_text
 from napari_medseg.metrics import dice, hd95
+from napari_medseg.metrics.alignment import fit
 from napari_medseg.project import Case, Project
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage, read_events
 from napari_medseg.weights import resolve_weights
@@ -275,8 +276,6 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
     InputError
         If a file of the run cannot be read.
     """
-    from napari_medseg.io import read_mask
-
     if spec.start_from is None:
         return []
     old = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
@@ -306,10 +305,54 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
     return rows
 
 
-def comparison_json(rows: Sequence[Comparison]) -> str:
-    """The figures of a comparison, for the project's record."""
-    keys = ("name", "dice_before", "dice_after", "hd95_before", "hd95_after")
-    return json.dumps([{key: getattr(row, key) for key in keys} for row in rows])
+def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
+    """Training masks that fit their images only when turned inside out or moved, as old or new weights see it.
+
+    Returns
+    -------
+    list of Suspect
+        Volumes are not looked at.
+    """
+    requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
+    if spec.start_from is not None:
+        requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
+    found = []
+    for pair in spec.train:
+        image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
+        if mask.ndim != 2:
+            continue
+        fits = [fit(mask, predict_array(image, request).labels > 0) for request in requests]
+        moved = next((f.move for f in fits if f.looks_moved), None)
+        if any(f.looks_inverted for f in fits):
+            found.append(Suspect(name=pair.name, what="looks inverted"))
+        # both must say so: a network that does not know this kind of image finds things in odd places
+        elif moved is not None and all(f.looks_moved or f.moved - f.dice > 0.1 for f in fits):
+            found.append(Suspect(name=pair.name, what=f"looks moved by ({-moved[0]}, {-moved[1]}) px"))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a run has come to: the held-out cases, old against new, and the gate's verdict."""
+
+    rows: list[Comparison]
+    verdict: Verdict
+
+
+def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, device: str = "auto") -> Review:
+    """Score a run, let the gate judge, and note both in the project.
+
+    Raises
+    ------
+    InputError
+        If a file of the run cannot be read.
+    OutputError
+        If the project cannot be written.
+    """
+    rows = compare(spec, folder, device=device)
+    verdict = judge(rows, find_suspects(spec, folder, device=device))
+    project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict))
+    return Review(rows=rows, verdict=verdict)
 
 
 def adopt_run(project: Project, run_id: int, weights: Path) -> Path:

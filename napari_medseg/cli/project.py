@@ -92,15 +92,14 @@ def retrain(
     minutes: Annotated[Optional[float], typer.Option(min=0, help="Time budget.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if they score at least as well.")] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if the gate lets them in.")] = False,
 ) -> None:
     """Fine-tune on the accepted corrections and compare before and after."""
     from napari_medseg.app.train import (
         RetrainOptions,
         adopt_run,
-        compare,
-        comparison_json,
         plan_retrain,
+        review_run,
         run_to_end,
     )
     from napari_medseg.errors import InputError, TrainingError
@@ -129,12 +128,15 @@ def retrain(
         except TrainingError:
             project.set_run(run, "failed")
             raise
-        rows = compare(spec, run_folder, device=device)
-        project.set_run(run, "done", weights=run_folder / WEIGHTS_FILE, result=comparison_json(rows))
-        cells = [(r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}") for r in rows]
-        print_table("Held-out images", ("image", "Dice before", "Dice after"), cells)
-        gain = sum(r.dice_after - r.dice_before for r in rows)
-        if adopt and gain >= 0:
+        review = review_run(project, run, spec, run_folder, device=device)
+        cells = [
+            (r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}", f"{r.hd95_before:.1f}", f"{r.hd95_after:.1f}")
+            for r in review.rows
+        ]
+        print_table("Held-out images", ("image", "Dice before", "Dice after", "HD95 before", "HD95 after"), cells)
+        for check in review.verdict.checks:
+            typer.echo(f"{'passed' if check.passed else 'FAILED'}  {check.text}")
+        if adopt and review.verdict.adopt:
             typer.echo(f"adopted {adopt_run(project, run, run_folder / WEIGHTS_FILE)}")
         else:
             typer.echo(run_folder / WEIGHTS_FILE)

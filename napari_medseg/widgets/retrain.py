@@ -6,41 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_medseg.app.pictures import before_and_after
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.app.train import (
-    Comparison,
-    RetrainOptions,
-    RunProcess,
-    adopt_run,
-    compare,
-    comparison_json,
-    plan_retrain,
-)
+from napari_medseg.app.train import RetrainOptions, RunProcess, adopt_run, plan_retrain, review_run
+from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves, load_plotting
+from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
-Pictured = tuple[Comparison, np.ndarray]
 Run = tuple[Project, int, RunSpec, Path]
 
 
@@ -57,9 +36,7 @@ class RetrainSection(QWidget):
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
         self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
-        self.table, self.picture = QTableWidget(0, 3), QLabel()
-        self.adopt, self.keep = QPushButton("Adopt new"), QPushButton("Keep old")
-        self._rows: list[Pictured] = []
+        self.outcome = Outcome()
         self._build()
         state.events.project.connect(self._project_changed)
 
@@ -74,43 +51,29 @@ class RetrainSection(QWidget):
         form = QFormLayout()
         form.addRow("Epochs", self.epochs)
         form.addRow("At most", self.minutes)
-        buttons, verdict = QHBoxLayout(), QHBoxLayout()
+        buttons = QHBoxLayout()
         buttons.addWidget(self.start, 1)
         buttons.addWidget(self.cancel)
-        verdict.addWidget(self.adopt)
-        verdict.addWidget(self.keep)
         self.message.setWordWrap(True)
-        self.table.setHorizontalHeaderLabels(["Held-out image", "Before", "After"])
-        self.table.verticalHeader().setVisible(False)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            self.table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setMaximumHeight(130)
-        self.table.currentCellChanged.connect(lambda row, *_: self._show_picture(row))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addWidget(self.curves)
-        layout.addWidget(self.table)
-        layout.addWidget(self.picture)
-        layout.addLayout(verdict)
+        layout.addWidget(self.outcome)
         layout.addStretch()
         self.progress.setRange(0, 100)
         self.start.clicked.connect(self.begin)
         self.cancel.clicked.connect(self.stop)
-        self.adopt.clicked.connect(self.adopt_new)
-        self.keep.clicked.connect(self.keep_old)
+        self.outcome.adopt_wanted.connect(self.adopt_new)
+        self.outcome.keep_wanted.connect(self.keep_old)
+        self.outcome.version_wanted.connect(self.use_version)
         self._enable()
 
-    def _enable(self, *, running: bool = False, decide: bool = False) -> None:
+    def _enable(self, *, running: bool = False) -> None:
         self.start.setEnabled(not running)
         self.cancel.setEnabled(running)
-        self.adopt.setEnabled(decide)
-        self.keep.setEnabled(decide)
-        self.table.setVisible(bool(self._rows))
-        self.picture.setVisible(bool(self._rows))
 
     # ---- a run ---------------------------------------------------------------------------------------------------
 
@@ -128,7 +91,7 @@ class RetrainSection(QWidget):
             device=self._state.device,
         )
         save_settings(epochs=self.epochs.value(), minutes=self.minutes.value())
-        self._rows = []
+        self.outcome.clear()
         self._enable(running=True)
         self.curves.clear()
         self.progress.setValue(0)
@@ -184,14 +147,13 @@ class RetrainSection(QWidget):
         self.message.setText("Comparing before and after on the held-out images...")
         device = self._state.device
         self._ticket = self._workers.run(
-            lambda ticket, progress: self._compare(*run, device), on_done=self._show_comparison, on_error=self._failed
+            lambda ticket, progress: self._review(*run, device), on_done=self._show_review, on_error=self._failed
         )
 
     @staticmethod
-    def _compare(project: Project, run: int, spec: RunSpec, folder: Path, device: str) -> list[Pictured]:
-        rows = compare(spec, folder, device=device)
-        project.set_run(run, "done", weights=folder / WEIGHTS_FILE, result=comparison_json(rows))
-        return [(row, before_and_after(row)) for row in rows]
+    def _review(project: Project, run: int, spec: RunSpec, folder: Path, device: str) -> Pictured:
+        review = review_run(project, run, spec, folder, device=device)
+        return Pictured(review, [before_and_after(row) for row in review.rows])
 
     def _show_event(self, event: dict[str, Any]) -> None:
         if event["event"] == "start":
@@ -243,35 +205,16 @@ class RetrainSection(QWidget):
 
     # ---- the outcome ---------------------------------------------------------------------------------------------
 
-    def _show_comparison(self, pictured: list[Pictured]) -> None:
-        self._rows, self._ticket = pictured, None
-        rows = [row for row, _ in pictured]
-        self._enable(decide=True)
+    def _show_review(self, pictured: Pictured) -> None:
+        self._ticket = None
+        self._enable()
         self.progress.setValue(100)
-        self.table.setRowCount(len(rows))
-        for number, row in enumerate(rows):
-            for column, text in enumerate((row.name, f"{row.dice_before:.3f}", f"{row.dice_after:.3f}")):
-                self.table.setItem(number, column, QTableWidgetItem(text))
-        if not rows:
-            self.message.setText(
-                "Done. No image is held out, so nobody can say whether it got better: accept at least four images."
-            )
-            return
-        change = sum(row.dice_after - row.dice_before for row in rows) / len(rows)
-        word = "better" if change > 0 else "no better"
-        self.message.setText(
-            f"Done. On {len(rows)} held-out image(s) the new weights are {word}: mean Dice {change:+.3f}. "
-            "Green: your mask; orange: the network's, before (left) and after."
-        )
-        self.table.setCurrentCell(0, 0)
-        self._show_picture(0)
-
-    def _show_picture(self, row: int) -> None:
-        if 0 <= row < len(self._rows):
-            picture = self._rows[row][1]
-            height, width, _ = picture.shape
-            image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-            self.picture.setPixmap(QPixmap.fromImage(image.copy()))
+        self.outcome.show_review(pictured)
+        verdict = pictured.review.verdict
+        if verdict.adopt:
+            self.adopt_new()
+        else:
+            self.message.setText(f"<b>The old weights stay.</b> {verdict.reason}")
 
     def adopt_new(self) -> None:
         """Use the new weights for proposals from now on; the old stay selectable."""
@@ -286,10 +229,11 @@ class RetrainSection(QWidget):
         )
 
     def _adopted(self, path: Path) -> None:
-        self._run, self._rows = None, []
-        self._enable()
+        self._run = None
+        self.outcome.decided()
         self._bus.weights_changed.emit()
-        self.message.setText(f"Adopted as {path.stem}. Earlier versions stay selectable under Propose.")
+        self.list_versions()
+        self.message.setText(f"<b>Adopted as {path.stem}.</b> Any earlier version can be used again below.")
         show_info("The new weights are in use.")
 
     def keep_old(self) -> None:
@@ -297,18 +241,54 @@ class RetrainSection(QWidget):
         if self._run is None:
             return
         self._note("kept")
-        self._run, self._rows = None, []
-        self._enable()
+        self._run = None
+        self.outcome.decided()
         self.message.setText("Kept the old weights.")
+
+    # ---- versions ------------------------------------------------------------------------------------------------
+
+    def list_versions(self) -> None:
+        """Read what was ever in use, off the GUI thread."""
+        project = self._state.project
+        if project is None:
+            self.outcome.show_versions([])
+            return
+
+        def show(found: list[Version]) -> None:
+            if project is self._state.project:
+                self.outcome.show_versions(found)
+
+        self._workers.run(lambda ticket, progress: versions(project), on_done=show, lane="files")
+
+    def use_version(self, version: Version | None) -> None:
+        """Go back, or forth, to a version, bit for bit."""
+        project = self._state.project
+        if project is None or version is None:
+            return
+
+        def done(_: None) -> None:
+            self._bus.weights_changed.emit()
+            self.list_versions()
+            self.message.setText(f"{version.weights} is in use.")
+
+        self._workers.run(
+            lambda ticket, progress: use_version(project, version), on_done=done, on_error=self._told, lane="files"
+        )
+
+    def _told(self, error: BaseException) -> None:
+        self.message.setText(sentence(error))
+        show_warning(sentence(error))
 
     def _project_changed(self, *_: Any) -> None:
         # the files lane notes the run's end before it closes the run's project
         if self._run is not None or self._ticket is not None or self._preparing:
             self.stop()
-        self._run, self._rows = None, []
+        self._run = None
         self._enable()
+        self.outcome.clear()
         self.message.setText("")
         self.curves.clear()
+        self.list_versions()
 
     def close_section(self) -> None:
         """End a run that is at work."""

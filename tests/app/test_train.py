@@ -16,16 +16,18 @@ from napari_medseg.app.train import (
     RunProcess,
     accepted,
     adopt_run,
-    compare,
+    find_suspects,
     plan_retrain,
     project_weights,
+    review_run,
     run_to_end,
 )
-from napari_medseg.errors import InputError, TrainingError
+from napari_medseg.app.versions import use_version, versions
+from napari_medseg.errors import InputError, TrainingError, WeightsError
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec, read_events
-from napari_medseg.weights import read_entry
+from napari_medseg.weights import read_entry, resolve_weights
 
 OPTIONS = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=1, device="cpu")
 TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
@@ -79,18 +81,52 @@ def test_a_run_is_compared_and_adopted_and_the_project_may_move(project, tmp_pat
     run_to_end(folder, on_event=events.append)
     assert events[0]["event"] == "start"
     assert events[-1]["event"] == "done"
-    rows = compare(spec, folder, device="cpu")
-    assert {row.name for row in rows} == {pair.name for pair in spec.val}
-    assert all(row.dice_before > 0.8 for row in rows)
+    review = review_run(project, run, spec, folder, device="cpu")
+    assert {row.name for row in review.rows} == {pair.name for pair in spec.val}
+    assert all(row.dice_before > 0.8 for row in review.rows)
+    assert json.loads(project.runs()[0].result)["adopt"] == review.verdict.adopt
+    # the makers' own masks fit
+    assert review.verdict.checks[-1].passed
+    start = spec.start_from
     path = adopt_run(project, run, folder / WEIGHTS_FILE)
     assert project.adopted() == str(path)
     assert project_weights(project) == [path]
     assert read_entry(path).version == 2
+    first, second = versions(project)
+    assert (first.weights, first.in_use, second.in_use) == (start, False, True)
+    use_version(project, first)
+    assert project.adopted() == start
+    use_version(project, second)
+    assert project.adopted() == str(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"x")
+    with pytest.raises(WeightsError, match="was changed since it was adopted"):
+        use_version(project, second)
+    path.write_bytes(whole)
+    assert project.verify() == []
     project.close()
     project.path.rename(tmp_path / "moved")
     with Project.open(tmp_path / "moved") as moved:
         assert Path(moved.adopted()).is_file()
         assert moved.runs()[0].state == "adopted"
+
+
+def test_masks_that_do_not_fit_their_image_are_named(project):
+    accept(project, 6)
+    # one turned inside out, one moved
+    wrong = (lambda mask: 1 - mask, lambda mask: np.roll(mask, (60, 40), (0, 1)))
+    for case, change in zip(project.cases(), wrong, strict=False):
+        project.commit_stroke(case.id, change((project.labels(case.id) > 0).astype(np.uint8)))
+        project.accept(case.id)
+    project.hold_out(project.cases()[4].group)
+    project.hold_out(project.cases()[5].group)
+    spec, folder = plan_retrain(project, OPTIONS)
+    _, source = resolve_weights("cmunext-xxs", "nuclei")
+    (folder / WEIGHTS_FILE).write_bytes(source.read_bytes())
+    found = {suspect.name: suspect.what for suspect in find_suspects(spec, folder, device="cpu")}
+    assert set(found) == {project.cases()[0].name, project.cases()[1].name}
+    assert found[project.cases()[0].name] == "looks inverted"
+    assert "looks moved by" in found[project.cases()[1].name]
 
 
 def test_a_run_that_cannot_start_says_why_in_one_sentence(project):

@@ -288,14 +288,24 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     before = panel.state.weights
     panel.retrain.epochs.setValue(2)
     panel.retrain.start.click()
-    qtbot.waitUntil(lambda: panel.retrain.adopt.isEnabled(), timeout=2 * WAIT)
-    assert panel.retrain.table.rowCount() == 2
-    assert not panel.retrain.picture.pixmap().isNull()
-    assert "held-out" in panel.retrain.message.text()
-    panel.retrain.adopt.click()
+    outcome = panel.retrain.outcome
+    qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=2 * WAIT)
+    assert outcome.table.rowCount() == 2
+    assert not outcome.picture.pixmap().isNull()
+    assert "held-out" in outcome.checks.text()
+    if not outcome.adopt.isHidden():
+        assert "old weights stay" in panel.retrain.message.text()
+        outcome.adopt.click()
     qtbot.waitUntil(lambda: panel.state.weights != before, timeout=WAIT)
-    assert Path(panel.state.weights).is_file()
+    new = panel.state.weights
+    assert Path(new).is_file()
     assert panel.propose.weights.findData(before) >= 0
+    # one click back, and forth again
+    qtbot.waitUntil(lambda: outcome.versions.count() == 2, timeout=WAIT)
+    for row, weights in ((0, before), (1, new)):
+        outcome.versions.setCurrentIndex(row)
+        outcome.use.click()
+        qtbot.waitUntil(lambda weights=weights: panel.state.weights == weights, timeout=WAIT)
 
     panel.export.folder.setText(str(tmp_path / "out"))
     panel.export.all.setChecked(True)

@@ -1,0 +1,74 @@
+"""Does a mask lie on its image? Held against a network's mask: as it is, turned inside out, and moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+from skimage.measure import block_reduce
+
+from napari_medseg.metrics.overlap import dice
+
+# masks are compared at no more than so many pixels a side
+SIDE = 128
+# a move of less than this share of the side is a matter of taste
+LEAST_MOVE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well a mask fits a prediction; Dice in [0, 1].
+
+    Attributes
+    ----------
+    dice : float
+        As it is.
+    inverted : float
+        Of its inverse.
+    moved : float
+        At the best place that is not near its own.
+    move : tuple of int
+        (y, x), px: to there from where it is.
+    """
+
+    dice: float
+    inverted: float
+    moved: float
+    move: tuple[int, int]
+
+    @property
+    def looks_inverted(self) -> bool:
+        """Whether its inverse fits, and it does not."""
+        return self.inverted > 0.5 and self.inverted - self.dice > 0.4
+
+    @property
+    def looks_moved(self) -> bool:
+        """Whether it fits much better elsewhere."""
+        return self.moved > 0.5 and self.moved - self.dice > 0.25
+
+
+def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:
+    """Compare a mask with a prediction.
+
+    Parameters
+    ----------
+    mask, prediction : np.ndarray
+        (Y, X), bool.
+    """
+    step = max(1, -(-max(mask.shape) // SIDE))
+    small = [block_reduce(array.astype(np.float32), (step, step), np.mean) >= 0.5 for array in (mask, prediction)]
+    given, found = small
+    area = int(given.sum() + found.sum())
+    move, moved = (0, 0), 0.0
+    if given.any() and found.any():
+        # overlap at every move at once; padded, so that nothing comes in again at the other side
+        size = [fft.next_fast_len(2 * n) for n in given.shape]
+        spectrum = fft.rfft2(found.astype(np.float32), size) * np.conj(fft.rfft2(given.astype(np.float32), size))
+        shared = np.round(fft.irfft2(spectrum, size))
+        ys, xs = (np.where(np.arange(n) > n // 2, np.arange(n) - n, np.arange(n)) for n in size)
+        far = np.hypot(ys[:, None], xs[None]) >= LEAST_MOVE * min(given.shape)
+        best = np.unravel_index(np.where(far, shared, -1).argmax(), shared.shape)
+        move = (int(ys[best[0]]) * step, int(xs[best[1]]) * step)
+        moved = float(2 * shared[best] / area)
+    return Fit(dice(given, found), dice(~given, found), moved, move)

@@ -1,0 +1,68 @@
+"""Inverted and moved masks are noticed, sloppy ones are not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_medseg.metrics import dice
+from napari_medseg.metrics.alignment import fit
+
+
+def blob(seed=0, shape=(150, 200)):
+    """An irregular object."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 12)
+    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    return np.hypot(yy - 75, xx - 90) / 40 + noise * 8 < 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_mask_that_fits_is_left_alone(seed):
+    truth = blob(seed)
+    # what a network and a hurried hand make of it
+    for other in (ndimage.binary_erosion(truth, iterations=4), ndimage.shift(truth.astype(float), (3, -2)) > 0.5):
+        found = fit(truth, other)
+        assert not found.looks_inverted
+        assert not found.looks_moved
+        assert found.dice > 0.7
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_inverted_mask_is_noticed(seed):
+    assert fit(~blob(seed), ndimage.binary_erosion(blob(seed), iterations=3)).looks_inverted
+
+
+@pytest.mark.parametrize("move", [(30, 0), (0, -40), (25, 30)])
+def test_a_moved_mask_is_noticed_and_told_how_far(move):
+    moved = ndimage.shift(blob().astype(float), move, order=0) > 0.5
+    found = fit(moved, blob())
+    assert found.looks_moved
+    assert np.hypot(found.move[0] + move[0], found.move[1] + move[1]) < 8
+
+
+def test_empty_masks_and_a_network_that_finds_nothing_say_nothing():
+    empty = np.zeros((40, 50), bool)
+    for a, b in ((empty, empty), (empty, blob()[:40, :50]), (blob(), np.zeros_like(blob()))):
+        found = fit(a, b)
+        assert not found.looks_inverted
+        assert not found.looks_moved
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_best_move_is_that_of_trying_all(seed):
+    rng = np.random.default_rng(seed)
+    a, b = (ndimage.gaussian_filter(rng.normal(size=(20, 24)), 2) > 0.05 for _ in range(2))
+    if not a.any() or not b.any():
+        return
+    best = 0.0
+    for dy in range(-19, 20):
+        for dx in range(-23, 24):
+            if np.hypot(dy, dx) >= 1:
+                shifted = ndimage.shift(a.astype(np.uint8), (dy, dx), order=0) > 0
+                # what left the picture counts as missed
+                best = max(best, 2 * (shifted & b).sum() / (a.sum() + b.sum()))
+    found = fit(a, b)
+    assert found.moved == pytest.approx(best)
+    assert found.dice == pytest.approx(dice(a, b))
