@@ -45,7 +45,7 @@ class Fit:
     @property
     def looks_moved(self) -> bool:
         """Whether it fits much better elsewhere."""
-        return self.moved > 0.5 and self.moved - self.dice > 0.25
+        return self.moved > 0.45 and self.moved - self.dice > 0.15
 
 
 def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:

@@ -114,7 +114,7 @@ def test_a_run_is_compared_and_adopted_and_the_project_may_move(project, tmp_pat
 def test_masks_that_do_not_fit_their_image_are_named(project):
     accept(project, 6)
     # one turned inside out, one moved
-    wrong = (lambda mask: 1 - mask, lambda mask: np.roll(mask, (60, 40), (0, 1)))
+    wrong = (lambda mask: 1 - mask, lambda mask: np.roll(mask, (24, 20), (0, 1)))
     for case, change in zip(project.cases(), wrong, strict=False):
         project.commit_stroke(case.id, change((project.labels(case.id) > 0).astype(np.uint8)))
         project.accept(case.id)
