@@ -99,7 +99,7 @@ def _generalist(*stages: tuple[int, int], learning_rate: float | None = None, sc
 
 # about two hours of one processor core each; a run this short ends better if its rate falls to nothing
 GENERALISTS = {
-    "lgms-net": _generalist((128, 36), (256, 5)),
+    "lgms-net": _generalist((128, 36), (256, 3)),
     "dymas-net": _generalist((128, 18), (256, 1), learning_rate=1e-3, schedule="cosine"),
     "sgd-net-s": _generalist((128, 44), (256, 6), learning_rate=1e-3, schedule="cosine"),
     # stones are two pixels wide at 128
