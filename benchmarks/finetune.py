@@ -17,7 +17,9 @@ import numpy as np
 from facts import machine
 from train_bundled import read_split
 
-from napari_medseg.app.train import RetrainOptions, compare, plan_retrain, run_to_end
+from napari_medseg.app.process import run_to_end
+from napari_medseg.app.review import compare
+from napari_medseg.app.train import RetrainOptions, plan_retrain
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
 

@@ -94,7 +94,7 @@ class Augmentation:
         image : Tensor
             (C, *spatial), float, in [0, 1].
         mask : Tensor
-            (1, *spatial), uint8 class index.
+            (1 or more, *spatial), uint8: class index, and what belongs to it.
         seed : int
             Decides everything.
 
@@ -103,7 +103,7 @@ class Augmentation:
         image : Tensor
             (C, *spatial), float32, in [0, 1].
         mask : Tensor
-            (1, *spatial), uint8.
+            As given, uint8.
         """
         self._transform.set_random_state(seed=seed % (2**32))
         out = self._transform({"image": image, "mask": mask.float()})

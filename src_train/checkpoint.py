@@ -39,8 +39,9 @@ def fingerprint(spec: RunSpec) -> str:
     for name in _FREE_FIELDS:
         values.pop(name)
     for pair in (*values["train"], *values["val"]):
-        if pair["weight"] == 1.0:
-            pair.pop("weight")
+        for name, default in (("weight", 1.0), ("focus", "")):
+            if pair[name] == default:
+                pair.pop(name)
     for name, default in _LATER_FIELDS.items():
         if values[name] == default:
             values.pop(name)

@@ -24,13 +24,16 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A pair at its own size: image as read, mask (Y, X) or (Z, Y, X) uint8 class index, voxel size of a volume, mm."""
+    """A pair at its own size: image as read, mask (Y, X) or (Z, Y, X) uint8 class index, voxel size of a volume, mm;
+    of an image, pixels (Y, X) that count for more.
+    """
 
     name: str
     image: np.ndarray
     mask: np.ndarray
     weight: float = 1.0
     spacing: tuple[float, ...] | None = None
+    focus: np.ndarray | None = None
 
 
 def load_pair(pair: Pair, folder: Path) -> Sample:
@@ -53,7 +56,8 @@ def load_pair(pair: Pair, folder: Path) -> Sample:
     image, mask = read_image(image_path), read_mask(mask_path)
     check_pair(image, mask, image_path=image_path, mask_path=mask_path)
     spacing = image.spacing if image.volume else None
-    return Sample(pair.name, image.data, mask.astype(np.uint8), pair.weight, spacing)
+    focus = read_mask(folder / pair.focus) > 0 if pair.focus else None
+    return Sample(pair.name, image.data, mask.astype(np.uint8), pair.weight, spacing, focus)
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
@@ -113,12 +117,20 @@ class TrainingSet:
             small = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
             self._images.append((small[0] * 255).round().clamp_(0, 255).to(torch.uint8))
             self._masks.append(resize_mask(torch.from_numpy(sample.mask), size, classes))
+        if any(sample.focus is not None for sample in samples):
+            # beside the mask, so that both are augmented alike
+            for number, sample in enumerate(samples):
+                focus = np.zeros(sample.mask.shape, bool) if sample.focus is None else sample.focus
+                small = F.adaptive_max_pool2d(torch.from_numpy(focus)[None].float(), size)
+                self._masks[number] = torch.cat((self._masks[number], small.to(torch.uint8)))
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
-        """The pair at an index, augmented by a seed: (3, H, W) float32 normalised, (1, H, W) uint8."""
+        """The pair at an index, augmented by a seed: (3, H, W) float32 normalised, (1, H, W) uint8; where a sample has
+        pixels that count for more, (2, H, W): mask and focus.
+        """
         index, seed = key
         image, mask = self._images[index].float() / 255, self._masks[index]
         if self._augmentation is not None:

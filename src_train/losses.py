@@ -18,7 +18,11 @@ def _binary(logits: Tensor) -> bool:
     return logits.shape[1] == 1
 
 
-def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+# a pixel of a corrected rim counts as much as so many others
+FOCUS = 3.0
+
+
+def cross_entropy(logits: Tensor, target: Tensor, focus: Tensor | None = None) -> Tensor:
     """Mean cross entropy; binary for one output channel.
 
     Parameters
@@ -27,10 +31,18 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         (B, C, H, W), float.
     target : Tensor
         (B, 1, H, W), integer class index.
+    focus : Tensor, optional
+        (B, 1, H, W), 0 or 1: pixels that count :data:`FOCUS` times.
     """
+    how = "mean" if focus is None else "none"
     if _binary(logits):
-        return F.binary_cross_entropy_with_logits(logits, (target > 0).to(logits.dtype))
-    return F.cross_entropy(logits, target[:, 0].long())
+        loss = F.binary_cross_entropy_with_logits(logits, (target > 0).to(logits.dtype), reduction=how)
+    else:
+        loss = F.cross_entropy(logits, target[:, 0].long(), reduction=how)
+    if focus is None:
+        return loss
+    weight = 1 + (FOCUS - 1) * focus.to(loss.dtype).reshape(loss.shape)
+    return (weight * loss).sum() / weight.sum()
 
 
 def make_dice(smooth: float) -> Loss:
@@ -73,6 +85,8 @@ def rim(target: Tensor) -> Tensor:
 def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]:
     """What a recipe minimises: its losses on the logits, on each further map, and Dice on the edges.
 
+    A second channel of the target holds pixels that count for more in the cross entropy.
+
     Parameters
     ----------
     recipe : Recipe
@@ -81,7 +95,7 @@ def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]
     Returns
     -------
     callable
-        (output of a network, target (B, 1, *spatial) integer) -> scalar.
+        (output of a network, target (B, 1 or 2, *spatial) integer) -> scalar.
 
     Raises
     ------
@@ -92,16 +106,21 @@ def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]
     known: dict[str, Loss] = {"bce": cross_entropy, "dice": dice}
     parts = [(weight, known[name]) for name, weight in recipe.losses.items()]
 
-    def on_map(logits: Tensor, target: Tensor) -> Tensor:
+    def on_map(logits: Tensor, target: Tensor, focus: Tensor | None) -> Tensor:
         # half precision overflows in sums over a whole image
         logits = logits.float()
-        return torch.stack([weight * part(logits, target) for weight, part in parts]).sum()
+        found = [
+            weight * (cross_entropy(logits, target, focus) if part is cross_entropy else part(logits, target))
+            for weight, part in parts
+        ]
+        return torch.stack(found).sum()
 
     def total(output: SegmentationOutput, target: Tensor) -> Tensor:
-        loss = on_map(output.logits, target)
+        target, focus = target[:, :1], target[:, 1:] if target.shape[1] > 1 else None
+        loss = on_map(output.logits, target, focus)
         if recipe.aux_weight:
             for logits in output.aux:
-                loss = loss + recipe.aux_weight * on_map(logits, target)
+                loss = loss + recipe.aux_weight * on_map(logits, target, focus)
         if recipe.edge_weight and output.edge_logits is not None:
             loss = loss + recipe.edge_weight * dice(output.edge_logits.float(), rim(target))
         return loss

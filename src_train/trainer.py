@@ -213,6 +213,7 @@ class Trainer:
         if not self.network_spec.capabilities.boxes:
             assert self.loss is not None
             return self.loss(self.trained(images), masks)
+        masks = masks[:, :1]
         truth = [boxes_of(mask).to(images.device) for mask in masks]
         output = self.trained(images, truth=truth)
         return roi_loss(output, masks, done=epoch / max(self.spec.epochs, 1))

@@ -11,15 +11,10 @@ import numpy as np
 
 from napari_medseg.app.export import check_folder, export_project
 from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.process import run_to_end
+from napari_medseg.app.review import Comparison, review_run
 from napari_medseg.app.samples import samples_of
-from napari_medseg.app.train import (
-    Comparison,
-    RetrainOptions,
-    adopt_run,
-    plan_retrain,
-    review_run,
-    run_to_end,
-)
+from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice
 from napari_medseg.project import Project

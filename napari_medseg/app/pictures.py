@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_medseg.app.train import Comparison
+from napari_medseg.app.review import Comparison
 from napari_medseg.inference.normalize import to_rgb01
 
 TRUTH, GUESS = (64, 200, 90), (255, 170, 0)

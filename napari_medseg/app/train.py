@@ -1,31 +1,27 @@
-"""Retraining: corrections to a run, the run as a process of its own, its outcome compared and adopted."""
+"""Retraining: accepted corrections to a run, its weights adopted."""
 
 from __future__ import annotations
 
 import hashlib
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.export import check_folder
-from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
-from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.errors import InputError, TrainingError
-from napari_medseg.io import read_image, read_mask, write_mask, write_text
-from napari_medseg.metrics import dice, hd95
-from napari_medseg.metrics.alignment import fit
+from napari_medseg.errors import InputError
+from napari_medseg.io import write_mask, write_text
 from napari_medseg.project import Case, Project
-from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage, read_events
-from napari_medseg.weights import resolve_weights
+from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec, Stage
+from napari_medseg.weights import WeightsEntry, resolve_weights
 
-CANCEL_SECONDS, POLL_SECONDS = 0.8, 0.1
+# a correction that was not trained on yet is drawn so often against one that was
+NEW_WEIGHT = 2.0
+# of all images that are drawn, so many are anchors
+ANCHOR_SHARE = 0.25
+# a corrected rim is so wide, px
+RIM = 5
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
 FINE_TUNE_RATE = 1e-3
 
@@ -61,6 +57,10 @@ def accepted(project: Project, split: str) -> list[Case]:
 def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Path]:
     """Write a run's folder: accepted corrections as PNG masks, and the spec.
 
+    New corrections are drawn more often than those that adopted weights were trained on, and rims that a person
+    corrected count for more; a quarter of what is drawn are anchors, images of the bundled weights' own training set,
+    where there are some (replay).
+
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
     there is no validation and the last weights are kept.
@@ -89,16 +89,35 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     folder = check_folder(project.path / "runs" / f"{number:04d}")
     masks = check_folder(folder / "masks")
 
+    known = _trained_before(project)
+
     def pair(case: Case) -> Pair:
-        labels = project.revision_labels(project.revisions(case.id)[-1].id)
-        mask = write_mask(masks / f"{case.id}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels)
-        return Pair(name=case.name, image=str(case.image), mask=str(mask.relative_to(folder)), group=case.group)
+        revision = project.revisions(case.id)[-1]
+        labels = project.revision_labels(revision.id)
+        stem = f"{case.id}-r{revision.number}"
+        mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels)
+        rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
+        focus = ""
+        if rim is not None and rim.any():
+            focus = str(write_mask(masks / f"{stem}-rim.png", rim.astype(np.uint8)).relative_to(folder))
+        return Pair(
+            name=case.name,
+            image=str(case.image),
+            mask=str(mask.relative_to(folder)),
+            group=case.group,
+            weight=1.0 if mask.name in known else NEW_WEIGHT,
+            focus=focus,
+        )
 
     sides = tuple(entry.input_size)
+    pairs = tuple(pair(case) for case in train)
+    anchors = _anchors(entry, sum(p.weight for p in pairs))
     spec = RunSpec(
         network=options.network,
         task=entry.task,
-        train=tuple(pair(case) for case in train),
+        train=(*pairs, *anchors),
+        # an epoch sees as many corrections as there are
+        epoch_images=round(len(pairs) / (1 - ANCHOR_SHARE)) if anchors else len(pairs),
         val=tuple(pair(case) for case in held_out),
         start_from=str(path) if str(options.weights).endswith(".safetensors") else entry.id,
         stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
@@ -123,6 +142,27 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     return spec, folder
 
 
+def corrected_rim(labels: np.ndarray, touched: np.ndarray) -> np.ndarray:
+    """Pixels near the rim of a mask (Y, X) that lie near what a person changed: bool."""
+    from scipy.ndimage import binary_dilation
+    from skimage.segmentation import find_boundaries
+
+    return binary_dilation(find_boundaries(labels), iterations=RIM // 2) & binary_dilation(touched, iterations=RIM)
+
+
+def _trained_before(project: Project) -> set[str]:
+    """Names of the masks, each of one revision, that adopted weights were trained on."""
+    adopted = [run for run in project.runs() if run.state == "adopted"]
+    return {Path(pair.mask).name for run in adopted for pair in RunSpec.from_json(run.spec).train}
+
+
+def _anchors(entry: WeightsEntry, weight: float) -> list[Pair]:
+    """Images of the original training set, which together are drawn at their share against all corrections."""
+    found = anchors_of(entry.task) if len(entry.classes) == 1 else []
+    each = weight * ANCHOR_SHARE / (1 - ANCHOR_SHARE) / max(1, len(found))
+    return [Pair(name=f"anchor {name}", image=str(image), mask=str(mask), weight=each) for name, image, mask in found]
+
+
 def _set_aside(project: Project) -> None:
     if len(accepted(project, "heldout")) >= 2:
         return
@@ -131,228 +171,6 @@ def _set_aside(project: Project) -> None:
         # at least one; two as soon as that leaves most of the images for training
         for group in groups[: max(1 if len(groups) < 6 else 2, len(groups) // 5)]:
             project.hold_out(group)
-
-
-class RunProcess:
-    """A trainer at work in a process of its own.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the run's ``spec.json``; events and weights come out here.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._events = folder / EVENTS_FILE
-        # a run that resumes appends: what was told before is not told again
-        self._offset = self._events.stat().st_size if self._events.exists() else 0
-        self._log = (folder / "trainer.log").open("ab")
-        command = [sys.executable, "-m", "src_train", "run", str(folder), "--with-parent"]
-        # on Windows, without a console window of its own
-        flags: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, creationflags=flags
-        )
-
-    @property
-    def running(self) -> bool:
-        """Whether the process lives."""
-        return self._process.poll() is None
-
-    @property
-    def returncode(self) -> int | None:
-        """Exit code; None while it runs."""
-        return self._process.poll()
-
-    def poll(self) -> list[dict[str, Any]]:
-        """Events since the last call."""
-        events, self._offset = read_events(self._events, self._offset)
-        return events
-
-    def follow(self, unwanted: Callable[[], bool] = lambda: False) -> Iterator[dict[str, Any]]:
-        """Events as they are written, until the process has ended or is not wanted any more.
-
-        Raises
-        ------
-        TrainingError
-            If it failed; the message says why.
-        """
-        while not unwanted():
-            alive = self.running
-            yield from self.poll()
-            if not alive:
-                if self.wait() != 0:
-                    raise TrainingError(self.failure())
-                return
-            time.sleep(POLL_SECONDS)
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end; the exit code."""
-        try:
-            return self._process.wait(timeout)
-        finally:
-            if not self.running:
-                self._close()
-
-    def cancel(self) -> None:
-        """End it within a second; its last whole epoch stays to go on from."""
-        if self.running:
-            self._process.terminate()
-            try:
-                self._process.wait(CANCEL_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(5)
-        self._close()
-
-    def _close(self) -> None:
-        self._log.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-
-    def failure(self) -> str:
-        """Why it died, in one sentence."""
-        code = self.returncode
-        told = [e for e in read_events(self._events)[0] if e["event"] == "failed"]
-        if told:
-            return str(told[-1]["error"])
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
-            hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
-            return f"Training was ended by signal {name}{hint}. Start it again; it goes on from its last epoch."
-        return f"Training ended with code {code}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
-
-
-def run_to_end(folder: Path, *, on_event: Any = None) -> None:
-    """Run the trainer and wait.
-
-    Parameters
-    ----------
-    folder : Path
-    on_event : callable, optional
-        Called with each event.
-
-    Raises
-    ------
-    TrainingError
-        If it failed; the message says why.
-    """
-    process = RunProcess(folder)
-    try:
-        for event in process.follow():
-            if on_event is not None:
-                on_event(event)
-    except BaseException:
-        process.cancel()
-        raise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Old against new weights on one case; scores are means over classes, pictures (Y, X): of a volume, one slice."""
-
-    name: str
-    dice_before: float
-    dice_after: float
-    hd95_before: float
-    hd95_after: float
-    image: np.ndarray
-    truth: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-
-
-def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Comparison]:
-    """Score the weights a run started from and those it made, on its validation pairs.
-
-    Returns
-    -------
-    list of Comparison
-        Empty where the run had no validation pairs.
-
-    Raises
-    ------
-    InputError
-        If a file of the run cannot be read.
-    """
-    if spec.start_from is None:
-        return []
-    old = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
-    new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
-    rows = []
-    for pair in spec.val:
-        read, truth = read_image(folder / pair.image), read_mask(folder / pair.mask)
-        image = read.data
-        before, after = (predict_array(image, weights, spacing=read.spacing).labels for weights in (old, new))
-        if len(spec.classes) == 1:
-            truth = (truth > 0).astype(truth.dtype)
-        classes = range(1, len(spec.classes) + 1)
-        shown = np.s_[:] if truth.ndim == 2 else int((truth > 0).sum(axis=(1, 2)).argmax())
-        rows.append(
-            Comparison(
-                name=pair.name,
-                dice_before=float(np.mean([dice(before == k, truth == k) for k in classes])),
-                dice_after=float(np.mean([dice(after == k, truth == k) for k in classes])),
-                hd95_before=float(np.mean([hd95(before == k, truth == k) for k in classes])),
-                hd95_after=float(np.mean([hd95(after == k, truth == k) for k in classes])),
-                image=image[shown],
-                truth=truth[shown],
-                before=before[shown],
-                after=after[shown],
-            )
-        )
-    return rows
-
-
-def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
-    """Training masks that fit their images only when turned inside out or moved, as old or new weights see it.
-
-    Returns
-    -------
-    list of Suspect
-        Volumes are not looked at.
-    """
-    requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
-    if spec.start_from is not None:
-        requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
-    found = []
-    for pair in spec.train:
-        image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
-        if mask.ndim != 2:
-            continue
-        fits = [fit(mask, predict_array(image, request).labels > 0) for request in requests]
-        moved = next((f.move for f in fits if f.looks_moved), None)
-        if any(f.looks_inverted for f in fits):
-            found.append(Suspect(name=pair.name, what="looks inverted"))
-        # both must say so: a network that does not know this kind of image finds things in odd places
-        elif moved is not None and all(f.looks_moved or f.moved - f.dice > 0.1 for f in fits):
-            found.append(Suspect(name=pair.name, what=f"looks moved by ({-moved[0]}, {-moved[1]}) px"))
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """What a run has come to: the held-out cases, old against new, and the gate's verdict."""
-
-    rows: list[Comparison]
-    verdict: Verdict
-
-
-def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, device: str = "auto") -> Review:
-    """Score a run, let the gate judge, and note both in the project.
-
-    Raises
-    ------
-    InputError
-        If a file of the run cannot be read.
-    OutputError
-        If the project cannot be written.
-    """
-    rows = compare(spec, folder, device=device)
-    verdict = judge(rows, find_suspects(spec, folder, device=device))
-    project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict))
-    return Review(rows=rows, verdict=verdict)
 
 
 def adopt_run(project: Project, run_id: int, weights: Path) -> Path:

@@ -95,13 +95,9 @@ def retrain(
     adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if the gate lets them in.")] = False,
 ) -> None:
     """Fine-tune on the accepted corrections and compare before and after."""
-    from napari_medseg.app.train import (
-        RetrainOptions,
-        adopt_run,
-        plan_retrain,
-        review_run,
-        run_to_end,
-    )
+    from napari_medseg.app.process import run_to_end
+    from napari_medseg.app.review import review_run
+    from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
     from napari_medseg.errors import InputError, TrainingError
     from napari_medseg.project import Project
     from napari_medseg.project.runs import WEIGHTS_FILE

@@ -49,7 +49,7 @@ def train(
     from dataclasses import replace
 
     from napari_medseg.app.export import check_folder
-    from napari_medseg.app.train import run_to_end
+    from napari_medseg.app.process import run_to_end
     from napari_medseg.errors import InputError
     from napari_medseg.io import atomic_path, find_pairs, stem_of, write_text
     from napari_medseg.networks import get_spec

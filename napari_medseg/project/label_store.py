@@ -89,13 +89,16 @@ class LabelStore:
 
     def _touched(self, shown: _Shown) -> np.ndarray:
         if shown.touched is None:
-            shown.touched = touched_by(
-                self._db.rows(PATH + STROKES, shown.cursor),
-                lambda stroke: self._db.rows("SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ?", stroke),
-                (shown.labels.shape[0], shown.labels.shape[1]),
-                str(self.path / FILE_NAME),
-            )
+            shown.touched = self._touched_at(shown.cursor, (shown.labels.shape[0], shown.labels.shape[1]))
         return shown.touched
+
+    def _touched_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
+        return touched_by(
+            self._db.rows(PATH + STROKES, stroke),
+            lambda one: self._db.rows("SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ?", one),
+            shape,
+            str(self.path / FILE_NAME),
+        )
 
     def _labels_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
         query, values = labels_query(stroke)
@@ -313,6 +316,22 @@ class LabelStore:
                 "Restore the project from a backup."
             )
         return labels.reshape(shape)
+
+    def revision_touched(self, revision_id: int) -> np.ndarray:
+        """Pixels that a person had changed when a revision was accepted: (Y, X) or (Z, Y, X) bool.
+
+        Raises
+        ------
+        InputError
+            If there is none of this number.
+        ProjectError
+            If a tile is damaged.
+        """
+        row = self._db.row(queries.REVISION, revision_id)
+        if row is None:
+            raise InputError(f"revision is {revision_id}; the project has no such revision. Accept the case first.")
+        shape = queries.shape_of(*row[2:])
+        return self._touched_at(row[0], stacked(shape)).reshape(shape)
 
 
 def _place(labels: np.ndarray, box: Box | None, before: np.ndarray) -> tuple[np.ndarray, Box]:

@@ -34,6 +34,8 @@ class Pair:
         Patient, sequence or the like; empty: the pair stands alone.
     weight : float
         How often it is drawn against others, where a run draws (``epoch_images``).
+    focus : str
+        Path of a mask of pixels that count for more: a rim that a person corrected; empty: all count alike.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Pair:
     mask: str
     group: str = ""
     weight: float = 1.0
+    focus: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,8 @@ HEAVY = (
     "skimage.segmentation",
     "skimage.transform",
     "napari_medseg.app.train",
+    "napari_medseg.app.process",
+    "napari_medseg.app.review",
     "napari_medseg.inference.predictor",
     "monai.inferers",
     "nibabel",

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medseg.app.train import Review
+from napari_medseg.app.review import Review
 from napari_medseg.app.versions import Version
 
 COLUMNS = ("Held-out image", "Dice", "new", "HD95", "new")

@@ -10,8 +10,10 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_medseg.app.pictures import before_and_after
+from napari_medseg.app.process import RunProcess
+from napari_medseg.app.review import review_run
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.app.train import RetrainOptions, RunProcess, adopt_run, plan_retrain, review_run
+from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec

@@ -12,9 +12,9 @@ from napari_medseg.app.export import export_project, layer_spacing, rescue_label
 from napari_medseg.app.images import keep_proposal
 from napari_medseg.app.pictures import before_and_after, draw_contours
 from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
+from napari_medseg.app.review import Comparison
 from napari_medseg.app.samples import sample_images
 from napari_medseg.app.scratch import open_scratch
-from napari_medseg.app.train import Comparison
 from napari_medseg.errors import InputError
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.project import Project

@@ -8,23 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
 
+from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.demo import sample_project
+from napari_medseg.app.process import RunProcess, run_to_end
+from napari_medseg.app.review import find_suspects, review_run
 from napari_medseg.app.samples import samples_of
-from napari_medseg.app.train import (
-    RetrainOptions,
-    RunProcess,
-    accepted,
-    adopt_run,
-    find_suspects,
-    plan_retrain,
-    project_weights,
-    review_run,
-    run_to_end,
-)
+from napari_medseg.app.train import RetrainOptions, accepted, adopt_run, plan_retrain, project_weights
 from napari_medseg.app.versions import use_version, versions
 from napari_medseg.errors import InputError, TrainingError, WeightsError
-from napari_medseg.io import read_mask
+from napari_medseg.io import read_image, read_mask
 from napari_medseg.project import Project
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec, read_events
 from napari_medseg.weights import read_entry, resolve_weights
@@ -48,13 +43,14 @@ def accept(project, n):
 def test_held_out_cases_are_never_trained_on(project):
     accept(project, 6)
     spec, folder = plan_retrain(project, OPTIONS)
-    names = {pair.name for pair in spec.train}, {pair.name for pair in spec.val}
+    corrections = [pair for pair in spec.train if not pair.name.startswith("anchor ")]
+    names = {pair.name for pair in corrections}, {pair.name for pair in spec.val}
     assert names[0] & names[1] == set()
     assert len(names[0]) == 4
     assert len(names[1]) == 2
     assert {case.name for case in accepted(project, "heldout")} == names[1]
     assert RunSpec.from_json((folder / SPEC_FILE).read_text()) == spec
-    for pair in (*spec.train, *spec.val):
+    for pair in (*corrections, *spec.val):
         np.testing.assert_array_equal(read_mask(folder / pair.mask), TRUTH[pair.name])
     # and again: the same cases stay held out
     assert {pair.name for pair in plan_retrain(project, OPTIONS)[0].val} == names[1]
@@ -69,7 +65,48 @@ def test_two_corrections_are_needed(project):
 def test_few_corrections_are_all_trained_on(project):
     accept(project, 3)
     spec, _ = plan_retrain(project, OPTIONS)
-    assert (len(spec.train), len(spec.val)) == (3, 0)
+    assert (len([pair for pair in spec.train if pair.group]), len(spec.val)) == (3, 0)
+
+
+def test_new_corrections_rims_and_anchors(project):
+    accept(project, 6)
+    spec, folder = plan_retrain(project, OPTIONS)
+    corrections = [pair for pair in spec.train if pair.group]
+    anchors = [pair for pair in spec.train if not pair.group]
+    # a quarter of what is drawn are anchors, all alike
+    assert len(anchors) == 16
+    share = sum(pair.weight for pair in anchors) / sum(pair.weight for pair in spec.train)
+    assert share == pytest.approx(0.25)
+    assert spec.epoch_images == round(4 / 0.75)
+    assert {pair.weight for pair in corrections} == {2.0}
+    for pair in corrections:
+        rim, mask = read_mask(folder / pair.focus) > 0, read_mask(folder / pair.mask) > 0
+        # all was drawn by hand: the rim all around, and nothing else
+        assert rim[find_boundaries(mask)].all()
+        assert not rim[ndimage.binary_erosion(mask, iterations=6)].any()
+    # once adopted, they are known; one that was corrected again is new
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    project.set_run(run, "adopted")
+    again = next(case for case in project.cases() if case.name == corrections[0].name)
+    project.set_proposal(again.id, np.zeros_like(TRUTH[again.name]), {})
+    project.commit_stroke(again.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
+    project.accept(again.id)
+    second, _ = plan_retrain(project, OPTIONS)
+    weights = {pair.name: pair.weight for pair in second.train if pair.group}
+    assert [name for name, weight in weights.items() if weight == 2.0] == [again.name]
+    assert sorted(weights.values()) == [1.0, 1.0, 1.0, 2.0]
+
+
+def test_anchors_are_images_of_the_training_split_with_masks():
+    for task in ("nuclei", "dermoscopy"):
+        found = anchors_of(task)
+        assert len(found) >= 16
+        for _, image, mask in found:
+            assert read_image(image).shape == read_mask(mask).shape
+            assert set(np.unique(read_mask(mask))) == {0, 1}
+    assert anchors_of("polyp") == []
+    # no anchor is a sample, which the demo holds out
+    assert not {name for name, _, _ in anchors_of("nuclei")} & {sample.source for sample in samples_of("nuclei")}
 
 
 @pytest.mark.slow
@@ -170,7 +207,7 @@ def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(project):
 STARTER = """
 import sys, time
 from pathlib import Path
-from napari_medseg.app.train import RunProcess
+from napari_medseg.app.process import RunProcess
 process = RunProcess(Path(sys.argv[1]))
 print(process._process.pid, flush=True)
 time.sleep(600)

@@ -1,0 +1,127 @@
+"""What a run has come to: old weights against new on the held-out cases, and the gate's verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_medseg.app.anchors import anchors_of
+from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
+from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.io import read_image, read_mask
+from napari_medseg.metrics import dice, hd95
+from napari_medseg.metrics.alignment import fit
+from napari_medseg.project import Project
+from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Old against new weights on one case; scores are means over classes, pictures (Y, X): of a volume, one slice."""
+
+    name: str
+    dice_before: float
+    dice_after: float
+    hd95_before: float
+    hd95_after: float
+    image: np.ndarray
+    truth: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Comparison]:
+    """Score the weights a run started from and those it made, on its validation pairs.
+
+    Returns
+    -------
+    list of Comparison
+        Empty where the run had no validation pairs.
+
+    Raises
+    ------
+    InputError
+        If a file of the run cannot be read.
+    """
+    if spec.start_from is None:
+        return []
+    old = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
+    new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
+    rows = []
+    for pair in spec.val:
+        read, truth = read_image(folder / pair.image), read_mask(folder / pair.mask)
+        image = read.data
+        before, after = (predict_array(image, weights, spacing=read.spacing).labels for weights in (old, new))
+        if len(spec.classes) == 1:
+            truth = (truth > 0).astype(truth.dtype)
+        classes = range(1, len(spec.classes) + 1)
+        shown = np.s_[:] if truth.ndim == 2 else int((truth > 0).sum(axis=(1, 2)).argmax())
+        rows.append(
+            Comparison(
+                name=pair.name,
+                dice_before=float(np.mean([dice(before == k, truth == k) for k in classes])),
+                dice_after=float(np.mean([dice(after == k, truth == k) for k in classes])),
+                hd95_before=float(np.mean([hd95(before == k, truth == k) for k in classes])),
+                hd95_after=float(np.mean([hd95(after == k, truth == k) for k in classes])),
+                image=image[shown],
+                truth=truth[shown],
+                before=before[shown],
+                after=after[shown],
+            )
+        )
+    return rows
+
+
+def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
+    """Training masks that fit their images only when turned inside out or moved, as old or new weights see it.
+
+    Returns
+    -------
+    list of Suspect
+        Volumes are not looked at.
+    """
+    requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
+    if spec.start_from is not None:
+        requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
+    found = []
+    anchors = {str(path) for _, path, _ in anchors_of(spec.task)}
+    for pair in spec.train:
+        if pair.image in anchors:
+            continue
+        image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
+        if mask.ndim != 2:
+            continue
+        fits = [fit(mask, predict_array(image, request).labels > 0) for request in requests]
+        moved = next((f.move for f in fits if f.looks_moved), None)
+        if any(f.looks_inverted for f in fits):
+            found.append(Suspect(name=pair.name, what="looks inverted"))
+        # both must say so: a network that does not know this kind of image finds things in odd places
+        elif moved is not None and all(f.looks_moved or f.moved - f.dice > 0.1 for f in fits):
+            found.append(Suspect(name=pair.name, what=f"looks moved by ({-moved[0]}, {-moved[1]}) px"))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a run has come to: the held-out cases, old against new, and the gate's verdict."""
+
+    rows: list[Comparison]
+    verdict: Verdict
+
+
+def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, device: str = "auto") -> Review:
+    """Score a run, let the gate judge, and note both in the project.
+
+    Raises
+    ------
+    InputError
+        If a file of the run cannot be read.
+    OutputError
+        If the project cannot be written.
+    """
+    rows = compare(spec, folder, device=device)
+    verdict = judge(rows, find_suspects(spec, folder, device=device))
+    project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict))
+    return Review(rows=rows, verdict=verdict)
