@@ -120,6 +120,7 @@ def case_provenance(project: Project, case: Case) -> dict[str, Any]:
     revisions = project.revisions(case.id)
     revision = revisions[-1] if revisions else None
     origin = project.proposal_origin(case.id) or {}
+    row, chain = project.sealed()
     return {
         "case": case.name,
         "image_sha256": case.sha256,
@@ -128,6 +129,8 @@ def case_provenance(project: Project, case: Case) -> dict[str, Any]:
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": {key: origin.get(key) for key in ("network", "weights", "sha256")} if origin else None,
+        # a history that was cut at its end later on no longer has this row
+        "history": {"row": row, "chain": chain},
     }
 
 

@@ -14,6 +14,7 @@ from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder, layer_spacing
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import list_images, read_image, write_image
+from napari_medseg.io.look import look_of
 from napari_medseg.project import Case, Project
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ def add_images(
             image = read_image(file)
             added.append(
                 project.add_case(
-                    file, shape=image.shape, group=group, split=split, spacing=image.spacing, unit=image.unit
+                    file,
+                    shape=image.shape,
+                    group=group,
+                    split=split,
+                    spacing=image.spacing,
+                    unit=image.unit,
+                    look=look_of(image.data),
                 )
             )
         except (ImageReadError, InputError) as error:
@@ -109,7 +116,10 @@ def keep_proposal(
         if not path.exists():
             write_image(path, image, spacing=spacing, unit=unit, volume=volume)
     found = project.find_image(path)
-    case = found or project.add_case(path, shape=shape, name=name, spacing=spacing, unit=unit)
+    look = look_of(image)
+    near = None if look is None else project.looks_like(look)
+    split = "train" if near is None else near[2]
+    case = found or project.add_case(path, shape=shape, name=name, split=split, spacing=spacing, unit=unit, look=look)
     project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
     return project.case(case.id), case_labels(project, case.id)
 

@@ -17,7 +17,7 @@ from napari_medseg.project.queries import tiles_sha256
 
 # what never changes in a row once it is made
 FIXED = {
-    "cases": "id, name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, depth, spacing_z",
+    "cases": "id, name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, depth, spacing_z, look",
     "strokes": "id, case_id, parent, kind, created, author, y0, x0, y1, x1, origin",
     "revisions": "id, case_id, number, stroke_id, sha256, created, author",
     "runs": "id, folder, created, spec",

@@ -14,7 +14,7 @@ from napari_medseg import __version__
 from napari_medseg.errors import OutputError, ProjectError
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def _volumes(db: sqlite3.Connection) -> None:
@@ -22,8 +22,12 @@ def _volumes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE cases ADD COLUMN spacing_z REAL")
 
 
+def _looks(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE cases ADD COLUMN look TEXT")
+
+
 # from version n to n + 1
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks}
 
 
 class Database:

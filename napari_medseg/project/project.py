@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
+from napari_medseg.io.look import NEAR, difference
 from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.history import clock_problem
@@ -133,6 +134,7 @@ class Project(LabelStore, RunStore):
         split: str = "train",
         spacing: tuple[float, ...] | None = None,
         unit: str = "px",
+        look: str | None = None,
     ) -> Case:
         """Add an image.
 
@@ -145,20 +147,30 @@ class Project(LabelStore, RunStore):
         group : str, optional
             Patient or the like; default: the image stands alone.
         split : {'train', 'heldout'}
+        look : str, optional
+            As :func:`napari_medseg.io.look.look_of` gives it. A near copy of a case joins that case's group, so that
+            both stay on one side of the split.
 
         Raises
         ------
         ImageReadError
             If the file cannot be read.
         InputError
-            If the same file, byte for byte, is in the project, or its group lies on the other side of the split.
+            If the same file, byte for byte, is in the project, its group lies on the other side of the split, or it
+            looks like a case of another split or group.
         """
         path = Path(image).resolve()
         digest = _file_sha256(path)
-        group = group or digest[:16]
         same = self._db.row("SELECT name FROM cases WHERE sha256 = ?", digest)
         if same:
             raise InputError(f"{path} is in the project already as '{same[0]}'. Add each image once.")
+        near = None if look is None else self.looks_like(look)
+        if near is not None and (near[2] != split or group not in (None, near[1])):
+            raise InputError(
+                f"{path} looks like '{near[0]}' of group '{near[1]}', which is '{near[2]}'; near copies stay together "
+                "so that scores stay honest. Give it that group and split, or leave it out."
+            )
+        group = group or (near[1] if near is not None else digest[:16])
         other = self._db.row("SELECT name FROM cases WHERE group_key = ? AND split <> ?", group, split)
         if other:
             raise InputError(
@@ -171,11 +183,12 @@ class Project(LabelStore, RunStore):
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
-                "depth, spacing_z) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "depth, spacing_z, look) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(name or path.name.split(".")[0], stored, digest, height, width, sy, sx, unit, group, split),
                     *(depth or (None,)),
                     *(sz or (None,)),
+                    look,
                 ),
             )
             case_id = int(cursor.lastrowid or 0)
@@ -184,6 +197,12 @@ class Project(LabelStore, RunStore):
                 db, case_id, "add", {**facts, "rows": [("cases", case_id, audit.row_sha256(db, "cases", case_id))]}
             )
         return self.case(case_id)
+
+    def looks_like(self, look: str) -> tuple[str, str, str] | None:
+        """Name, group and split of the nearest case that is a near copy; None where none is."""
+        rows = self._db.rows("SELECT name, group_key, split, look FROM cases WHERE look IS NOT NULL")
+        nearest = min(rows, key=lambda row: difference(row[3], look), default=None)
+        return None if nearest is None or difference(nearest[3], look) > NEAR else nearest[:3]
 
     def cases(self) -> list[Case]:
         """All cases in the order in which they were added."""
@@ -238,6 +257,11 @@ class Project(LabelStore, RunStore):
             for r in rows
             if case_id is None or r[1] == case_id
         ]
+
+    def sealed(self) -> tuple[int, str]:
+        """Number and hash of the history's last row: who keeps them can tell later that nothing before was changed."""
+        row = self._db.row("SELECT id, chain FROM history ORDER BY id DESC LIMIT 1")
+        return (0, "") if row is None else (row[0], row[1])
 
     def verify(self) -> list[str]:
         """Check the file, each tile, each row and the history that they come from; a sentence for each fault."""

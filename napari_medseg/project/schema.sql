@@ -1,4 +1,4 @@
--- Version 2. Rows are added, never changed or removed, except where a comment says so.
+-- Version 3. Rows are added, never changed or removed, except where a comment says so.
 
 CREATE TABLE project (
     -- one row; 'clean' and 'adopted' are the only values that change
@@ -24,7 +24,8 @@ CREATE TABLE cases (
     -- changes: the stroke up to which the labels are shown; undo moves it back
     cursor INTEGER NOT NULL DEFAULT 0,
     -- of a volume only: its slices lie one below the other in the tiles, slice z in the rows from z * height
-    depth INTEGER, spacing_z REAL
+    depth INTEGER, spacing_z REAL,
+    look TEXT                         -- what the image looks like, to find near copies
 );
 
 CREATE TABLE strokes (

@@ -9,14 +9,14 @@ import tifffile
 from napari_medseg.app import settings
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.export import export_project, layer_spacing, rescue_labels
-from napari_medseg.app.images import keep_proposal
+from napari_medseg.app.images import add_images, keep_proposal
 from napari_medseg.app.pictures import before_and_after, draw_contours
 from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
 from napari_medseg.app.review import Comparison
 from napari_medseg.app.samples import sample_images
 from napari_medseg.app.scratch import open_scratch
 from napari_medseg.errors import InputError
-from napari_medseg.io import read_image, read_mask
+from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
 
 REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
@@ -79,6 +79,7 @@ def test_export_says_where_a_mask_comes_from(tmp_path):
         project.commit_stroke(case.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
         revision = project.accept(case.id)
         project.commit_stroke(case.id, np.zeros((9, 9), np.uint8), box=(0, 0, 9, 9))
+        sealed = project.sealed()
         (path,) = export_project(project, tmp_path / "out")
     mask = read_mask(path)
     # the accepted revision, not what was drawn after it
@@ -86,6 +87,7 @@ def test_export_says_where_a_mask_comes_from(tmp_path):
     with tifffile.TiffFile(path) as file:
         facts = json.loads(file.pages.first.description)["medseg"]
     assert facts["labels_sha256"] == revision.sha256
+    assert (facts["history"]["row"], facts["history"]["chain"]) == sealed
     assert facts["proposal"]["weights"] == "cmunext-xxs/nuclei@1"
     assert facts["use"] == "research only, no medical device"
 
@@ -153,3 +155,32 @@ def test_the_picture_of_before_and_after_shows_both_masks():
         after=np.zeros((40, 80), np.uint8),
     )
     assert before_and_after(row, side=100).shape == (50, 206, 3)
+
+
+def test_near_copies_stay_on_one_side_of_the_split(tmp_path):
+    image = read_image(NUCLEI[0].image).data
+    files = {}
+    for name, data in (("first", image), ("brighter", np.clip(image * 1.08, 0, 255)), ("again", image // 2)):
+        files[name] = tmp_path / f"{name}.tif"
+        write_image(files[name], data.astype(np.uint8))
+    other = NUCLEI[1].image
+    with Project.create(tmp_path / "p") as project:
+        add_images(project, [files["first"], other])
+        (copy,), refused = add_images(project, [files["brighter"]])
+        assert refused == []
+        first = project.cases()[0]
+        assert copy.group == first.group != project.cases()[1].group
+        # held out together, from then on for good
+        project.hold_out(first.group)
+        assert [case.split for case in project.cases()] == ["heldout", "train", "heldout"]
+        added, refused = add_images(project, [files["again"]])
+        assert added == []
+        assert "looks like 'first'" in refused[0] or "looks like 'brighter'" in refused[0]
+        assert "near copies stay together" in refused[0]
+        (case,), _ = add_images(project, [files["again"]], split="heldout")
+        assert case.group == first.group
+        # a copy that someone opened outside the project stays out of training too
+        prediction = predict_array(image, REQUEST)
+        kept, _ = keep_proposal(project, np.clip(image * 1.05, 0, 255).astype(np.uint8), prediction, name="x")
+        assert kept.split == "heldout"
+        assert project.verify() == []
