@@ -1,6 +1,7 @@
 """``python -m src_train run FOLDER [--with-parent]``: train as FOLDER/spec.json says.
 
 With ``--with-parent`` the run is cancelled when standard input ends: a viewer that is killed leaves no trainer behind.
+A line ``stay`` before that end lets it go on alone: the viewer was closed, and the person wants it to finish.
 
 Exit code 0: done; 1: failed; 2: the spec or its files cannot be used; 130: cancelled. What happened is also the last
 event in FOLDER/events.jsonl, and one line on stderr.
@@ -16,8 +17,12 @@ from pathlib import Path
 from types import FrameType
 
 from napari_medseg.errors import ImageReadError, MedsegError
+from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
+
+# the parent's word that the run shall go on without it
+STAY = b"stay\n"
 
 
 class _Stop(BaseException):
@@ -31,8 +36,11 @@ def _cancel(signum: int, frame: FrameType | None) -> None:
 
 def _follow_parent() -> None:
     # ends when the other side of the pipe is closed, by the parent or with it
-    while os.read(0, 1024):
-        pass
+    told = b""
+    while part := os.read(0, 1024):
+        told += part
+    if told.endswith(STAY):
+        return
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -42,6 +50,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m src_train run FOLDER [--with-parent]\n")
         return 2
     folder = Path(arguments[1])
+    held: FileLock | None = None
     try:
         try:
             text = (folder / SPEC_FILE).read_text(encoding="utf-8")
@@ -53,6 +62,9 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGINT, _cancel)
         if arguments[2:]:
             threading.Thread(target=_follow_parent, daemon=True).start()
+        # of several processes, the first holds the folder
+        if os.environ.get("RANK", "0") == "0":
+            held = lock_run(folder)
         spec = RunSpec.from_json(text, where=str(folder / SPEC_FILE))
         if spec.nice and hasattr(os, "nice"):
             os.nice(spec.nice)
@@ -81,6 +93,9 @@ def main(arguments: list[str]) -> int:
             "Training ran out of device memory. Choose a smaller batch or the CPU and start again.",
         )
         return 1
+    finally:
+        if held is not None:
+            held.release()
     return 0
 
 

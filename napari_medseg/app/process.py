@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.errors import TrainingError
-from napari_medseg.project.runs import EVENTS_FILE, read_events
+from napari_medseg.project.lock import training_in
+from napari_medseg.project.runs import EVENTS_FILE, finished, read_events
 
 CANCEL_SECONDS, POLL_SECONDS = 0.8, 0.1
 
@@ -26,26 +29,41 @@ class RunProcess:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._events = folder / EVENTS_FILE
-        # a run that resumes appends: what was told before is not told again
-        self._offset = self._events.stat().st_size if self._events.exists() else 0
+        self._look_at(folder)
         self._log = (folder / "trainer.log").open("ab")
         command = [sys.executable, "-m", "src_train", "run", str(folder), "--with-parent"]
         # on Windows, without a console window of its own
         flags: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen | None = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log, creationflags=flags
         )
+
+    def _look_at(self, folder: Path) -> None:
+        self.folder = folder
+        self._events = folder / EVENTS_FILE
+        # a run that resumes appends: what was told before is not told again
+        self._offset = self._events.stat().st_size if self._events.exists() else 0
+
+    @classmethod
+    def attach(cls, folder: Path) -> RunProcess:
+        """Follow a trainer that an earlier window left at work, or that has ended since; all its events are told."""
+        found = cls.__new__(cls)
+        found._look_at(folder)
+        found._offset, found._process = 0, None
+        return found
 
     @property
     def running(self) -> bool:
         """Whether the process lives."""
+        if self._process is None:
+            return training_in(self.folder) is not None
         return self._process.poll() is None
 
     @property
     def returncode(self) -> int | None:
-        """Exit code; None while it runs."""
+        """Exit code; None while it runs. Of a process that was left alone, 0 where it came to its end, else 1."""
+        if self._process is None:
+            return None if self.running else int(not finished(self.folder))
         return self._process.poll()
 
     def poll(self) -> list[dict[str, Any]]:
@@ -72,14 +90,37 @@ class RunProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end; the exit code."""
+        if self._process is None:
+            end = time.monotonic() + (timeout or 1e9)
+            while self.running:
+                if time.monotonic() > end:
+                    raise subprocess.TimeoutExpired("src_train", timeout or 0)
+                time.sleep(POLL_SECONDS)
+            return int(self.returncode or 0)
         try:
             return self._process.wait(timeout)
         finally:
             if not self.running:
                 self._close()
 
+    def leave(self) -> None:
+        """Let it go on when this program ends; the next one finds it with :meth:`attach`."""
+        if self._process is not None and self._process.stdin is not None and self.running:
+            self._process.stdin.write(b"stay\n")
+            self._process.stdin.flush()
+            self._close()
+            # nobody waits for it any more, and Python need not warn of that
+            self._process.returncode = 0
+            self._process = None
+
     def cancel(self) -> None:
         """End it within a second; its last whole epoch stays to go on from."""
+        if self._process is None:
+            pid = (training_in(self.folder) or {}).get("pid")
+            if pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            return
         if self.running:
             self._process.terminate()
             try:
@@ -90,6 +131,8 @@ class RunProcess:
         self._close()
 
     def _close(self) -> None:
+        if self._process is None:
+            return
         self._log.close()
         if self._process.stdin is not None:
             self._process.stdin.close()

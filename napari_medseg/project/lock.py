@@ -1,16 +1,20 @@
-"""One project, one window: a lock of the operating system, gone with the process that holds it."""
+"""One project, one window; one run, one trainer: locks of the operating system, gone with the process that has them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import sys
+import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ProjectError
+
+RUN_LOCK = "trainer.lock"
 
 if sys.platform == "win32":
     import msvcrt
@@ -26,8 +30,15 @@ else:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-class ProjectLock:
+class FileLock:
     """Held from construction to :meth:`release`.
+
+    Parameters
+    ----------
+    path : Path
+        Made if need be; holds the process number and the computer of who has it.
+    what, hint : str
+        For the message: what is locked, and what to do about it.
 
     Raises
     ------
@@ -37,8 +48,7 @@ class ProjectLock:
         If the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "project.lock"
+    def __init__(self, path: Path, what: str, hint: str) -> None:
         try:
             self._stream = path.open("a+", encoding="utf-8")
         except OSError as error:
@@ -46,12 +56,8 @@ class ProjectLock:
         try:
             _lock(self._stream)
         except OSError as error:
-            self._stream.seek(0)
-            holder = self._stream.read()
             self._stream.close()
-            raise ProjectError(
-                f"project {folder} is open {_describe(holder)}; expected to be open once. Close it there first."
-            ) from error
+            raise ProjectError(f"{what} is open {_describe(holder(path))}; expected to be open once. {hint}") from error
         try:
             self._stream.seek(0)
             self._stream.truncate()
@@ -63,13 +69,48 @@ class ProjectLock:
             raise output_error(path, error) from error
 
     def release(self) -> None:
-        """Let others open the project."""
+        """Let others have it."""
         self._stream.close()
 
 
-def _describe(holder: str) -> str:
+def lock_project(folder: Path) -> FileLock:
+    """One window has a project."""
+    return FileLock(folder / "project.lock", f"project {folder}", "Close it there first.")
+
+
+def lock_run(folder: Path) -> FileLock:
+    """One trainer works in a run's folder."""
+    for _ in range(5):
+        # whoever asks whether a trainer is at work holds the lock for a moment
+        with contextlib.suppress(ProjectError):
+            return FileLock(folder / RUN_LOCK, f"run {folder}", "")
+        time.sleep(0.1)
+    return FileLock(folder / RUN_LOCK, f"run {folder}", "Wait for it, or cancel it there.")
+
+
+def training_in(folder: Path) -> dict[str, Any] | None:
+    """Process number and computer of the trainer that works in a run's folder; None where none does."""
+    path = folder / RUN_LOCK
+    if not path.exists():
+        return None
     try:
-        facts = json.loads(holder)
+        with path.open("a+", encoding="utf-8") as stream:
+            _lock(stream)
+    except OSError:
+        return holder(path)
+    return None
+
+
+def holder(path: Path) -> dict[str, Any]:
+    """Who wrote a lock's file last."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _describe(facts: dict[str, Any]) -> str:
+    if "pid" in facts and "host" in facts:
         return f"in process {facts['pid']} on {facts['host']}"
-    except (ValueError, KeyError, TypeError):
-        return "in another window"
+    return "in another window"

@@ -15,9 +15,10 @@ from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
-from napari_medseg.project.lock import ProjectLock
+from napari_medseg.project.lock import lock_project, training_in
 from napari_medseg.project.records import Case, HistoryRow
 from napari_medseg.project.run_store import RunStore
+from napari_medseg.project.runs import finished
 
 
 class Project(LabelStore, RunStore):
@@ -33,7 +34,7 @@ class Project(LabelStore, RunStore):
 
     def __init__(self, folder: Path, *, create: bool) -> None:
         path = folder.resolve()
-        self._lock = ProjectLock(path)
+        self._lock = lock_project(path)
         try:
             db = Database(path / FILE_NAME, create=create)
         except BaseException:
@@ -43,9 +44,9 @@ class Project(LabelStore, RunStore):
         super().__init__(path, db)
         self._closed = False
         self.recovered = None if create else self._what_happened()
-        # the lock says that nobody has the project open, and a trainer ends with whoever started it
+        # nobody has the project open; a trainer may have been left at work, or have ended its work since
         for run in self.runs():
-            if run.state == "running":
+            if run.state == "running" and not training_in(run.folder) and not finished(run.folder):
                 self.set_run(run.id, "interrupted")
         with self._db.transaction() as connection:
             connection.execute("UPDATE project SET clean = 0")

@@ -240,3 +240,9 @@ def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]]
         if isinstance(event, Mapping) and "event" in event:
             events.append(dict(event))
     return events, offset + len(whole)
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run came to its end: the last event says so, and the weights are there."""
+    events, _ = read_events(folder / EVENTS_FILE)
+    return bool(events) and events[-1]["event"] == "done" and (folder / WEIGHTS_FILE).is_file()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QLabel, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
@@ -64,6 +65,29 @@ class MedSegPanel(QWidget):
         self.correct.view.actions = actions
         self._closed = False
         self.destroyed.connect(self.workers.close)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """In a window now: hear of its closing."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """The window is about to close while training is at work: ask first."""
+        closing = event is not None and event.type() == QEvent.Type.Close and watched is self.window()
+        if event is not None and closing and not self._closed and not self.retrain.may_close(self._ask):
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _ask(self, question: str) -> str:
+        box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", question, parent=self)
+        answers = {
+            box.addButton("Let it finish", QMessageBox.ButtonRole.AcceptRole): "finish",
+            box.addButton("Cancel training", QMessageBox.ButtonRole.DestructiveRole): "cancel",
+            box.addButton("Do not close", QMessageBox.ButtonRole.RejectRole): "stay",
+        }
+        box.exec()
+        return answers.get(box.clickedButton(), "stay")
 
     def shut_down(self) -> None:
         """Store and end everything; more calls do nothing."""

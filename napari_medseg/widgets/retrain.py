@@ -14,6 +14,7 @@ from napari_medseg.app.process import RunProcess
 from napari_medseg.app.review import review_run
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
+from napari_medseg.app.unfinished import Unfinished, unfinished
 from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
@@ -37,6 +38,8 @@ class RetrainSection(QWidget):
         self._preparing = self._unwanted = False
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
+        self.resume = QPushButton("Resume")
+        self._broken: Unfinished | None = None
         self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
         self.outcome = Outcome()
         self._build()
@@ -55,6 +58,7 @@ class RetrainSection(QWidget):
         form.addRow("At most", self.minutes)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, 1)
+        buttons.addWidget(self.resume)
         buttons.addWidget(self.cancel)
         self.message.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -68,6 +72,7 @@ class RetrainSection(QWidget):
         self.progress.setRange(0, 100)
         self.start.clicked.connect(self.begin)
         self.cancel.clicked.connect(self.stop)
+        self.resume.clicked.connect(self.resume_run)
         self.outcome.adopt_wanted.connect(self.adopt_new)
         self.outcome.keep_wanted.connect(self.keep_old)
         self.outcome.version_wanted.connect(self.use_version)
@@ -76,6 +81,7 @@ class RetrainSection(QWidget):
     def _enable(self, *, running: bool = False) -> None:
         self.start.setEnabled(not running)
         self.cancel.setEnabled(running)
+        self.resume.setVisible(self._broken is not None and not running)
 
     # ---- a run ---------------------------------------------------------------------------------------------------
 
@@ -105,7 +111,12 @@ class RetrainSection(QWidget):
             run = project.add_run(spec.to_json(), folder.relative_to(project.path))
             return RunProcess(folder), (project, run, spec, folder)
 
+        self._broken = None
+        self._start(prepare)
+
+    def _start(self, prepare: Callable[[Ticket, Any], tuple[RunProcess, Run]]) -> None:
         self._preparing, self._unwanted = True, False
+        self._enable(running=True)
         self._workers.run(
             prepare,
             on_done=lambda found: self._prepared(*found),
@@ -126,7 +137,9 @@ class RetrainSection(QWidget):
             self.stop()
             return
         self.message.setText("Starting the trainer...")
+        self._follow(process, run)
 
+    def _follow(self, process: RunProcess, run: Run) -> None:
         def follow(ticket: Ticket, tell: Callable[[float, Any], None]) -> None:
             for event in process.follow(lambda: ticket.cancelled):
                 tell(0.0, event)
@@ -140,9 +153,79 @@ class RetrainSection(QWidget):
         )
 
     def _died(self, error: BaseException) -> None:
+        """The trainer died alone: say why, and offer to go on."""
         self._note("failed")
         self._process = None
         self._failed(error)
+        self._look_for_run()
+
+    # ---- a run that was left -------------------------------------------------------------------------------------
+
+    def _look_for_run(self) -> None:
+        """Is there a run that an earlier window left, or that broke off?"""
+        project = self._state.project
+        if project is None:
+            return
+
+        def found(left: Unfinished | None) -> None:
+            if left is None or project is not self._state.project or self._run is not None or self._preparing:
+                return
+            run = (project, left.run_id, left.spec, left.folder)
+            if left.state == "broken":
+                self._broken = left
+                self._enable()
+                told = self.message.text()
+                more = f"The last run broke off after epoch {left.epoch} of {left.spec.epochs}: Resume, or start anew."
+                self.message.setText(f"{told} {more}".strip())
+                return
+            self._process, self._run = RunProcess.attach(left.folder), run
+            self._enable(running=True)
+            self.message.setText("A run that was left at work was found.")
+            self._follow(self._process, run)
+
+        def look(ticket: Ticket, progress: Any) -> Unfinished | None:
+            left = unfinished(project)
+            if left is not None:
+                load_plotting()
+            return left
+
+        # the lane comes after whatever is still being noted
+        self._workers.run(look, on_done=found, lane="files")
+
+    def resume_run(self) -> None:
+        """Go on from the last whole epoch of a run that broke off."""
+        left, project = self._broken, self._state.project
+        if left is None or project is None:
+            return
+        self._broken = None
+        self.outcome.clear()
+        self.message.setText("Preparing...")
+
+        def prepare(ticket: Ticket, progress: Any) -> tuple[RunProcess, Run]:
+            load_plotting()
+            project.set_run(left.run_id, "running")
+            return RunProcess(left.folder), (project, left.run_id, left.spec, left.folder)
+
+        self._start(prepare)
+
+    def may_close(self, ask: Callable[[str], str]) -> bool:
+        """Before the window closes: is the run to finish alone?
+
+        Parameters
+        ----------
+        ask : callable
+            Shows a question; its answer is ``finish``, ``cancel`` (the run) or ``stay`` (the window is not closed).
+        """
+        if self._process is None or self._run is None:
+            return True
+        answer = ask("Training is at work. Let it finish after the window is closed?")
+        if answer == "finish":
+            process, self._process = self._process, None
+            if self._ticket is not None:
+                self._ticket.cancel()
+            process.leave()
+            self._run = None
+        return answer != "stay"
 
     def _trained(self, run: Run) -> None:
         self._process = None
@@ -285,12 +368,13 @@ class RetrainSection(QWidget):
         # the files lane notes the run's end before it closes the run's project
         if self._run is not None or self._ticket is not None or self._preparing:
             self.stop()
-        self._run = None
+        self._run = self._broken = None
         self._enable()
         self.outcome.clear()
         self.message.setText("")
         self.curves.clear()
         self.list_versions()
+        self._look_for_run()
 
     def close_section(self) -> None:
         """End a run that is at work."""

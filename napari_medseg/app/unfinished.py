@@ -1,0 +1,58 @@
+"""A run that an earlier window left: still at work, done and not looked at, or broken off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_medseg.project import Project
+from napari_medseg.project.lock import training_in
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, RunSpec, finished, read_events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """The newest run of a project, where something is left to do.
+
+    Attributes
+    ----------
+    run_id : int
+    spec : RunSpec
+    folder : Path
+    state : {'running', 'done', 'broken'}
+    epoch : int
+        Whole epochs on the disk.
+    """
+
+    run_id: int
+    spec: RunSpec
+    folder: Path
+    state: Literal["running", "done", "broken"]
+    epoch: int
+
+
+def unfinished(project: Project) -> Unfinished | None:
+    """What the newest run needs; None where it was adopted, kept, or judged."""
+    runs = project.runs()
+    if not runs or runs[-1].state not in ("running", "interrupted", "failed", "cancelled"):
+        return None
+    run = runs[-1]
+    epochs = [e["epoch"] for e in read_events(run.folder / EVENTS_FILE)[0] if e["event"] == "epoch"]
+    state: Literal["running", "done", "broken"]
+    if training_in(run.folder) is not None:
+        state = "running"
+    elif finished(run.folder):
+        state = "done"
+    elif (run.folder / CHECKPOINT_FILE).is_file():
+        state = "broken"
+    else:
+        # it never came to its first epoch: there is nothing to go on from
+        return None
+    return Unfinished(
+        run_id=run.id,
+        spec=RunSpec.from_json(run.spec),
+        folder=run.folder,
+        state=state,
+        epoch=max(epochs, default=0),
+    )
