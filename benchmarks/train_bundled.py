@@ -100,11 +100,18 @@ def _generalist(*stages: tuple[int, int], learning_rate: float | None = None, sc
 # about two hours of one processor core each; a run this short ends better if its rate falls to nothing
 GENERALISTS = {
     "lgms-net": _generalist((128, 36), (256, 3)),
-    "dymas-net": _generalist((128, 18), (256, 1), learning_rate=1e-3, schedule="cosine"),
+    "dymas-net": _generalist((128, 18), learning_rate=1e-3, schedule="cosine"),
     "sgd-net-s": _generalist((128, 44), (256, 6), learning_rate=1e-3, schedule="cosine"),
     # stones are two pixels wide at 128
-    "dcsnet-s": _generalist((256, 12), (384, 2), learning_rate=5e-4, schedule="cosine"),
+    "dcsnet-s": _generalist((256, 12), learning_rate=5e-4, schedule="cosine"),
 }
+# a second run from the first one's weights with a rate of its own: the first run's had fallen to nothing before it came
+# to the larger images
+POLISH = {
+    "sgd-net-s": _generalist((256, 6), learning_rate=3e-4, schedule="cosine"),
+    "dcsnet-s": _generalist((256, 5), learning_rate=3e-4, schedule="cosine"),
+}
+POLISHED = "-polished"
 
 
 def plan_of(network: str, task: str) -> Plan:
@@ -172,7 +179,9 @@ def publish(runs: Path, network: str) -> None:
     target = bundled_folder()
     target.mkdir(exist_ok=True)
     for task in (*PLANS, "generalist"):
-        source = runs / f"{network}-{task}" / WEIGHTS_FILE
+        source = runs / f"{network}-{task}{POLISHED}" / WEIGHTS_FILE
+        if not source.exists():
+            source = runs / f"{network}-{task}" / WEIGHTS_FILE
         if source.exists():
             entry = read_entry(source)
             path = target / f"{network}-{task}-{entry.version}.safetensors"
@@ -194,6 +203,7 @@ def main() -> int:
     parser.add_argument("--network", default="cmunext-xxs")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed", type=int, default=41)
+    parser.add_argument("--polish", action="store_true", help="the second run of a generalist")
     parser.add_argument("--publish", action="store_true")
     options = parser.parse_args()
     code = 0
@@ -201,6 +211,13 @@ def main() -> int:
         folder = options.runs / f"{options.network}-{options.task}"
         folder.mkdir(parents=True, exist_ok=True)
         spec = build_spec(options.data, options.network, options.task, minutes=options.minutes, seed=options.seed)
+        if options.polish:
+            plan = POLISH[options.network]
+            first, folder = folder, options.runs / f"{folder.name}{POLISHED}"
+            folder.mkdir(exist_ok=True)
+            spec = dataclasses.replace(
+                spec, start_from=str(first / WEIGHTS_FILE), stages=plan.stages, learning_rate=plan.learning_rate
+            )
         (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
         code = subprocess.run([sys.executable, "-m", "src_train", "run", str(folder)], env=dict(os.environ)).returncode
     if options.publish:
