@@ -36,7 +36,7 @@ def test_better_everywhere_is_let_in():
     [
         (rows(0.02, -0.03, 0.01, -0.04, 0.0), "at least -0.0"),  # not sure enough
         (rows(*[0.05] * 9, -0.12), "'case 9' falls by 0.120"),
-        ([Row("a", 0.8, 0.85, 10, 14), Row("b", 0.8, 0.85, 10, 9)], "HD95 +1.5 px"),
+        ([Row("a", 0.8, 0.85, 10, 14), Row("b", 0.8, 0.85, 10, 12)], "HD95 +3.0 px, at least +2.0"),
         ([], "No image is held out"),
     ],
 )
@@ -44,6 +44,10 @@ def test_what_is_not_surely_as_good_stays_out(made, why):
     verdict = judge(made)
     assert not verdict.adopt
     assert why in verdict.reason
+
+
+def test_one_stray_pixel_does_not_keep_better_weights_out():
+    assert judge([*(Row(f"{n}", 0.7, 0.8, 10, 9) for n in range(5)), Row("stray", 0.7, 0.8, 10, 30)]).adopt
 
 
 def test_a_suspect_among_the_masks_keeps_the_weights_out():

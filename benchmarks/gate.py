@@ -1,0 +1,86 @@
+"""Does the gate keep poisoned labels out and let good ones in? ``python benchmarks/gate.py DATA [--trials 100]``.
+
+A small set-up, once with good labels and once with a tenth of the masks spoilt (inverted, or moved by a fifth of the
+image), each seed anew: the bundled nuclei network is retrained on ten accepted masks of a set it does not know, as a
+project would, and judged on six held-out ones. Told is how often the new weights were let in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from facts import report
+from scipy import ndimage
+from train_bundled import read_split
+
+from napari_medseg.app.review import review_run
+from napari_medseg.app.train import RetrainOptions, plan_retrain
+from napari_medseg.io import read_image, read_mask, write_image
+from napari_medseg.project import Project
+from napari_medseg.project.runs import Pair
+from src_train.trainer import Trainer
+
+TRAIN, HELD_OUT, SIDE = 10, 6, 256
+KINDS = ("good", "inverted", "moved")
+
+
+def spoil(mask: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """A mask (Y, X) uint8 as it should not be."""
+    if kind == "inverted":
+        return 1 - mask
+    angle, far = rng.uniform(0, 2 * np.pi), 0.2 * min(mask.shape)
+    return ndimage.shift(mask, (far * np.sin(angle), far * np.cos(angle)), order=0)
+
+
+def trial(pairs: list[Pair], kind: str, seed: int, epochs: int, folder: Path) -> tuple[bool, str]:
+    """One round; whether the gate let it in, and why."""
+    rng = np.random.default_rng(seed)
+    chosen = [pairs[i] for i in rng.permutation(len(pairs))[: TRAIN + HELD_OUT]]
+    spoilt = set(rng.permutation(TRAIN)[: max(1, TRAIN // 10)].tolist()) if kind != "good" else set()
+    with Project.create(folder / "p") as project:
+        for number, pair in enumerate(chosen):
+            image, mask = read_image(pair.image).data, (read_mask(pair.mask) > 0).astype(np.uint8)
+            y, x = ((int(rng.integers(0, n - SIDE + 1)) if n > SIDE else 0) for n in mask.shape)
+            part = np.s_[y : y + SIDE, x : x + SIDE]
+            image, mask = image[part], mask[part]
+            file = folder / f"{number}.tif"
+            write_image(file, image)
+            split = "train" if number < TRAIN else "heldout"
+            case = project.add_case(file, shape=mask.shape, split=split, group=f"{number}")
+            project.commit_stroke(case.id, spoil(mask, kind, rng) if number in spoilt else mask)
+            project.accept(case.id)
+        options = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=epochs, device="cpu", seed=seed)
+        spec, run_folder = plan_retrain(project, options)
+        run = project.add_run(spec.to_json(), run_folder.relative_to(project.path))
+        Trainer(spec, run_folder).run()
+        verdict = review_run(project, run, spec, run_folder, device="cpu").verdict
+    return verdict.adopt, verdict.reason
+
+
+def main() -> None:
+    """All trials; a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--set", default="monuseg_nuclei")
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    pairs = read_split(options.data, options.set, "train")
+    rows = []
+    for kind in KINDS:
+        adopted = 0
+        for seed in range(options.trials):
+            with tempfile.TemporaryDirectory() as folder:
+                let_in, reason = trial(pairs, kind, seed, options.epochs, Path(folder))
+            adopted += let_in
+            print(kind, seed, "let in" if let_in else "kept out", reason, flush=True)
+        rows.append((kind, options.trials, adopted, options.trials - adopted))
+    report(("labels", "trials", "let in", "kept out"), rows, json_path=options.json)
+
+
+if __name__ == "__main__":
+    main()
