@@ -179,12 +179,17 @@ def publish(runs: Path, network: str) -> None:
     target = bundled_folder()
     target.mkdir(exist_ok=True)
     for task in (*PLANS, "generalist"):
+        first = runs / f"{network}-{task}" / WEIGHTS_FILE
         source = runs / f"{network}-{task}{POLISHED}" / WEIGHTS_FILE
-        if not source.exists():
-            source = runs / f"{network}-{task}" / WEIGHTS_FILE
+        polished = source.exists()
+        source = source if polished else first
         if source.exists():
             entry = read_entry(source)
             path = target / f"{network}-{task}-{entry.version}.safetensors"
+            if polished:
+                # a path of this computer says nothing elsewhere; how the first run went does
+                before = dict(read_entry(first).training)
+                entry = dataclasses.replace(entry, training={**entry.training, "start_from": None, "before": before})
             if entry.size_bytes < HALF_FROM_BYTES:
                 shutil.copyfile(source, path)
             else:
