@@ -41,16 +41,6 @@ def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list
         Labels of a revision; raises a ProjectError where they are not those that were accepted.
     """
     found = [f"SQLite: {row[0]}" for row in db.rows("PRAGMA integrity_check") if row[0] != "ok"]
-    rows = db.rows("SELECT id, case_id, created, author, kind, detail, chain FROM history ORDER BY id")
-    found += history.problems(rows)
-    try:
-        told = [(row[1], row[4], json.loads(row[5])) for row in rows]
-    except ValueError:
-        # said already: the row does not match its seal
-        return found
-    with db.transaction() as connection:
-        found += _rows(connection, told)
-        found += _values(connection, told)
     for stroke, ty, tx, crc, data in db.rows("SELECT stroke_id, tile_y, tile_x, crc, data FROM tiles"):
         if zlib.crc32(data) != crc:
             found.append(f"Tile ({ty}, {tx}) of stroke {stroke} does not match its checksum.")
@@ -60,7 +50,14 @@ def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list
         # InputError: its case is gone
         except (InputError, ProjectError) as error:
             found.append(str(error))
-    return found
+    rows = db.rows("SELECT id, case_id, created, author, kind, detail, chain FROM history ORDER BY id")
+    broken = history.problems(rows)
+    if broken:
+        # what it says cannot be held against anything
+        return found + broken
+    told = [(row[1], row[4], json.loads(row[5])) for row in rows]
+    with db.transaction() as connection:
+        return found + _rows(connection, told) + _values(connection, told)
 
 
 def _rows(db: Any, told: list[tuple]) -> list[str]:
@@ -93,6 +90,7 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
     splits: dict[int, str] = {}
     runs: dict[int, dict[str, Any]] = {}
     adopted: Any = None
+    classes: dict[int, tuple[str, str]] = {}
     groups = dict(db.execute("SELECT id, group_key FROM cases").fetchall())
     for case, kind, detail in told:
         if kind in ("undo", "redo"):
@@ -108,6 +106,8 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
             runs[detail["run"]] = {**runs.get(detail["run"], {}), **kept}
         elif kind == "adopt":
             adopted = detail["weights"]
+        elif kind == "class":
+            classes[detail["label"]] = (detail["name"], detail["colour"])
     found = []
     for number, cursor, split in db.execute("SELECT id, cursor, split FROM cases"):
         if cursor != cursors.get(number, 0):
@@ -119,6 +119,9 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
             said = runs.get(number, {}).get(key, value)
             if value != said:
                 found.append(f"The {key} of run {number} is {value!r}; the history says {said!r}.")
+    there = {label: (name, colour) for label, name, colour in db.execute("SELECT label, name, colour FROM classes")}
+    if there != classes:
+        found.append(f"The classes are {there}; the history says {classes}.")
     (now,) = db.execute("SELECT adopted FROM project").fetchone()
     if now != adopted:
         found.append(f"The weights in use are {now!r}; the history says {adopted!r}.")

@@ -22,12 +22,16 @@ def _volumes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE cases ADD COLUMN spacing_z REAL")
 
 
-def _looks(db: sqlite3.Connection) -> None:
+def _looks_and_classes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE cases ADD COLUMN look TEXT")
+    db.execute(
+        "CREATE TABLE classes (label INTEGER PRIMARY KEY CHECK (label BETWEEN 1 AND 255), name TEXT NOT NULL, "
+        "colour TEXT NOT NULL)"
+    )
 
 
 # from version n to n + 1
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks_and_classes}
 
 
 class Database:

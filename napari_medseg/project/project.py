@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
-from napari_medseg.project.records import Case, HistoryRow
+from napari_medseg.project.records import Case, HistoryRow, LabelClass
 from napari_medseg.project.run_store import RunStore
 from napari_medseg.project.runs import finished
 
@@ -247,6 +248,34 @@ class Project(LabelStore, RunStore):
             if case.state != "accepted" and not case.missing and case.id != after:
                 return case
         return None
+
+    # ---- classes -------------------------------------------------------------------------------------------------
+
+    def classes(self) -> list[LabelClass]:
+        """What the labels stand for, by label; those that nobody named are missing."""
+        rows = self._db.rows("SELECT label, name, colour FROM classes ORDER BY label")
+        return [LabelClass(label=row[0], name=row[1], colour=row[2]) for row in rows]
+
+    def set_class(self, label: int, name: str, colour: str) -> None:
+        """Say what a label stands for.
+
+        Raises
+        ------
+        InputError
+            If the label, name or colour cannot be used.
+        """
+        if not 1 <= label <= 255:
+            raise InputError(f"label is {label}; expected 1 to 255. Choose another.")
+        name = " ".join(name.split())
+        other = self._db.row("SELECT label FROM classes WHERE name = ? AND label <> ?", name, label)
+        if not name or other:
+            why = f"label {other[0]} has it already" if other else "it is empty"
+            raise InputError(f"the name of label {label} is '{name}'; {why}. Choose another name.")
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+            raise InputError(f"colour is '{colour}'; expected #rrggbb. Choose another colour.")
+        with self._db.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO classes VALUES (?, ?, ?)", (label, name, colour))
+            history.add(db, None, "class", {"label": label, "name": name, "colour": colour})
 
     # ---- the whole -----------------------------------------------------------------------------------------------
 

@@ -52,6 +52,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelClass:
+    """What a label stands for; ``label`` from 1 to 255, ``colour`` as ``#rrggbb``."""
+
+    label: int
+    name: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """Labels that a person accepted; ``sha256`` is that of the labels, row by row."""
 

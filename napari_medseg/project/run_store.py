@@ -77,7 +77,7 @@ class RunStore:
         for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'adopt' ORDER BY id"):
             try:
                 detail = json.loads(text)
-            except ValueError:
+            except (ValueError, TypeError):
                 # the audit of the history says so
                 continue
             now = _sha256(detail["weights"], self.path)

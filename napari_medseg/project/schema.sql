@@ -28,6 +28,13 @@ CREATE TABLE cases (
     look TEXT                         -- what the image looks like, to find near copies
 );
 
+CREATE TABLE classes (
+    -- what a label stands for; changes with the history's rows of kind 'class'
+    label INTEGER PRIMARY KEY CHECK (label BETWEEN 1 AND 255),
+    name TEXT NOT NULL,
+    colour TEXT NOT NULL              -- #rrggbb
+);
+
 CREATE TABLE strokes (
     id INTEGER PRIMARY KEY,
     case_id INTEGER NOT NULL REFERENCES cases (id),

@@ -25,6 +25,7 @@ def folder(tmp_path):
         project.undo(1)
         project.accept(1)
         project.hold_out("patient 2")
+        project.set_class(1, "lesion", "#ff0000")
         run = project.add_run("{}", "runs/0001")
         weights = tmp_path / "p" / "weights.safetensors"
         weights.write_bytes(b"some weights")
@@ -56,6 +57,7 @@ def columns():
         "runs": "folder state created weights spec result",
         "history": "case_id created author kind detail chain",
         "project": "created software adopted",
+        "classes": "label name colour",
     }
     return [(table, column) for table, names in tables.items() for column in names.split()]
 
@@ -81,7 +83,7 @@ def test_a_changed_value_is_found(folder, table, column):
     assert problems
 
 
-@pytest.mark.parametrize("table", ["cases", "strokes", "tiles", "revisions", "runs", "history"])
+@pytest.mark.parametrize("table", ["cases", "strokes", "tiles", "revisions", "runs", "history", "classes"])
 def test_a_removed_row_is_found(folder, table):
     change(
         folder, f"DELETE FROM {table} WHERE rowid = 1" if table != "tiles" else "DELETE FROM tiles WHERE stroke_id = 2"

@@ -258,6 +258,28 @@ def test_a_volume_is_drawn_in_undone_and_accepted(tmp_path):
         assert project.verify() == []
 
 
+def test_classes_have_names_and_colours(tmp_path):
+    with Project.create(tmp_path / "p") as project:
+        assert project.classes() == []
+        project.set_class(2, " optic  cup ", "#00ff7f")
+        project.set_class(1, "disc", "#ff0000")
+        project.set_class(1, "optic disc", "#ff0000")
+        for label, name, colour, why in (
+            (0, "x", "#000000", "expected 1 to 255"),
+            (3, "optic cup", "#000000", "label 2 has it already"),
+            (3, "  ", "#000000", "it is empty"),
+            (3, "x", "red", "expected #rrggbb"),
+        ):
+            with pytest.raises(InputError, match=why):
+                project.set_class(label, name, colour)
+    with Project.open(tmp_path / "p") as project:
+        assert [(c.label, c.name, c.colour) for c in project.classes()] == [
+            (1, "optic disc", "#ff0000"),
+            (2, "optic cup", "#00ff7f"),
+        ]
+        assert project.verify() == []
+
+
 def test_a_project_of_the_first_version_opens(tmp_path, image):
     with Project.create(tmp_path / "p") as project:
         project.add_case(image, shape=(300, 400), spacing=(0.5, 0.25), unit="mm")
@@ -272,7 +294,8 @@ def test_a_project_of_the_first_version_opens(tmp_path, image):
         PRAGMA foreign_keys=OFF; BEGIN;
         CREATE TABLE old (id INTEGER PRIMARY KEY, {", ".join(kept[1:])});
         INSERT INTO old SELECT {", ".join(kept)} FROM cases;
-        DROP TABLE cases; ALTER TABLE old RENAME TO cases; PRAGMA user_version=1; COMMIT;
+        DROP TABLE cases; ALTER TABLE old RENAME TO cases; DROP TABLE classes;
+        PRAGMA user_version=1; COMMIT;
         """
     )
     db.close()
