@@ -94,10 +94,11 @@ class Database:
         """Turn SQLite's errors into sentences."""
         try:
             yield
-        except sqlite3.Error as error:
+        # a damaged schema makes SQLite's own message undecodable
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._sentence(error) from error
 
-    def _sentence(self, error: sqlite3.Error) -> ProjectError | OutputError:
+    def _sentence(self, error: Exception) -> ProjectError | OutputError:
         text = str(error).lower()
         if "full" in text:
             return OutputError(f"{self.path} cannot be written: the disk is full. Free space; nothing stored was lost.")
