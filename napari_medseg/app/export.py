@@ -129,6 +129,7 @@ def case_provenance(project: Project, case: Case) -> dict[str, Any]:
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": {key: origin.get(key) for key in ("network", "weights", "sha256")} if origin else None,
+        "classes": {one.label: one.name for one in project.classes()},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }

@@ -31,6 +31,7 @@ from napari_medseg.errors import MedsegError
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.spots import SpotList
@@ -52,6 +53,7 @@ class CorrectSection(QWidget):
         self.view = CaseView(viewer, state, bus, workers, self)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
+        self.classes = ClassList(viewer, state, self.view, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.table = QTableWidget(0, 3)
@@ -105,7 +107,7 @@ class CorrectSection(QWidget):
         layout.addWidget(self.project)
         layout.addWidget(self.table, 1)
         layout.addLayout(bottom)
-        for widget in (self.saved, self.status, self.tools, self.spots, self.keys):
+        for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.new.clicked.connect(self._ask_new)
         self.open.clicked.connect(self._ask_open)

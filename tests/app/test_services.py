@@ -79,6 +79,7 @@ def test_export_says_where_a_mask_comes_from(tmp_path):
         project.commit_stroke(case.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
         revision = project.accept(case.id)
         project.commit_stroke(case.id, np.zeros((9, 9), np.uint8), box=(0, 0, 9, 9))
+        project.set_class(1, "nucleus", "#00ff00")
         sealed = project.sealed()
         (path,) = export_project(project, tmp_path / "out")
     mask = read_mask(path)
@@ -87,6 +88,7 @@ def test_export_says_where_a_mask_comes_from(tmp_path):
     with tifffile.TiffFile(path) as file:
         facts = json.loads(file.pages.first.description)["medseg"]
     assert facts["labels_sha256"] == revision.sha256
+    assert facts["classes"] == {"1": "nucleus"}
     assert (facts["history"]["row"], facts["history"]["chain"]) == sealed
     assert facts["proposal"]["weights"] == "cmunext-xxs/nuclei@1"
     assert facts["use"] == "research only, no medical device"

@@ -273,6 +273,25 @@ def test_the_edge_map_is_drawn_when_asked_for(panel, qtbot, tmp_path):
     assert isinstance(panel.viewer.layers.selection.active, Labels)
 
 
+def test_labels_get_names_and_colours(panel, qtbot, tmp_path):
+    case = open_case(panel, qtbot, tmp_path, circle()[0])
+    classes, project = panel.correct.classes, panel.state.project
+    qtbot.waitUntil(lambda: classes.list.count() == 1, timeout=WAIT)
+    classes.add.click()
+    qtbot.waitUntil(lambda: classes.list.count() == 2, timeout=WAIT)
+    assert [c.name for c in project.classes()] == ["label 1", "label 2"]
+    classes.list.item(1).setText("optic cup")
+    qtbot.waitUntil(lambda: project.classes()[1].name == "optic cup", timeout=WAIT)
+    classes._store(2, "optic cup", "#00ff00")
+    qtbot.waitUntil(lambda: np.allclose(case.labels.colormap.map(2), (0, 1, 0, 1)), timeout=WAIT)
+    classes.list.setCurrentRow(1)
+    assert case.labels.selected_label == 2
+    # two of one name: told, and the list is as it was
+    classes.list.item(1).setText("label 1")
+    qtbot.waitUntil(lambda: classes.list.item(1).text() == "optic cup", timeout=WAIT)
+    assert project.verify() == []
+
+
 def test_next_and_previous_image(panel, qtbot, tmp_path):
     with Project.create(tmp_path / "p") as project:
         for number in range(3):

@@ -1,0 +1,158 @@
+"""What the labels stand for: names and colours, kept with the project; choosing one draws with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QGroupBox,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from napari_medseg.project import LabelClass, Project
+from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.layers import COLOURS
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Workers, sentence
+
+LABEL, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+
+
+def colour_of(label: int) -> str:
+    """The colour of a label that nobody gave one."""
+    return COLOURS[(label - 1) % len(COLOURS)]
+
+
+class ClassList(QGroupBox):
+    """The project's classes; double-click renames."""
+
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
+        super().__init__("Labels")
+        self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
+        self._filling = False
+        self.list = QListWidget()
+        self.add, self.colour = QPushButton("Add label"), QPushButton("Colour...")
+        self.list.setMaximumHeight(84)
+        self.list.setToolTip("Choose what to draw; double-click to rename")
+        row = QHBoxLayout()
+        row.addWidget(self.add)
+        row.addWidget(self.colour)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.list)
+        layout.addLayout(row)
+        self.list.currentItemChanged.connect(self._chosen)
+        self.list.itemChanged.connect(self._renamed)
+        self.add.clicked.connect(self.add_class)
+        self.colour.clicked.connect(self._ask_colour)
+        state.events.project.connect(self.refresh)
+        state.events.case_id.connect(self._show_on_layer)
+        self.refresh()
+
+    def refresh(self, *_: Any) -> None:
+        """Read the project's classes, off the GUI thread."""
+        project = self._state.project
+        self.setEnabled(project is not None)
+        if project is None:
+            self._fill([])
+            return
+        self._workers.run(
+            lambda ticket, progress: project.classes(), on_done=lambda found: self._read(project, found), lane="files"
+        )
+
+    def _read(self, project: Project, found: list[LabelClass]) -> None:
+        if project is self._state.project:
+            self._fill(found or [LabelClass(label=1, name="label 1", colour=colour_of(1))])
+
+    def _fill(self, classes: list[LabelClass]) -> None:
+        chosen = self.list.currentItem().data(LABEL) if self.list.currentItem() else 1
+        self._filling = True
+        self.list.clear()
+        for one in classes:
+            item = QListWidgetItem(one.name)
+            item.setData(LABEL, one.label)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            item.setToolTip(f"label {one.label}")
+            self._paint(item, one.colour)
+            self.list.addItem(item)
+            if one.label == chosen:
+                self.list.setCurrentItem(item)
+        self._filling = False
+        self._show_on_layer()
+
+    @staticmethod
+    def _paint(item: QListWidgetItem, colour: str) -> None:
+        patch = QPixmap(14, 14)
+        patch.fill(QColor(colour))
+        item.setIcon(QIcon(patch))
+        item.setData(COLOUR, colour)
+
+    def _items(self) -> list[QListWidgetItem]:
+        return [self.list.item(row) for row in range(self.list.count())]
+
+    def _show_on_layer(self, *_: Any) -> None:
+        """The open mask in the classes' colours."""
+        case = self._view.current
+        if case is None or not self.list.count():
+            return
+        colours: dict[int | None, Any] = {label: colour_of(label) for label in range(1, 256)}
+        colours.update({item.data(LABEL): item.data(COLOUR) for item in self._items()})
+        case.labels.colormap = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})
+        self._chosen()
+
+    def _chosen(self, *_: Any) -> None:
+        case, item = self._view.current, self.list.currentItem()
+        if case is not None and item is not None and not self._filling:
+            case.labels.selected_label = item.data(LABEL)
+
+    # ---- changes -------------------------------------------------------------------------------------------------
+
+    def add_class(self) -> None:
+        """One more, under the next free label."""
+        used = {item.data(LABEL) for item in self._items()}
+        label = next((n for n in range(1, 256) if n not in used), None)
+        if label is None:
+            show_warning("All 255 labels have a name; expected a free one. Rename one instead.")
+            return
+        self._store(label, f"label {label}", colour_of(label))
+
+    def _renamed(self, item: QListWidgetItem) -> None:
+        if not self._filling:
+            self._store(item.data(LABEL), item.text(), item.data(COLOUR))
+
+    def _ask_colour(self) -> None:
+        item = self.list.currentItem()
+        if item is None:
+            return
+        dialog = QColorDialog(QColor(item.data(COLOUR)), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(lambda colour: self._store(item.data(LABEL), item.text(), colour.name()))
+        dialog.open()
+
+    def _store(self, label: int, name: str, colour: str) -> None:
+        project = self._state.project
+        if project is None:
+            return
+        shown = {item.data(LABEL): (item.text(), item.data(COLOUR)) for item in self._items()}
+
+        def work(ticket: Any, progress: Any) -> None:
+            # the first label stands in the list before anyone named it
+            named = {one.label for one in project.classes()}
+            for other, (text, paint) in shown.items():
+                if other != label and other not in named:
+                    project.set_class(other, text, paint)
+            project.set_class(label, name, colour)
+
+        def failed(error: BaseException) -> None:
+            show_warning(sentence(error))
+            self.refresh()
+
+        self._workers.run(work, on_done=self.refresh, on_error=failed, lane="files")
