@@ -1,0 +1,154 @@
+"""Is correct-and-retrain worth it? ``python benchmarks/loop.py DATA RUNS [--set monuseg_nuclei] [--task nuclei]``.
+
+A simulated person (``annotator.py``) corrects image after image of a set that the bundled weights do not know, and every
+five images the network is retrained, in four ways:
+
+- ``none``: never retrained;
+- ``plain``: on the corrections alone, always adopted;
+- ``ours``: as the plugin does it, with replay, corrected rims and the gate;
+- ``ours + live-wire``: the same, the person draws with the live-wire where it holds.
+
+Each image costs strokes, contour drawn and seconds by a stated model. After each round the network is scored on unseen
+images of the new set and on the val split of the set it came from. RUNS keeps a JSON file for each way and seed: calling
+again goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from annotator import correct
+from facts import report
+from train_bundled import read_split
+
+from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.review import review_run
+from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
+from napari_medseg.io import read_image, read_mask, write_image, write_text
+from napari_medseg.metrics import dice
+from napari_medseg.project import Project
+from napari_medseg.project.runs import WEIGHTS_FILE, Pair
+from src_train.trainer import Trainer
+
+WAYS = ("none", "plain", "ours", "ours + live-wire")
+ROUND = 5
+
+
+def load(pair: Pair, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and mask, cut to at most ``side`` px."""
+    image, mask = read_image(pair.image).data, read_mask(pair.mask) > 0
+    return image[:side, :side], mask[:side, :side]
+
+
+def score(request: PredictRequest, images: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Mean Dice."""
+    return float(np.mean([dice(predict_array(image, request).labels > 0, mask) for image, mask in images]))
+
+
+def retrain(project: Project, way: str, request: PredictRequest, epochs: int, seed: int) -> PredictRequest:
+    """One round; what to propose with after it."""
+    options = RetrainOptions(network=request.network, weights=request.weights, epochs=epochs, device="cpu", seed=seed)
+    spec, folder = plan_retrain(project, options)
+    if way == "plain":
+        own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.train if pair.group)
+        spec = replace(spec, train=own, epoch_images=None)
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    Trainer(spec, folder).run()
+    if way == "plain" or review_run(project, run, spec, folder, device="cpu").verdict.adopt:
+        return replace(request, weights=str(adopt_run(project, run, folder / WEIGHTS_FILE)))
+    return request
+
+
+def simulate(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
+    """All images, one after the other."""
+    rng = np.random.default_rng(seed)
+    pairs = read_split(options.data, options.set, "train")
+    order = rng.permutation(len(pairs))[: options.images]
+    unseen = [load(pair, options.side) for pair in read_split(options.data, options.set, "val")[: options.scored]]
+    before = read_split(options.data, options.origin, "val")
+    origin = [load(pair, options.side) for pair in before[:: max(1, len(before) // options.scored)]]
+    request = PredictRequest(network="cmunext-xxs", weights=options.task, device="cpu")
+    edge_request = PredictRequest(network="sgd-net-s", weights="generalist", device="cpu")
+    rows, scores = [], [{"images": 0, "unseen": score(request, unseen), "origin": score(request, origin)}]
+    with tempfile.TemporaryDirectory() as name, Project.create(Path(name) / "p") as project:
+        for number, index in enumerate(order, start=1):
+            image, truth = load(pairs[index], options.side)
+            file = Path(name) / f"{number}.tif"
+            write_image(file, image)
+            case = project.add_case(file, shape=truth.shape, group=f"{number}")
+            prediction = predict_array(image, request)
+            project.set_proposal(case.id, prediction.labels, prediction.origin)
+            help_by: dict[str, Any] = {}
+            if way == "ours + live-wire":
+                help_by = {"image": image, "edges": predict_array(image, edge_request, edges=True).edges}
+            mask, cost = correct(prediction.labels > 0, truth, np.random.default_rng((seed, number)), **help_by)
+            project.commit_stroke(case.id, mask.astype(np.uint8))
+            project.accept(case.id)
+            found = {"proposed": dice(prediction.labels > 0, truth), "corrected": dice(mask, truth)}
+            rows.append({"image": number, **asdict(cost), "seconds": cost.seconds, **found})
+            if number % ROUND == 0 and way != "none":
+                request = retrain(project, way, request, options.epochs, seed)
+                scores.append({"images": number, "unseen": score(request, unseen), "origin": score(request, origin)})
+                print(way, seed, number, rows[-1], scores[-1], flush=True)
+    return {"way": way, "seed": seed, "rows": rows, "scores": scores}
+
+
+def main() -> None:
+    """All ways and seeds, and the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--set", default="monuseg_nuclei")
+    parser.add_argument("--task", default="nuclei")
+    parser.add_argument("--origin", default="dsb2018_nuclei", help="set whose val split must not suffer")
+    parser.add_argument("--images", type=int, default=30)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--scored", type=int, default=18)
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    options.runs.mkdir(parents=True, exist_ok=True)
+    found = []
+    for seed in range(options.seeds):
+        for way in options.ways:
+            path = options.runs / f"{options.set}-{way.replace(' ', '')}-{seed}.json"
+            if not path.exists():
+                write_text(path, json.dumps(simulate(options, way, seed)))
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+    report(*table(found, options), json_path=options.json)
+
+
+def table(found: list[dict[str, Any]], options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Seconds an image after ten and thirty, against never retraining; Dice on unseen images and at the origin."""
+    cost = {(run["way"], run["seed"]): np.array([row["seconds"] for row in run["rows"]]) for run in found}
+    rows = []
+    for way in options.ways:
+        own = [run for run in found if run["way"] == way]
+        saved = []
+        for low, high in ((10, 20), (20, options.images)):
+            share = [
+                1 - cost[way, run["seed"]][low:high].mean() / cost["none", run["seed"]][low:high].mean()
+                for run in own
+                if ("none", run["seed"]) in cost
+            ]
+            saved.append(
+                f"{100 * np.mean(share):.0f} % ({100 * min(share):.0f} to {100 * max(share):.0f})" if share else ""
+            )
+        first, last = (
+            np.mean([[run["scores"][k][what] for what in ("unseen", "origin")] for run in own], axis=0) for k in (0, -1)
+        )
+        rows.append((way, len(own), *saved, *(f"{a:.3f} to {b:.3f}" for a, b in zip(first, last, strict=True))))
+    columns = ("way", "seeds", "cost saved, image 11 to 20", "image 21 on", "Dice, unseen", "Dice, origin")
+    return columns, rows
+
+
+if __name__ == "__main__":
+    main()
