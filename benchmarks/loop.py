@@ -1,16 +1,16 @@
 """Is correct-and-retrain worth it? ``python benchmarks/loop.py DATA RUNS [--set monuseg_nuclei] [--task nuclei]``.
 
-A simulated person (``annotator.py``) corrects image after image of a set that the bundled weights do not know, and every
-five images the network is retrained, in four ways:
+A simulated person (``annotator.py``) corrects image after image of a set that the bundled weights do not know, and
+every five images the network is retrained, in four ways:
 
 - ``none``: never retrained;
 - ``plain``: on the corrections alone, always adopted;
 - ``ours``: as the plugin does it, with replay, corrected rims and the gate;
 - ``ours + live-wire``: the same, the person draws with the live-wire where it holds.
 
-Each image costs strokes, contour drawn and seconds by a stated model. After each round the network is scored on unseen
-images of the new set and on the val split of the set it came from. RUNS keeps a JSON file for each way and seed: calling
-again goes on with what is missing.
+Each image costs strokes, contour drawn and seconds by a stated model. After each round the network is scored on
+unseen images of the new set and on the val split of the set it came from. RUNS keeps a JSON file for each way and
+seed: calling again goes on with what is missing.
 """
 
 from __future__ import annotations
