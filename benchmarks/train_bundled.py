@@ -109,7 +109,7 @@ GENERALISTS = {
 # to the larger images
 POLISH = {
     "sgd-net-s": _generalist((256, 6), learning_rate=3e-4, schedule="cosine"),
-    "dcsnet-s": _generalist((256, 4), learning_rate=3e-4, schedule="cosine"),
+    "dcsnet-s": _generalist((256, 2), learning_rate=3e-4, schedule="cosine"),
 }
 POLISHED = "-polished"
 
