@@ -103,13 +103,12 @@ GENERALISTS = {
     "dymas-net": _generalist((128, 18), learning_rate=1e-3, schedule="cosine"),
     "sgd-net-s": _generalist((128, 44), (256, 6), learning_rate=1e-3, schedule="cosine"),
     # stones are two pixels wide at 128
-    "dcsnet-s": _generalist((256, 12), learning_rate=5e-4, schedule="cosine"),
+    "dcsnet-s": _generalist((256, 40), learning_rate=5e-4, schedule="cosine"),
 }
 # a second run from the first one's weights with a rate of its own: the first run's had fallen to nothing before it came
 # to the larger images
 POLISH = {
     "sgd-net-s": _generalist((256, 6), learning_rate=3e-4, schedule="cosine"),
-    "dcsnet-s": _generalist((256, 2), learning_rate=3e-4, schedule="cosine"),
 }
 POLISHED = "-polished"
 
