@@ -8,6 +8,8 @@ from scipy import ndimage
 # below this, an edge map says nothing of its neighbourhood and the image's own gradient counts instead
 SURE = 0.5
 NEIGHBOURHOOD = 15
+# half the width of the bands that the edge map draws, px
+RIDGE = 3.0
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
@@ -58,4 +60,10 @@ def edge_strength(image: np.ndarray, edges: np.ndarray | None = None) -> np.ndar
         return own
     edges = np.clip(np.nan_to_num(np.asarray(edges, np.float32)), 0, 1)
     sure = np.clip(ndimage.maximum_filter(edges, NEIGHBOURHOOD) / SURE, 0, 1)
-    return (sure * edges + (1 - sure) * own).astype(np.float32)
+    return (sure * _ridge(edges) + (1 - sure) * own).astype(np.float32)
+
+
+def _ridge(edges: np.ndarray) -> np.ndarray:
+    """A map that is a band of ones along each edge, highest along the band's middle."""
+    blurred = ndimage.gaussian_filter(edges, RIDGE)
+    return edges * blurred / np.maximum(ndimage.maximum_filter(blurred, NEIGHBOURHOOD), 1e-6)
