@@ -305,12 +305,9 @@ class LabelStore:
         ProjectError
             If they do not match the hash they were accepted with.
         """
-        row = self._db.row(queries.REVISION, revision_id)
-        if row is None:
-            raise InputError(f"revision is {revision_id}; the project has no such revision. Accept the case first.")
-        shape = queries.shape_of(*row[2:])
-        labels = self._labels_at(row[0], stacked(shape))
-        if labels_sha256(labels) != row[1]:
+        stroke, digest, shape = self._revision(revision_id)
+        labels = self._labels_at(stroke, stacked(shape))
+        if labels_sha256(labels) != digest:
             raise ProjectError(
                 f"revision {revision_id} of {self.path} does not match its hash: the database was changed. "
                 "Restore the project from a backup."
@@ -327,11 +324,15 @@ class LabelStore:
         ProjectError
             If a tile is damaged.
         """
+        stroke, _, shape = self._revision(revision_id)
+        return self._touched_at(stroke, stacked(shape)).reshape(shape)
+
+    def _revision(self, revision_id: int) -> tuple[int, str, tuple[int, ...]]:
+        """Stroke, hash of the labels, and shape."""
         row = self._db.row(queries.REVISION, revision_id)
         if row is None:
             raise InputError(f"revision is {revision_id}; the project has no such revision. Accept the case first.")
-        shape = queries.shape_of(*row[2:])
-        return self._touched_at(row[0], stacked(shape)).reshape(shape)
+        return row[0], row[1], queries.shape_of(*row[2:])
 
 
 def _place(labels: np.ndarray, box: Box | None, before: np.ndarray) -> tuple[np.ndarray, Box]:

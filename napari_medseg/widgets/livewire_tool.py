@@ -111,10 +111,10 @@ class LiveWireTool(MouseTool):
         assert self.case is not None
         self._wire = None
         self._asked += 1
-        number, grey, edges = self._asked, self.grey(self._index), self.edges(self._index)
+        number, picture, edges = self._asked, self.picture(self._index), self.edges(self._index)
 
         def work(ticket: Any, progress: Any) -> LiveWire:
-            wire = LiveWire(grey, edges)
+            wire = LiveWire(picture, edges)
             wire.anchor(anchor)
             return wire
 

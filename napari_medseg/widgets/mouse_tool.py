@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_medseg.editing.strength import to_grey
 from napari_medseg.widgets.open_case import OpenCase
 
 
@@ -61,7 +60,7 @@ class MouseTool(QObject):
         self._stopped()
 
     def _drag(self, layer: Any, event: Any) -> Any:
-        raise NotImplementedError
+        """The button goes down; a generator sees the moves until it comes up."""
 
     def _move(self, layer: Any, event: Any) -> None:
         """The mouse moves with no button down."""
@@ -89,10 +88,10 @@ class MouseTool(QObject):
         z = round(float(layer.world_to_data(event.position)[0]))
         return (min(max(z, 0), layer.data.shape[0] - 1),)
 
-    def grey(self, index: tuple[int, ...]) -> np.ndarray:
-        """The image of a slice, (Y, X) float32."""
+    def picture(self, index: tuple[int, ...]) -> np.ndarray:
+        """The image of a slice as it is, (Y, X) or (Y, X, C): no copy, this runs while someone draws."""
         assert self.case is not None
-        return to_grey(np.asarray(self.case.image.data)[index])
+        return np.asarray(self.case.image.data)[index]
 
     def edges(self, index: tuple[int, ...]) -> np.ndarray | None:
         """The edge map of an image, where there is one."""
@@ -106,6 +105,6 @@ class MouseTool(QObject):
         value = layer.selected_label
         where = (*(np.full(len(rows), i) for i in index), rows, columns)
         if layer.preserve_labels:
-            free = np.asarray(layer.data)[where] == (0 if value else where[0].dtype.type(0))
+            free = np.asarray(layer.data)[where] == 0
             where = tuple(axis[free] for axis in where)
         layer.data_setitem(where, value)

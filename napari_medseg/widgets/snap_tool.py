@@ -26,10 +26,10 @@ class SnapTool(MouseTool):
         if start is None or event.button != 1:
             return
         index = self.slice_index(event)
-        grey, edges, radius = self.grey(index), self.edges(index), layer.brush_size / 2
+        picture, edges, radius = self.picture(index), self.edges(index), layer.brush_size / 2
         # one press is one stroke, in napari's own history as in the project's
         with layer.block_history():
-            self._stamp(index, grey, edges, start, radius)
+            self._stamp(index, picture, edges, start, radius)
             yield
             last = np.array(start)
             while event.type == "mouse_move":
@@ -38,13 +38,13 @@ class SnapTool(MouseTool):
                     way = np.array(here) - last
                     steps = int(np.hypot(*way) / max(1.0, STEP * radius))
                     for k in range(1, steps + 1):
-                        self._stamp(index, grey, edges, tuple(last + way * k / steps), radius)
+                        self._stamp(index, picture, edges, tuple(last + way * k / steps), radius)
                     if steps:
                         last = np.array(here)
                 yield
 
     def _stamp(
-        self, index: tuple[int, ...], grey: np.ndarray, edges: np.ndarray | None, at: Any, radius: float
+        self, index: tuple[int, ...], picture: np.ndarray, edges: np.ndarray | None, at: Any, radius: float
     ) -> None:
         if self.case is not None:
-            self.paint(index, *snapped_disk(grey, at, radius, edges))
+            self.paint(index, *snapped_disk(picture, at, radius, edges))

@@ -16,15 +16,6 @@ pytestmark = pytest.mark.gui
 WAIT = 90_000
 
 
-@pytest.fixture
-def panel(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
-    panel.viewer = viewer
-    yield panel
-    panel.shut_down()
-
-
 def choose(panel, task="nuclei"):
     panel.propose.task.setCurrentText(task)
     assert panel.state.weights.startswith(f"cmunext-xxs/{task}@")

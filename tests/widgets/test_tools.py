@@ -29,15 +29,6 @@ def circle(side=200):
     return np.clip(60 + 100 * inside + noise, 0, 255).astype(np.uint8), inside
 
 
-@pytest.fixture
-def panel(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
-    panel.viewer = viewer
-    yield panel
-    panel.shut_down()
-
-
 def open_case(panel, qtbot, tmp_path, data, **facts):
     """A project of one image (or volume) with an empty proposal that is open."""
     volume = data.ndim == 3
