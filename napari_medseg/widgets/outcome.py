@@ -56,6 +56,10 @@ class Outcome(QWidget):
         for column in range(1, len(COLUMNS)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.table.setMaximumHeight(130)
+        # as wide as the panel, not as the longest name
+        self.versions.setMinimumContentsLength(8)
+        self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.table.setMinimumWidth(0)
         verdict, back = QHBoxLayout(), QHBoxLayout()
         verdict.addWidget(self.adopt)
         verdict.addWidget(self.keep)

@@ -281,6 +281,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     panel.retrain.start.click()
     outcome = panel.retrain.outcome
     qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=2 * WAIT)
+    assert panel.retrain.minimumSizeHint().width() < 340  # the panel's width: nothing is cut off
     assert outcome.table.rowCount() == 2
     assert not outcome.picture.pixmap().isNull()
     assert "held-out" in outcome.checks.text()
