@@ -106,6 +106,9 @@ def judge(rows: Sequence[Scores], suspects: Sequence[Suspect] = (), limits: Gate
         checks.append(Check(passed=False, text="No image is held out, so nobody can say whether it got better."))
     else:
         change = [row.dice_after - row.dice_before for row in rows]
+        if not any(change) and all(row.hd95_after == row.hd95_before for row in rows):
+            # the best epoch was the start: there is nothing to adopt
+            checks.append(Check(passed=False, text="Training found nothing better than the weights in use."))
         bound = lower_bound(change)
         weak = " Few cases: a weak test." if len(rows) < 5 else ""
         text = f"Dice {np.mean(change):+.3f} on {len(rows)} held-out image(s), at least {bound:+.3f} (95 %).{weak}"

@@ -16,6 +16,8 @@ def load_plotting() -> None:
 class Curves(QWidget):
     """A plot that is made when the first point comes."""
 
+    LOSS, DICE = "#e8a33d", "#4fb76a"
+
     def __init__(self) -> None:
         super().__init__()
         self._plot: Any = None
@@ -45,14 +47,17 @@ class Curves(QWidget):
         import pyqtgraph as pg
 
         self._plot = pg.PlotWidget(background="#262930")
-        self._plot.setFixedHeight(170)
-        self._plot.addLegend(offset=(-5, 5))
+        self._plot.setFixedHeight(190)
+        # named above, where a legend would lie on the lines
+        named = ((self.LOSS, "loss, training"), (self.DICE, "Dice, held out"))
+        spans = (f'<span style="color: {colour}">{name}</span>' for colour, name in named)
+        self._plot.setTitle(" &nbsp; ".join(spans), size="9pt")
         self._plot.setLabel("bottom", "epoch")
         self._plot.showGrid(x=False, y=True, alpha=0.2)
         self._lines = {
-            "loss": self._plot.plot(pen=pg.mkPen("#e8a33d", width=2), name="loss on training images"),
+            "loss": self._plot.plot(pen=pg.mkPen(self.LOSS, width=2)),
             "val_dice": self._plot.plot(
-                pen=pg.mkPen("#4fb76a", width=2), symbol="o", symbolSize=5, symbolBrush="#4fb76a", name="Dice, held out"
+                pen=pg.mkPen(self.DICE, width=2), symbol="o", symbolSize=5, symbolBrush=self.DICE
             ),
         }
         self._layout.addWidget(self._plot)

@@ -24,6 +24,8 @@ from napari_medseg.app.review import Review
 from napari_medseg.app.versions import Version
 
 COLUMNS = ("Held-out image", "Dice", "new", "HD95", "new")
+# of the table, px
+HIGHEST = 160
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +57,6 @@ class Outcome(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setMaximumHeight(130)
         # as wide as the panel, not as the longest name
         self.versions.setMinimumContentsLength(8)
         self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -67,9 +68,11 @@ class Outcome(QWidget):
         back.addWidget(self.use)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.checks, self.table, self.picture):
-            layout.addWidget(widget)
+        layout.addWidget(self.checks)
+        # the question stands above the pictures: below them it would be out of sight
         layout.addLayout(verdict)
+        layout.addWidget(self.table)
+        layout.addWidget(self.picture)
         layout.addLayout(back)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_picture(row))
         self.adopt.clicked.connect(self.adopt_wanted)
@@ -96,6 +99,9 @@ class Outcome(QWidget):
             cells = (row.name, f"{row.dice_before:.3f}", f"{row.dice_after:.3f}")
             for column, text in enumerate((*cells, f"{row.hd95_before:.1f}", f"{row.hd95_after:.1f}")):
                 self.table.setItem(number, column, QTableWidgetItem(text))
+        # no taller than its rows
+        height = self.table.horizontalHeader().height() + sum(map(self.table.rowHeight, range(len(rows)))) + 4
+        self.table.setFixedHeight(min(HIGHEST, height))
         self.checks.show()
         self.table.setVisible(bool(rows))
         self.picture.setVisible(bool(rows))

@@ -50,6 +50,12 @@ def test_one_stray_pixel_does_not_keep_better_weights_out():
     assert judge([*(Row(f"{n}", 0.7, 0.8, 10, 9) for n in range(5)), Row("stray", 0.7, 0.8, 10, 30)]).adopt
 
 
+def test_weights_that_do_just_what_the_old_ones_did_are_not_adopted():
+    verdict = judge(rows(0.0, 0.0, 0.0))
+    assert not verdict.adopt
+    assert "nothing better" in verdict.reason
+
+
 def test_a_suspect_among_the_masks_keeps_the_weights_out():
     verdict = judge(rows(0.1, 0.1), [Suspect(name="scan 7", what="looks inverted")])
     assert not verdict.adopt
