@@ -1,4 +1,4 @@
-"""Does the gate keep poisoned labels out and let good ones in? ``python benchmarks/gate.py DATA [--trials 100]``.
+"""Does the gate keep poisoned labels out and let good ones in? ``python benchmarks/gate.py DATA --log FILE``.
 
 A small set-up, once with good labels and once with a tenth of the masks spoilt (inverted, or moved by a fifth of the
 image), each seed anew: the bundled nuclei network is retrained on ten accepted masks of a set it does not know, as a
@@ -8,6 +8,7 @@ project would, and judged on six held-out ones. Told is how often the new weight
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -67,18 +68,27 @@ def main() -> None:
     parser.add_argument("--set", default="monuseg_nuclei")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--log", type=Path, required=True, help="a line for each trial; calling again goes on")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     pairs = read_split(options.data, options.set, "train")
-    rows = []
-    for kind in KINDS:
-        adopted = 0
-        for seed in range(options.trials):
+    lines = options.log.read_text(encoding="utf-8").splitlines() if options.log.exists() else []
+    done = {(row["kind"], row["seed"]): row for row in map(json.loads, lines)}
+    for seed in range(options.trials):
+        for kind in KINDS:
+            if (kind, seed) in done:
+                continue
             with tempfile.TemporaryDirectory() as folder:
                 let_in, reason = trial(pairs, kind, seed, options.epochs, Path(folder))
-            adopted += let_in
+            row = {"kind": kind, "seed": seed, "let_in": let_in, "reason": reason}
+            done[kind, seed] = row
+            with options.log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
             print(kind, seed, "let in" if let_in else "kept out", reason, flush=True)
-        rows.append((kind, options.trials, adopted, options.trials - adopted))
+    rows = []
+    for kind in KINDS:
+        own = [done[kind, seed]["let_in"] for seed in range(options.trials)]
+        rows.append((kind, len(own), sum(own), len(own) - sum(own)))
     report(("labels", "trials", "let in", "kept out"), rows, json_path=options.json)
 
 

@@ -15,6 +15,14 @@ from napari_medseg.inference.device import resolve_device
 Item = TypeVar("Item")
 
 
+def _bfloat16_pays(device: torch.device) -> bool:
+    """bfloat16 needs no loss scaling; without instructions of its own a CPU gains nothing by it, nor everywhere MPS."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and supported()
+
+
 class Engine:
     """Runs forward and backward passes on one device or on many processes alike.
 
@@ -26,7 +34,7 @@ class Engine:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     precision : str
-        ``auto`` (bfloat16 where a GPU has it, else full), ``no``, ``bf16`` or ``fp16``.
+        ``auto`` (bfloat16 where a GPU or the CPU computes in it, else full), ``no``, ``bf16`` or ``fp16``.
     unused_parameters : bool
         Whether some parameters reach no output.
 
@@ -54,8 +62,7 @@ class Engine:
         if precision == "fp16" and wanted.type == "cpu":
             raise InputError("precision is 'fp16'; a CPU trains in 'no' or 'bf16'. Choose one of these.")
         if precision == "auto":
-            # bfloat16 needs no loss scaling; it gains nothing on a CPU and is not everywhere on MPS
-            precision = "bf16" if wanted.type == "cuda" and torch.cuda.is_bf16_supported() else "no"
+            precision = "bf16" if _bfloat16_pays(wanted) else "no"
         # the state is shared by a process: another run in it starts anew
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
         self._accelerator = Accelerator(

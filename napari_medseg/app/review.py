@@ -12,7 +12,7 @@ from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice, hd95
-from napari_medseg.metrics.alignment import fit
+from napari_medseg.metrics.alignment import Fit, fit, outliers
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 
@@ -85,22 +85,34 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
     if spec.start_from is not None:
         requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
-    found = []
     anchors = {str(path) for _, path, _ in anchors_of(spec.task)}
+    names, fits = [], []
     for pair in spec.train:
         if pair.image in anchors:
             continue
         image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
-        if mask.ndim != 2:
-            continue
-        fits = [fit(mask, predict_array(image, request).labels > 0) for request in requests]
-        moved = next((f.move for f in fits if f.looks_moved), None)
-        if any(f.looks_inverted for f in fits):
-            found.append(Suspect(name=pair.name, what="looks inverted"))
-        # both must say so: a network that does not know this kind of image finds things in odd places
-        elif moved is not None and all(f.looks_moved or f.moved - f.dice > 0.1 for f in fits):
-            found.append(Suspect(name=pair.name, what=f"looks moved by ({-moved[0]}, {-moved[1]}) px"))
-    return found
+        if mask.ndim == 2:
+            names.append(pair.name)
+            fits.append([fit(mask, predict_array(image, request).labels > 0) for request in requests])
+    odd = set(outliers([of_one[0] for of_one in fits]))
+    what = [_what_is_wrong(of_one, stands_out=number in odd) for number, of_one in enumerate(fits)]
+    return [Suspect(name=name, what=text) for name, text in zip(names, what, strict=True) if text]
+
+
+def _what_is_wrong(fits: list[Fit], *, stands_out: bool) -> str:
+    """With a mask, as the new and the old network see it; nothing, mostly."""
+    if any(found.looks_inverted for found in fits):
+        return "looks inverted"
+    new = fits[0]
+    moved = next((found.move for found in fits if found.looks_moved), None)
+    if stands_out:
+        if new.inverted > new.moved:
+            return "looks inverted"
+        moved = new.move
+    # both must say so: a network that does not know this kind of image finds things in odd places
+    elif not all(found.looks_moved or found.moved - found.dice > 0.1 for found in fits):
+        moved = None
+    return "" if moved is None else f"looks moved by ({-moved[0]}, {-moved[1]}) px"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

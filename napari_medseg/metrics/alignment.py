@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ from napari_medseg.metrics.overlap import dice
 SIDE = 128
 # a move of less than this share of the side is a matter of taste
 LEAST_MOVE = 0.05
+# a network knows a kind of image where masks fit it better in their own place than in any other, by so much (median)
+KNOWN = 0.04
+# there a mask stands out that fits better elsewhere, and by so much more than the others; benchmarks/gate.py
+BETTER, MORE = 0.02, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,24 @@ class Fit:
     def looks_moved(self) -> bool:
         """Whether it fits much better elsewhere."""
         return self.moved > 0.45 and self.moved - self.dice > 0.15
+
+
+def outliers(fits: Sequence[Fit]) -> list[int]:
+    """Which masks lie on their images less well than the others of their kind: indices.
+
+    A weak network that knows where things are says of sound masks that they fit best in their own place, though they
+    do not fit well; of a spoilt one it says that it would fit better elsewhere.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Of masks of one kind of image against one network. Of fewer than three nothing is said.
+    """
+    elsewhere = np.array([found.moved - found.dice for found in fits])
+    usual = float(np.median(elsewhere)) if len(fits) >= 3 else 0.0
+    if usual > -KNOWN:
+        return []
+    return np.flatnonzero((elsewhere > BETTER) & (elsewhere > usual + MORE)).tolist()
 
 
 def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:

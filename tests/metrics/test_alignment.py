@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_medseg.metrics import dice
-from napari_medseg.metrics.alignment import fit
+from napari_medseg.metrics.alignment import Fit, fit, outliers
 
 
 def blob(seed=0, shape=(150, 200)):
@@ -66,3 +66,14 @@ def test_the_best_move_is_that_of_trying_all(seed):
     found = fit(a, b)
     assert found.moved == pytest.approx(best)
     assert found.dice == pytest.approx(dice(a, b))
+
+
+def test_among_weak_fits_the_one_that_would_fit_better_elsewhere_stands_out():
+    sound = [Fit(0.5 + n / 100, 0.2, 0.3, (9, 9)) for n in range(6)]
+    spoilt, hard = Fit(0.25, 0.2, 0.35, (40, 0)), Fit(0.3, 0.3, 0.28, (9, 9))
+    assert outliers([*sound[:2], spoilt, *sound[2:]]) == [2]
+    assert outliers([*sound, hard]) == []
+    # a network that knows nothing of these images finds everything in odd places
+    assert outliers([Fit(0.1, 0.2, 0.3, (9, 9)) for _ in range(5)] + [Fit(0.0, 0.2, 0.6, (40, 0))]) == []
+    # two masks cannot be held against each other
+    assert outliers([sound[0], spoilt]) == []
