@@ -34,6 +34,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.layers import IMAGE_FILTER
+from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -54,6 +55,7 @@ class CorrectSection(QWidget):
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
         self.classes = ClassList(viewer, state, self.view, workers)
+        self.next_image = NextImage(state, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.table = QTableWidget(0, 3)
@@ -106,6 +108,7 @@ class CorrectSection(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.project)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.next_image)
         layout.addLayout(bottom)
         for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
@@ -265,16 +268,15 @@ class CorrectSection(QWidget):
             return
 
         def done(case: Case | None) -> None:
-            if project is not self._state.project:
+            if project is not self._state.project or self._state.case_id != after:
+                # the user was faster
                 return
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
                 self.status.setText("All images are accepted. Retrain, or export the masks.")
 
-        self._workers.run(
-            lambda ticket, progress: project.next_case(after=after), on_done=done, on_error=self._failed, lane="files"
-        )
+        self.next_image.choose(project, after, done, self._failed)
 
     def open_neighbour(self, by: int) -> None:
         """Open the next or the previous image of the list, accepted or not."""

@@ -2,6 +2,9 @@
 
 import pytest
 
+from napari_medseg.app.demo import sample_project
+from tests.widgets.helpers import WAIT
+
 
 @pytest.fixture
 def panel(make_napari_viewer, qtbot):
@@ -10,3 +13,11 @@ def panel(make_napari_viewer, qtbot):
     panel.viewer = viewer
     yield panel
     panel.shut_down()
+
+
+@pytest.fixture
+def project_panel(panel, qtbot, tmp_path):
+    sample_project(tmp_path / "p").close()
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    return panel

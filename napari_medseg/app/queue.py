@@ -1,0 +1,165 @@
+"""Which image comes next: as listed, at random, or the one that teaches most."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.errors import MedsegError
+from napari_medseg.io import read_image
+
+if TYPE_CHECKING:
+    from napari_medseg.inference import Prediction
+    from napari_medseg.project import Case, Project
+
+LISTED, RANDOM, DOUBTFUL = "listed", "random", "doubtful"
+ORDERS = (LISTED, RANDOM, DOUBTFUL)
+# of the images that are left, so many are looked at
+LOOKED_AT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a network makes of an image.
+
+    Attributes
+    ----------
+    doubt : float
+        In [0, 1]: one minus the Dice that is to be expected of its mask.
+    foreground : bool
+        Whether it finds anything.
+    """
+
+    doubt: float
+    foreground: bool
+
+
+def opinion_of(prediction: Prediction) -> Opinion:
+    """Doubt about a prediction.
+
+    The Dice to be expected of a mask m under probabilities p is 2 sum(p m) / (sum(p) + sum(m)): it is about the
+    object, however large the background. Where p is the mean of mirrored copies, their disagreement lowers it too.
+    """
+    p, mask = prediction.probabilities.sum(axis=0).clip(0, 1), prediction.labels > 0
+    total = float(p.sum()) + int(mask.sum())
+    return Opinion(1 - 2 * float(p[mask].sum()) / total if total > 0 else 0.0, bool(mask.any()))
+
+
+def shades(image: np.ndarray) -> np.ndarray:
+    """How bright an image (Y, X) or (Y, X, C) is: (8,), mean and spread of each quarter of its sorted greys."""
+    grey = np.nan_to_num(image.astype(np.float32))
+    grey = grey[..., :3].mean(axis=-1) if grey.ndim == 3 else grey
+    return np.array([f(part) for part in np.array_split(np.sort(grey.ravel()), 4) for f in (np.mean, np.std)])
+
+
+def most_useful(doubts: Sequence[float], candidates: Sequence[np.ndarray], known: Sequence[np.ndarray]) -> int:
+    """Index of the candidate with much doubt that is little like what is known already.
+
+    Parameters
+    ----------
+    doubts : sequence of float
+        Of the candidates; at least one.
+    candidates, known : sequence of np.ndarray
+        Shades, of the candidates and of the images whose masks are accepted.
+    """
+    if not known:
+        return int(np.argmax(doubts))
+    looks = np.stack([*candidates, *known])
+    looks = (looks - looks.mean(axis=0)) / np.maximum(looks.std(axis=0), 1e-9)
+    far = np.linalg.norm(looks[: len(candidates), None] - looks[None, len(candidates) :], axis=-1).min(axis=1)
+    return int((np.asarray(doubts) * (far + 1e-9)).argmax())
+
+
+class Queue:
+    """Chooses a project's next image; what was read and said is remembered.
+
+    Parameters
+    ----------
+    project : Project
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._said: dict[tuple[int, str, str], Opinion | None] = {}
+        self._shades: dict[int, np.ndarray | None] = {}
+
+    def next(
+        self,
+        order: str,
+        request: PredictRequest | None,
+        *,
+        after: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Case | None:
+        """The next case that is not accepted; None when all are.
+
+        Parameters
+        ----------
+        order : str
+            ``listed``; ``random``, the same order each time, images on which the network finds nothing at the end; or
+            ``doubtful``, much doubt and little like the accepted images first.
+        request : PredictRequest or None
+            Whom to ask; nobody: a drawn order, whatever was wished. Volumes are not asked about: it would take long.
+        after : int, optional
+            The case that was open.
+        cancelled : callable, optional
+            Asked between images; then no more are looked at.
+        """
+        cases = self._project.cases()
+        left = [case for case in cases if case.state != "accepted" and not case.missing and case.id != after]
+        if order == LISTED or len(left) < 2:
+            return self._project.next_case(after=after)
+        left.sort(key=lambda case: hashlib.sha256(f"{case.id}".encode()).digest())
+        if request is None:
+            return left[0]
+        doubts: list[tuple[Case, float]] = []
+        for case in left[:LOOKED_AT]:
+            if cancelled():
+                return left[0]
+            said = self._ask(case, request)
+            if said is not None and order == RANDOM and said.foreground:
+                return case
+            if said is not None:
+                doubts.append((case, said.doubt))
+        seen = [(case, doubt, look) for case, doubt in doubts if (look := self._look(case)) is not None]
+        if order == RANDOM or not seen:
+            return left[0]
+        done = [self._look(case) for case in cases if case.state == "accepted" and not case.missing]
+        known = [look for look in done if look is not None]
+        return seen[most_useful([d for _, d, _ in seen], [look for *_, look in seen], known)][0]
+
+    def _ask(self, case: Case, request: PredictRequest) -> Opinion | None:
+        key = (case.id, request.network, request.weights)
+        if key not in self._said:
+            self._said[key] = _opinion(case, replace(request, mirrored=True))
+        return self._said[key]
+
+    def _look(self, case: Case) -> np.ndarray | None:
+        if case.id not in self._shades:
+            image = _read(case)
+            self._shades[case.id] = None if image is None else shades(image)
+        return self._shades[case.id]
+
+
+def _opinion(case: Case, request: PredictRequest) -> Opinion | None:
+    """What a network says; None where it does not take the image."""
+    image = _read(case)
+    try:
+        return None if image is None else opinion_of(predict_array(image, request))
+    except MedsegError:
+        return None
+
+
+def _read(case: Case) -> np.ndarray | None:
+    """The image; None of a volume, or where it cannot be read: opening it will say why."""
+    if len(case.shape) != 2:
+        return None
+    try:
+        return read_image(case.image).data
+    except MedsegError:
+        return None

@@ -1,0 +1,61 @@
+"""Which image comes next: the user says by what, a queue says which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+
+from napari_medseg.app.queue import DOUBTFUL, LISTED, RANDOM, Queue
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.project import Case, Project
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Ticket, Workers
+
+NAMES = {LISTED: "as listed", RANDOM: "at random", DOUBTFUL: "most doubtful first"}
+WHY = (
+    "At random, the network sees early what there is. Most doubtful first takes images on which the network is unsure "
+    "and that are little like those you have accepted."
+)
+
+
+class NextImage(QWidget):
+    """A choice of orders, remembered."""
+
+    def __init__(self, state: PanelState, workers: Workers) -> None:
+        super().__init__()
+        self._state, self._workers = state, workers
+        self._queue: tuple[Project, Queue] | None = None
+        self._ticket: Ticket | None = None
+        self.order = QComboBox()
+        for key, name in NAMES.items():
+            self.order.addItem(name, key)
+        self.order.setCurrentIndex(max(0, self.order.findData(load_settings().get("order", LISTED))))
+        self.order.setToolTip(WHY)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel("Next image"))
+        layout.addWidget(self.order, 1)
+        self.order.currentIndexChanged.connect(lambda _: save_settings(order=self.order.currentData()))
+
+    def choose(
+        self,
+        project: Project,
+        after: int | None,
+        on_done: Callable[[Case | None], None],
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        """Find the next image off the GUI thread; asked again, an earlier question is dropped."""
+        if self._ticket is not None:
+            self._ticket.cancel()
+        if self._queue is None or self._queue[0] is not project:
+            self._queue = project, Queue(project)
+        queue, order = self._queue[1], self.order.currentData()
+        request = None if order == LISTED else self._state.request_for(volume=False)
+        self._ticket = self._workers.run(
+            lambda ticket, progress: queue.next(order, request, after=after, cancelled=lambda: ticket.cancelled),
+            on_done=on_done,
+            on_error=on_error,
+            # whoever keeps to the list does not wait for a network
+            lane="files" if order == LISTED else "compute",
+        )

@@ -1,0 +1,171 @@
+"""Correct in a real napari window: every stroke stored, nothing drawn over."""
+
+import numpy as np
+import pytest
+
+from napari_medseg.app.demo import sample_project
+from napari_medseg.app.samples import sample_images
+from napari_medseg.io import read_image
+from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, propose
+
+pytestmark = pytest.mark.gui
+
+
+def test_strokes_on_an_image_outside_a_project_are_stored_too(panel, qtbot):
+    image = add_sample(panel, scale=(0.5, 0.5), units=("mm", "mm"))
+    choose(panel)
+    propose(panel, qtbot)
+    (mask,) = labels_of(panel)
+    # a stroke drawn before the project has taken the mask in counts as well
+    mask.data[0:5, 0:5] = 1
+    qtbot.waitUntil(lambda: panel.state.case_id is not None, timeout=WAIT)
+    project, case_id = panel.state.project, panel.state.case_id
+    assert project.path.name == "my-images"
+    mask.brush_size = 9
+    mask.paint((40, 40), 1)
+    qtbot.waitUntil(lambda: project.case(case_id).strokes == 2, timeout=WAIT)
+    np.testing.assert_array_equal(project.labels(case_id), mask.data)
+    assert project.case(case_id).spacing == (0.5, 0.5)
+    np.testing.assert_array_equal(read_image(project.case(case_id).image).data, image.data)
+    painted = mask.data.copy()
+    # a later proposal leaves what was drawn, until it is unlocked
+    propose(panel, qtbot)
+    assert labels_of(panel) == [mask]
+    np.testing.assert_array_equal(mask.data, painted)
+    panel.correct.unlock.click()
+    assert "may change the" in panel.correct.status.text()
+    propose(panel, qtbot)
+    assert not np.array_equal(mask.data, painted)
+    panel.correct.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(mask.data, painted), timeout=WAIT)
+    # the user's own layers stay when the project is closed
+    panel.correct.view.close_all()
+    assert image in panel.viewer.layers
+    assert mask in panel.viewer.layers
+
+
+def test_a_mask_that_someone_drew_in_is_never_drawn_over(panel, qtbot, monkeypatch):
+    from napari_medseg.errors import OutputError
+    from napari_medseg.widgets import case_view
+
+    def full():
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(case_view, "open_scratch", full)
+    add_sample(panel)
+    choose(panel)
+    own = panel.viewer.add_labels(np.ones((256, 256), np.uint8), name="cells mask")
+    propose(panel, qtbot)
+    first = next(layer for layer in labels_of(panel) if layer is not own)
+    first.data[:9] = 1
+    drawn = first.data.copy()
+    propose(panel, qtbot)
+    assert own.data.all()
+    np.testing.assert_array_equal(first.data, drawn)
+    assert len(labels_of(panel)) == 3
+
+
+def test_several_images_are_followed_at_once(panel, qtbot):
+    choose(panel)
+    masks = []
+    for name in ("nuclei_2", "nuclei_3"):
+        data = read_image(next(s for s in sample_images() if s.name == name).image).data
+        layer = panel.viewer.add_image(data, name=name)
+        panel.viewer.layers.selection.active = layer
+        propose(panel, qtbot)
+        qtbot.waitUntil(lambda layer=layer: "medseg_case" in layer.metadata, timeout=WAIT)
+        masks.append(labels_of(panel)[-1])
+    for mask in masks:
+        panel.viewer.layers.selection.active = mask
+        mask.paint((10, 10), 1)
+        case_id = panel.state.case_id
+        qtbot.waitUntil(lambda c=case_id: panel.state.project.case(c).strokes == 1, timeout=WAIT)
+    assert [case.name for case in panel.state.project.cases()] == ["nuclei_2", "nuclei_3"]
+
+
+def test_strokes_are_stored_at_once_and_undone_after_a_restart(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    (mask,) = labels_of(panel)
+    proposal = mask.data.copy()
+    assert mask.mode == "paint"
+    qtbot.waitUntil(lambda: panel.state.project.case(1).state == "proposed", timeout=WAIT)
+    mask.brush_size = 12
+    mask.paint((30, 30), 1)
+    qtbot.waitUntil(lambda: panel.state.project.case(1).strokes == 1, timeout=WAIT)
+    painted = mask.data.copy()
+    assert not np.array_equal(painted, proposal)
+    np.testing.assert_array_equal(panel.state.project.labels(1), painted)
+    panel.correct.open_project(tmp_path / "p")
+    assert labels_of(panel) == []
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    np.testing.assert_array_equal(labels_of(panel)[0].data, painted)
+    panel.correct.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(labels_of(panel)[0].data, proposal), timeout=WAIT)
+    panel.correct.redo.click()
+    qtbot.waitUntil(lambda: np.array_equal(labels_of(panel)[0].data, painted), timeout=WAIT)
+    np.testing.assert_array_equal(panel.state.project.labels(1), painted)
+
+
+def test_changes_without_a_paint_event_are_stored_too(project_panel, qtbot):
+    (mask,) = labels_of(project_panel)
+    mask.data[5:9, 5:9] = 1
+    mask.refresh()
+    qtbot.waitUntil(lambda: project_panel.state.project.case(1).strokes == 1, timeout=WAIT)
+    np.testing.assert_array_equal(project_panel.state.project.labels(1), mask.data)
+
+
+def test_removing_the_layer_loses_nothing(project_panel, qtbot):
+    (mask,) = labels_of(project_panel)
+    mask.paint((30, 30), 1)
+    painted = mask.data.copy()
+    project_panel.viewer.layers.remove(mask)
+    assert project_panel.state.case_id is None
+    np.testing.assert_array_equal(project_panel.state.project.labels(1), painted)
+
+
+def test_proposing_again_keeps_the_strokes_in_the_history(project_panel, qtbot):
+    panel = project_panel
+    (mask,) = labels_of(panel)
+    mask.paint((30, 30), 1)
+    painted = mask.data.copy()
+    panel.propose.run.click()
+    qtbot.waitUntil(lambda: panel.propose.run.isEnabled(), timeout=WAIT)
+    assert len(labels_of(panel)) == 1
+    panel.correct.undo.click()
+    qtbot.waitUntil(lambda: np.array_equal(labels_of(panel)[0].data, painted), timeout=WAIT)
+
+
+def test_bad_images_are_told_and_the_good_ones_added(project_panel, qtbot, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    good = next(s for s in sample_images() if s.task == "dermoscopy").image
+    from napari.utils.notifications import notification_manager
+
+    project_panel.correct.add_files([str(tmp_path / "text.png"), str(good)])
+    qtbot.waitUntil(lambda: "Added 1 image" in project_panel.correct.status.text(), timeout=WAIT)
+    assert any("text.png is no picture" in n.message for n in notification_manager.records)
+    qtbot.waitUntil(lambda: project_panel.correct.table.rowCount() == 7, timeout=WAIT)
+
+
+def test_a_project_that_is_open_elsewhere_is_told(panel, qtbot, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    with sample_project(tmp_path / "p"):
+        panel.correct.open_project(tmp_path / "p")
+        qtbot.waitUntil(lambda: "Close it there first" in panel.correct.status.text(), timeout=WAIT)
+    assert any("Close it there first" in n.message for n in notification_manager.records)
+    assert panel.state.project is None
+
+
+def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(project_panel, qtbot):
+    from napari_medseg.app.queue import DOUBTFUL, Queue
+    from napari_medseg.widgets.next_image import NextImage
+
+    panel = project_panel
+    order = panel.correct.next_image.order
+    assert order.currentText() == "as listed"
+    order.setCurrentIndex(order.findData(DOUBTFUL))
+    request = panel.state.request_for(volume=False)
+    panel.correct.accept.click()
+    qtbot.waitUntil(lambda: panel.state.case_id not in (None, 1), timeout=WAIT)
+    assert panel.state.case_id == Queue(panel.state.project).next(DOUBTFUL, request, after=1).id
+    assert NextImage(panel.state, panel.correct._workers).order.currentData() == DOUBTFUL

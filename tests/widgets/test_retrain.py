@@ -1,0 +1,94 @@
+"""The whole loop in a real napari window: accept, retrain, adopt, go back, export."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_medseg.app.samples import sample_images
+from napari_medseg.io import read_mask
+from napari_medseg.project import Project
+from tests.widgets.helpers import WAIT, labels_of
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.mark.slow
+def test_the_whole_loop(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    for number in range(1, 7):
+        assert panel.state.case_id == number
+        name = panel.state.project.case(number).name
+        truth = read_mask(next(s for s in sample_images() if s.name == name).mask)
+        (mask,) = labels_of(panel)
+        mask.data[...] = truth
+        mask.refresh()
+        panel.correct.accept.click()
+        if number < 6:
+            qtbot.waitUntil(lambda n=number: panel.state.case_id == n + 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: "All images are accepted" in panel.correct.status.text(), timeout=WAIT)
+    assert {case.state for case in panel.state.project.cases()} == {"accepted"}
+
+    before = panel.state.weights
+    panel.retrain.epochs.setValue(2)
+    panel.retrain.start.click()
+    outcome = panel.retrain.outcome
+    qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=2 * WAIT)
+    assert panel.retrain.minimumSizeHint().width() < 340  # the panel's width: nothing is cut off
+    assert outcome.table.rowCount() == 2
+    assert not outcome.picture.pixmap().isNull()
+    assert "held-out" in outcome.checks.text()
+    if not outcome.adopt.isHidden():
+        assert "old weights stay" in panel.retrain.message.text()
+        outcome.adopt.click()
+    qtbot.waitUntil(lambda: panel.state.weights != before, timeout=WAIT)
+    new = panel.state.weights
+    assert Path(new).is_file()
+    assert panel.propose.weights.findData(before) >= 0
+    # one click back, and forth again
+    qtbot.waitUntil(lambda: outcome.versions.count() == 2, timeout=WAIT)
+    for row, weights in ((0, before), (1, new)):
+        outcome.versions.setCurrentIndex(row)
+        outcome.use.click()
+        qtbot.waitUntil(lambda weights=weights: panel.state.weights == weights, timeout=WAIT)
+
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.all.setChecked(True)
+    panel.export.export.click()
+    qtbot.waitUntil(lambda: "Wrote 6 file(s)" in panel.export.message.text(), timeout=WAIT)
+    written = read_mask(tmp_path / "out" / "nuclei_2_mask.tif")
+    np.testing.assert_array_equal(written, read_mask(next(s for s in sample_images() if s.name == "nuclei_2").mask))
+    path = panel.state.project.path
+    panel.shut_down()
+    with Project.open(path) as again:
+        assert again.recovered is None
+        assert again.verify() == []
+
+
+def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
+    panel = project_panel
+    for number in (1, 2, 3):
+        panel.correct.accept.click()
+        qtbot.waitUntil(lambda n=number: panel.state.case_id == n + 1, timeout=WAIT)
+    before = panel.state.weights
+    panel.retrain.epochs.setValue(500)
+    panel.retrain.start.click()
+    qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
+    panel.retrain.cancel.click()
+    assert "Cancelled" in panel.retrain.message.text()
+    qtbot.waitUntil(lambda: panel.state.project.runs()[-1].state == "cancelled", timeout=WAIT)
+    assert panel.state.weights == before
+    assert panel.retrain.start.isEnabled()
+
+
+def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot):
+    panel = project_panel
+    for case in panel.state.project.cases()[:2]:
+        panel.state.project.accept(case.id)
+    panel.retrain.epochs.setValue(500)
+    panel.retrain.start.click()
+    panel.retrain.cancel.click()
+    assert panel.retrain.message.text() == "Cancelling..."
+    qtbot.waitUntil(lambda: "Cancelled. The weights" in panel.retrain.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
+    assert panel.retrain.start.isEnabled()
