@@ -1,12 +1,13 @@
 """Is correct-and-retrain worth it? ``python benchmarks/loop.py DATA RUNS [--set monuseg_nuclei] [--task nuclei]``.
 
 A simulated person (``annotator.py``) corrects image after image of a set that the bundled weights do not know, and
-every five images the network is retrained, in four ways:
+every five images the network is retrained, in five ways:
 
 - ``none``: never retrained;
 - ``plain``: on the corrections alone, always adopted;
 - ``ours``: as the plugin does it, with replay, corrected rims and the gate;
-- ``ours + live-wire``: the same, the person draws with the live-wire where it holds.
+- ``ours + live-wire``: the same, the person draws with the live-wire where it holds;
+- ``ours, doubtful first``: as ``ours``, the next image chosen by doubt and novelty instead of at random.
 
 Each image costs strokes, contour drawn and seconds by a stated model. After each round the network is scored on
 unseen images of the new set and on the val split of the set it came from. RUNS keeps a JSON file for each way and
@@ -28,6 +29,7 @@ from facts import report
 from train_bundled import read_split
 
 from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.queue import most_useful, opinion_of, shades
 from napari_medseg.app.review import review_run
 from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.io import read_image, read_mask, write_image, write_text
@@ -36,7 +38,7 @@ from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, Pair
 from src_train.trainer import Trainer
 
-WAYS = ("none", "plain", "ours", "ours + live-wire")
+WAYS = ("none", "plain", "ours", "ours + live-wire", "ours, doubtful first")
 ROUND = 5
 
 
@@ -51,8 +53,8 @@ def score(request: PredictRequest, images: list[tuple[np.ndarray, np.ndarray]]) 
     return float(np.mean([dice(predict_array(image, request).labels > 0, mask) for image, mask in images]))
 
 
-def retrain(project: Project, way: str, request: PredictRequest, epochs: int, seed: int) -> PredictRequest:
-    """One round; what to propose with after it."""
+def retrain(project: Project, way: str, request: PredictRequest, epochs: int, seed: int) -> tuple[PredictRequest, str]:
+    """One round; what to propose with after it, and the gate's word."""
     options = RetrainOptions(network=request.network, weights=request.weights, epochs=epochs, device="cpu", seed=seed)
     spec, folder = plan_retrain(project, options)
     if way == "plain":
@@ -60,25 +62,39 @@ def retrain(project: Project, way: str, request: PredictRequest, epochs: int, se
         spec = replace(spec, train=own, epoch_images=None)
     run = project.add_run(spec.to_json(), folder.relative_to(project.path))
     Trainer(spec, folder).run()
-    if way == "plain" or review_run(project, run, spec, folder, device="cpu").verdict.adopt:
-        return replace(request, weights=str(adopt_run(project, run, folder / WEIGHTS_FILE)))
-    return request
+    verdict = None if way == "plain" else review_run(project, run, spec, folder, device="cpu").verdict
+    if verdict is None or verdict.adopt:
+        request = replace(request, weights=str(adopt_run(project, run, folder / WEIGHTS_FILE)))
+    return request, "" if verdict is None else f"{'adopted' if verdict.adopt else 'kept out'}: {verdict.reason}"
+
+
+def choose(left: list[int], done: list[int], images: list[np.ndarray], request: PredictRequest) -> int:
+    """The image that the queue would take."""
+    asked = replace(request, mirrored=True)
+    doubts = [opinion_of(predict_array(images[n], asked)).doubt for n in left]
+    return left[most_useful(doubts, [shades(images[n]) for n in left], [shades(images[n]) for n in done])]
 
 
 def simulate(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
     """All images, one after the other."""
     rng = np.random.default_rng(seed)
     pairs = read_split(options.data, options.set, "train")
-    order = rng.permutation(len(pairs))[: options.images]
+    order = rng.permutation(len(pairs)).tolist()
+    pool = [load(pair, options.side) for pair in pairs]
+    done: list[int] = []
     unseen = [load(pair, options.side) for pair in read_split(options.data, options.set, "val")[: options.scored]]
     before = read_split(options.data, options.origin, "val")
     origin = [load(pair, options.side) for pair in before[:: max(1, len(before) // options.scored)]]
     request = PredictRequest(network="cmunext-xxs", weights=options.task, device="cpu")
     edge_request = PredictRequest(network="sgd-net-s", weights="generalist", device="cpu")
-    rows, scores = [], [{"images": 0, "unseen": score(request, unseen), "origin": score(request, origin)}]
+    rows: list[dict[str, Any]] = []
+    scores: list[dict[str, Any]] = [{"images": 0, "unseen": score(request, unseen), "origin": score(request, origin)}]
     with tempfile.TemporaryDirectory() as name, Project.create(Path(name) / "p") as project:
-        for number, index in enumerate(order, start=1):
-            image, truth = load(pairs[index], options.side)
+        for number in range(1, options.images + 1):
+            left = [n for n in order if n not in done]
+            index = choose(left, done, [image for image, _ in pool], request) if way.endswith("first") else left[0]
+            done.append(index)
+            image, truth = pool[index]
             file = Path(name) / f"{number}.tif"
             write_image(file, image)
             case = project.add_case(file, shape=truth.shape, group=f"{number}")
@@ -93,9 +109,10 @@ def simulate(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]
             found = {"proposed": dice(prediction.labels > 0, truth), "corrected": dice(mask, truth)}
             rows.append({"image": number, **asdict(cost), "seconds": cost.seconds, **found})
             if number % ROUND == 0 and number < options.images and way != "none":
-                request = retrain(project, way, request, options.epochs, seed)
-                scores.append({"images": number, "unseen": score(request, unseen), "origin": score(request, origin)})
-                print(way, seed, number, rows[-1], scores[-1], flush=True)
+                request, said = retrain(project, way, request, options.epochs, seed)
+                now = {"images": number, "unseen": score(request, unseen), "origin": score(request, origin)}
+                scores.append({**now, "gate": said})
+                print(way, seed, scores[-1], flush=True)
     return {"way": way, "seed": seed, "rows": rows, "scores": scores}
 
 
@@ -110,7 +127,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--scored", type=int, default=18)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--json", type=Path)
@@ -119,7 +136,7 @@ def main() -> None:
     found = []
     for seed in range(options.seeds):
         for way in options.ways:
-            path = options.runs / f"{options.set}-{way.replace(' ', '')}-{seed}.json"
+            path = options.runs / f"{options.set}-{''.join(filter(str.isalpha, way))}-{seed}.json"
             if not path.exists():
                 write_text(path, json.dumps(simulate(options, way, seed)))
             found.append(json.loads(path.read_text(encoding="utf-8")))
@@ -127,7 +144,7 @@ def main() -> None:
 
 
 def table(found: list[dict[str, Any]], options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Seconds an image after ten and after thirty, against never retraining; Dice on unseen images and at the origin."""
+    """Seconds an image, after ten and after thirty, against never retraining; Dice on unseen images and the origin."""
     cost = {(run["way"], run["seed"]): np.array([row["seconds"] for row in run["rows"]]) for run in found}
     rows = []
     for way in options.ways:

@@ -16,7 +16,7 @@ from napari_medseg.app.anchors import folder
 from napari_medseg.io import read_image, read_mask
 
 # task: set, how many, longest side, px
-SETS = {"dermoscopy": ("isic2017", 24, 256), "nuclei": ("dsb2018_nuclei", 16, 256)}
+SETS = {"dermoscopy": ("isic2017", 48, 256), "nuclei": ("dsb2018_nuclei", 64, 256)}
 
 
 def main() -> None:
