@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.app.predict import PredictRequest, load_predictor, predict_array
+from napari_medseg.editing.instances import number_objects
 from napari_medseg.io import check_pair, read_image, read_mask, stem_of
 from napari_medseg.metrics import score_case, summarise
 
@@ -16,6 +17,7 @@ def evaluate(
     pairs: Sequence[tuple[Path, Path]],
     request: PredictRequest,
     *,
+    objects: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> dict[str, Any]:
     """Segment images and score them against their masks.
@@ -25,6 +27,8 @@ def evaluate(
     pairs : sequence of (image path, mask path)
         At least one.
     request : PredictRequest
+    objects : bool
+        The masks number the objects: score these too (panoptic quality).
 
     Returns
     -------
@@ -46,8 +50,8 @@ def evaluate(
         check_pair(image, mask, image_path=image_path, mask_path=mask_path)
         started = time.perf_counter()
         labels = predict_array(image.data, request, spacing=image.spacing).labels
-        cases.append(
-            score_case(stem_of(image_path), labels, mask, seconds=time.perf_counter() - started, classes=classes)
-        )
+        seconds = time.perf_counter() - started
+        numbered = (number_objects(labels), mask) if objects else None
+        cases.append(score_case(stem_of(image_path), labels, mask, seconds=seconds, classes=classes, objects=numbered))
     entry = load_predictor(request).entry
     return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases}

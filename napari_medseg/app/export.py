@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 
 from napari_medseg import __version__
 from napari_medseg.atomic import output_error
+from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.io import Grid, read_image, write_mask
 from napari_medseg.project import Case, Project
@@ -97,6 +98,29 @@ def export_labels(
     return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)
 
 
+def export_masks(
+    stem: Path,
+    labels: np.ndarray,
+    *,
+    suffix: str,
+    objects: bool = False,
+    spacing: tuple[float, ...] | None = None,
+    unit: str = "px",
+    grid: Grid | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
+
+    Parameters and errors are those of :func:`export_labels`.
+    """
+    masks = {"mask": labels, **({"objects": number_objects(labels)} if objects else {})}
+    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in masks}
+    return [
+        export_labels(paths[name], data, spacing=spacing, unit=unit, grid=grid, provenance=provenance)
+        for name, data in masks.items()
+    ]
+
+
 def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
     """Write labels that their project cannot take to the first place that can: the user's data folder, or a temporary.
 
@@ -141,9 +165,10 @@ def export_project(
     *,
     format: str = "tiff",
     case_ids: Sequence[int] | None = None,
+    objects: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
-    """Write the newest accepted revision of each case as ``<case>_mask.<ext>``.
+    """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
     Parameters
     ----------
@@ -153,6 +178,8 @@ def export_project(
         Of images; volumes are written as NIfTI.
     case_ids : sequence of int, optional
         Default: all cases that have a revision.
+    objects : bool
+        Also write every object with a number of its own.
 
     Returns
     -------
@@ -183,9 +210,18 @@ def export_project(
         taken.add(stem)
         labels = project.revision_labels(newest[case.id].id)
         volume = len(case.shape) == 3
-        path = folder / f"{stem}_mask{suffix_for(format, volume=volume)}"
+        suffix = suffix_for(format, volume=volume)
         # the file knows how its voxels lie in the patient; where it is gone, the spacing must do
         grid = read_image(case.image).grid if volume and not case.missing else None
         facts = case_provenance(project, case)
-        written.append(export_labels(path, labels, spacing=case.spacing, unit=case.unit, grid=grid, provenance=facts))
+        written += export_masks(
+            folder / stem,
+            labels,
+            suffix=suffix,
+            objects=objects,
+            spacing=case.spacing,
+            unit=case.unit,
+            grid=grid,
+            provenance=facts,
+        )
     return written

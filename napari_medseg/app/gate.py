@@ -44,7 +44,7 @@ class GateLimits:
 
     dice: float = 0.005
     hd95: float = 0.5
-    hd95_share: float = 0.1
+    hd95_share: float = 0.2
     fall: float = 0.10
 
 

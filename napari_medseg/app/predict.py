@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medseg.app.export import check_folder, export_labels, suffix_for
+from napari_medseg.app.export import check_folder, export_masks, suffix_for
 from napari_medseg.errors import InputError
 from napari_medseg.io import read_boxes, read_image, stem_of, write_probabilities
 from napari_medseg.weights import list_weights, resolve_weights
@@ -180,10 +180,12 @@ def predict_files(
     probabilities: bool = False,
     edges: bool = False,
     disagreement: bool = False,
+    objects: bool = False,
     boxes: str | Path | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``_prob``, ``_edges`` and ``_disagreement``.
+    """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``_objects``, ``_prob``, ``_edges`` and
+    ``_disagreement``.
 
     Parameters
     ----------
@@ -199,6 +201,8 @@ def predict_files(
         Also write the edge map: the network's own, or SGD-Net's where it has none.
     disagreement : bool
         Also write where mirrored copies or networks disagree.
+    objects : bool
+        Also write the mask with a number for each object.
     boxes : path, optional
         File of boxes, see :func:`napari_medseg.io.read_boxes`; an image that it does not name is segmented as the
         network finds it.
@@ -231,15 +235,16 @@ def predict_files(
         image, stem = read_image(path), stem_of(path)
         suffix = suffix_for(format, volume=image.volume)
         result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
-        written.append(
-            export_labels(
-                folder / f"{stem}_mask{suffix}",
-                result.labels,
-                spacing=image.spacing,
-                unit=image.unit,
-                grid=image.grid,
-                provenance={"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}},
-            )
+        facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+        written += export_masks(
+            folder / stem,
+            result.labels,
+            suffix=suffix,
+            objects=objects,
+            spacing=image.spacing,
+            unit=image.unit,
+            grid=image.grid,
+            provenance=facts,
         )
         maps = {
             "prob": result.probabilities[0] if probabilities else None,

@@ -18,8 +18,9 @@ from napari_medseg.weights import WeightsEntry, resolve_weights
 
 # a correction that was not trained on yet is drawn so often against one that was
 NEW_WEIGHT = 2.0
-# of all images that are drawn, so many are anchors
-ANCHOR_SHARE = 0.25
+# of all images that are drawn, so many are anchors, and so many an epoch at least: with few corrections, a quarter is
+# too little to keep what the network knew
+ANCHOR_SHARE, LEAST_ANCHORS = 0.25, 8
 # a corrected rim is so wide, px
 RIM = 5
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
@@ -58,8 +59,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     """Write a run's folder: accepted corrections as PNG masks, and the spec.
 
     New corrections are drawn more often than those that adopted weights were trained on, and rims that a person
-    corrected count for more; a quarter of what is drawn are anchors, images of the bundled weights' own training set,
-    where there are some (replay).
+    corrected count for more; a quarter of what is drawn, or eight an epoch, are anchors, images of the bundled
+    weights' own training set, where there are some (replay).
 
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
@@ -111,13 +112,14 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
 
     sides = tuple(entry.input_size)
     pairs = tuple(pair(case) for case in train)
-    anchors = _anchors(entry, sum(p.weight for p in pairs))
+    drawn = max(LEAST_ANCHORS, round(len(pairs) * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
+    anchors = _anchors(entry, sum(p.weight for p in pairs) * drawn / len(pairs))
     spec = RunSpec(
         network=options.network,
         task=entry.task,
         train=(*pairs, *anchors),
         # an epoch sees as many corrections as there are
-        epoch_images=round(len(pairs) / (1 - ANCHOR_SHARE)) if anchors else len(pairs),
+        epoch_images=len(pairs) + (drawn if anchors else 0),
         val=tuple(pair(case) for case in held_out),
         start_from=str(path) if str(options.weights).endswith(".safetensors") else entry.id,
         stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
@@ -157,9 +159,9 @@ def _trained_before(project: Project) -> set[str]:
 
 
 def _anchors(entry: WeightsEntry, weight: float) -> list[Pair]:
-    """Images of the original training set, which together are drawn at their share against all corrections."""
+    """Images of the original training set, which together weigh so much."""
     found = anchors_of(entry.task) if len(entry.classes) == 1 else []
-    each = weight * ANCHOR_SHARE / (1 - ANCHOR_SHARE) / max(1, len(found))
+    each = weight / max(1, len(found))
     return [Pair(name=f"anchor {name}", image=str(image), mask=str(mask), weight=each) for name, image, mask in found]
 
 

@@ -143,6 +143,7 @@ def predict(
     format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
     edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
+    objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
     boxes: Annotated[
         Optional[Path], typer.Option(help="JSON or CSV file of boxes to segment, for networks that take boxes.")
     ] = None,
@@ -182,6 +183,7 @@ def predict(
             probabilities=probabilities,
             edges=edges,
             disagreement=disagreement,
+            objects=objects,
             boxes=boxes,
             progress=progress,
         )
@@ -195,6 +197,9 @@ def evaluate(
     masks: Annotated[Path, typer.Option(help="Folder of masks, paired by stem.")],
     weights: Weights,
     network: Network = "cmunext-xxs",
+    objects: Annotated[
+        bool, typer.Option("--objects", help="The masks number the objects: score these too (PQ).")
+    ] = False,
     json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
     device: Device = "auto",
 ) -> None:
@@ -207,7 +212,8 @@ def evaluate(
 
     pairs = find_pairs(images, masks)
     with progress_bar() as progress:
-        report = run(pairs, PredictRequest(network=network, weights=weights, device=device), progress=progress)
+        request = PredictRequest(network=network, weights=weights, device=device)
+        report = run(pairs, request, objects=objects, progress=progress)
     if json is not None:
         write_text(json, dumps(report, indent=1))
     rows = [

@@ -143,12 +143,13 @@ def export(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
+    objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
 ) -> None:
     """Write the accepted masks."""
     from napari_medseg.app.export import export_project
     from napari_medseg.project import Project
 
     with Project.open(folder) as project, progress_bar() as progress:
-        written = export_project(project, out, format=format, progress=progress)
+        written = export_project(project, out, format=format, objects=objects, progress=progress)
     for path in written:
         typer.echo(path)

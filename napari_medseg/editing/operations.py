@@ -6,8 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
-from skimage.feature import peak_local_max
+from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
+
+# px; from 0.4 to 1.2 the best on the training nuclei of DSB 2018, by a little
+HEIGHT = 0.75
 
 
 def fill_holes(labels: np.ndarray, label: int) -> np.ndarray:
@@ -54,7 +57,7 @@ def remove_small(labels: np.ndarray, label: int, least: int) -> np.ndarray:
     return np.where(small[pieces], 0, labels).astype(labels.dtype)
 
 
-def split(labels: np.ndarray, label: int, strength: np.ndarray | None = None, *, apart: int = 5) -> np.ndarray:
+def split(labels: np.ndarray, label: int, strength: np.ndarray | None = None, *, height: float = HEIGHT) -> np.ndarray:
     """Part touching objects of a label by a line of background one pixel wide.
 
     Watershed on the distance from the rim; where there is an edge map, its edges are ridges too.
@@ -66,8 +69,8 @@ def split(labels: np.ndarray, label: int, strength: np.ndarray | None = None, *,
     label : int
     strength : np.ndarray, optional
         As ``labels``, float in [0, 1]: edges.
-    apart : int
-        Least distance of two objects' centres, px.
+    height : float
+        As :func:`object_seeds` takes it.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def split(labels: np.ndarray, label: int, strength: np.ndarray | None = None, *,
     """
     mask = labels == label
     basins = -object_depth(mask, strength)
-    parts = watershed(basins, object_seeds(mask, -basins, apart=apart), mask=mask, watershed_line=True)
+    parts = watershed(basins, object_seeds(mask, -basins, height), mask=mask, watershed_line=True)
     return np.where(mask & (parts == 0), 0, labels).astype(labels.dtype)
 
 
@@ -86,13 +89,17 @@ def object_depth(mask: np.ndarray, strength: np.ndarray | None = None) -> np.nda
     return depth if strength is None else depth * (1 - 0.5 * strength)
 
 
-def object_seeds(mask: np.ndarray, depth: np.ndarray, *, apart: int) -> np.ndarray:
-    """A number at the top of each hill, 0 elsewhere; every connected piece of the mask has at least one."""
+def object_seeds(mask: np.ndarray, depth: np.ndarray, height: float = HEIGHT) -> np.ndarray:
+    """A number at the top of each hill that rises more than ``height`` px above the pass to a higher one, 0 elsewhere;
+    every connected piece of the mask has at least one.
+    """
+    if not mask.any():
+        return np.zeros(mask.shape, np.int32)
+    tops = h_maxima(depth, height).astype(bool) & mask
     pieces, count = _pieces(mask)
-    seeds = np.zeros(mask.shape, np.int32)
-    if count:
-        tops = peak_local_max(depth, min_distance=apart, labels=pieces, exclude_border=False)
-        seeds[tuple(tops.T)] = np.arange(1, len(tops) + 1)
+    # too flat for a hill of that height
+    flat = np.isin(pieces, np.setdiff1d(np.arange(1, count + 1), pieces[tops]))
+    seeds, _ = ndimage.label(tops | flat, np.ones((3,) * mask.ndim))
     return seeds
 
 

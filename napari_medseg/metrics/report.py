@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.metrics.overlap import dice, iou, precision, recall
+from napari_medseg.metrics.panoptic import panoptic_quality
 from napari_medseg.metrics.surface import hd95
 
-SCORES = ("dice", "iou", "precision", "recall", "hd95", "seconds")
+SCORES = ("dice", "iou", "precision", "recall", "hd95", "pq", "seconds")
 
 
 def score_case(
@@ -21,6 +22,7 @@ def score_case(
     seconds: float = 0.0,
     spacing: tuple[float, float] | None = None,
     classes: int = 1,
+    objects: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """All scores of one case, averaged over its foreground classes.
 
@@ -35,6 +37,8 @@ def score_case(
         Size of a pixel (y, x); default: HD95 in px.
     classes : int
         Foreground classes.
+    objects : (pred, truth), optional
+        (Y, X), integer: one number an object; adds ``pq``.
     """
     masks = [(pred > 0, truth > 0)] if classes == 1 else [(pred == k, truth == k) for k in range(1, classes + 1)]
 
@@ -48,6 +52,7 @@ def score_case(
         "precision": mean([precision(p, t) for p, t in masks]),
         "recall": mean([recall(p, t) for p, t in masks]),
         "hd95": mean([hd95(p, t, spacing=spacing) for p, t in masks]),
+        **({} if objects is None else {"pq": panoptic_quality(*objects)}),
         "seconds": seconds,
     }
 
@@ -70,7 +75,7 @@ def summarise(cases: Sequence[Mapping[str, Any]], *, resamples: int = 1000, seed
     rows = np.random.default_rng(seed).integers(0, len(cases), size=(resamples, len(cases)))
     mean: dict[str, float] = {}
     interval: dict[str, list[float]] = {}
-    for score in SCORES:
+    for score in (score for score in SCORES if score in cases[0]):
         values = np.array([case[score] for case in cases], dtype=float)
         mean[score] = float(values.mean())
         interval[score] = [float(v) for v in np.percentile(values[rows].mean(axis=1), (2.5, 97.5))]

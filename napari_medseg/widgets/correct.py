@@ -71,6 +71,7 @@ class CorrectSection(QWidget):
             "toggle_edges": self.tools.toggle_edges,
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
+            "number_objects": self.tools.number_objects,
             "unlock": self.unlock_drawn,
             "cheat_sheet": self.toggle_cheat_sheet,
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},

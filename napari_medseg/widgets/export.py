@@ -10,6 +10,7 @@ from napari.layers import Labels
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -26,13 +27,14 @@ from napari_medseg.app.export import (
     SUFFIXES,
     case_provenance,
     check_folder,
-    export_labels,
+    export_masks,
     export_project,
     layer_spacing,
     suffix_for,
 )
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io import read_image
+from napari_medseg.widgets.layers import is_numbered
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers, sentence
 
@@ -45,12 +47,15 @@ class ExportSection(QWidget):
         self._viewer, self._state, self._workers = viewer, state, workers
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
+        self.objects = QCheckBox("Also number the objects (nuclei, cells)")
         self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), QLabel()
         stored = load_settings()
         self.this.setChecked(True)
         self.format.addItems(list(SUFFIXES))
         self.format.setCurrentText(str(stored.get("format", "tiff")))
         self.folder.setText(str(stored.get("export_folder", Path.home() / "medseg-masks")))
+        self.objects.setChecked(bool(stored.get("export_objects", False)))
+        self.objects.setToolTip("A second file, NAME_objects, in which each object has a number of its own")
         self.message.setWordWrap(True)
         self.browse.setMaximumWidth(34)
         row = QHBoxLayout()
@@ -68,6 +73,7 @@ class ExportSection(QWidget):
         layout.addWidget(self.this)
         layout.addWidget(self.all)
         layout.addLayout(form)
+        layout.addWidget(self.objects)
         layout.addWidget(hint)
         layout.addWidget(self.export)
         layout.addWidget(self.message)
@@ -85,13 +91,14 @@ class ExportSection(QWidget):
     def start(self) -> None:
         """Export off the GUI thread."""
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
-        save_settings(format=format, export_folder=str(folder))
+        objects = self.objects.isChecked()
+        save_settings(format=format, export_folder=str(folder), export_objects=objects)
         if self.all.isChecked():
             project = self._state.project
             if project is None:
                 self.message.setText("No project is open. Open one in the section Correct, or export the mask.")
                 return
-            self._run(lambda ticket, progress: export_project(project, folder, format=format))
+            self._run(lambda ticket, progress: export_project(project, folder, format=format, objects=objects))
             return
         layer = self._selected()
         if layer is None:
@@ -102,7 +109,7 @@ class ExportSection(QWidget):
         facts = dict(layer.metadata.get("medseg", {}))
         case_id, project = layer.metadata.get("medseg_case"), self._state.project
         volume = labels.ndim == 3
-        path = folder / f"{layer.name.removesuffix(' mask')}_mask{suffix_for(format, volume=volume)}"
+        stem, suffix = layer.name.removesuffix(" mask"), suffix_for(format, volume=volume)
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             check_folder(folder)
@@ -112,7 +119,16 @@ class ExportSection(QWidget):
                 facts.update(case_provenance(project, case))
                 # the file knows how its voxels lie in the patient
                 grid = read_image(case.image).grid if volume and not case.missing else None
-            return [export_labels(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)]
+            return export_masks(
+                folder / stem,
+                labels,
+                suffix=suffix,
+                objects=objects,
+                spacing=spacing,
+                unit=unit,
+                grid=grid,
+                provenance=facts,
+            )
 
         self._run(write)
 
@@ -120,7 +136,7 @@ class ExportSection(QWidget):
         active = self._viewer.layers.selection.active
         if isinstance(active, Labels):
             return active
-        masks = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        masks = [layer for layer in self._viewer.layers if isinstance(layer, Labels) and not is_numbered(layer)]
         return masks[-1] if masks else None
 
     def _run(self, work: Any) -> None:

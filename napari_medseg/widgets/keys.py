@@ -40,6 +40,7 @@ KEYS = (
     Key("Shift-L", "keep_largest", "keep the largest piece"),
     Key("Shift-R", "remove_small", "remove small pieces"),
     Key("Shift-W", "split", "split touching objects"),
+    Key("Shift-O", "number_objects", "number the objects, touching ones apart"),
     Key("Shift-I", "interpolate", "fill the slices between drawn ones"),
     Key("U", "unlock", "let proposals change what you drew"),
     Key("K", "cheat_sheet", "this list"),

@@ -16,7 +16,7 @@ from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project.labels import labels_sha256
 
 MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
-DISAGREEMENT_SUFFIX = " disagreement"
+DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX = " disagreement", " objects"
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 UNITS = {"um": "micrometer", "mm": "millimeter"}
@@ -58,6 +58,24 @@ def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[st
         metadata=metadata or {},
         **place_of(image),
     )
+
+
+def show_objects(viewer: Any, image: Image, numbered: np.ndarray) -> Labels:
+    """Show the objects of a mask, each in a colour of its own; those that were shown before are replaced."""
+    name = image.name + OBJECTS_SUFFIX
+    layer = find(viewer, Labels, name)
+    if layer is None or not is_numbered(layer):
+        layer = Labels(numbered, name=name, opacity=0.7, metadata={"medseg_objects": True}, **place_of(image))
+        layer.contour = 2
+        viewer.add_layer(layer)
+    layer.data = numbered
+    layer.visible = True
+    return layer
+
+
+def is_numbered(layer: Layer) -> bool:
+    """Whether a layer shows a mask's objects: it is no mask of its own."""
+    return bool(layer.metadata.get("medseg_objects"))
 
 
 def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:

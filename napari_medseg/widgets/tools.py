@@ -12,10 +12,11 @@ from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushBut
 from napari_medseg.app.predict import PredictRequest, edges_request, predict_array
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.editing import operations
+from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map
+from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.mouse_tool import MouseTool
 from napari_medseg.widgets.open_case import OpenCase
@@ -35,7 +36,7 @@ class EditTools(QGroupBox):
         self.wire = LiveWireTool(viewer, workers, self._went_off, self)
         self.snap = SnapTool(self._went_off, self)
         self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
-        self.smallest = QSpinBox()
+        self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
         self.message = QLabel()
         self.operations: dict[str, tuple[str, Operation]] = {
             "fill_holes": ("Fill holes", operations.fill_holes),
@@ -54,6 +55,8 @@ class EditTools(QGroupBox):
         self.smallest.setValue(int(load_settings().get("smallest_piece", 20)))
         self.smallest.setSuffix(" px")
         self.smallest.setToolTip("'Remove small' removes pieces of fewer pixels")
+        self.objects.setToolTip(f"Counts nuclei or cells: a layer of their own  ({key_of('number_objects')})")
+        self.objects.clicked.connect(self.number_objects)
         self.message.setWordWrap(True)
         top, grid, last = QHBoxLayout(), QGridLayout(), QHBoxLayout()
         for button, tool, action, about in (
@@ -71,6 +74,7 @@ class EditTools(QGroupBox):
         last.addWidget(QLabel("Smallest piece"))
         last.addWidget(self.smallest)
         last.addStretch()
+        last.addWidget(self.objects)
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addLayout(grid)
@@ -83,7 +87,7 @@ class EditTools(QGroupBox):
         case = self._view.current
         if any(tool.case is not None and tool.case is not case for tool in (self.wire, self.snap)):
             self.off()
-        for button in (self.wire_button, self.snap_button, *self.buttons.values()):
+        for button in (self.wire_button, self.snap_button, self.objects, *self.buttons.values()):
             button.setEnabled(case is not None)
         self.buttons["interpolate"].setEnabled(case is not None and case.labels.ndim == 3)
 
@@ -203,6 +207,32 @@ class EditTools(QGroupBox):
 
         self._workers.run(
             lambda ticket, progress: operation(before, label),
+            on_done=done,
+            on_error=lambda error: self._tell(sentence(error)),
+            lane="edit",
+        )
+
+    def number_objects(self) -> None:
+        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is."""
+        case = self._view.current
+        if case is None:
+            return
+        labels = np.array(case.labels.data)
+        self._tell("Counting...")
+
+        def done(numbered: np.ndarray) -> None:
+            if self._view.current is not case or case.image not in self._viewer.layers:
+                self._tell("")
+                return
+            show_objects(self._viewer, case.image, numbered)
+            self._viewer.layers.selection.active = case.labels
+            sizes = np.bincount(numbered.ravel())[1:]
+            self._tell(
+                f"{len(sizes)} object(s)" + (f", half of them over {np.median(sizes):.0f} px." if len(sizes) else ".")
+            )
+
+        self._workers.run(
+            lambda ticket, progress: number_objects(labels),
             on_done=done,
             on_error=lambda error: self._tell(sentence(error)),
             lane="edit",

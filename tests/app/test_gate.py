@@ -51,8 +51,8 @@ def test_one_stray_pixel_does_not_keep_better_weights_out():
 
 
 def test_where_hd95_is_large_a_small_share_of_it_is_no_worse():
-    assert judge([Row(f"{n}", 0.4, 0.6, 40, 43) for n in range(5)]).adopt
-    assert not judge([Row(f"{n}", 0.4, 0.6, 40, 45) for n in range(5)]).adopt
+    assert judge([Row(f"{n}", 0.4, 0.6, 40, 47) for n in range(5)]).adopt
+    assert not judge([Row(f"{n}", 0.4, 0.6, 40, 49) for n in range(5)]).adopt
 
 
 def test_weights_that_do_just_what_the_old_ones_did_are_not_adopted():

@@ -73,11 +73,11 @@ def test_new_corrections_rims_and_anchors(project):
     spec, folder = plan_retrain(project, OPTIONS)
     corrections = [pair for pair in spec.train if pair.group]
     anchors = [pair for pair in spec.train if not pair.group]
-    # a quarter of what is drawn are anchors, all alike
-    assert len(anchors) == 16
+    # of four corrections, a quarter would be too few: eight an epoch, all alike
+    assert len(anchors) == 64
     share = sum(pair.weight for pair in anchors) / sum(pair.weight for pair in spec.train)
-    assert share == pytest.approx(0.25)
-    assert spec.epoch_images == round(4 / 0.75)
+    assert share == pytest.approx(8 / 12)
+    assert spec.epoch_images == 4 + 8
     assert {pair.weight for pair in corrections} == {2.0}
     for pair in corrections:
         rim, mask = read_mask(folder / pair.focus) > 0, read_mask(folder / pair.mask) > 0

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_medseg.app.samples import samples_of
-from napari_medseg.editing.instances import instances
+from napari_medseg.editing.instances import instances, number_objects
 from napari_medseg.io import read_mask
 from napari_medseg.metrics.panoptic import panoptic_quality
 
@@ -24,14 +24,14 @@ def test_touching_discs_get_numbers_of_their_own():
     assert panoptic_quality(ndimage.label(parts.any(axis=0))[0], truth) < 0.7
 
 
-def test_a_low_probability_between_objects_parts_them():
-    mask = np.zeros((40, 80), bool)
-    mask[10:30, 10:70] = True
-    probability = np.where(mask, 0.9, 0.0)
-    probability[:, 38:42] = 0.5
-    found = instances(mask, probability=ndimage.gaussian_filter(probability, 1), apart=12)
-    assert len(np.unique(found[20, 12:36])) <= 2
-    assert found[20, 20] != found[20, 60]
+def test_an_object_has_one_label():
+    labels = discs((30, 30), (60, 90)).any(axis=0) * 2
+    labels[25:40, 36:60] = 1
+    found = number_objects(labels)
+    assert set(np.unique(found)) == {0, 1, 2, 3}
+    for number in (1, 2, 3):
+        assert len(np.unique(labels[found == number])) == 1
+    assert ((found > 0) == (labels > 0)).all()
 
 
 def test_specks_are_left_out_and_numbers_have_no_gaps():

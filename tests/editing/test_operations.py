@@ -61,7 +61,7 @@ def test_an_edge_parts_what_its_shape_does_not():
     labels[5:25, 5:56] = 1
     edges = np.zeros(labels.shape)
     edges[:, 30] = 1.0
-    assert ndimage.label(ops.split(labels, 1, ndimage.gaussian_filter(edges, 1.5) * 3, apart=8))[1] >= 2
+    assert ndimage.label(ops.split(labels, 1, ndimage.gaussian_filter(edges, 1.5) * 3))[1] >= 2
 
 
 def test_slices_between_drawn_ones_get_the_shape_between():

@@ -1,0 +1,128 @@
+"""What goes wrong is told in one line, with an exit code, and nothing half written stays."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from napari_medseg.io import read_image
+from napari_medseg.project import Project
+from tests.cli.helpers import NUCLEI, refused
+
+
+def bad_files(folder):
+    """Name of a bad image file to what its message must say."""
+    whole = NUCLEI[0].image.read_bytes()
+    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("this is no picture")
+    (folder / "unknown.xyz").write_bytes(whole)
+    return {
+        "truncated.png": "truncated",
+        "empty.png": "is empty (0 bytes)",
+        "text.png": "is no picture",
+        "unknown.xyz": "suffix '.xyz'",
+        "vanished.png": "cannot be read",
+    }
+
+
+@pytest.mark.parametrize("name", ["truncated.png", "empty.png", "text.png", "unknown.xyz", "vanished.png"])
+def test_a_bad_image_is_named_and_nothing_is_written(medseg, tmp_path, name):
+    says = bad_files(tmp_path)[name]
+    out = tmp_path / "out"
+    refused(medseg("predict", tmp_path / name, "--weights", "nuclei", "--out", out), name, says)
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_a_mask_of_another_size_is_named(medseg, folders):
+    Image.new("L", (20, 30)).save(folders[1] / f"{NUCLEI[0].image.stem}.png")
+    arguments = ("--images", folders[0], "--masks", folders[1])
+    refused(medseg("evaluate", *arguments, "--weights", "nuclei"), "30 x 20")
+    result = medseg("train", *arguments, "--out", folders[0].parent / "w.safetensors", "--epochs", "1", "--size", "32")
+    refused(result, "30 x 20", code=1)
+
+
+def test_an_image_without_a_mask_is_named(medseg, folders):
+    next(folders[1].iterdir()).unlink()
+    refused(medseg("evaluate", "--images", folders[0], "--masks", folders[1], "--weights", "nuclei"), "have no mask")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "code"),
+    [
+        (("--network", "unet", "--weights", "nuclei"), "network is 'unet'", 2),
+        (("--weights", "teeth"), "'teeth'", 2),
+        (("--weights", "nuclei", "--format", "gif"), "format is 'gif'", 2),
+        (("--weights", "nuclei", "--device", "cuda"), "cuda", 1),
+        (("--weights", "/nowhere.safetensors"), "/nowhere.safetensors", 2),
+    ],
+)
+def test_a_bad_choice_is_named(medseg, tmp_path, arguments, says, code):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("this computer has a CUDA device")
+    refused(medseg("predict", NUCLEI[0].image, *arguments, "--out", tmp_path / "out"), says, code=code)
+
+
+def test_weights_for_another_network_are_refused(medseg, tmp_path):
+    weights = Path(__file__).parents[2] / "napari_medseg/weights/bundled/cmunext-xxs-nuclei-1.safetensors"
+    arguments = ("--network", "cmunext-s", "--weights", weights, "--out", tmp_path / "out")
+    refused(medseg("predict", NUCLEI[0].image, *arguments), "cmunext-xxs", "cmunext-s")
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_stays(medseg, mount_small):
+    small_disk = mount_small(200)
+    (small_disk / "filler").write_bytes(bytes(196_000))
+    arguments = ("--weights", "nuclei", "--out", small_disk, "--probabilities")
+    refused(medseg("predict", NUCLEI[0].image, *arguments), "disk is full", code=1)
+    assert all(path.stat().st_size > 0 for path in small_disk.iterdir())
+    for path in small_disk.glob("*.tif"):
+        read_image(path)
+
+
+def test_a_folder_without_permission_is_told(medseg, mount_small):
+    small_disk = mount_small(200)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    refused(
+        medseg("predict", NUCLEI[0].image, "--weights", "nuclei", "--out", small_disk), "small", "read-only", code=1
+    )
+    refused(medseg("project", "create", small_disk / "p"), "small", "read-only", code=1)
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(medseg, tmp_path):
+    (tmp_path / "file").write_text("x")
+    refused(medseg("predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "file"), "file", code=1)
+
+
+def test_a_project_opened_twice_is_told(medseg, tmp_path):
+    with Project.create(tmp_path / "p"):
+        refused(medseg("project", "status", tmp_path / "p"), "is open in process", "Close it there first")
+
+
+def test_what_is_no_project_is_told(medseg, tmp_path):
+    refused(medseg("project", "status", tmp_path), "holds no project")
+    (tmp_path / "project.sqlite").write_bytes(b"SQLite format 3\0" + bytes(50))
+    refused(medseg("project", "status", tmp_path), "project.sqlite")
+
+
+def test_a_vanished_image_is_marked(medseg, tmp_path):
+    image = tmp_path / "i.png"
+    shutil.copy(NUCLEI[0].image, image)
+    medseg("project", "create", tmp_path / "p")
+    medseg("project", "add", tmp_path / "p", image)
+    image.unlink()
+    (row,) = json.loads(medseg("project", "status", tmp_path / "p", "--json")[1])["images"]
+    assert row["missing"] is True
+
+
+def test_bad_images_are_told_and_the_good_ones_added(medseg, tmp_path):
+    (tmp_path / "bad.png").write_text("x")
+    medseg("project", "create", tmp_path / "p")
+    code, out, err = medseg("project", "add", tmp_path / "p", tmp_path / "bad.png", NUCLEI[0].image)
+    assert code == 2
+    assert out.split() == [NUCLEI[0].image.stem]
+    assert "bad.png" in err
+    refused(medseg("project", "export", tmp_path / "p", "--out", tmp_path / "o"), "no accepted mask")
