@@ -31,8 +31,8 @@ class LiveWireTool(MouseTool):
     """
 
     def __init__(self, viewer: Any, workers: Workers, stopped: Callable[[], None], parent: QObject) -> None:
-        super().__init__("live-wire", stopped, parent)
-        self._viewer, self._workers = viewer, workers
+        super().__init__(viewer, "live-wire", stopped, parent)
+        self._workers = workers
         self._preview: Vectors | None = None
         self._reset()
 

@@ -16,6 +16,7 @@ class MouseTool(QObject):
 
     Parameters
     ----------
+    viewer : napari.Viewer
     name : str
         Of the tool in the history.
     stopped : callable
@@ -23,9 +24,10 @@ class MouseTool(QObject):
     parent : QObject
     """
 
-    def __init__(self, name: str, stopped: Callable[[], None], parent: QObject) -> None:
+    def __init__(self, viewer: Any, name: str, stopped: Callable[[], None], parent: QObject) -> None:
         super().__init__(parent)
-        self.name, self._stopped = name, stopped
+        self._viewer, self.name, self._stopped = viewer, name, stopped
+        self._viewers_own: list[Any] = []
         self.case: OpenCase | None = None
 
     def start(self, case: OpenCase) -> None:
@@ -39,6 +41,9 @@ class MouseTool(QObject):
         layer.mouse_drag_callbacks.append(self._drag)
         layer.mouse_move_callbacks.append(self._move)
         layer.mouse_double_click_callbacks.append(self._double_click)
+        # a double-click means something else now than to zoom
+        self._viewers_own = list(self._viewer.mouse_double_click_callbacks)
+        self._viewer.mouse_double_click_callbacks.clear()
         layer.events.mode.connect(self._mode_changed)
 
     def stop(self) -> None:
@@ -51,6 +56,7 @@ class MouseTool(QObject):
         layer.mouse_drag_callbacks.remove(self._drag)
         layer.mouse_move_callbacks.remove(self._move)
         layer.mouse_double_click_callbacks.remove(self._double_click)
+        self._viewer.mouse_double_click_callbacks.extend(self._viewers_own)
         if str(layer.mode) == "pan_zoom":
             layer.mouse_pan = True
         case.tool = None

@@ -18,8 +18,8 @@ STEP = 0.5
 class SnapTool(MouseTool):
     """Paints with the size and the label of napari's brush; the rim snaps to edges."""
 
-    def __init__(self, stopped: Callable[[], None], parent: QObject) -> None:
-        super().__init__("snapping brush", stopped, parent)
+    def __init__(self, viewer: Any, stopped: Callable[[], None], parent: QObject) -> None:
+        super().__init__(viewer, "snapping brush", stopped, parent)
 
     def _drag(self, layer: Any, event: Any) -> Iterator[None]:
         start = self.point(event)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,36 @@ def test_propose_correct_retrain_export(folder):
         first = project.cases()[0]
         np.testing.assert_array_equal(written, project.labels(first.id))
         assert project.verify() == []
+
+
+def test_the_live_wire_is_drawn_clicked_and_closed_with_the_mouse(folder):
+    window = Driver(folder)
+    try:
+        window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
+        before = window.state()["label_sum"]
+        window.click("tab Correct")
+        take_the_brush(window)
+        window.key("w")
+        window.wait(lambda s: s["items"]["Live-wire"]["on"])
+        corners = [(20, 20), (20, 70), (60, 70), (60, 20)]
+        for point in corners:
+            window.tool("mousemove", *window.screen(*point), "sleep", 0.5, "click", 1)
+            time.sleep(1.0)
+        window.tool("mousemove", *window.screen(40, 24), "sleep", 1)
+        window.shot("8-wire")
+        # nothing is drawn before it is closed
+        assert window.state()["strokes"] == 0
+        zoom = window.state()["zoom"]
+        window.tool("click", "--repeat", 2, "--delay", 80, 1)
+        drawn = window.wait(lambda s: s["strokes"] == 1)
+        assert drawn["label_sum"] > before + 200
+        # a double-click closes the contour; it does not zoom as well
+        assert drawn["zoom"] == zoom
+        window.shot("9-wired")
+        window.key("ctrl+z")
+        window.wait(lambda s: s["label_sum"] == before)
+    finally:
+        window.close()
 
 
 def test_a_killed_window_loses_nothing_that_was_drawn(folder):

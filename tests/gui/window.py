@@ -34,7 +34,7 @@ def items():
     found = {}
     for widget in panel.findChildren(QAbstractButton):
         if widget.isVisible() and widget.text():
-            found[widget.text()] = {"rect": rect(widget), "enabled": widget.isEnabled()}
+            found[widget.text()] = {"rect": rect(widget), "enabled": widget.isEnabled(), "on": widget.isChecked()}
     for bar in panel.findChildren(QTabBar):
         for i in range(bar.count()):
             found["tab " + bar.tabText(i)] = {"rect": rect(bar, bar.tabRect(i)), "enabled": True}

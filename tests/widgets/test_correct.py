@@ -161,6 +161,7 @@ def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(
     from napari_medseg.widgets.next_image import NextImage
 
     panel = project_panel
+    assert panel.correct.minimumSizeHint().width() < 340  # the panel's width: nothing is cut off
     order = panel.correct.next_image.order
     assert order.currentText() == "as listed"
     order.setCurrentIndex(order.findData(DOUBTFUL))

@@ -115,8 +115,10 @@ def test_the_line_is_seen_before_the_click_and_steps_can_be_taken_back(panel, qt
     wire.give_up()
     assert "live-wire" not in panel.viewer.layers
     assert not layer.data.any()
-    # one of napari's tools puts ours away
+    # one of napari's tools puts ours away, and a double-click zooms again
+    assert not panel.viewer.mouse_double_click_callbacks
     layer.mode = "erase"
+    assert panel.viewer.mouse_double_click_callbacks
     assert not panel.correct.tools.wire_button.isChecked()
     assert wire.case is None
     assert layer.mouse_drag_callbacks.count(wire._drag) == 0
