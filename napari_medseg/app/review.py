@@ -12,7 +12,7 @@ from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice, hd95
-from napari_medseg.metrics.alignment import Fit, fit, outliers
+from napari_medseg.metrics.alignment import Fit, fit, outliers, rim_contrast, unusual_rims
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 
@@ -75,7 +75,11 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
 
 
 def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
-    """Training masks that fit their images only when turned inside out or moved, as old or new weights see it.
+    """Training masks that fit their images only when turned inside out or moved.
+
+    Two witnesses are needed: the networks, old and new, which would have the mask elsewhere, and the image, whose
+    contrast at the mask's rim is not that of the others. A network alone says so too where it is wrong and a person
+    put it right.
 
     Returns
     -------
@@ -86,17 +90,19 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     if spec.start_from is not None:
         requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
     anchors = {str(path) for _, path, _ in anchors_of(spec.task)}
-    names, fits = [], []
+    names, fits, contrasts = [], [], []
     for pair in spec.train:
         if pair.image in anchors:
             continue
         image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
         if mask.ndim == 2:
             names.append(pair.name)
+            contrasts.append(rim_contrast(image, mask))
             fits.append([fit(mask, predict_array(image, request).labels > 0) for request in requests])
     odd = set(outliers([of_one[0] for of_one in fits]))
     what = [_what_is_wrong(of_one, stands_out=number in odd) for number, of_one in enumerate(fits)]
-    return [Suspect(name=name, what=text) for name, text in zip(names, what, strict=True) if text]
+    said = zip(names, what, unusual_rims(contrasts), strict=True)
+    return [Suspect(name=name, what=text) for name, text, unusual in said if text and unusual]
 
 
 def _what_is_wrong(fits: list[Fit], *, stands_out: bool) -> str:

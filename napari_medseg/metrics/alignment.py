@@ -1,4 +1,6 @@
-"""Does a mask lie on its image? Held against a network's mask: as it is, turned inside out, and moved."""
+"""Does a mask lie on its image? Held against a network's mask: as it is, turned inside out, and moved; and against the
+image, by the contrast at its rim.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
+from scipy import fft, ndimage
 from skimage.measure import block_reduce
 
 from napari_medseg.metrics.overlap import dice
@@ -17,8 +19,12 @@ SIDE = 128
 LEAST_MOVE = 0.05
 # a network knows a kind of image where masks fit it better in their own place than in any other, by so much (median)
 KNOWN = 0.04
-# there a mask stands out that fits better elsewhere, and by so much more than the others; benchmarks/gate.py
-BETTER, MORE = 0.02, 0.2
+# there a mask stands out that fits about as well elsewhere, and by so much better than the others; benchmarks/gate.py
+BETTER, MORE = -0.05, 0.15
+# the rim's contrast is measured on so many pixels a side, so many to each side of the rim
+RIM_SIDE, RIM_WIDTH = 256, 4
+# a rim with less than this share of the usual contrast is none of the usual kind
+USUAL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,47 @@ def outliers(fits: Sequence[Fit]) -> list[int]:
     if usual > -KNOWN:
         return []
     return np.flatnonzero((elsewhere > BETTER) & (elsewhere > usual + MORE)).tolist()
+
+
+def rim_contrast(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """How a mask's inside differs from its outside, near its rim: (3,), in standard deviations of each channel.
+
+    Parameters
+    ----------
+    image : np.ndarray
+        (Y, X) or (Y, X, C), real.
+    mask : np.ndarray
+        (Y, X), bool. Empty or full, it has no contrast.
+    """
+    step = max(1, -(-max(mask.shape) // RIM_SIDE))
+    plain = np.nan_to_num(image.astype(np.float32))
+    channels = (
+        plain[..., :3] if plain.ndim == 3 and plain.shape[-1] >= 3 else plain.reshape(*mask.shape, -1)[..., [0] * 3]
+    )
+    small = block_reduce(channels, (step, step, 1), np.mean)
+    given = block_reduce(mask.astype(np.float32), (step, step), np.mean) >= 0.5
+    if given.all() or not given.any():
+        return np.zeros(3)
+    inside, outside = ndimage.distance_transform_edt(given), ndimage.distance_transform_edt(~given)
+    means = [small[(away > 0) & (away <= RIM_WIDTH)].mean(axis=0) for away in (inside, outside)]
+    return np.asarray((means[0] - means[1]) / np.maximum(small.std(axis=(0, 1)), 1e-6), float)
+
+
+def unusual_rims(contrasts: Sequence[np.ndarray]) -> list[bool]:
+    """Which masks' rims do not have the contrast that is usual among them; all, where fewer than three are known.
+
+    A mask that was turned inside out has the opposite contrast, one that was moved has none.
+
+    Parameters
+    ----------
+    contrasts : sequence of np.ndarray
+        Of :func:`rim_contrast`.
+    """
+    if len(contrasts) < 3:
+        return [True] * len(contrasts)
+    usual = np.median(np.stack(contrasts), axis=0)
+    most = max(float(usual @ usual), 1e-12)
+    return [float(contrast @ usual) / most < USUAL for contrast in contrasts]
 
 
 def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:

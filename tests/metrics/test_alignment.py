@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_medseg.metrics import dice
-from napari_medseg.metrics.alignment import Fit, fit, outliers
+from napari_medseg.metrics.alignment import Fit, fit, outliers, rim_contrast, unusual_rims
 
 
 def blob(seed=0, shape=(150, 200)):
@@ -70,10 +70,36 @@ def test_the_best_move_is_that_of_trying_all(seed):
 
 def test_among_weak_fits_the_one_that_would_fit_better_elsewhere_stands_out():
     sound = [Fit(0.5 + n / 100, 0.2, 0.3, (9, 9)) for n in range(6)]
-    spoilt, hard = Fit(0.25, 0.2, 0.35, (40, 0)), Fit(0.3, 0.3, 0.28, (9, 9))
+    spoilt, hard = Fit(0.25, 0.2, 0.35, (40, 0)), Fit(0.3, 0.3, 0.2, (9, 9))
     assert outliers([*sound[:2], spoilt, *sound[2:]]) == [2]
     assert outliers([*sound, hard]) == []
     # a network that knows nothing of these images finds everything in odd places
     assert outliers([Fit(0.1, 0.2, 0.3, (9, 9)) for _ in range(5)] + [Fit(0.0, 0.2, 0.6, (40, 0))]) == []
     # two masks cannot be held against each other
     assert outliers([sound[0], spoilt]) == []
+
+
+def picture(mask, seed=0, inside=120, outside=60):
+    noise = np.random.default_rng(seed).normal(0, 8, mask.shape)
+    return ndimage.gaussian_filter(np.where(mask, inside, outside) + noise, 1)
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_the_image_says_which_masks_do_not_lie_on_it(colours):
+    masks = [blob(seed) for seed in range(6)]
+    images = [picture(mask, seed) for seed, mask in enumerate(masks)]
+    if colours:
+        images = [np.stack([image, 255 - image, image], axis=-1) for image in images]
+    given = [*masks[:4], ~masks[4], np.roll(masks[5], (60, 70), (0, 1))]
+    contrasts = [rim_contrast(image, mask) for image, mask in zip(images, given, strict=True)]
+    assert unusual_rims(contrasts) == [False] * 4 + [True] * 2
+    # a sloppy hand does not matter
+    contrasts[4:] = [rim_contrast(images[n], ndimage.binary_erosion(masks[n], iterations=2)) for n in (4, 5)]
+    assert not any(unusual_rims(contrasts))
+
+
+def test_what_has_no_rim_has_no_contrast():
+    for mask in (np.zeros((20, 30), bool), np.ones((20, 30), bool)):
+        assert (rim_contrast(np.random.default_rng(0).random((20, 30)), mask) == 0).all()
+    # of two masks nobody knows what is usual
+    assert unusual_rims([np.ones(3), np.ones(3)]) == [True, True]
