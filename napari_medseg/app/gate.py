@@ -50,10 +50,21 @@ class GateLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """An accepted mask that does not fit its image, and what seems wrong with it."""
+    """An accepted mask that does not fit its image, and what seems wrong with it.
+
+    Parameters
+    ----------
+    name : str
+        Of the case.
+    what : str
+        As it is said.
+    mask : str
+        Stem of the mask's file in the run, ``<case>-r<revision>``.
+    """
 
     name: str
     what: str
+    mask: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +140,16 @@ def judge(rows: Sequence[Scores], suspects: Sequence[Suspect] = (), limits: Gate
         checks.append(Check(passed=fall <= limits.fall, text=text))
     if suspects:
         names = "; ".join(f"'{suspect.name}' {suspect.what}" for suspect in suspects[:5])
-        text = f"{len(suspects)} accepted mask(s) do not fit their image: {names}. Correct and accept them again."
+        advice = "Look again, correct what is wrong, and accept them once more."
+        text = f"{len(suspects)} accepted mask(s) do not fit their image: {names}. {advice}"
         checks.append(Check(passed=False, text=text))
     else:
         checks.append(Check(passed=True, text="All accepted masks fit their images."))
     return Verdict(adopt=all(check.passed for check in checks), checks=tuple(checks))
 
 
-def verdict_json(rows: Sequence[Scores], verdict: Verdict) -> str:
-    """Figures and verdict, for the project's record."""
+def verdict_json(rows: Sequence[Scores], verdict: Verdict, suspects: Sequence[Suspect] = ()) -> str:
+    """Figures, verdict and suspects, for the project's record."""
     keys = ("name", "dice_before", "dice_after", "hd95_before", "hd95_after")
-    return json.dumps({"cases": [{key: getattr(row, key) for key in keys} for row in rows], **asdict(verdict)})
+    cases = [{key: getattr(row, key) for key in keys} for row in rows]
+    return json.dumps({"cases": cases, **asdict(verdict), "suspects": [asdict(one) for one in suspects]})

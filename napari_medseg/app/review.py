@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,19 +91,23 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     if spec.start_from is not None:
         requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
     anchors = {str(path) for _, path, _ in anchors_of(spec.task)}
-    names, fits, contrasts = [], [], []
+    looked_at, fits, contrasts = [], [], []
     for pair in spec.train:
         if pair.image in anchors:
             continue
         image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
         if mask.ndim == 2:
-            names.append(pair.name)
+            looked_at.append(pair)
             contrasts.append(rim_contrast(image, mask))
             fits.append([fit(mask, predict_array(image, request).labels > 0) for request in requests])
     odd = set(outliers([of_one[0] for of_one in fits]))
     what = [_what_is_wrong(of_one, stands_out=number in odd) for number, of_one in enumerate(fits)]
-    said = zip(names, what, unusual_rims(contrasts), strict=True)
-    return [Suspect(name=name, what=text) for name, text, unusual in said if text and unusual]
+    said = zip(looked_at, what, unusual_rims(contrasts), strict=True)
+    return [
+        Suspect(name=pair.name, what=text, mask=Path(pair.mask).stem)
+        for pair, text, unusual in said
+        if text and unusual
+    ]
 
 
 def _what_is_wrong(fits: list[Fit], *, stands_out: bool) -> str:
@@ -140,6 +145,23 @@ def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, de
         If the project cannot be written.
     """
     rows = compare(spec, folder, device=device)
-    verdict = judge(rows, find_suspects(spec, folder, device=device))
-    project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict))
+    asked = _asked_before(project)
+    # a person looked again and accepted it once more: that settles it
+    suspects = [
+        suspect
+        for suspect in find_suspects(spec, folder, device=device)
+        if not any(_same_case(suspect.mask, other) and suspect.mask != other for other in asked)
+    ]
+    verdict = judge(rows, suspects)
+    project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict, suspects))
     return Review(rows=rows, verdict=verdict)
+
+
+def _asked_before(project: Project) -> set[str]:
+    """Masks that earlier runs suspected: ``<case>-r<revision>``."""
+    results = [json.loads(run.result) for run in project.runs() if run.result]
+    return {one["mask"] for result in results for one in result.get("suspects", [])}
+
+
+def _same_case(one: str, other: str) -> bool:
+    return one.rpartition("-r")[0] == other.rpartition("-r")[0]

@@ -15,12 +15,12 @@ from napari_medseg.metrics.overlap import dice
 
 # masks are compared at no more than so many pixels a side
 SIDE = 128
-# a move of less than this share of the side is a matter of taste
-LEAST_MOVE = 0.05
+# a move of less than this share of the side is a matter of taste, or of a network that is a little off
+LEAST_MOVE = 0.1
 # a network knows a kind of image where masks fit it better in their own place than in any other, by so much (median)
 KNOWN = 0.04
-# there a mask stands out that fits about as well elsewhere, and by so much better than the others; benchmarks/gate.py
-BETTER, MORE = -0.05, 0.15
+# there a mask stands out that fits as well elsewhere, and by so much better than the others; benchmarks/gate.py
+BETTER, MORE = 0.0, 0.2
 # the rim's contrast is measured on so many pixels a side, so many to each side of the rim
 RIM_SIDE, RIM_WIDTH = 256, 4
 # a rim with less than this share of the usual contrast is none of the usual kind

@@ -65,7 +65,7 @@ def test_a_suspect_among_the_masks_keeps_the_weights_out():
     verdict = judge(rows(0.1, 0.1), [Suspect(name="scan 7", what="looks inverted")])
     assert not verdict.adopt
     assert "'scan 7' looks inverted" in verdict.reason
-    assert "Correct and accept them again" in verdict.reason
+    assert "accept them once more" in verdict.reason
 
 
 def test_the_limits_are_the_users():

@@ -164,6 +164,15 @@ def test_masks_that_do_not_fit_their_image_are_named(project):
     assert set(found) == {project.cases()[0].name, project.cases()[1].name}
     assert found[project.cases()[0].name] == "looks inverted"
     assert "looks moved by" in found[project.cases()[1].name]
+    # accepted once more as it is: whoever looked twice is right
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    assert "2 accepted mask(s)" in review_run(project, run, spec, folder, device="cpu").verdict.checks[-1].text
+    project.accept(project.cases()[0].id)
+    spec, folder = plan_retrain(project, OPTIONS)
+    (folder / WEIGHTS_FILE).write_bytes(source.read_bytes())
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    text = review_run(project, run, spec, folder, device="cpu").verdict.checks[-1].text
+    assert f"1 accepted mask(s) do not fit their image: '{project.cases()[1].name}'" in text
 
 
 def test_a_run_that_cannot_start_says_why_in_one_sentence(project):
