@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--set", default="monuseg_nuclei")
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--log", type=Path, required=True, help="a line for each trial; calling again goes on")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -13,7 +13,7 @@ from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice, hd95
-from napari_medseg.metrics.alignment import Fit, fit, outliers, rim_contrast, unusual_rims
+from napari_medseg.metrics.alignment import USUAL, Fit, fit, outliers, rim_contrast, rim_likeness
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 
@@ -101,29 +101,24 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
             contrasts.append(rim_contrast(image, mask))
             fits.append([fit(mask, predict_array(image, request).labels > 0) for request in requests])
     odd = set(outliers([of_one[0] for of_one in fits]))
-    what = [_what_is_wrong(of_one, stands_out=number in odd) for number, of_one in enumerate(fits)]
-    said = zip(looked_at, what, unusual_rims(contrasts), strict=True)
-    return [
-        Suspect(name=pair.name, what=text, mask=Path(pair.mask).stem)
-        for pair, text, unusual in said
-        if text and unusual
-    ]
+    suspects = []
+    for number, (pair, of_one, likeness) in enumerate(zip(looked_at, fits, rim_likeness(contrasts), strict=True)):
+        if (number in odd or _looks_wrong(of_one)) and likeness < USUAL:
+            new = of_one[0]
+            inverted = new.inverted > new.moved if likeness == 0 else likeness < -USUAL
+            move = next((found.move for found in of_one if found.looks_moved), new.move)
+            what = "looks inverted" if inverted else f"looks moved by ({-move[0]}, {-move[1]}) px"
+            suspects.append(Suspect(name=pair.name, what=what, mask=Path(pair.mask).stem))
+    return suspects
 
 
-def _what_is_wrong(fits: list[Fit], *, stands_out: bool) -> str:
-    """With a mask, as the new and the old network see it; nothing, mostly."""
+def _looks_wrong(fits: list[Fit]) -> bool:
+    """Whether the new and the old network would have a mask otherwise, whatever they say of others."""
     if any(found.looks_inverted for found in fits):
-        return "looks inverted"
-    new = fits[0]
-    moved = next((found.move for found in fits if found.looks_moved), None)
-    if stands_out:
-        if new.inverted > new.moved:
-            return "looks inverted"
-        moved = new.move
-    # both must say so: a network that does not know this kind of image finds things in odd places
-    elif not all(found.looks_moved or found.moved - found.dice > 0.1 for found in fits):
-        moved = None
-    return "" if moved is None else f"looks moved by ({-moved[0]}, {-moved[1]}) px"
+        return True
+    # moved: both must say so; a network that does not know this kind of image finds things in odd places
+    some = any(found.looks_moved for found in fits)
+    return some and all(found.looks_moved or found.moved - found.dice > 0.1 for found in fits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,11 @@ def rim_contrast(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray((means[0] - means[1]) / np.maximum(small.std(axis=(0, 1)), 1e-6), float)
 
 
-def unusual_rims(contrasts: Sequence[np.ndarray]) -> list[bool]:
-    """Which masks' rims do not have the contrast that is usual among them; all, where fewer than three are known.
+def rim_likeness(contrasts: Sequence[np.ndarray]) -> list[float]:
+    """How much of the contrast that is usual among some masks each of them has: 1 as usual, 0 none, -1 the opposite.
 
-    A mask that was turned inside out has the opposite contrast, one that was moved has none.
+    A mask that was turned inside out has the opposite contrast, one that was moved has none. Of fewer than three masks
+    nobody knows what is usual: 0.
 
     Parameters
     ----------
@@ -112,10 +113,10 @@ def unusual_rims(contrasts: Sequence[np.ndarray]) -> list[bool]:
         Of :func:`rim_contrast`.
     """
     if len(contrasts) < 3:
-        return [True] * len(contrasts)
+        return [0.0] * len(contrasts)
     usual = np.median(np.stack(contrasts), axis=0)
     most = max(float(usual @ usual), 1e-12)
-    return [float(contrast @ usual) / most < USUAL for contrast in contrasts]
+    return [float(contrast @ usual) / most for contrast in contrasts]
 
 
 def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:

@@ -1,15 +1,13 @@
-"""What a run has come to: the gate's verdict, a table and pictures side by side, and all versions to go back to."""
+"""What a run has come to: the gate's verdict, a table and pictures side by side."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -21,7 +19,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg.app.review import Review
-from napari_medseg.app.versions import Version
 
 COLUMNS = ("Held-out image", "Dice", "new", "HD95", "new")
 # of the table, px
@@ -41,7 +38,6 @@ class Outcome(QWidget):
 
     adopt_wanted = Signal()
     keep_wanted = Signal()
-    version_wanted = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +45,6 @@ class Outcome(QWidget):
         self.checks, self.picture = QLabel(), QLabel()
         self.table = QTableWidget(0, len(COLUMNS))
         self.adopt, self.keep = QPushButton("Use new all the same"), QPushButton("Keep old")
-        self.versions, self.use = QComboBox(), QPushButton("Use this version")
         self.checks.setWordWrap(True)
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.verticalHeader().setVisible(False)
@@ -57,15 +52,10 @@ class Outcome(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        # as wide as the panel, not as the longest name
-        self.versions.setMinimumContentsLength(8)
-        self.versions.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.table.setMinimumWidth(0)
-        verdict, back = QHBoxLayout(), QHBoxLayout()
+        verdict = QHBoxLayout()
         verdict.addWidget(self.adopt)
         verdict.addWidget(self.keep)
-        back.addWidget(self.versions, 1)
-        back.addWidget(self.use)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.checks)
@@ -73,13 +63,10 @@ class Outcome(QWidget):
         layout.addLayout(verdict)
         layout.addWidget(self.table)
         layout.addWidget(self.picture)
-        layout.addLayout(back)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_picture(row))
         self.adopt.clicked.connect(self.adopt_wanted)
         self.keep.clicked.connect(self.keep_wanted)
-        self.use.clicked.connect(lambda: self.version_wanted.emit(self.versions.currentData()))
         self.clear()
-        self.show_versions([])
 
     def clear(self) -> None:
         """Nothing to decide."""
@@ -122,16 +109,3 @@ class Outcome(QWidget):
             height, width, _ = picture.shape
             image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
             self.picture.setPixmap(QPixmap.fromImage(image.copy()))
-
-    def show_versions(self, versions: list[Version]) -> None:
-        """List what can be gone back to."""
-        self.versions.clear()
-        for version in versions:
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(version.adopted))
-            name = version.weights.rpartition("/")[2].removesuffix(".safetensors")
-            name = version.weights if version.sha256 is None else name
-            self.versions.addItem(f"{name}, {when}{' (in use)' if version.in_use else ''}", version)
-            if version.in_use:
-                self.versions.setCurrentIndex(self.versions.count() - 1)
-        for widget in (self.versions, self.use):
-            widget.setVisible(len(versions) > 1)

@@ -15,12 +15,12 @@ from napari_medseg.app.review import review_run
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.app.unfinished import Unfinished, unfinished
-from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves, load_plotting
 from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.versions import VersionList
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
 Run = tuple[Project, int, RunSpec, Path]
@@ -42,6 +42,7 @@ class RetrainSection(QWidget):
         self._broken: Unfinished | None = None
         self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
         self.outcome = Outcome()
+        self.versions = VersionList(state, bus, workers, self.message.setText)
         self._build()
         state.events.project.connect(self._project_changed)
 
@@ -68,6 +69,7 @@ class RetrainSection(QWidget):
         layout.addWidget(self.message)
         layout.addWidget(self.curves)
         layout.addWidget(self.outcome)
+        layout.addWidget(self.versions)
         layout.addStretch()
         self.progress.setRange(0, 100)
         self.start.clicked.connect(self.begin)
@@ -75,7 +77,6 @@ class RetrainSection(QWidget):
         self.resume.clicked.connect(self.resume_run)
         self.outcome.adopt_wanted.connect(self.adopt_new)
         self.outcome.keep_wanted.connect(self.keep_old)
-        self.outcome.version_wanted.connect(self.use_version)
         self._enable()
 
     def _enable(self, *, running: bool = False) -> None:
@@ -317,7 +318,7 @@ class RetrainSection(QWidget):
         self._run = None
         self.outcome.decided()
         self._bus.weights_changed.emit()
-        self.list_versions()
+        self.versions.refresh()
         self.message.setText(f"<b>Adopted as {path.stem}.</b> Any earlier version can be used again below.")
         show_info("The new weights are in use.")
 
@@ -330,40 +331,6 @@ class RetrainSection(QWidget):
         self.outcome.decided()
         self.message.setText("Kept the old weights.")
 
-    # ---- versions ------------------------------------------------------------------------------------------------
-
-    def list_versions(self) -> None:
-        """Read what was ever in use, off the GUI thread."""
-        project = self._state.project
-        if project is None:
-            self.outcome.show_versions([])
-            return
-
-        def show(found: list[Version]) -> None:
-            if project is self._state.project:
-                self.outcome.show_versions(found)
-
-        self._workers.run(lambda ticket, progress: versions(project), on_done=show, lane="files")
-
-    def use_version(self, version: Version | None) -> None:
-        """Go back, or forth, to a version, bit for bit."""
-        project = self._state.project
-        if project is None or version is None:
-            return
-
-        def done(_: None) -> None:
-            self._bus.weights_changed.emit()
-            self.list_versions()
-            self.message.setText(f"{version.weights} is in use.")
-
-        self._workers.run(
-            lambda ticket, progress: use_version(project, version), on_done=done, on_error=self._told, lane="files"
-        )
-
-    def _told(self, error: BaseException) -> None:
-        self.message.setText(sentence(error))
-        show_warning(sentence(error))
-
     def _project_changed(self, *_: Any) -> None:
         # the files lane notes the run's end before it closes the run's project
         if self._run is not None or self._ticket is not None or self._preparing:
@@ -373,7 +340,7 @@ class RetrainSection(QWidget):
         self.outcome.clear()
         self.message.setText("")
         self.curves.clear()
-        self.list_versions()
+        self.versions.refresh()
         self._look_for_run()
 
     def close_section(self) -> None:

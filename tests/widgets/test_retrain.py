@@ -46,10 +46,10 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     assert Path(new).is_file()
     assert panel.propose.weights.findData(before) >= 0
     # one click back, and forth again
-    qtbot.waitUntil(lambda: outcome.versions.count() == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.retrain.versions.list.count() == 2, timeout=WAIT)
     for row, weights in ((0, before), (1, new)):
-        outcome.versions.setCurrentIndex(row)
-        outcome.use.click()
+        panel.retrain.versions.list.setCurrentIndex(row)
+        panel.retrain.versions.use.click()
         qtbot.waitUntil(lambda weights=weights: panel.state.weights == weights, timeout=WAIT)
 
     panel.export.folder.setText(str(tmp_path / "out"))
