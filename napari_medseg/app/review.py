@@ -13,7 +13,7 @@ from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice, hd95
-from napari_medseg.metrics.alignment import USUAL, Fit, fit, outliers, rim_contrast, rim_likeness
+from napari_medseg.metrics.alignment import FITS_BETTER, USUAL, Fit, fit, moved, outliers, rim_contrast, rim_likeness
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 
@@ -78,9 +78,9 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
 def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
     """Training masks that fit their images only when turned inside out or moved.
 
-    Two witnesses are needed: the networks, old and new, which would have the mask elsewhere, and the image, whose
-    contrast at the mask's rim is not that of the others. A network alone says so too where it is wrong and a person
-    put it right.
+    Two witnesses are needed: the networks, old and new, which would have the mask elsewhere, and the image, where the
+    contrast at the rim of a mask that lay there would be more like that of the others. A network alone says so too
+    where it is wrong and a person put it right.
 
     Returns
     -------
@@ -91,24 +91,28 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     if spec.start_from is not None:
         requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
     anchors = {str(path) for _, path, _ in anchors_of(spec.task)}
-    looked_at, fits, contrasts = [], [], []
+    pairs, fits, contrasts = [], [], []
     for pair in spec.train:
         if pair.image in anchors:
             continue
         image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
         if mask.ndim == 2:
-            looked_at.append(pair)
+            pairs.append(pair)
             contrasts.append(rim_contrast(image, mask))
             fits.append([fit(mask, predict_array(image, request).labels > 0) for request in requests])
     odd = set(outliers([of_one[0] for of_one in fits]))
     suspects = []
-    for number, (pair, of_one, likeness) in enumerate(zip(looked_at, fits, rim_likeness(contrasts), strict=True)):
-        if (number in odd or _looks_wrong(of_one)) and likeness < USUAL:
-            new = of_one[0]
-            inverted = new.inverted > new.moved if likeness == 0 else likeness < -USUAL
+    for number, (pair, of_one) in enumerate(zip(pairs, fits, strict=True)):
+        if number in odd or _looks_wrong(of_one):
+            image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
+            new, own = of_one[0], rim_likeness(contrasts[number], contrasts)
             move = next((found.move for found in of_one if found.looks_moved), new.move)
-            what = "looks inverted" if inverted else f"looks moved by ({-move[0]}, {-move[1]}) px"
-            suspects.append(Suspect(name=pair.name, what=what, mask=Path(pair.mask).stem))
+            inverted = new.inverted > new.moved if own is None else own < -USUAL
+            instead = ~mask if inverted else moved(mask, move)
+            would_be = rim_likeness(rim_contrast(image, instead), contrasts)
+            if own is None or would_be is None or (own < USUAL and would_be > own + FITS_BETTER):
+                what = "looks inverted" if inverted else f"looks moved by ({-move[0]}, {-move[1]}) px"
+                suspects.append(Suspect(name=pair.name, what=what, mask=Path(pair.mask).stem))
     return suspects
 
 

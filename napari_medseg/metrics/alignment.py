@@ -23,8 +23,8 @@ KNOWN = 0.04
 BETTER, MORE = 0.0, 0.2
 # the rim's contrast is measured on so many pixels a side, so many to each side of the rim
 RIM_SIDE, RIM_WIDTH = 256, 4
-# a rim with less than this share of the usual contrast is none of the usual kind
-USUAL = 0.5
+# a rim with less than this share of the usual contrast is none of the usual kind; one with so much more of it is better
+USUAL, FITS_BETTER = 0.5, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +101,27 @@ def rim_contrast(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.asarray((means[0] - means[1]) / np.maximum(small.std(axis=(0, 1)), 1e-6), float)
 
 
-def rim_likeness(contrasts: Sequence[np.ndarray]) -> list[float]:
-    """How much of the contrast that is usual among some masks each of them has: 1 as usual, 0 none, -1 the opposite.
+def rim_likeness(contrast: np.ndarray, contrasts: Sequence[np.ndarray]) -> float | None:
+    """How much of the usual contrast a mask has at its rim: 1 as usual, 0 none, -1 the opposite.
 
-    A mask that was turned inside out has the opposite contrast, one that was moved has none. Of fewer than three masks
-    nobody knows what is usual: 0.
+    A mask that was turned inside out has the opposite contrast, one that was moved has none.
 
     Parameters
     ----------
-    contrasts : sequence of np.ndarray
+    contrast : np.ndarray
         Of :func:`rim_contrast`.
+    contrasts : sequence of np.ndarray
+        Of all masks of the kind. Of fewer than three nobody knows what is usual: None.
     """
     if len(contrasts) < 3:
-        return [0.0] * len(contrasts)
+        return None
     usual = np.median(np.stack(contrasts), axis=0)
-    most = max(float(usual @ usual), 1e-12)
-    return [float(contrast @ usual) / most for contrast in contrasts]
+    return float(contrast @ usual) / max(float(usual @ usual), 1e-12)
+
+
+def moved(mask: np.ndarray, move: tuple[int, int]) -> np.ndarray:
+    """A mask (Y, X), bool, moved by (y, x) px; what leaves the picture is lost."""
+    return np.asarray(ndimage.shift(mask.astype(np.uint8), move, order=0) > 0)
 
 
 def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:
