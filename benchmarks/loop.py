@@ -152,6 +152,8 @@ def table(found: list[dict[str, Any]], options: argparse.Namespace) -> tuple[tup
     rows = []
     for way, kind in (*((way, "seconds") for way in options.ways), ("ours", "wired")):
         own = [run for run in found if run["way"] == way]
+        if not own:
+            continue
         saved = []
         for low, high in ((10, 20), (30, 35)):
             share = [
