@@ -14,8 +14,8 @@ from napari_medseg.editing.livewire import LiveWire
 
 # seconds to find and begin a stroke, px drawn in a second, seconds for a click of the live-wire
 BEGIN, SPEED, CLICK = 1.5, 40.0, 1.0
-# errors of fewer pixels are let be; the hand is off by so many px
-LEAST, HAND = 12, 1.0
+# errors of fewer pixels, or nowhere so many px from the reference's rim, are let be; the hand is off by so many px
+LEAST, DEEP, HAND = 12, 2.5, 1.0
 # the live-wire is taken where it runs within so many px of the reference
 NEAR = 2.5
 
@@ -82,7 +82,7 @@ def correct(
     away = ndimage.distance_transform_edt(~find_boundaries(truth, mode="inner"))
     for number, place in enumerate(ndimage.find_objects(errors), start=1):
         part = errors[place] == number
-        if part.sum() < LEAST:
+        if part.sum() < LEAST or away[place][part].max() < DEEP:
             continue
         out[place][part] = wanted[place][part]
         along = np.argwhere(part & rim[place]) + [axis.start for axis in place]

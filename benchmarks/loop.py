@@ -131,13 +131,13 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--scored", type=int, default=18)
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
     found = []
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         for way in options.ways:
             path = options.runs / f"{options.set}-{way}-{seed}.json"
             if not path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 LISTED, RANDOM, DOUBTFUL = "listed", "random", "doubtful"
 ORDERS = (LISTED, RANDOM, DOUBTFUL)
-# of the images that are left, so many are looked at
-LOOKED_AT = 16
+# of the images that are left, so many are looked at, and no longer than so many seconds
+LOOKED_AT, PATIENCE = 16, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,15 @@ class Queue:
         if request is None:
             return left[0]
         doubts: list[tuple[Case, float]] = []
+        started, asked = time.monotonic(), False
         for case in left[:LOOKED_AT]:
             if cancelled():
                 return left[0]
+            new = _key(case, request) not in self._said
+            # the others are asked about next time: what was said is remembered
+            if new and asked and time.monotonic() - started > PATIENCE:
+                continue
+            asked = asked or new
             said = self._ask(case, request)
             if said is not None and order == RANDOM and said.foreground:
                 return case
@@ -134,7 +141,7 @@ class Queue:
         return seen[most_useful([d for _, d, _ in seen], [look for *_, look in seen], known)][0]
 
     def _ask(self, case: Case, request: PredictRequest) -> Opinion | None:
-        key = (case.id, request.network, request.weights)
+        key = _key(case, request)
         if key not in self._said:
             self._said[key] = _opinion(case, replace(request, mirrored=True))
         return self._said[key]
@@ -144,6 +151,10 @@ class Queue:
             image = _read(case)
             self._shades[case.id] = None if image is None else shades(image)
         return self._shades[case.id]
+
+
+def _key(case: Case, request: PredictRequest) -> tuple[int, str, str]:
+    return case.id, request.network, request.weights
 
 
 def _opinion(case: Case, request: PredictRequest) -> Opinion | None:

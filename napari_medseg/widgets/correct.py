@@ -40,6 +40,7 @@ from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
 
+CHOOSING = "Choosing the next image..."
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
 
 
@@ -268,7 +269,11 @@ class CorrectSection(QWidget):
         if project is None:
             return
 
+        if self.next_image.asks:
+            self.status.setText(f"{self.status.text()} {CHOOSING}".strip())
+
         def done(case: Case | None) -> None:
+            self.status.setText(self.status.text().removesuffix(CHOOSING).strip())
             if project is not self._state.project or self._state.case_id != after:
                 # the user was faster
                 return

@@ -38,6 +38,11 @@ class NextImage(QWidget):
         layout.addWidget(self.order, 1)
         self.order.currentIndexChanged.connect(lambda _: save_settings(order=self.order.currentData()))
 
+    @property
+    def asks(self) -> bool:
+        """Whether networks are asked, which takes a moment."""
+        return bool(self.order.currentData() != LISTED)
+
     def choose(
         self,
         project: Project,

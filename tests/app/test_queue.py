@@ -77,6 +77,21 @@ def test_a_question_that_is_dropped_asks_no_network_and_unreadable_images_are_pa
     assert Queue(project).next(DOUBTFUL, REQUEST).id != chosen.id
 
 
+def test_patience_ends_and_what_was_said_is_remembered(project, monkeypatch):
+    from napari_medseg.app import queue as module
+
+    asked = []
+    predict = module.predict_array
+    monkeypatch.setattr(module, "predict_array", lambda *a, **k: asked.append(1) or predict(*a, **k))
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    queue = Queue(project)
+    for number in (1, 2, 3):
+        assert queue.next(DOUBTFUL, REQUEST) is not None
+        assert len(asked) == number
+    monkeypatch.setattr(module, "PATIENCE", 60.0)
+    assert queue.next(DOUBTFUL, REQUEST).id == Queue(project).next(DOUBTFUL, REQUEST).id
+
+
 def sample_image():
     return read_image(samples_of("nuclei")[0].image).data
 
