@@ -242,9 +242,13 @@ class RetrainSection(QWidget):
         return Pictured(review, [before_and_after(row) for row in review.rows])
 
     def _show_event(self, event: dict[str, Any]) -> None:
-        if event["event"] == "start":
+        if event["event"] == "start" and self._run is not None:
+            pairs = self._run[2].train
+            own = sum(bool(pair.group) for pair in pairs)
+            more = f" and {len(pairs) - own} of the network's first ones" if own < len(pairs) else ""
+            where = event["device"].upper()
             self.message.setText(
-                f"Training on {event['train']} image(s), {event['val']} held out, on the {event['device'].upper()}."
+                f"Training on {own} corrected image(s){more}, {event['val']} held out, on the {where}."
             )
         elif event["event"] == "epoch":
             self.progress.setValue(round(100 * event["epoch"] / event["epochs"]))

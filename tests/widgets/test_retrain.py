@@ -73,6 +73,8 @@ def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
     before = panel.state.weights
     panel.retrain.epochs.setValue(500)
     panel.retrain.start.click()
+    told = "Training on 3 corrected image(s) and 64 of the network's first ones, 0 held out"
+    qtbot.waitUntil(lambda: told in panel.retrain.message.text(), timeout=WAIT)
     qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
     panel.retrain.cancel.click()
     assert "Cancelled" in panel.retrain.message.text()
