@@ -80,7 +80,7 @@ def main() -> None:
             where = "set it came from" if dashed else "new set, unseen images"
             band(right, x, lines, colour=colour, label=f"{label}: {where}", dashed=dashed)
     left.axhline(1, color="#888888", linewidth=1)
-    left.set(xlabel="images corrected", ylabel="cost of an image, never retrained = 1", ylim=(0, 1.1))
+    left.set(xlabel="images corrected", ylabel="cost of an image, never retrained = 1", ylim=(0, 1.4))
     right.set(xlabel="images corrected", ylabel="Dice", ylim=(0, 1))
     for axes in (left, right):
         axes.grid(alpha=0.25)
