@@ -84,7 +84,9 @@ def test_two_processes_follow_the_curve_of_one(tmp_path):
         ("two", ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")),
     ):
         folder = tmp_path / name
-        make_run(folder, n=7, batch_size=4, freeze_norm=True, learning_rate=1e-3, validate_every=3)
+        # in full precision: bfloat16 rounds by more than is compared
+        settings = {"freeze_norm": True, "learning_rate": 1e-3, "validate_every": 3, "precision": "no"}
+        make_run(folder, n=7, batch_size=4, **settings)
         command = [sys.executable, *launcher, "-m", "src_train", "run", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, done.stderr
