@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from napari_medseg.project import Case, Project
 
 LISTED, RANDOM, DOUBTFUL = "listed", "random", "doubtful"
-ORDERS = (LISTED, RANDOM, DOUBTFUL)
-# of the images that are left, so many are looked at, and no longer than so many seconds
-LOOKED_AT, PATIENCE = 16, 5.0
+# of the images that are left, so many are looked at, and no longer than so many seconds; of the accepted ones, so many
+LOOKED_AT, PATIENCE, KNOWN = 16, 5.0, 64
+# of an image, about so many pixels tell how bright it is
+PIXELS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def shades(image: np.ndarray) -> np.ndarray:
     """How bright an image (Y, X) or (Y, X, C) is: (8,), mean and spread of each quarter of its sorted greys."""
     grey = np.nan_to_num(image.astype(np.float32))
     grey = grey[..., :3].mean(axis=-1) if grey.ndim == 3 else grey
-    return np.array([f(part) for part in np.array_split(np.sort(grey.ravel()), 4) for f in (np.mean, np.std)])
+    some = np.sort(grey.ravel()[:: max(1, grey.size // PIXELS)])
+    return np.array([f(part) for part in np.array_split(some, 4) for f in (np.mean, np.std)])
 
 
 def most_useful(doubts: Sequence[float], candidates: Sequence[np.ndarray], known: Sequence[np.ndarray]) -> int:
@@ -136,8 +138,8 @@ class Queue:
         seen = [(case, doubt, look) for case, doubt in doubts if (look := self._look(case)) is not None]
         if order == RANDOM or not seen:
             return left[0]
-        done = [self._look(case) for case in cases if case.state == "accepted" and not case.missing]
-        known = [look for look in done if look is not None]
+        done = [case for case in cases if case.state == "accepted" and not case.missing][-KNOWN:]
+        known = [look for case in done if (look := self._look(case)) is not None]
         return seen[most_useful([d for _, d, _ in seen], [look for *_, look in seen], known)][0]
 
     def _ask(self, case: Case, request: PredictRequest) -> Opinion | None:

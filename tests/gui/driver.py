@@ -95,7 +95,10 @@ class Driver:
     def shot(self, name: str) -> None:
         """Save a picture of the screen."""
         target = self.folder / f"{name}.png"
-        (self.folder / "shot").write_text(str(target))
+        # whole or not at all: the window looks for it at any moment
+        wish = self.folder / "shot.new"
+        wish.write_text(str(target))
+        wish.replace(self.folder / "shot")
         end = time.monotonic() + 10
         while not target.exists() and time.monotonic() < end and self.process.poll() is None:
             time.sleep(0.1)
