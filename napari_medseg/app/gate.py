@@ -35,16 +35,15 @@ class GateLimits:
     ----------
     dice : float
         The lower bound of the mean change may lie so far below zero.
-    hd95, hd95_share : float
-        The lower bound of the mean growth may be so large, px, or such a share of the old mean, whichever is more:
-        HD95 jumps with single stray pixels, and only a growth that is sure counts.
+    hd95 : float
+        The lower bound of the mean growth may be so large, px: HD95 jumps with single stray pixels, and only a growth
+        that is sure counts.
     fall : float
         No case's Dice may fall by more.
     """
 
     dice: float = 0.005
     hd95: float = 0.5
-    hd95_share: float = 0.2
     fall: float = 0.10
 
 
@@ -128,8 +127,7 @@ def judge(rows: Sequence[Scores], suspects: Sequence[Suspect] = (), limits: Gate
         growth = [row.hd95_after - row.hd95_before for row in rows]
         least = lower_bound(growth)
         text = f"HD95 {np.mean(growth):+.1f} px, at least {least:+.1f} (95 %)."
-        most = max(limits.hd95, limits.hd95_share * float(np.mean([row.hd95_before for row in rows])))
-        checks.append(Check(passed=least <= most, text=text))
+        checks.append(Check(passed=least <= limits.hd95, text=text))
         worst = min(rows, key=lambda row: row.dice_after - row.dice_before)
         fall = worst.dice_before - worst.dice_after
         text = (

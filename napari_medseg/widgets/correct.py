@@ -270,7 +270,7 @@ class CorrectSection(QWidget):
             return
 
         if self.next_image.asks:
-            self.status.setText(f"{self.status.text()} {CHOOSING}".strip())
+            self.status.setText(f"{self.status.text().removesuffix(CHOOSING).strip()} {CHOOSING}".strip())
 
         def done(case: Case | None) -> None:
             self.status.setText(self.status.text().removesuffix(CHOOSING).strip())

@@ -64,12 +64,13 @@ def show_objects(viewer: Any, image: Image, numbered: np.ndarray) -> Labels:
     """Show the objects of a mask, each in a colour of its own; those that were shown before are replaced."""
     name = image.name + OBJECTS_SUFFIX
     layer = find(viewer, Labels, name)
-    if layer is None or not is_numbered(layer):
-        layer = Labels(numbered, name=name, opacity=0.7, metadata={"medseg_objects": True}, **place_of(image))
-        layer.contour = 2
-        viewer.add_layer(layer)
-    layer.data = numbered
-    layer.visible = True
+    if layer is not None and is_numbered(layer):
+        layer.data = numbered
+        layer.visible = True
+        return layer
+    layer = Labels(numbered, name=name, opacity=0.7, metadata={"medseg_objects": True}, **place_of(image))
+    layer.contour = 2
+    viewer.add_layer(layer)
     return layer
 
 

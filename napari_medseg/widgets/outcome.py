@@ -52,7 +52,6 @@ class Outcome(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setMinimumWidth(0)
         verdict = QHBoxLayout()
         verdict.addWidget(self.adopt)
         verdict.addWidget(self.keep)

@@ -36,7 +36,7 @@ def test_better_everywhere_is_let_in():
     [
         (rows(0.02, -0.03, 0.01, -0.04, 0.0), "at least -0.0"),  # not sure enough
         (rows(*[0.05] * 9, -0.12), "'case 9' falls by 0.120"),
-        ([Row("a", 0.8, 0.85, 10, 15), Row("b", 0.8, 0.85, 10, 13)], "HD95 +4.0 px, at least +3.0"),
+        ([Row("a", 0.8, 0.85, 10, 14), Row("b", 0.8, 0.85, 10, 12)], "HD95 +3.0 px, at least +2.0"),
         ([], "No image is held out"),
     ],
 )
@@ -48,11 +48,6 @@ def test_what_is_not_surely_as_good_stays_out(made, why):
 
 def test_one_stray_pixel_does_not_keep_better_weights_out():
     assert judge([*(Row(f"{n}", 0.7, 0.8, 10, 9) for n in range(5)), Row("stray", 0.7, 0.8, 10, 30)]).adopt
-
-
-def test_where_hd95_is_large_a_small_share_of_it_is_no_worse():
-    assert judge([Row(f"{n}", 0.4, 0.6, 40, 47) for n in range(5)]).adopt
-    assert not judge([Row(f"{n}", 0.4, 0.6, 40, 49) for n in range(5)]).adopt
 
 
 def test_weights_that_do_just_what_the_old_ones_did_are_not_adopted():
