@@ -278,10 +278,16 @@ def takes(network: str, *, volume: bool) -> bool:
     return (get_spec(network).input.ndim == 3) == volume
 
 
-def edges_request(request: PredictRequest) -> PredictRequest:
+def edges_request(request: PredictRequest, *, of_slice: bool = False) -> PredictRequest:
     """What to run for an edge map: the request itself where its network has one, else SGD-Net.
 
     Nothing else is passed off as an SGE map.
+
+    Parameters
+    ----------
+    request : PredictRequest
+    of_slice : bool
+        The map is of a slice, though the request's network may be one for volumes.
 
     Raises
     ------
@@ -295,7 +301,7 @@ def edges_request(request: PredictRequest) -> PredictRequest:
     task = next((e.task for e in list_weights() if request.weights in (e.id, e.task)), "")
     able = [e for e in list_weights() if get_spec(e.network).capabilities.edges]
     able.sort(key=lambda e: (e.task != task, e.task != "generalist"))
-    if not able or get_spec(request.network).input.ndim != 2:
+    if not able or (get_spec(request.network).input.ndim != 2 and not of_slice):
         raise InputError(
             f"{request.network} has no edge map and no weights of SGD-Net for its images are at hand. "
             "Train some with 'medseg train --network sgd-net-s', or leave the edges out."

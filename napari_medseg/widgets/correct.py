@@ -69,7 +69,7 @@ class CorrectSection(QWidget):
             "next_spot": lambda: self.spots.step(1),
             "previous_spot": lambda: self.spots.step(-1),
             "toggle_mask": self.toggle_mask,
-            "toggle_edges": self.tools.toggle_edges,
+            "toggle_edges": self.tools.maps.toggle,
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,

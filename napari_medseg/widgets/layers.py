@@ -112,17 +112,24 @@ def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
     return layer
 
 
-def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str) -> None:
-    """Add a map right above its image, or replace the one that is there."""
+def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str, index: tuple[int, ...] = ()) -> None:
+    """Add a map right above its image, or replace the one that is there; at ``index`` (z,) that of one slice."""
     name = image.name + suffix
     layer = find(viewer, Image, name)
+    place = place_of(image)
+    if index:
+        data = data[np.newaxis]
+        origin, here = (np.array(image.data_to_world((z, 0, 0))) for z in (0, *index))
+        # before the layer's affine, as napari applies it last
+        place["translate"] = image.translate + np.linalg.solve(image.affine.linear_matrix, here - origin)
     if layer is None:
         colours, brightest = MAPS[suffix]
         look: dict[str, Any] = {"colormap": colours, "blending": "additive", "opacity": 0.6}
-        layer = Image(data, name=name, contrast_limits=(0, brightest), **look, **place_of(image))
+        layer = Image(data, name=name, contrast_limits=(0, brightest), **look, **place)
         viewer.layers.insert(viewer.layers.index(image) + 1, layer)
     else:
         layer.data = data
+        layer.translate = place["translate"]
 
 
 def is_map(layer: Layer) -> bool:

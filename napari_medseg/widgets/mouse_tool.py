@@ -100,9 +100,9 @@ class MouseTool(QObject):
         return np.asarray(self.case.image.data)[index]
 
     def edges(self, index: tuple[int, ...]) -> np.ndarray | None:
-        """The edge map of an image, where there is one."""
+        """The edge map of an image or slice, where there is one."""
         assert self.case is not None
-        return self.case.edges if index == () else None
+        return self.case.edges.get(index)
 
     def paint(self, index: tuple[int, ...], rows: np.ndarray, columns: np.ndarray) -> None:
         """Paint pixels of a slice with the chosen label, as napari's brush does: undo and 'preserve labels' too."""

@@ -60,8 +60,8 @@ class OpenCase(QObject):
         self._tracker = StrokeTracker(self.session, stored)
         # of the mouse tool that is on, for the history; None: napari's own
         self.tool: str | None = None
-        # (Y, X), once it was drawn
-        self.edges: np.ndarray | None = None
+        # (Y, X) of the image, at (), or of slices, at (z,): those that were drawn so far
+        self.edges: dict[tuple[int, ...], np.ndarray] = {}
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
         # changes that come without a paint event (napari's own undo, a script) are found a moment later

@@ -95,8 +95,8 @@ class SpotList(QGroupBox):
 
         def done(opinion: Prediction) -> None:
             self._ticket = None
-            if case.edges is None and opinion.edges is not None:
-                case.edges = opinion.edges
+            if opinion.edges is not None:
+                case.edges.setdefault((), opinion.edges)
             if self._view.current is case:
                 self._renew(_Found(case, opinion, []), by)
 

@@ -6,23 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
-from napari_medseg.app.predict import PredictRequest, edges_request, predict_array
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.editing import operations
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.errors import InputError
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map, show_objects
+from napari_medseg.widgets.layers import show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.mouse_tool import MouseTool
-from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Workers, sentence
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
 
@@ -35,6 +32,15 @@ class EditTools(QGroupBox):
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self.wire = LiveWireTool(viewer, workers, self._went_off, self)
         self.snap = SnapTool(viewer, self._went_off, self)
+        self.maps = EdgeMaps(
+            viewer,
+            state,
+            view,
+            workers,
+            in_use=lambda: self.wire.case is not None or self.snap.case is not None,
+            tell=self._tell,
+            parent=self,
+        )
         self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
         self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
         self.message = QLabel()
@@ -111,7 +117,7 @@ class EditTools(QGroupBox):
         self._viewer.layers.selection.active = case.labels
         tool.start(case)
         (self.wire_button if tool is self.wire else self.snap_button).setChecked(True)
-        self._fetch_edges(case)
+        self.maps.fetch(case)
 
     def off(self) -> None:
         """Both tools off."""
@@ -122,57 +128,6 @@ class EditTools(QGroupBox):
     def _went_off(self) -> None:
         for button in (self.wire_button, self.snap_button):
             button.setChecked(False)
-
-    # ---- edge map ------------------------------------------------------------------------------------------------
-
-    def _fetch_edges(self, case: OpenCase, then: Callable[[], None] | None = None) -> None:
-        """Have SGD-Net draw the edge map, once for each case; without it, tools follow the image's own gradient."""
-        data = plain_image(case.image)
-        if case.edges is not None or data is None or case.image.ndim != 2:
-            if then is not None:
-                then()
-            return
-        shown = find(self._viewer, type(case.image), case.image.name + EDGES_SUFFIX)
-        if shown is not None:
-            case.edges = np.asarray(shown.data)
-            return
-        state = self._state
-
-        def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
-            asked = edges_request(PredictRequest(network=state.network, weights=state.weights, device=state.device))
-            return predict_array(data, asked, edges=True, cancelled=lambda: ticket.cancelled).edges
-
-        def done(edges: np.ndarray | None) -> None:
-            case.edges = edges
-            if then is not None:
-                then()
-
-        def failed(error: BaseException) -> None:
-            if then is not None:
-                show_warning(sentence(error))
-            elif not isinstance(error, InputError):
-                self._tell(sentence(error))
-
-        self._workers.run(work, on_done=done, on_error=failed)
-
-    def toggle_edges(self) -> None:
-        """Show or hide the edge map; it is drawn when it is first asked for."""
-        case = self._view.current
-        if case is None:
-            return
-        layer = find(self._viewer, type(case.image), case.image.name + EDGES_SUFFIX)
-        if layer is not None:
-            layer.visible = not layer.visible
-            return
-
-        def show() -> None:
-            if case.edges is None:
-                show_info("There is an edge map of images only, not of volumes.")
-            elif case.image in self._viewer.layers:
-                show_map(self._viewer, case.image, case.edges, suffix=EDGES_SUFFIX)
-                self._viewer.layers.selection.active = case.labels
-
-        self._fetch_edges(case, show)
 
     # ---- one step ------------------------------------------------------------------------------------------------
 

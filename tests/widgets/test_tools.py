@@ -41,7 +41,8 @@ def open_case(panel, qtbot, tmp_path, data, **facts):
     qtbot.waitUntil(lambda: panel.correct.view.current is not None, timeout=WAIT)
     case = panel.correct.view.current
     # no network: the image's own gradient is the edge map
-    case.edges = np.zeros(data.shape[-2:], np.float32)
+    slices = [(z,) for z in range(len(data))] if volume else [()]
+    case.edges.update({index: np.zeros(data.shape[-2:], np.float32) for index in slices})
     return case
 
 
@@ -257,13 +258,41 @@ def test_keys_are_bound_shown_and_given_back(panel, qtbot, tmp_path):
 
 def test_the_edge_map_is_drawn_when_asked_for(panel, qtbot, tmp_path):
     case = open_case(panel, qtbot, tmp_path, circle()[0])
-    case.edges = ndimage.gaussian_filter(circle()[0].astype(np.float32), 1) / 255
-    panel.correct.tools.toggle_edges()
+    case.edges[()] = ndimage.gaussian_filter(circle()[0].astype(np.float32), 1) / 255
+    panel.correct.tools.maps.toggle()
     (edges,) = [layer for layer in panel.viewer.layers if layer.name.endswith(" edges")]
     assert edges.visible
-    panel.correct.tools.toggle_edges()
+    panel.correct.tools.maps.toggle()
     assert not edges.visible
     assert isinstance(panel.viewer.layers.selection.active, Labels)
+
+
+def test_a_volume_gets_the_edge_map_of_the_slice_that_is_shown(panel, qtbot, tmp_path):
+    volume = np.stack([np.roll(circle()[0], 20 * z, axis=1) for z in range(3)])
+    case = open_case(panel, qtbot, tmp_path, volume)
+    case.edges.clear()
+    tools, dims = panel.correct.tools, panel.viewer.dims
+    dims.set_point(0, dims.range[0].stop)
+    tools.maps.toggle()
+    qtbot.waitUntil(lambda: (2,) in case.edges and len(panel.viewer.layers) == 3, timeout=WAIT)
+    (edges,) = [layer for layer in panel.viewer.layers if layer.name.endswith(" edges")]
+    np.testing.assert_allclose(edges.data_to_world((0, 0, 0)), case.image.data_to_world((2, 0, 0)))
+    np.testing.assert_array_equal(edges.data[0], case.edges[2,])
+    assert 0 <= edges.data.min() < edges.data.max() <= 1
+    # whoever stays at another slice sees its map, and the tools follow it
+    dims.set_point(0, dims.range[0].start)
+    qtbot.waitUntil(lambda: edges.data_to_world((0, 0, 0))[0] == case.image.data_to_world((0, 0, 0))[0], timeout=WAIT)
+    np.testing.assert_array_equal(edges.data[0], case.edges[0,])
+    assert set(case.edges) == {(0,), (2,)}
+    tools.wire_button.click()
+    assert tools.wire.edges((0,)) is case.edges[0,]
+    # hidden: only a tool that is on asks for more
+    tools.maps.toggle()
+    dims.set_point(0, dims.range[0].start + dims.range[0].step)
+    qtbot.waitUntil(lambda: (1,) in case.edges, timeout=WAIT)
+    assert not edges.visible
+    assert edges.data_to_world((0, 0, 0))[0] == case.image.data_to_world((0, 0, 0))[0]
+    assert panel.viewer.layers.selection.active is case.labels
 
 
 def test_labels_get_names_and_colours(panel, qtbot, tmp_path):
