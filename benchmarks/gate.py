@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--set", default="monuseg_nuclei")
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first trial: two processes can share them")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--log", type=Path, required=True, help="a line for each trial; calling again goes on")
     parser.add_argument("--json", type=Path)
@@ -74,7 +75,8 @@ def main() -> None:
     pairs = read_split(options.data, options.set, "train")
     lines = options.log.read_text(encoding="utf-8").splitlines() if options.log.exists() else []
     done = {(row["kind"], row["seed"]): row for row in map(json.loads, lines)}
-    for seed in range(options.trials):
+    seeds = range(options.first, options.first + options.trials)
+    for seed in seeds:
         for kind in KINDS:
             if (kind, seed) in done:
                 continue
@@ -87,7 +89,7 @@ def main() -> None:
             print(kind, seed, "let in" if let_in else "kept out", reason, flush=True)
     rows = []
     for kind in KINDS:
-        own = [done[kind, seed]["let_in"] for seed in range(options.trials)]
+        own = [done[kind, seed]["let_in"] for seed in seeds]
         rows.append((kind, len(own), sum(own), len(own) - sum(own)))
     report(("labels", "trials", "let in", "kept out"), rows, json_path=options.json)
 
