@@ -39,7 +39,6 @@ def spots_of(opinion: Prediction, labels: np.ndarray, touched: np.ndarray) -> li
     doubt = doubt_map(
         opinion.probabilities.sum(axis=0).clip(0, 1),
         labels=labels,
-        disagreement=opinion.disagreement,
         edges=opinion.edges,
         touched=touched,
     )

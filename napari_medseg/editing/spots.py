@@ -9,14 +9,16 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import find_boundaries, watershed
 
-# doubt from here on, after it was blurred: every rim is doubtful for a pixel or two, and that is no error
-THRESHOLD = 0.35
-BLUR = 2.0
+# chance of being wrong from here on, blurred a little: every rim is doubtful for a pixel or two, and that is no error
+THRESHOLD = 0.3
+BLUR = 1.0
 # spots' points lie so far apart, px
 APART = 15
 # an edge counts for a contour that runs so near, px
 REACH = 5
 WEAK_EDGE = 0.2
+# what a rim with no edge near counts for
+ASTRAY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,21 @@ class Spot:
 def doubt_map(
     probability: np.ndarray,
     *,
-    labels: np.ndarray | None = None,
-    disagreement: np.ndarray | None = None,
+    labels: np.ndarray,
     edges: np.ndarray | None = None,
     touched: np.ndarray | None = None,
 ) -> np.ndarray:
     """How likely each pixel is wrong, as far as networks, mirrored copies and edge map tell; in [0, 1].
 
+    Summed over a region it is the number of pixels that are probably wrong there. Other measures (nearness of the
+    probability to one half, spread of the mirrored copies) point less well (``benchmarks/spotlights.py``).
+
     Parameters
     ----------
     probability : np.ndarray
-        (Y, X) or (Z, Y, X), float in [0, 1]: of the foreground. One half is doubt 1.
-    labels : np.ndarray, optional
-        What is shown: where it says otherwise than a sure network, that is doubt too.
-    disagreement : np.ndarray, optional
-        Standard deviation over several opinions, in [0, 0.5].
+        (Y, X) or (Z, Y, X), float in [0, 1]: of the foreground, the mean of all opinions.
+    labels : np.ndarray
+        What is shown.
     edges : np.ndarray, optional
         In [0, 1]: a rim of the labels with no edge near is doubtful.
     touched : np.ndarray, optional
@@ -66,17 +68,13 @@ def doubt_map(
     np.ndarray
         float32.
     """
-    doubt = 1 - np.abs(2 * np.asarray(probability, np.float32) - 1)
-    if labels is not None:
-        shown = labels > 0
-        doubt = np.maximum(doubt, np.where(shown, 1 - probability, probability))
-    if disagreement is not None:
-        doubt = np.maximum(doubt, np.clip(2 * disagreement, 0, 1))
-    if edges is not None and labels is not None and edges.max(initial=0) > WEAK_EDGE:
+    shown = labels > 0
+    doubt = np.where(shown, 1 - probability, probability)
+    if edges is not None and edges.max(initial=0) > WEAK_EDGE:
         near = ndimage.maximum_filter(edges, 2 * REACH + 1)
-        astray = find_boundaries(labels > 0, mode="inner") & (near < WEAK_EDGE)
+        astray = find_boundaries(shown, mode="inner") & (near < WEAK_EDGE)
         # as wide as a spot must be to be seen
-        doubt = np.where(ndimage.binary_dilation(astray, iterations=3), np.maximum(doubt, 0.8), doubt)
+        doubt = np.where(ndimage.binary_dilation(astray, iterations=2), np.maximum(doubt, ASTRAY), doubt)
     if touched is not None:
         doubt = np.where(touched, 0, doubt)
     return doubt.astype(np.float32)
