@@ -1,7 +1,7 @@
 """Does the gate keep poisoned labels out and let good ones in? ``python benchmarks/gate.py DATA --log FILE``.
 
-A small set-up, once with good labels and once with a tenth of the masks spoilt (inverted, or moved by a fifth of the
-image), each seed anew: the bundled nuclei network is retrained on ten accepted masks of a set it does not know, as a
+A small set-up, each seed anew, once with good labels and once with a tenth of the masks spoilt (inverted at even seeds,
+moved by a fifth of the image at odd ones): the bundled nuclei network is retrained on ten accepted masks of a set it does not know, as a
 project would, and judged on six held-out ones. Told is how often the new weights were let in.
 """
 
@@ -77,7 +77,7 @@ def main() -> None:
     done = {(row["kind"], row["seed"]): row for row in map(json.loads, lines)}
     seeds = range(options.first, options.first + options.trials)
     for seed in seeds:
-        for kind in KINDS:
+        for kind in ("good", KINDS[1 + seed % 2]):
             if (kind, seed) in done:
                 continue
             with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +89,8 @@ def main() -> None:
             print(kind, seed, "let in" if let_in else "kept out", reason, flush=True)
     rows = []
     for kind in KINDS:
-        own = [done[kind, seed]["let_in"] for seed in seeds]
+        # all that the log holds, of another process too
+        own = [row["let_in"] for (of, _), row in done.items() if of == kind]
         rows.append((kind, len(own), sum(own), len(own) - sum(own)))
     report(("labels", "trials", "let in", "kept out"), rows, json_path=options.json)
 
