@@ -1,8 +1,9 @@
 """Does the gate keep poisoned labels out and let good ones in? ``python benchmarks/gate.py DATA --log FILE``.
 
-A small set-up, each seed anew, once with good labels and once with a tenth of the masks spoilt (inverted at even seeds,
-moved by a fifth of the image at odd ones): the bundled nuclei network is retrained on ten accepted masks of a set it does not know, as a
-project would, and judged on six held-out ones. Told is how often the new weights were let in.
+A small set-up, each seed anew, once with good labels and once with a tenth of the masks spoilt (inverted at even
+seeds, moved by a fifth of the image at odd ones): the bundled nuclei network is retrained on ten accepted masks of a
+set it does not know, as a project would, and judged on six held-out ones. Told is how often the new weights were let
+in.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-GROW, LEAST = 5, 4  # px
+from napari_medseg.networks.blocks.boxes import ROOM
+
+LEAST = 4  # px
 
 
 def boxes_of(mask: Tensor) -> Tensor:
@@ -28,7 +30,7 @@ def boxes_of(mask: Tensor) -> Tensor:
     sizes = np.bincount(parts.ravel())
     height, width = parts.shape
     found = [
-        (max(x.start - GROW, 0), max(y.start - GROW, 0), min(x.stop + GROW, width), min(y.stop + GROW, height))
+        (max(x.start - ROOM, 0), max(y.start - ROOM, 0), min(x.stop + ROOM, width), min(y.stop + ROOM, height))
         for number, (y, x) in enumerate(find_objects(parts), start=1)
         if sizes[number] >= LEAST
     ]

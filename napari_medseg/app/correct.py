@@ -54,10 +54,13 @@ class CaseLabels:
         (Y, X) or (Z, Y, X), uint8.
     touched : np.ndarray
         Of the same shape, bool: changed by a person, left alone by proposals.
+    found_boxes : bool
+        The last proposal is of boxes that a network found itself.
     """
 
     labels: np.ndarray
     touched: np.ndarray
+    found_boxes: bool = False
 
 
 def case_labels(project: Project, case_id: int) -> CaseLabels:
@@ -68,7 +71,10 @@ def case_labels(project: Project, case_id: int) -> CaseLabels:
     ProjectError
         If a tile is damaged.
     """
-    return CaseLabels(labels=project.labels(case_id), touched=project.touched(case_id))
+    origin = project.proposal_origin(case_id) or {}
+    return CaseLabels(
+        labels=project.labels(case_id), touched=project.touched(case_id), found_boxes="found_boxes" in origin
+    )
 
 
 class CorrectionSession:
@@ -249,7 +255,8 @@ class StrokeTracker:
         """Hand over a proposal.
 
         What a person changed stays. A proposal inside boxes (``origin['boxes']``) adds to what was shown before the
-        first of them; any other replaces it.
+        first of them; any other replaces it. Boxes that a network found (``origin['found_boxes']``) are the person's
+        to correct: what it segmented in them goes when they are proposed in again.
 
         Returns
         -------
@@ -266,7 +273,7 @@ class StrokeTracker:
                 within[int(box[0]) : ceil(box[2]), int(box[1]) : ceil(box[3])] = True
             proposed = np.where(within & (labels > 0), labels, self._base.reshape(labels.shape))
         else:
-            self._base = None
+            self._base = np.zeros_like(self._stored) if "found_boxes" in origin else None
         self._stored = keep_touched(proposed.reshape(self._stored.shape), self._stored, self._touched)
         shown = self._stored.reshape(labels.shape).copy()
         self.session.propose(shown, origin)
@@ -287,4 +294,4 @@ class StrokeTracker:
         rows = stacked(stored.labels.shape)
         self._stored = np.array(stored.labels).reshape(rows)
         self._touched = np.array(stored.touched).reshape(rows)
-        self._base = None
+        self._base = np.zeros_like(self._stored) if stored.found_boxes else None

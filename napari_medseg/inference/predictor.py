@@ -17,7 +17,7 @@ from napari_medseg.inference.device import resolve_device
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
 from napari_medseg.inference.plan import PredictionPlan, plan_prediction
-from napari_medseg.inference.prompts import check_boxes, flip_boxes, from_network, to_network
+from napari_medseg.inference.prompts import check_boxes, flip_boxes, from_network, inside_boxes, to_network
 from napari_medseg.inference.volume import resize_volume, slide, to_grey01
 from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
@@ -207,13 +207,22 @@ class Predictor:
         found, spread = self._views(tensor, plan, prompts, lambda share: step(0.1 + 0.7 * share, "running"))
         step(0.8, "resizing back")
         maps = np.clip(back(_array(found.probabilities)), 0, 1)
+        if given is not None:
+            # the network saw some room around each box; a person drew the box
+            outside = ~inside_boxes(given, (plan.original_size[0], plan.original_size[1]))
+            maps[:, outside] = 0
+            if len(maps) > 1:
+                maps[0, outside] = 1
+        shown = None if given is None else given.astype(np.float32)
+        if shown is None and found.boxes is not None and geometry is not None:
+            shown = from_network(found.boxes, geometry)
         labels = to_labels(maps, threshold)
         step(1.0, "done")
         return Prediction(
             labels=labels,
             probabilities=maps if len(maps) == 1 else maps[1:],
             edges=None if found.edges is None else np.clip(back(_array(found.edges))[0], 0, 1),
-            boxes=None if found.boxes is None or geometry is None else from_network(found.boxes, geometry),
+            boxes=shown,
             disagreement=None if spread is None else np.clip(back(_array(spread)), 0, 0.5)[0],
             origin={
                 "network": self.spec.name,
@@ -223,7 +232,7 @@ class Predictor:
                 "plan": plan.describe(),
                 "seconds": time.perf_counter() - started,
                 "messages": tuple(self.messages),
-                **({} if given is None else {"boxes": given.tolist()}),
+                **({} if shown is None else {"found_boxes" if given is None else "boxes": shown.tolist()}),
             },
         )
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_medseg.errors import InputError
 from napari_medseg.inference.geometry import Geometry
+from napari_medseg.networks.blocks.boxes import ROOM, clip_boxes
 
 
 def check_boxes(boxes: Sequence[Sequence[float]] | np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -90,16 +91,38 @@ def corners_of_box(box: np.ndarray) -> np.ndarray:
 
 
 def to_network(boxes: np.ndarray, geometry: Geometry) -> Tensor:
-    """Boxes (N, 4: y0, x0, y1, x1) of the image as (N, 4: x0, y0, x1, y1) of the network's input, float32."""
+    """Boxes (N, 4: y0, x0, y1, x1) of the image as (N, 4: x0, y0, x1, y1) of the network's input, float32.
+
+    A person draws them close; the network gets them with the room around a lesion that it learned with.
+    """
     ratio = np.array(geometry.network, float) / np.array(geometry.original, float)
     scaled = boxes.reshape(-1, 4) * np.tile(ratio, 2)
-    return torch.from_numpy(np.ascontiguousarray(scaled[:, [1, 0, 3, 2]])).float()
+    close = torch.from_numpy(np.ascontiguousarray(scaled[:, [1, 0, 3, 2]])).float()
+    size = (geometry.network[0], geometry.network[1])
+    return clip_boxes(close + close.new_tensor([-ROOM, -ROOM, ROOM, ROOM]), size)
 
 
 def from_network(boxes: Tensor, geometry: Geometry) -> np.ndarray:
-    """The inverse of :func:`to_network`: (N, 4: y0, x0, y1, x1), float32, px of the image."""
+    """The inverse of :func:`to_network`, for what does not come near the border: (N, 4: y0, x0, y1, x1), float32, px of
+    the image.
+    """
+    size = np.array(geometry.network, float)
+    found = boxes.float().cpu().numpy()[:, [1, 0, 3, 2]]
+    low, high = found[:, :2], found[:, 2:]
+    # a side at the border stays there, and something is left of the smallest
+    room = np.clip((high - low - 1) / 2, 0, ROOM)
+    close = np.hstack((np.where(low > 0, low + room, 0), np.where(high < size, high - room, size)))
     ratio = np.array(geometry.original, float) / np.array(geometry.network, float)
-    return (boxes.float().cpu().numpy()[:, [1, 0, 3, 2]] * np.tile(ratio, 2)).astype(np.float32)
+    return (close * np.tile(ratio, 2)).astype(np.float32)
+
+
+def inside_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Pixels (Y, X) bool whose centre lies in one of the boxes (N, 4: y0, x0, y1, x1)."""
+    y, x = np.arange(shape[0])[:, None] + 0.5, np.arange(shape[1])[None] + 0.5
+    inside = np.zeros(shape, bool)
+    for y0, x0, y1, x1 in boxes:
+        inside |= (y0 <= y) & (y < y1) & (x0 <= x) & (x < x1)
+    return inside
 
 
 def flip_boxes(boxes: Tensor, size: tuple[int, int], axes: Sequence[int]) -> Tensor:

@@ -123,3 +123,22 @@ def test_boxes_add_to_what_is_there_and_an_edited_box_takes_back_what_it_added(p
     shown = tracker.propose(inside, {"boxes": [[10, 20, 15.5, 30], [0, 50, 4, 54]]})
     assert shown.sum() == 40 * 5 + 60 + 16
     assert tracker.propose(whole, {"network": "a"}).sum() == 40 * 5
+
+
+def test_boxes_that_a_network_found_are_corrected_not_added_to(project, session):
+    tracker = StrokeTracker(session, case_labels(project, 1))
+    drawn = np.zeros((40, 60), np.uint8)
+    drawn[35:, 55:] = 1
+    tracker.update(drawn, "paint")
+    found = drawn.copy()
+    found[0:20, 0:20] = found[25:35, 30:50] = 1
+    tracker.propose(found, {"network": "dcsnet", "found_boxes": [[0, 0, 20, 20], [25, 30, 35, 50]]})
+    # the first box was removed: what it held goes, what the person drew stays
+    shown = tracker.propose(found, {"boxes": [[25, 30, 35, 50]]})
+    assert shown.sum() == 200 + 25
+    assert not shown[:20, :20].any()
+    # so it is when the image was closed in between
+    tracker.propose(found, {"network": "dcsnet", "found_boxes": [[0, 0, 20, 20], [25, 30, 35, 50]]})
+    assert session.flush()
+    again = StrokeTracker(session, case_labels(project, 1))
+    assert again.propose(found, {"boxes": [[25, 30, 35, 50]]}).sum() == 200 + 25

@@ -15,9 +15,11 @@ from napari_medseg.inference.prompts import (
     corners_of_box,
     flip_boxes,
     from_network,
+    inside_boxes,
     to_network,
 )
 from napari_medseg.networks import create_network, get_spec
+from napari_medseg.networks.blocks.boxes import ROOM
 from napari_medseg.weights import WeightsEntry
 
 numbers = st.floats(0, 200)
@@ -26,14 +28,28 @@ numbers = st.floats(0, 200)
 @given(st.tuples(numbers, numbers, numbers, numbers))
 def test_boxes_come_back_from_the_network(values):
     y, x, h, w = values
-    box = np.array([[y, x, y + h + 1, x + w + 1]])
     geometry = Geometry((300, 517), (256, 64))
+    # nearer to the border there is less room, and what is less than a pixel of the network's comes back as one
+    box = np.minimum([[y + 10, x + 60, y + h + 12, x + w + 70]], (290, 450, 290, 450))
     np.testing.assert_allclose(from_network(to_network(box, geometry), geometry), box, rtol=1e-4, atol=1e-3)
 
 
 def test_a_box_covers_the_same_part_of_both_grids():
-    found = to_network(np.array([[0.0, 100, 50, 200]]), Geometry((100, 200), (64, 64)))
-    assert found.tolist() == [[32, 0, 64, 32]]
+    found = to_network(np.array([[0.0, 100, 50, 150]]), Geometry((100, 200), (64, 64)))
+    # and the room around a lesion that the network learned with
+    assert found.tolist() == [[32 - ROOM, 0, 48 + ROOM, 32 + ROOM]]
+
+
+def test_a_detected_box_is_shown_close_and_never_empty():
+    geometry = Geometry((64, 64), (64, 64))
+    found = from_network(torch.tensor([[0.0, 20, 40, 64], [30, 30, 34, 38]]), geometry)
+    assert found[0].tolist() == [20 + ROOM, 0, 64, 40 - ROOM]
+    assert (found[1, 2:] - found[1, :2] >= 1).all()
+
+
+def test_pixels_lie_in_a_box_by_their_centre():
+    inside = inside_boxes(np.array([[1.4, 0, 3, 2.6], [3, 4, 4, 5]]), (5, 6))
+    assert np.argwhere(inside).tolist() == [[1, 0], [1, 1], [1, 2], [2, 0], [2, 1], [2, 2], [3, 4]]
 
 
 def test_flipped_boxes_lie_on_the_flipped_image():
@@ -94,13 +110,15 @@ def test_only_what_lies_in_the_boxes_is_segmented(dcsnet, mirrored):
     np.testing.assert_allclose(out.boxes, boxes, rtol=1e-5)
     assert out.origin["boxes"] == [[10, 20, 40, 60], [50, 70, 88, 119]]
     inside = np.zeros((90, 120), bool)
-    inside[8:42, 17:63] = inside[48:, 67:] = True  # a pixel of the network's grid is almost two of the image's
-    assert out.probabilities[0][~inside].max() < 0.01
+    inside[10:40, 20:60] = inside[50:88, 70:119] = True
+    assert out.probabilities[0][~inside].max() == 0
+    assert out.boxes.dtype == np.float32
     assert out.probabilities[0][12:38, 22:58].max() > 0.1
 
 
 def test_as_many_boxes_as_wanted(dcsnet, monkeypatch):
     monkeypatch.setattr(dcsnet._network.detector, "score_threshold", 0.0)
+    monkeypatch.setattr(dcsnet._network.detector, "sure", None)
     image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     assert len(dcsnet.predict(image).boxes) > 1
     assert len(dcsnet.predict(image, most_boxes=1).boxes) == 1

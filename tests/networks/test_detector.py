@@ -69,6 +69,26 @@ def test_it_learns_to_find():
         assert detections.scores[0] > 0.5
 
 
+def test_sure_boxes_or_the_best_one():
+    torch.manual_seed(0)
+    network, x = (
+        Detector(planes=8, depths=(1, 1, 1, 1), channels=16, width=32, most=20).eval(),
+        torch.randn(1, 3, 64, 64),
+    )
+    network.score_threshold = 0.0
+    with torch.inference_mode():
+        (everything,) = network(x)[1]
+        assert len(everything.boxes) > 3
+        network.sure = float(everything.scores[2]) - 1e-6
+        (some,) = network(x)[1]
+        assert torch.equal(some.boxes, everything.boxes[:3])
+        network.sure = 1.0
+        (one,) = network(x)[1]
+        assert torch.equal(one.boxes, everything.boxes[:1])
+        network.score_threshold = 1.0
+        assert len(network(x)[1][0].boxes) == 0
+
+
 def test_an_image_without_a_lesion_teaches_too():
     torch.manual_seed(0)
     network = Detector(planes=8, depths=(1, 1, 1, 1), channels=16, width=32)

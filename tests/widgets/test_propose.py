@@ -153,10 +153,18 @@ def test_a_box_that_cannot_be_segmented_gets_a_clear_word(panel, qtbot, tmp_path
     assert labels_of(panel) == []
 
 
-def test_boxes_that_were_found_can_be_corrected(panel, qtbot, tmp_path, monkeypatch):
-    offer_fresh(panel, tmp_path, monkeypatch, "dcsnet-s")
+def test_the_most_accurate_network_of_a_task_is_chosen_first(panel):
+    panel.propose.task.setCurrentText("generalist")
+    rows = range(panel.propose.weights.count())
+    offered = [panel.propose.weights.itemData(row).partition("/")[0] for row in rows]
+    assert offered == ["sgd-net-s", "lgms-net", "dymas-net", "dcsnet-s"]
+    assert panel.state.network == "sgd-net-s"
+
+
+def test_boxes_that_were_found_can_be_corrected(panel, qtbot):
     image = add_sample(panel)
-    panel.propose.task.setCurrentText("test")
+    panel.propose.task.setCurrentText("generalist")
+    panel.propose.weights.setCurrentIndex(panel.propose.weights.findData("dcsnet-s/generalist@1"))
     propose(panel, qtbot)
     boxes = panel.propose.boxes.of(image)
     assert len(boxes.data) > 1
@@ -168,6 +176,13 @@ def test_boxes_that_were_found_can_be_corrected(panel, qtbot, tmp_path, monkeypa
     propose(panel, qtbot)
     assert len(boxes.data) == 1
     np.testing.assert_allclose(boxes.data[0], kept, atol=0.01)
+    # what lay in the boxes that were removed is gone
+    (mask,) = labels_of(panel)
+    rows, columns = np.nonzero(mask.data)
+    low, high = kept.min(axis=0), kept.max(axis=0)
+    assert len(rows) > 20
+    assert low[0] <= rows.min() <= rows.max() <= high[0]
+    assert low[1] <= columns.min() <= columns.max() <= high[1]
 
 
 def test_where_opinions_differ_is_a_map(panel, qtbot):

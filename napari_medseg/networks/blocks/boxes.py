@@ -10,6 +10,8 @@ from torch import Tensor
 BLOCK = 256
 # exp of more would ask for boxes that no image holds
 MAX_LOG_SCALE = math.log(1000 / 16)
+# DCSNet learns from boxes that leave a lesion so much room on each side, px of the network's input
+ROOM = 5
 
 
 def box_area(boxes: Tensor) -> Tensor:

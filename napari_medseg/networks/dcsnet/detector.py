@@ -107,6 +107,8 @@ class Detector(nn.Module):
         Of the box head.
     score_threshold : float
         Boxes below are dropped.
+    sure : float, optional
+        Where boxes score above it, all others are dropped; where none does, the best box stays alone.
     most : int
         Boxes kept in an image.
 
@@ -123,10 +125,11 @@ class Detector(nn.Module):
         channels: int = 256,
         width: int = 1024,
         score_threshold: float = 0.35,
+        sure: float | None = None,
         most: int = 3,
     ) -> None:
         super().__init__()
-        self.score_threshold, self.most = score_threshold, most
+        self.score_threshold, self.sure, self.most = score_threshold, sure, most
         self.backbone = ResNetPyramid(planes=planes, depths=depths, channels=channels)
         self.rpn = ProposalNetwork(channels)
         self.roi_heads = RoIHeads(channels, width)
@@ -166,6 +169,9 @@ class Detector(nn.Module):
         good = (score > self.score_threshold) & ((boxes[:, 2:] - boxes[:, :2]) >= 1e-2).all(dim=1)
         boxes, score = boxes[good], score[good]
         kept = nms(boxes, score, 0.5)[: self.most]
+        if self.sure is not None and len(kept):
+            # best first
+            kept = kept[: max(1, int((score[kept] > self.sure).sum()))]
         return Detections(boxes=boxes[kept], scores=score[kept])
 
     def _losses(self, maps: list[Tensor], proposals: list[Tensor], truth: list[Tensor]) -> dict[str, Tensor]:

@@ -41,6 +41,9 @@ class DCSNet(nn.Module):
         In training, true boxes are moved and scaled by this share of their sides, normally distributed.
     most_masks : int
         Boxes that are segmented in an image.
+    score_threshold : float
+    sure : float, optional
+        As for :class:`Detector`.
     learned_masks : int
         In training, boxes of an image that the head learns from at a step, drawn at random: a picture of a hundred
         nuclei costs no more than one of a few.
@@ -68,6 +71,8 @@ class DCSNet(nn.Module):
         layers: int = 4,
         jitter: float = 0.05,
         most_masks: int = 20,
+        score_threshold: float = 0.35,
+        sure: float | None = None,
         learned_masks: int = 4,
         msfa: bool = True,
         keep_unused: bool = True,
@@ -76,7 +81,15 @@ class DCSNet(nn.Module):
         if in_channels != 3:
             raise ValueError(f"in_channels is {in_channels}; expected 3. Repeat a grey image three times.")
         self.classes, self.jitter, self.learned_masks = classes, jitter, learned_masks
-        self.detector = Detector(planes=planes, depths=depths, channels=pyramid, width=box_width, most=most_masks)
+        self.detector = Detector(
+            planes=planes,
+            depths=depths,
+            channels=pyramid,
+            width=box_width,
+            score_threshold=score_threshold,
+            sure=sure,
+            most=most_masks,
+        )
         self.seg_head = Segmenter(
             in_channels=pyramid, classes=classes, width=width, layers=layers, keep_unused=keep_unused, msfa=msfa
         )
@@ -161,7 +174,8 @@ class DCSNet(nn.Module):
 
 _PAPER = "Zhang et al.: DCSNet"
 _ASSUMPTIONS = (
-    "All boxes that the detector keeps are segmented, up to twenty; published inference keeps the best one.",
+    "All boxes that the detector keeps are segmented, up to twenty (in the small size a hundred); published inference "
+    "keeps the best one.",
     "The target of a jittered box is cut with the jittered box; published code cuts it with the true one.",
     "In training the head learns from at most four boxes of an image at a step.",
     "The edge term compares dilation minus erosion; the published term is always zero.",
@@ -213,12 +227,17 @@ SPECS: tuple[NetworkSpec, ...] = (
         capabilities=_CAN,
         options={
             "planes": 24, "depths": (2, 2, 2, 2), "pyramid": 64, "box_width": 256, "width": 64, "layers": 2,
-            "keep_unused": False,
+            "keep_unused": False, "most_masks": 100, "score_threshold": 0.2,
+            "sure": 0.8,
         },
         parameters=4_067_955,
         macs_256=3.08e9,
         macs_tool="thop",
         unused=("detector.backbone.body.conv1.",),
-        assumptions=(*_ASSUMPTIONS, "A small size of our own."),
+        assumptions=(
+            *_ASSUMPTIONS,
+            "A small size of our own.",
+            "Boxes that score above 0.8 are segmented; where there are none, the best one from 0.2 (chosen on val).",
+        ),
     ),
 )  # fmt: skip
