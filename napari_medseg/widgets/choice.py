@@ -42,7 +42,7 @@ class WeightsChoice(QObject):
             if takes(entry.network, volume=volume) and (not boxes or get_spec(entry.network).capabilities.box_prompt)
         ]
         # a person's own first, then the most accurate: the first of a task is what is chosen unless someone chooses
-        self._known.sort(key=lambda known: (known[0] == known[1].id, -float(known[1].metrics.get("dice", 0))))
+        self._known.sort(key=lambda known: (known[0] == known[1].id, -float(known[1].metrics.get("dice") or 0)))
         wanted = self.task.currentText() or str(load_settings().get("task", ""))
         adopted = self._state.project.adopted() if self._state.project is not None else None
         for identity, entry in self._known:

@@ -63,19 +63,20 @@ class EdgeMaps(QObject):
 
     # ---- drawing -------------------------------------------------------------------------------------------------
 
-    def fetch(self, case: OpenCase, then: Callable[[], None] | None = None) -> None:
+    def fetch(self, case: OpenCase, then: Callable[[tuple[int, ...] | None], None] | None = None) -> None:
         """Have the map drawn, off the GUI thread, unless it is at hand.
 
         Parameters
         ----------
         case : OpenCase
         then : callable, optional
-            Called when it is there, or when there can be none; with it, what goes wrong is told in a window.
+            Called with the slice when its map is there, or with None when there can be none; with it, what goes wrong
+            is told in a window.
         """
         index, data = self.index(case), plain_image(case.image)
         if data is None or index is None or index in case.edges:
             if then is not None:
-                then()
+                then(index if index in case.edges else None)
             return
         shown = self._layer(case)
         if shown is not None and index == ():
@@ -98,7 +99,7 @@ class EdgeMaps(QObject):
                 while len(case.edges) > KEPT:
                     case.edges.pop(next(iter(case.edges)))
             if then is not None:
-                then()
+                then(None if edges is None else index)
 
         def failed(error: BaseException) -> None:
             self._ticket = None
@@ -131,18 +132,21 @@ class EdgeMaps(QObject):
             layer.visible = not layer.visible
             self._paged()
             return
-        self.fetch(case, lambda: self._show(case))
+        self.fetch(case, lambda index: self._show(case, index))
 
     def _layer(self, case: OpenCase) -> Image | None:
         return find(self._viewer, Image, case.image.name + EDGES_SUFFIX)
 
-    def _show(self, case: OpenCase) -> None:
-        index = self.index(case)
-        if index is None or index not in case.edges:
+    def _show(self, case: OpenCase, index: tuple[int, ...] | None) -> None:
+        if index is None:
             show_info("The edge map is of images and of the slices of a volume seen from above: choose the 2D view.")
         elif case.image in self._viewer.layers:
+            active = self._viewer.layers.selection.active
             show_map(self._viewer, case.image, case.edges[index], suffix=EDGES_SUFFIX, index=index)
-            self._viewer.layers.selection.active = case.labels
+            self._viewer.layers.selection.active = active
+            if self.index(case) != index:
+                # the person went on meanwhile
+                self._paged()
 
     def _paged(self, event: Any = None) -> None:
         self._stay.start()
@@ -150,10 +154,10 @@ class EdgeMaps(QObject):
     def _stayed(self) -> None:
         """Another slice is shown: the tools and the layer want its map."""
         case = self._view.current
-        if case is None or case.image.ndim != 3:
+        if case is None or case.image.ndim != 3 or self.index(case) is None:
             return
         layer = self._layer(case)
         if layer is not None and layer.visible:
-            self.fetch(case, lambda: self._show(case))
+            self.fetch(case, lambda index: self._show(case, index))
         elif self._in_use():
             self.fetch(case)
