@@ -14,7 +14,7 @@ import numpy as np
 from accuracy import KINDS
 from facts import report
 from scipy import ndimage
-from train_bundled import read_split
+from train_bundled import read_split, spread
 
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask
@@ -57,8 +57,7 @@ def main() -> None:
     request = PredictRequest(network=options.weights.partition("/")[0], weights=options.weights, device="cpu")
     rows = []
     for name in options.sets:
-        pairs = read_split(options.data, name, "val")
-        pairs = pairs[:: max(1, len(pairs) // options.images)][: options.images]
+        pairs = spread(read_split(options.data, name, "val"), options.images)
         found = []
         for number, pair in enumerate(pairs):
             image, mask = read_image(pair.image).data, read_mask(pair.mask) > 0

@@ -18,7 +18,7 @@ from facts import report
 from scipy import ndimage
 from skimage.measure import find_contours
 from skimage.segmentation import find_boundaries
-from train_bundled import read_split
+from train_bundled import read_split, spread
 
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.editing.livewire import LiveWire, straight
@@ -63,8 +63,7 @@ def main() -> None:
     request = PredictRequest(network="sgd-net-s", weights="generalist", device="cpu")
     rows, times = [], []
     for name in options.sets:
-        pairs = read_split(options.data, name, "val")
-        pairs = pairs[:: max(1, len(pairs) // options.images)][: options.images]
+        pairs = spread(read_split(options.data, name, "val"), options.images)
         errors = []
         for number, pair in enumerate(pairs):
             image, mask = read_image(pair.image).data, read_mask(pair.mask) > 0

@@ -16,7 +16,7 @@ import numpy as np
 from facts import report
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
-from train_bundled import read_split
+from train_bundled import read_split, spread
 
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.spots import opinions_request, spots_of
@@ -66,8 +66,7 @@ def main() -> None:
     for name in options.sets:
         request = PredictRequest(network="cmunext-xxs", weights=TASKS[name], device="cpu")
         asked, with_edges = opinions_request(request)
-        pairs = read_split(options.data, name, "val")
-        pairs = pairs[:: max(1, len(pairs) // options.images)][: options.images]
+        pairs = spread(read_split(options.data, name, "val"), options.images)
         found: dict[tuple[str, int], list[tuple[int, int, int, int, int, int]]] = {}
         for number, pair in enumerate(pairs):
             image, truth = read_image(pair.image).data, read_mask(pair.mask) > 0

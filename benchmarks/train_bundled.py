@@ -130,13 +130,18 @@ def read_split(data: Path, name: str, part: str) -> list[Pair]:
     ]
 
 
+def spread(pairs: list[Pair], count: int) -> list[Pair]:
+    """At most ``count`` of the pairs, evenly from the whole list: neighbours are often of one patient."""
+    return pairs[:: max(1, len(pairs) // count)][:count]
+
+
 def balanced(data: Path, part: str) -> list[Pair]:
     """Pairs of all domains, weighed so that each domain is drawn alike; of val, the first few of each."""
     found: list[Pair] = []
     for names in DOMAINS.values():
         pairs = [pair for name in names for pair in read_split(data, name, part)]
         if part == "val":
-            pairs = pairs[:: max(1, len(pairs) // VAL_PER_DOMAIN)][:VAL_PER_DOMAIN]
+            pairs = spread(pairs, VAL_PER_DOMAIN)
         found += [dataclasses.replace(pair, weight=1000 / len(pairs)) for pair in pairs]
     return found
 

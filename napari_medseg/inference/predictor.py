@@ -213,8 +213,8 @@ class Predictor:
             maps[:, outside] = 0
             if len(maps) > 1:
                 maps[0, outside] = 1
-        shown = None if given is None else given.astype(np.float32)
-        if shown is None and found.boxes is not None and geometry is not None:
+        shown = given
+        if given is None and found.boxes is not None and geometry is not None:
             shown = from_network(found.boxes, geometry)
         labels = to_labels(maps, threshold)
         step(1.0, "done")
@@ -222,7 +222,7 @@ class Predictor:
             labels=labels,
             probabilities=maps if len(maps) == 1 else maps[1:],
             edges=None if found.edges is None else np.clip(back(_array(found.edges))[0], 0, 1),
-            boxes=shown,
+            boxes=None if shown is None else shown.astype(np.float32),
             disagreement=None if spread is None else np.clip(back(_array(spread)), 0, 0.5)[0],
             origin={
                 "network": self.spec.name,

@@ -61,6 +61,11 @@ class EdgeMaps(QObject):
         self._stay.timeout.connect(self._stayed)
         viewer.dims.events.current_step.connect(self._paged)
 
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self._viewer.dims.events.current_step.disconnect(self._paged)
+        self._stay.stop()
+
     # ---- drawing -------------------------------------------------------------------------------------------------
 
     def fetch(self, case: OpenCase, then: Callable[[tuple[int, ...] | None], None] | None = None) -> None:

@@ -71,10 +71,8 @@ def test_it_learns_to_find():
 
 def test_sure_boxes_or_the_best_one():
     torch.manual_seed(0)
-    network, x = (
-        Detector(planes=8, depths=(1, 1, 1, 1), channels=16, width=32, most=20).eval(),
-        torch.randn(1, 3, 64, 64),
-    )
+    network = Detector(planes=8, depths=(1, 1, 1, 1), channels=16, width=32, most=20).eval()
+    x = torch.randn(1, 3, 64, 64)
     network.score_threshold = 0.0
     with torch.inference_mode():
         (everything,) = network(x)[1]

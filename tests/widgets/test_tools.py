@@ -295,6 +295,17 @@ def test_a_volume_gets_the_edge_map_of_the_slice_that_is_shown(panel, qtbot, tmp
     assert panel.viewer.layers.selection.active is case.labels
 
 
+def test_a_closed_panel_no_longer_follows_the_slices(panel, qtbot, tmp_path):
+    open_case(panel, qtbot, tmp_path, np.stack([circle()[0]] * 3))
+    maps, dims = panel.correct.tools.maps, panel.viewer.dims
+    dims.set_point(0, dims.range[0].stop)
+    assert maps._stay.isActive()
+    panel.correct.close_section()
+    assert not maps._stay.isActive()
+    dims.set_point(0, dims.range[0].start)
+    assert not maps._stay.isActive()
+
+
 def test_labels_get_names_and_colours(panel, qtbot, tmp_path):
     case = open_case(panel, qtbot, tmp_path, circle()[0])
     classes, project = panel.correct.classes, panel.state.project

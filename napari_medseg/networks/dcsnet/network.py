@@ -227,8 +227,7 @@ SPECS: tuple[NetworkSpec, ...] = (
         capabilities=_CAN,
         options={
             "planes": 24, "depths": (2, 2, 2, 2), "pyramid": 64, "box_width": 256, "width": 64, "layers": 2,
-            "keep_unused": False, "most_masks": 100, "score_threshold": 0.2,
-            "sure": 0.8,
+            "keep_unused": False, "most_masks": 100, "score_threshold": 0.2, "sure": 0.8,
         },
         parameters=4_067_955,
         macs_256=3.08e9,
