@@ -88,7 +88,7 @@ class Queue:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._said: dict[tuple[int, str, str], Opinion | None] = {}
+        self._said: dict[tuple[int, PredictRequest], Opinion | None] = {}
         self._shades: dict[int, np.ndarray | None] = {}
 
     def next(
@@ -120,12 +120,14 @@ class Queue:
         left.sort(key=lambda case: hashlib.sha256(f"{case.id}".encode()).digest())
         if request is None:
             return left[0]
+        # where mirrored copies disagree there is doubt; whether there is anything, one look tells
+        request = replace(request, mirrored=request.mirrored or order == DOUBTFUL)
         doubts: list[tuple[Case, float]] = []
         started, asked = time.monotonic(), False
         for case in left[:LOOKED_AT]:
             if cancelled():
                 return left[0]
-            new = _key(case, request) not in self._said
+            new = (case.id, request) not in self._said
             # the others are asked about next time: what was said is remembered
             if new and asked and time.monotonic() - started > PATIENCE:
                 continue
@@ -143,9 +145,9 @@ class Queue:
         return seen[most_useful([d for _, d, _ in seen], [look for *_, look in seen], known)][0]
 
     def _ask(self, case: Case, request: PredictRequest) -> Opinion | None:
-        key = _key(case, request)
+        key = case.id, request
         if key not in self._said:
-            self._said[key] = _opinion(case, replace(request, mirrored=True))
+            self._said[key] = _opinion(case, request)
         return self._said[key]
 
     def _look(self, case: Case) -> np.ndarray | None:
@@ -153,10 +155,6 @@ class Queue:
             image = _read(case)
             self._shades[case.id] = None if image is None else shades(image)
         return self._shades[case.id]
-
-
-def _key(case: Case, request: PredictRequest) -> tuple[int, str, str]:
-    return case.id, request.network, request.weights
 
 
 def _opinion(case: Case, request: PredictRequest) -> Opinion | None:

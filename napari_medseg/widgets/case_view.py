@@ -29,16 +29,31 @@ Loaded = tuple[Case, ReadImage, CaseLabels, Prediction | None]
 
 
 class CaseView(QObject):
-    """Shows one case of the project's list at a time, and follows the user's own layers beside it."""
+    """Shows one case of the project's list at a time, and follows the user's own layers beside it.
+
+    ``next_of`` gives what finds the case that will come after one, so that its proposal is ready by then.
+    """
 
     _called = Signal(object)
 
-    def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers, parent: QObject) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        state: PanelState,
+        bus: Bus,
+        workers: Workers,
+        next_of: Callable[[Project, int], Callable[[Ticket], Case | None]],
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
+        self._next_of = next_of
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
         self._ready: dict[tuple[int, str], Prediction] = {}
+        # what is computed ahead, and for which case
+        self._ahead: Ticket | None = None
+        self._ahead_of: int | None = None
         self._detached = False
         # what keys ask for while a case's mask is the active layer
         self.actions: dict[str, Callable[[], None]] = {}
@@ -61,6 +76,9 @@ class CaseView(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
+        if self._ahead is not None and self._ahead_of != case_id:
+            # nobody waits while another case's proposal is made
+            self._ahead.cancel()
         if case_id in self._open:
             self._select(self._open[case_id])
             return
@@ -117,10 +135,11 @@ class CaseView(QObject):
 
     def _prefetch(self, project: Project, after: int) -> None:
         """Compute the next case's proposal while the person corrects this one."""
-        state, ready = self._state, set(self._ready)
+        state, ready, find = self._state, set(self._ready), self._next_of(project, after)
 
         def compute(ticket: Ticket, progress: Any) -> tuple[int, str, Prediction] | None:
-            case = project.next_case(after=after)
+            case = find(ticket)
+            self._ahead_of = None if case is None else case.id
             if case is None or case.state != "new":
                 return None
             request = state.request_for(volume=len(case.shape) == 3)
@@ -134,8 +153,9 @@ class CaseView(QObject):
             if found is not None and self._state.project is project:
                 self._ready[found[0], found[1]] = found[2]
 
+        self._ahead_of = None
         # an error is told when the case is opened
-        self._workers.run(compute, on_done=done, on_error=lambda error: None)
+        self._ahead = self._workers.run(compute, on_done=done, on_error=lambda error: None)
 
     # ---- from a proposal on the user's own layers ----------------------------------------------------------------
 

@@ -52,11 +52,11 @@ class CorrectSection(QWidget):
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         # a list is being read; it changed meanwhile
         self._reading = self._stale = False
-        self.view = CaseView(viewer, state, bus, workers, self)
+        self.next_image = NextImage(state, workers)
+        self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
         self.classes = ClassList(viewer, state, self.view, workers)
-        self.next_image = NextImage(state, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.table = QTableWidget(0, 3)
@@ -269,7 +269,7 @@ class CorrectSection(QWidget):
         if project is None:
             return
 
-        if self.next_image.asks:
+        if self.next_image.asks and after is not None:
             self.status.setText(f"{self.status.text().removesuffix(CHOOSING).strip()} {CHOOSING}".strip())
 
         def done(case: Case | None) -> None:

@@ -15,8 +15,8 @@ from napari_medseg.widgets.workers import Ticket, Workers
 NAMES = {LISTED: "as listed", RANDOM: "at random", DOUBTFUL: "most doubtful first"}
 WHY = (
     "At random, the network sees early what there is: in our simulation this taught it as much as the most doubtful "
-    "images first, or more. Most doubtful first takes images on which the network is unsure and that are little like "
-    "those you have accepted."
+    "images first, or more, so it is what you get unless you choose otherwise. Most doubtful first takes images on "
+    "which the network is unsure and that are little like those you have accepted."
 )
 
 
@@ -31,7 +31,7 @@ class NextImage(QWidget):
         self.order = QComboBox()
         for key, name in NAMES.items():
             self.order.addItem(name, key)
-        self.order.setCurrentIndex(max(0, self.order.findData(load_settings().get("order", LISTED))))
+        self.order.setCurrentIndex(max(0, self.order.findData(load_settings().get("order", RANDOM))))
         self.order.setToolTip(WHY)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -44,6 +44,14 @@ class NextImage(QWidget):
         """Whether networks are asked, which takes a moment."""
         return bool(self.order.currentData() != LISTED)
 
+    def question(self, project: Project, after: int) -> Callable[[Ticket], Case | None]:
+        """What finds the image after this one, as things are now; to be called off the GUI thread."""
+        if self._queue is None or self._queue[0] is not project:
+            self._queue = project, Queue(project)
+        queue, order = self._queue[1], self.order.currentData()
+        request = self._state.request_for(volume=False) if self.asks else None
+        return lambda ticket: queue.next(order, request, after=after, cancelled=lambda: ticket.cancelled)
+
     def choose(
         self,
         project: Project,
@@ -51,17 +59,17 @@ class NextImage(QWidget):
         on_done: Callable[[Case | None], None],
         on_error: Callable[[BaseException], None],
     ) -> None:
-        """Find the next image off the GUI thread; asked again, an earlier question is dropped."""
+        """Find the next image off the GUI thread; asked again, an earlier question is dropped.
+
+        After none, it is the first of the list: a project opens at once.
+        """
         if self._ticket is not None:
             self._ticket.cancel()
-        if self._queue is None or self._queue[0] is not project:
-            self._queue = project, Queue(project)
-        queue, order = self._queue[1], self.order.currentData()
-        request = None if order == LISTED else self._state.request_for(volume=False)
+        find = (lambda _: project.next_case()) if after is None else self.question(project, after)
         self._ticket = self._workers.run(
-            lambda ticket, progress: queue.next(order, request, after=after, cancelled=lambda: ticket.cancelled),
+            lambda ticket, progress: find(ticket),
             on_done=on_done,
             on_error=on_error,
             # whoever keeps to the list does not wait for a network
-            lane="files" if order == LISTED else "compute",
+            lane="compute" if self.asks and after is not None else "files",
         )

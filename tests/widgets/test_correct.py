@@ -163,10 +163,62 @@ def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(
     panel = project_panel
     assert panel.correct.minimumSizeHint().width() < 340  # the panel's width: nothing is cut off
     order = panel.correct.next_image.order
-    assert order.currentText() == "as listed"
+    assert order.currentText() == "at random"
+    assert "what you get unless you choose" in order.toolTip()
     order.setCurrentIndex(order.findData(DOUBTFUL))
     request = panel.state.request_for(volume=False)
     panel.correct.accept.click()
     qtbot.waitUntil(lambda: panel.state.case_id not in (None, 1), timeout=WAIT)
     assert panel.state.case_id == Queue(panel.state.project).next(DOUBTFUL, request, after=1).id
     assert NextImage(panel.state, panel.correct._workers).order.currentData() == DOUBTFUL
+
+
+@pytest.mark.parametrize("wish", ["random", "listed"])
+def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot, monkeypatch, wish):
+    from napari_medseg.app.queue import Queue
+    from napari_medseg.widgets import case_view
+
+    panel = project_panel
+    order = panel.correct.next_image.order
+    order.setCurrentIndex(order.findData(wish))
+    if wish == "listed":
+        # what was computed ahead was the random one; from the next image on it is the list's
+        panel.correct.accept.click()
+        qtbot.waitUntil(lambda: panel.state.case_id == 2, timeout=WAIT)
+    now, ready = panel.state.case_id, panel.correct.view._ready
+    qtbot.waitUntil(lambda: len(ready) == 1, timeout=WAIT)
+    expected = Queue(panel.state.project).next(wish, panel.state.request_for(volume=False), after=now)
+    assert [case for case, _ in ready] == [expected.id]
+
+    def never(*arguments, **options):
+        raise AssertionError("the proposal was there")
+
+    monkeypatch.setattr(case_view, "predict_array", never)
+    panel.correct.accept.click()
+    qtbot.waitUntil(lambda: panel.state.case_id == expected.id, timeout=WAIT)
+    assert labels_of(panel)[0].data.any()
+
+
+def test_whoever_opens_another_image_waits_for_no_proposal_made_ahead(project_panel, qtbot, monkeypatch):
+    import threading
+
+    panel = project_panel
+    panel.correct.open_neighbour(1)
+    qtbot.waitUntil(lambda: panel.state.case_id == 2, timeout=WAIT)
+    stopped, begun = threading.Event(), threading.Event()
+
+    def slow(project, after):
+        def find(ticket):
+            begun.set()
+            while not ticket.cancelled:
+                stopped.wait(0.01)
+            stopped.set()
+
+        return find
+
+    monkeypatch.setattr(panel.correct.view, "_next_of", slow)
+    panel.correct.open_neighbour(1)
+    qtbot.waitUntil(lambda: panel.state.case_id == 3 and begun.is_set(), timeout=WAIT)
+    panel.correct.open_neighbour(1)
+    qtbot.waitUntil(lambda: panel.state.case_id == 4, timeout=WAIT)
+    assert stopped.is_set()
