@@ -12,6 +12,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from facts import report
@@ -21,7 +22,7 @@ from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, RunSpec, Stage
 from napari_medseg.weights import read_entry
 
 # part: (network, options without it)
-PARTS = {
+PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "sge": ("sgd-net-s", {"sge": False}),
     "sgdc": ("sgd-net-s", {"sgdc": False}),
     "msfa": ("dcsnet-s", {"msfa": False}),

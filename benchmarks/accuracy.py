@@ -97,7 +97,8 @@ def tiles_of(pairs: list[tuple[Path, Path]], cases: list[dict[str, Any]], reques
     by_name = {stem_of(image): (image, mask) for image, mask in pairs}
     tiles = []
     for case in chosen(cases):
-        image, mask = (read(path) for read, path in zip((read_image, read_mask), by_name[case["name"]], strict=True))
+        image_path, mask_path = by_name[case["name"]]
+        image, mask = read_image(image_path), read_mask(mask_path)
         labels = predict_array(image.data, request, spacing=image.spacing).labels
         data = image.data
         if image.volume:

@@ -61,7 +61,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     request = PredictRequest(network="sgd-net-s", weights="generalist", device="cpu")
-    rows, times = [], []
+    rows: list[tuple[object, ...]] = []
+    times: list[tuple[float, float]] = []
     for name in options.sets:
         pairs = spread(read_split(options.data, name, "val"), options.images)
         errors = []
