@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,6 +62,7 @@ class Trainer:
         self.val_samples = [load_pair(pair, folder) for pair in spec.val]
         torch.manual_seed(spec.seed)
         self.network = self.engine.place(self._fresh_network())
+        self._start = self._state_now() if spec.keep_start and spec.start_from is not None else None
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         optimizer = build_optimizer(trained, self.recipe, learning_rate=self.learning_rate)
         # what trains may be a wrapper around the network, one of several copies in step
@@ -176,7 +178,7 @@ class Trainer:
         if score is not None:
             state.scores.append(score)
         self._consider(score, epoch=epoch + 1)
-        state.network = {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
+        state.network = self._state_now()
         state.optimizer = self.optimizer.state_dict()
         seconds = time.monotonic() - started
         return {
@@ -234,14 +236,29 @@ class Trainer:
     def _consider(self, score: float | None, *, epoch: int) -> None:
         if score is not None and (self.state.best_dice is None or score > self.state.best_dice):
             self.state.best_dice, self.state.best_epoch = score, epoch
-            self.state.best = {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
+            self.state.best = self._result(self._state_now())
+
+    def _state_now(self) -> dict[str, Tensor]:
+        return {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
+
+    def _result(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What a state comes to: the mean of it and the start, where the spec says so."""
+        if self._start is None:
+            return state
+        share = self.spec.keep_start
+        mixed = {name: t.lerp(self._start[name], share) for name, t in state.items() if t.is_floating_point()}
+        return {**state, **mixed}
 
     def _validate(self, sides: tuple[int, ...]) -> float:
         """Mean Dice over the validation pairs at their own sizes, by the predictor that users run."""
         score = 0.0
         if self.engine.main:
-            entry = self._entry(sides)
-            predictor = Predictor(self.network.eval(), self.network_spec, entry, device=str(self.engine.device))
+            entry, network = self._entry(sides), self.network.eval()
+            if self._start is not None:
+                # what is scored is what will be used
+                network = copy.deepcopy(network)
+                network.load_state_dict(self._result(self._state_now()))
+            predictor = Predictor(network, self.network_spec, entry, device=str(self.engine.device))
             score = mean_dice(predictor, self.val_samples, classes=len(self.spec.classes))
             self.engine.place(self.network)
         return float(self.engine.agree(score))
@@ -274,7 +291,7 @@ class Trainer:
     def _finish(self, *, finished: bool) -> WeightsEntry:
         state, spec = self.state, self.spec
         # scores of all stages compare: each is at the images' own sizes
-        chosen, epoch = (state.best, state.best_epoch) if state.best else (state.network, state.epoch)
+        chosen, epoch = (state.best, state.best_epoch) if state.best else (self._result(state.network), state.epoch)
         metrics = (
             {} if state.best_dice is None else {"dice": round(state.best_dice, 4), "n": len(spec.val), "split": "val"}
         )

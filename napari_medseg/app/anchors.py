@@ -1,4 +1,4 @@
-"""A few of the bundled weights' own training images: mixed into retraining, so that nothing is unlearned.
+"""A few of the bundled weights' own training images: mixed into retraining, so that less is unlearned.
 
 Only sets whose licence lets their pictures be passed on have some; ``benchmarks/make_anchors.py`` chose them.
 """
@@ -6,6 +6,7 @@ Only sets whose licence lets their pictures be passed on have some; ``benchmarks
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,10 +16,21 @@ def folder() -> Path:
     return Path(str(files("napari_medseg"))) / "anchors"
 
 
-def anchors_of(task: str) -> list[tuple[str, Path, Path]]:
-    """Name, image and mask of a task's anchors; none where the licence does not allow any."""
-    place = folder() / task
-    if not (place / "anchors.json").is_file():
-        return []
-    facts = json.loads((place / "anchors.json").read_text(encoding="utf-8"))
-    return [(name, place / f"{name}.jpg", place / f"{name}_mask.png") for name in facts["images"]]
+def anchors_of(sets: Iterable[str]) -> list[tuple[str, Path, Path]]:
+    """Name, image and mask of the anchors from these sets; none where the licences do not allow any.
+
+    Parameters
+    ----------
+    sets : iterable of str
+        That weights were trained on.
+    """
+    known = set(sets)
+    found = []
+    for listed in sorted(folder().glob("*/anchors.json")):
+        facts = json.loads(listed.read_text(encoding="utf-8"))
+        if facts["set"] in known:
+            of_set = (
+                (name, listed.parent / f"{name}.jpg", listed.parent / f"{name}_mask.png") for name in facts["images"]
+            )
+            found.extend(of_set)
+    return found

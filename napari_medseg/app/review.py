@@ -90,7 +90,7 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
     if spec.start_from is not None:
         requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
-    anchors = {str(path) for _, path, _ in anchors_of(spec.task)}
+    anchors = {str(path) for _, path, _ in anchors_of(spec.trained_on)}
     pairs, fits, contrasts = [], [], []
     for pair in spec.train:
         if pair.image in anchors:

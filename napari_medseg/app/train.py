@@ -21,6 +21,12 @@ NEW_WEIGHT = 2.0
 # of all images that are drawn, so many are anchors, and so many an epoch at least: with few corrections, a quarter is
 # too little to keep what the network knew
 ANCHOR_SHARE, LEAST_ANCHORS = 0.25, 8
+# so many corrections an epoch are drawn at least, each several times where there are fewer
+LEAST_DRAWN = 32
+# share of the starting weights in the new ones where no anchors stand for most of the sets that they know
+KEPT_WITHOUT_ANCHORS = 0.5
+# in the list of sets that weights were trained on
+CORRECTIONS = "corrections of this project"
 # a corrected rim is so wide, px
 RIM = 5
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
@@ -60,7 +66,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
 
     New corrections are drawn more often than those that adopted weights were trained on, and rims that a person
     corrected count for more; a quarter of what is drawn, or eight an epoch, are anchors, images of the bundled
-    weights' own training set, where there are some (replay).
+    weights' own training sets, where there are some (replay). Where these stand for less than half of the sets, the
+    result is the mean of the weights before and after. With few corrections each is drawn several times an epoch.
 
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
@@ -112,15 +119,16 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
 
     sides = tuple(entry.input_size)
     pairs = tuple(pair(case) for case in train)
-    drawn = max(LEAST_ANCHORS, round(len(pairs) * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
-    anchors = _anchors(entry, sum(p.weight for p in pairs) * drawn / len(pairs))
+    drawn = max(LEAST_DRAWN, len(pairs))
+    replayed = max(LEAST_ANCHORS, round(drawn * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
+    anchors = _anchors(entry, sum(p.weight for p in pairs) * replayed / drawn)
     spec = RunSpec(
         network=options.network,
         task=entry.task,
         train=(*pairs, *anchors),
-        # an epoch sees as many corrections as there are
-        epoch_images=len(pairs) + (drawn if anchors else 0),
+        epoch_images=drawn + (replayed if anchors else 0),
         val=tuple(pair(case) for case in held_out),
+        keep_start=0.0 if _anchored(entry) else KEPT_WITHOUT_ANCHORS,
         start_from=str(path) if str(options.weights).endswith(".safetensors") else entry.id,
         stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
         learning_rate=FINE_TUNE_RATE,
@@ -135,7 +143,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         window=entry.window,
         classes=entry.classes,
         licence=entry.licence if entry.licence == "research-only" else "local",
-        trained_on=(*entry.trained_on, f"{len(train)} corrections of this project"),
+        trained_on=(*entry.trained_on, f"{len(train)} {CORRECTIONS}"),
         version=entry.version + 1,
         freeze_norm=True,
         nice=5,
@@ -160,9 +168,15 @@ def _trained_before(project: Project) -> set[str]:
 
 def _anchors(entry: WeightsEntry, weight: float) -> list[Pair]:
     """Images of the original training set, which together weigh so much."""
-    found = anchors_of(entry.task) if len(entry.classes) == 1 else []
+    found = anchors_of(entry.trained_on) if len(entry.classes) == 1 else []
     each = weight / max(1, len(found))
     return [Pair(name=f"anchor {name}", image=str(image), mask=str(mask), weight=each) for name, image, mask in found]
+
+
+def _anchored(entry: WeightsEntry) -> bool:
+    """Whether anchors stand for at least half of the sets that weights were trained on."""
+    sets = [name for name in entry.trained_on if not name.endswith(CORRECTIONS)]
+    return len(entry.classes) == 1 and 2 * sum(bool(anchors_of([name])) for name in sets) >= max(1, len(sets))
 
 
 def _set_aside(project: Project) -> None:

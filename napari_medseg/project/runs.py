@@ -72,6 +72,9 @@ class RunSpec:
         ``val`` may be empty; then the last weights are kept, else the best.
     start_from : str or None
         Weights id or path to fine-tune from; None: fresh weights.
+    keep_start : float
+        Share of the starting weights in the result, in [0, 1): each weight is the mean of before and after, so that
+        less is unlearned (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3).
     pretrained : str or None
         Path of a file with the backbone's published weights, for fresh ones.
     stages : tuple of Stage
@@ -124,6 +127,7 @@ class RunSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     val: tuple[Pair, ...] = ()
     start_from: str | None = None
+    keep_start: float = 0.0
     pretrained: str | None = None
     stages: tuple[Stage, ...] = (Stage(size=256, epochs=300),)
     batch_size: int = 8

@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
@@ -23,6 +25,7 @@ from napari_medseg.io import read_image, read_mask
 from napari_medseg.project import Project
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec, read_events
 from napari_medseg.weights import read_entry, resolve_weights
+from napari_medseg.weights.load import save_state
 
 OPTIONS = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=1, device="cpu")
 TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
@@ -73,11 +76,11 @@ def test_new_corrections_rims_and_anchors(project):
     spec, folder = plan_retrain(project, OPTIONS)
     corrections = [pair for pair in spec.train if pair.group]
     anchors = [pair for pair in spec.train if not pair.group]
-    # of four corrections, a quarter would be too few: eight an epoch, all alike
+    # of four corrections, 32 are drawn an epoch, and a quarter of all that is drawn are anchors
     assert len(anchors) == 64
     share = sum(pair.weight for pair in anchors) / sum(pair.weight for pair in spec.train)
-    assert share == pytest.approx(8 / 12)
-    assert spec.epoch_images == 4 + 8
+    assert share == pytest.approx(11 / 43)
+    assert spec.epoch_images == 32 + 11
     assert {pair.weight for pair in corrections} == {2.0}
     for pair in corrections:
         rim, mask = read_mask(folder / pair.focus) > 0, read_mask(folder / pair.mask) > 0
@@ -98,15 +101,44 @@ def test_new_corrections_rims_and_anchors(project):
 
 
 def test_anchors_are_images_of_the_training_split_with_masks():
-    for task in ("nuclei", "dermoscopy"):
-        found = anchors_of(task)
+    for name in ("dsb2018_nuclei", "isic2017"):
+        found = anchors_of([name, "busi"])
         assert len(found) >= 16
         for _, image, mask in found:
             assert read_image(image).shape == read_mask(mask).shape
             assert set(np.unique(read_mask(mask))) == {0, 1}
-    assert anchors_of("polyp") == []
+    assert anchors_of(["kvasir_seg", "5 corrections of this project"]) == []
+    # a network that knows several kinds of images has the anchors of each
+    assert len(anchors_of(["isic2017", "dsb2018_nuclei"])) == 112
     # no anchor is a sample, which the demo holds out
-    assert not {name for name, _, _ in anchors_of("nuclei")} & {sample.source for sample in samples_of("nuclei")}
+    assert not {name for name, _, _ in anchors_of(["dsb2018_nuclei"])} & {
+        sample.source for sample in samples_of("nuclei")
+    }
+
+
+@pytest.mark.parametrize(
+    ("network", "weights", "anchors", "kept"),
+    [
+        ("cmunext-xxs", "nuclei", 64, 0.0),
+        ("cmunext-xxs", "dermoscopy", 48, 0.0),
+        ("cmunext-xxs", "polyp", 0, 0.5),
+        # two of its nine sets have anchors
+        ("lgms-net", "generalist", 112, 0.5),
+    ],
+)
+def test_where_anchors_stand_for_less_than_half_of_the_sets_the_start_is_kept_in_part(
+    project, network, weights, anchors, kept
+):
+    accept(project, 3)
+    spec, folder = plan_retrain(project, RetrainOptions(network=network, weights=weights, epochs=1, device="cpu"))
+    assert (sum(not pair.group for pair in spec.train), spec.keep_start) == (anchors, kept)
+    # and so in every later round, whatever corrections it started from
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    made = folder / WEIGHTS_FILE
+    start, path = resolve_weights(network, weights)
+    save_state(made, load_file(path), replace(start, trained_on=spec.trained_on, version=2))
+    again = RetrainOptions(network=network, weights=str(adopt_run(project, run, made)), epochs=1, device="cpu")
+    assert plan_retrain(project, again)[0].keep_start == kept
 
 
 @pytest.mark.slow

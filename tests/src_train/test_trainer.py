@@ -76,6 +76,34 @@ def test_resuming_equals_never_having_stopped(tmp_path, stop):
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("val", [0, 2])
+def test_the_start_is_kept_in_part(tmp_path, val):
+    stages = (Stage(size=48, epochs=20),)
+    first = make_run(tmp_path / "first", stages=stages, validate_every=20, learning_rate=1e-2)
+    Trainer(first, tmp_path / "first").run()
+    start = str(tmp_path / "first" / WEIGHTS_FILE)
+    trained = {}
+    for share in (0.0, 0.25):
+        folder = tmp_path / f"{share}"
+        spec = make_run(folder, n=4, stages=stages, start_from=start, keep_start=share, learning_rate=1e-2)
+        spec = replace(spec, val=spec.train[:val], validate_every=20)
+        trainer = Trainer(spec, folder)
+        trainer.run()
+        trained[share] = load_file(folder / WEIGHTS_FILE), trainer.state
+    before, (whole, _), (mixed, state) = load_file(start), trained[0.0], trained[0.25]
+    # the last state, a quarter of the way back
+    assert not val or state.best_epoch == 20
+    floats = [name for name in mixed if mixed[name].is_floating_point()]
+    assert all(torch.allclose(mixed[name], state.network[name].lerp(before[name], 0.25), atol=1e-6) for name in floats)
+    assert any(not torch.equal(mixed[name], whole[name]) for name in mixed)
+    if val:
+        from napari_medseg.inference import Predictor
+
+        # what was scored is what was written
+        predictor = Predictor.from_weights("cmunext-xxs", tmp_path / "0.25" / WEIGHTS_FILE, device="cpu")
+        assert mean_dice(predictor, trainer.val_samples, classes=1) == pytest.approx(state.best_dice)
+
+
 def test_the_seed_decides(tmp_path):
     for name, seed in (("a", 1), ("b", 2)):
         Trainer(make_run(tmp_path / name, seed=seed, val=()), tmp_path / name).run()
