@@ -4,8 +4,8 @@ A simulated person (``annotator.py``) corrects image after image of a set that t
 every five images the network is retrained, in four ways:
 
 - ``none``: never retrained;
-- ``plain``: on the corrections alone, always adopted;
-- ``ours``: as the plugin does it, with replay, corrected rims and the gate;
+- ``plain``: on the corrections alone, as many steps, always adopted;
+- ``ours``: as the plugin does it, with replay or part of the old weights kept, corrected rims and the gate;
 - ``doubtful``: as ``ours``, the next image chosen by doubt and novelty instead of at random.
 
 Each image costs strokes, contour drawn and seconds by a stated model, with and without the live-wire, which the person
@@ -31,7 +31,7 @@ from train_bundled import read_split
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import most_useful, opinion_of, shades
 from napari_medseg.app.review import review_run
-from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
+from napari_medseg.app.train import LEAST_DRAWN, RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.io import read_image, read_mask, write_image, write_text
 from napari_medseg.metrics import dice
 from napari_medseg.project import Project
@@ -59,7 +59,7 @@ def retrain(project: Project, way: str, request: PredictRequest, epochs: int, se
     spec, folder = plan_retrain(project, options)
     if way == "plain":
         own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.train if pair.group)
-        spec = replace(spec, train=own, epoch_images=None)
+        spec = replace(spec, train=own, epoch_images=max(LEAST_DRAWN, len(own)), keep_start=0.0)
     run = project.add_run(spec.to_json(), folder.relative_to(project.path))
     Trainer(spec, folder).run()
     verdict = None if way == "plain" else review_run(project, run, spec, folder, device="cpu").verdict

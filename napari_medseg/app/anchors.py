@@ -25,12 +25,10 @@ def anchors_of(sets: Iterable[str]) -> list[tuple[str, Path, Path]]:
         That weights were trained on.
     """
     known = set(sets)
-    found = []
+    found: list[tuple[str, Path, Path]] = []
     for listed in sorted(folder().glob("*/anchors.json")):
         facts = json.loads(listed.read_text(encoding="utf-8"))
         if facts["set"] in known:
-            of_set = (
-                (name, listed.parent / f"{name}.jpg", listed.parent / f"{name}_mask.png") for name in facts["images"]
-            )
-            found.extend(of_set)
+            place = listed.parent
+            found += [(name, place / f"{name}.jpg", place / f"{name}_mask.png") for name in facts["images"]]
     return found
