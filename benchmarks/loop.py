@@ -59,7 +59,7 @@ def retrain(project: Project, way: str, request: PredictRequest, epochs: int, se
     spec, folder = plan_retrain(project, options)
     if way == "plain":
         own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.train if pair.group)
-        spec = replace(spec, train=own, epoch_images=max(LEAST_DRAWN, len(own)), keep_start=0.0)
+        spec = replace(spec, train=own, epoch_images=max(LEAST_DRAWN, len(own)), keep_from=None)
     run = project.add_run(spec.to_json(), folder.relative_to(project.path))
     Trainer(spec, folder).run()
     verdict = None if way == "plain" else review_run(project, run, spec, folder, device="cpu").verdict

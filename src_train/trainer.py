@@ -62,7 +62,7 @@ class Trainer:
         self.val_samples = [load_pair(pair, folder) for pair in spec.val]
         torch.manual_seed(spec.seed)
         self.network = self.engine.place(self._fresh_network())
-        self._start = self._state_now() if spec.keep_start and spec.start_from is not None else None
+        self._kept = None if spec.keep_from is None else load_network(spec.network, spec.keep_from)[0].state_dict()
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         optimizer = build_optimizer(trained, self.recipe, learning_rate=self.learning_rate)
         # what trains may be a wrapper around the network, one of several copies in step
@@ -110,7 +110,7 @@ class Trainer:
         )
         if self.state.epoch == 0 and spec.start_from is not None and self.val_samples:
             # the starting weights compete too: a round on few corrections need not make things worse
-            self._consider(self._validate(spec.stages[-1].sides), epoch=0)
+            self._consider(self._validate(spec.stages[-1].sides, epoch=0), epoch=0)
             score = self.state.best_dice
             self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
         started, before = time.monotonic(), self.state.seconds
@@ -173,7 +173,7 @@ class Trainer:
             total += loss * len(keys)
             self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
         due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 == stage_end
-        score = self._validate(sides) if self.val_samples and due else None
+        score = self._validate(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:
             state.scores.append(score)
@@ -236,28 +236,29 @@ class Trainer:
     def _consider(self, score: float | None, *, epoch: int) -> None:
         if score is not None and (self.state.best_dice is None or score > self.state.best_dice):
             self.state.best_dice, self.state.best_epoch = score, epoch
-            self.state.best = self._result(self._state_now())
+            self.state.best = self._result(epoch)
 
     def _state_now(self) -> dict[str, Tensor]:
         return {name: t.detach().cpu().clone() for name, t in self.network.state_dict().items()}
 
-    def _result(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What a state comes to: the mean of it and the start, where the spec says so."""
-        if self._start is None:
+    def _result(self, epoch: int) -> dict[str, Tensor]:
+        """What the network comes to after an epoch: its mean with the weights to keep; the start is left as it is."""
+        state = self._state_now()
+        if self._kept is None or epoch == 0:
             return state
-        share = self.spec.keep_start
-        mixed = {name: t.lerp(self._start[name], share) for name, t in state.items() if t.is_floating_point()}
+        share = self.spec.keep_share
+        mixed = {name: t.lerp(self._kept[name], share) for name, t in state.items() if t.is_floating_point()}
         return {**state, **mixed}
 
-    def _validate(self, sides: tuple[int, ...]) -> float:
+    def _validate(self, sides: tuple[int, ...], *, epoch: int) -> float:
         """Mean Dice over the validation pairs at their own sizes, by the predictor that users run."""
         score = 0.0
         if self.engine.main:
             entry, network = self._entry(sides), self.network.eval()
-            if self._start is not None:
+            if self._kept is not None:
                 # what is scored is what will be used
                 network = copy.deepcopy(network)
-                network.load_state_dict(self._result(self._state_now()))
+                network.load_state_dict(self._result(epoch))
             predictor = Predictor(network, self.network_spec, entry, device=str(self.engine.device))
             score = mean_dice(predictor, self.val_samples, classes=len(self.spec.classes))
             self.engine.place(self.network)
@@ -291,7 +292,7 @@ class Trainer:
     def _finish(self, *, finished: bool) -> WeightsEntry:
         state, spec = self.state, self.spec
         # scores of all stages compare: each is at the images' own sizes
-        chosen, epoch = (state.best, state.best_epoch) if state.best else (self._result(state.network), state.epoch)
+        chosen, epoch = (state.best, state.best_epoch) if state.best else (self._result(state.epoch), state.epoch)
         metrics = (
             {} if state.best_dice is None else {"dice": round(state.best_dice, 4), "n": len(spec.val), "split": "val"}
         )
@@ -306,6 +307,8 @@ class Trainer:
                 "processes": self.engine.processes,
                 "images": len(spec.train),
                 "start_from": spec.start_from,
+                "keep_from": spec.keep_from,
+                "keep_share": spec.keep_share,
                 "seconds": round(state.seconds),
                 "finished": finished,
             },

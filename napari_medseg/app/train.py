@@ -23,8 +23,8 @@ NEW_WEIGHT = 2.0
 ANCHOR_SHARE, LEAST_ANCHORS = 0.25, 8
 # so many corrections an epoch are drawn at least, each several times where there are fewer
 LEAST_DRAWN = 32
-# share of the starting weights in the new ones where no anchors stand for most of the sets that they know
-KEPT_WITHOUT_ANCHORS = 0.5
+# where no anchors stand for most of the sets that weights know: share of what a project began with, in all that follow
+KEPT_SHARE = 0.5
 # in the list of sets that weights were trained on
 CORRECTIONS = "corrections of this project"
 # a corrected rim is so wide, px
@@ -64,10 +64,10 @@ def accepted(project: Project, split: str) -> list[Case]:
 def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Path]:
     """Write a run's folder: accepted corrections as PNG masks, and the spec.
 
-    New corrections are drawn more often than those that adopted weights were trained on, and rims that a person
-    corrected count for more; a quarter of what is drawn, or eight an epoch, are anchors, images of the bundled
-    weights' own training sets, where there are some (replay). Where these stand for less than half of the sets, the
-    result is the mean of the weights before and after. With few corrections each is drawn several times an epoch.
+    New corrections are drawn more often than those that adopted weights were trained on, rims that a person corrected
+    count for more, and with few corrections each is drawn several times an epoch. A quarter of what is drawn, or eight
+    an epoch, are anchors, images of the bundled weights' own training sets, where there are some (replay). Where these
+    stand for less than half of the sets, the result is the mean with the weights that the project began with.
 
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
@@ -118,6 +118,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         )
 
     sides = tuple(entry.input_size)
+    start = str(path) if str(options.weights).endswith(".safetensors") else entry.id
     pairs = tuple(pair(case) for case in train)
     drawn = max(LEAST_DRAWN, len(pairs))
     replayed = max(LEAST_ANCHORS, round(drawn * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
@@ -128,8 +129,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         train=(*pairs, *anchors),
         epoch_images=drawn + (replayed if anchors else 0),
         val=tuple(pair(case) for case in held_out),
-        keep_start=0.0 if _anchored(entry) else KEPT_WITHOUT_ANCHORS,
-        start_from=str(path) if str(options.weights).endswith(".safetensors") else entry.id,
+        start_from=start,
+        keep_from=None if _anchored(entry) else _first_start(project, start),
+        keep_share=KEPT_SHARE,
         stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
         learning_rate=FINE_TUNE_RATE,
         # a handful of images: small batches give more steps an epoch
@@ -177,6 +179,16 @@ def _anchored(entry: WeightsEntry) -> bool:
     """Whether anchors stand for at least half of the sets that weights were trained on."""
     sets = [name for name in entry.trained_on if not name.endswith(CORRECTIONS)]
     return len(entry.classes) == 1 and 2 * sum(bool(anchors_of([name])) for name in sets) >= max(1, len(sets))
+
+
+def _first_start(project: Project, start: str) -> str:
+    """What the first of the rounds that led to some weights started from."""
+    made = {run.weights.name: RunSpec.from_json(run.spec).start_from for run in project.runs() if run.weights}
+    first: str | None = start
+    while first is not None and Path(first).name in made:
+        first = made[Path(first).name]
+    gone = first is None or (first.endswith(".safetensors") and not Path(first).is_file())
+    return start if gone or first is None else first
 
 
 def _set_aside(project: Project) -> None:

@@ -72,9 +72,11 @@ class RunSpec:
         ``val`` may be empty; then the last weights are kept, else the best.
     start_from : str or None
         Weights id or path to fine-tune from; None: fresh weights.
-    keep_start : float
-        Share of the starting weights in the result, in [0, 1): each weight is the mean of before and after, so that
-        less is unlearned (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3).
+    keep_from : str or None
+        Weights id or path; the result is the mean of these and of what training comes to, each tensor for itself, so
+        that less is unlearned (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    keep_share : float
+        Of ``keep_from`` in the mean, in [0, 1].
     pretrained : str or None
         Path of a file with the backbone's published weights, for fresh ones.
     stages : tuple of Stage
@@ -127,7 +129,8 @@ class RunSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     val: tuple[Pair, ...] = ()
     start_from: str | None = None
-    keep_start: float = 0.0
+    keep_from: str | None = None
+    keep_share: float = 0.5
     pretrained: str | None = None
     stages: tuple[Stage, ...] = (Stage(size=256, epochs=300),)
     batch_size: int = 8

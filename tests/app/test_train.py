@@ -118,26 +118,27 @@ def test_anchors_are_images_of_the_training_split_with_masks():
 @pytest.mark.parametrize(
     ("network", "weights", "anchors", "kept"),
     [
-        ("cmunext-xxs", "nuclei", 64, 0.0),
-        ("cmunext-xxs", "dermoscopy", 48, 0.0),
-        ("cmunext-xxs", "polyp", 0, 0.5),
+        ("cmunext-xxs", "nuclei", 64, None),
+        ("cmunext-xxs", "dermoscopy", 48, None),
+        ("cmunext-xxs", "polyp", 0, "cmunext-xxs/polyp@1"),
         # two of its nine sets have anchors
-        ("lgms-net", "generalist", 112, 0.5),
+        ("lgms-net", "generalist", 112, "lgms-net/generalist@1"),
     ],
 )
-def test_where_anchors_stand_for_less_than_half_of_the_sets_the_start_is_kept_in_part(
+def test_where_anchors_stand_for_less_than_half_of_the_sets_old_weights_are_kept_in_part(
     project, network, weights, anchors, kept
 ):
     accept(project, 3)
     spec, folder = plan_retrain(project, RetrainOptions(network=network, weights=weights, epochs=1, device="cpu"))
-    assert (sum(not pair.group for pair in spec.train), spec.keep_start) == (anchors, kept)
-    # and so in every later round, whatever corrections it started from
+    assert (sum(not pair.group for pair in spec.train), spec.keep_from) == (anchors, kept)
+    # and so in every later round: the same weights, not those of the round before
     run = project.add_run(spec.to_json(), folder.relative_to(project.path))
     made = folder / WEIGHTS_FILE
     start, path = resolve_weights(network, weights)
     save_state(made, load_file(path), replace(start, trained_on=spec.trained_on, version=2))
     again = RetrainOptions(network=network, weights=str(adopt_run(project, run, made)), epochs=1, device="cpu")
-    assert plan_retrain(project, again)[0].keep_start == kept
+    later = plan_retrain(project, again)[0]
+    assert (later.start_from, later.keep_from) == (again.weights, kept)
 
 
 @pytest.mark.slow

@@ -83,14 +83,16 @@ def test_the_start_is_kept_in_part(tmp_path, val):
     Trainer(first, tmp_path / "first").run()
     start = str(tmp_path / "first" / WEIGHTS_FILE)
     trained = {}
-    for share in (0.0, 0.25):
-        folder = tmp_path / f"{share}"
-        spec = make_run(folder, n=4, stages=stages, start_from=start, keep_start=share, learning_rate=1e-2)
+    for kept in (None, start):
+        folder = tmp_path / ("whole" if kept is None else "mixed")
+        spec = make_run(
+            folder, n=4, stages=stages, start_from=start, keep_from=kept, keep_share=0.25, learning_rate=1e-2
+        )
         spec = replace(spec, val=spec.train[:val], validate_every=20)
         trainer = Trainer(spec, folder)
         trainer.run()
-        trained[share] = load_file(folder / WEIGHTS_FILE), trainer.state
-    before, (whole, _), (mixed, state) = load_file(start), trained[0.0], trained[0.25]
+        trained[kept] = load_file(folder / WEIGHTS_FILE), trainer.state
+    before, (whole, _), (mixed, state) = load_file(start), trained[None], trained[start]
     # the last state, a quarter of the way back
     assert not val or state.best_epoch == 20
     floats = [name for name in mixed if mixed[name].is_floating_point()]
@@ -100,7 +102,7 @@ def test_the_start_is_kept_in_part(tmp_path, val):
         from napari_medseg.inference import Predictor
 
         # what was scored is what was written
-        predictor = Predictor.from_weights("cmunext-xxs", tmp_path / "0.25" / WEIGHTS_FILE, device="cpu")
+        predictor = Predictor.from_weights("cmunext-xxs", tmp_path / "mixed" / WEIGHTS_FILE, device="cpu")
         assert mean_dice(predictor, trainer.val_samples, classes=1) == pytest.approx(state.best_dice)
 
 
