@@ -160,7 +160,7 @@ def test_the_best_of_all_sizes_is_chosen_with_its_size(tmp_path):
     stages = (Stage(size=48, epochs=1), Stage(size=32, epochs=2))
     trainer = Trainer(make_run(tmp_path, stages=stages), tmp_path)
     scores = iter((0.4, 0.3, 0.2))
-    trainer._validate = lambda size: next(scores)
+    trainer._validate = lambda size, epoch: next(scores)
     entry = trainer.run()
     assert (entry.training["best_epoch"], entry.input_size, entry.metrics["dice"]) == (1, (48, 48), 0.4)
 
@@ -238,7 +238,7 @@ def test_the_schedules_of_the_papers():
 def test_training_stops_when_nothing_gets_better(tmp_path):
     trainer = Trainer(make_run(tmp_path, stages=(Stage(size=48, epochs=9),), patience=2), tmp_path)
     scores = iter((0.4, 0.5, 0.3, 0.2, 0.9))
-    trainer._validate = lambda sides: next(scores)
+    trainer._validate = lambda sides, epoch: next(scores)
     entry = trainer.run()
     assert (entry.training["epochs"], entry.training["best_epoch"]) == (4, 2)
 
