@@ -299,6 +299,10 @@ class CorrectSection(QWidget):
         self.saved.setText("")
         self._enable()
         self._mark()
+        for row in range(self.table.rowCount()):
+            if self.table.item(row, 0).data(Qt.ItemDataRole.UserRole) == self._state.case_id:
+                # at random, it may be anywhere in a long list
+                self.table.scrollToItem(self.table.item(row, 0))
 
     def _mark(self) -> None:
         """The open image stands out in the list."""

@@ -5,7 +5,8 @@ import pytest
 
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.samples import sample_images
-from napari_medseg.io import read_image
+from napari_medseg.io import read_image, write_image
+from napari_medseg.project import Project
 from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, propose
 
 pytestmark = pytest.mark.gui
@@ -197,6 +198,21 @@ def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot,
     panel.correct.accept.click()
     qtbot.waitUntil(lambda: panel.state.case_id == expected.id, timeout=WAIT)
     assert labels_of(panel)[0].data.any()
+
+
+def test_the_open_image_is_in_sight_in_a_long_list(panel, qtbot, tmp_path):
+    with Project.create(tmp_path / "p") as project:
+        for number in range(40):
+            image = write_image(tmp_path / f"{number}.tif", np.full((32, 32), number, np.uint8))
+            project.add_case(image, shape=(32, 32), group=f"{number}")
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    panel.viewer.window._qt_window.show()
+    table = panel.correct.table
+    table.setFixedHeight(160)
+    panel.correct.open_neighbour(-1)
+    qtbot.waitUntil(lambda: panel.state.case_id == 40, timeout=WAIT)
+    qtbot.waitUntil(lambda: table.visualItemRect(table.item(39, 0)).bottom() <= table.viewport().height(), timeout=WAIT)
 
 
 def test_whoever_opens_another_image_waits_for_no_proposal_made_ahead(project_panel, qtbot, monkeypatch):
