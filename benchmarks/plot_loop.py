@@ -21,10 +21,10 @@ WAYS = {
 }
 
 
-def load(folder: Path) -> dict[str, dict[int, Any]]:
-    """All runs: way, seed."""
+def load(folder: Path, name: str) -> dict[str, dict[int, Any]]:
+    """All runs on a set: way, seed."""
     runs: dict[str, dict[int, Any]] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob(f"{name}-*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
         runs.setdefault(run["way"], {})[run["seed"]] = run
     return runs
@@ -57,13 +57,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--set", default="monuseg_nuclei")
     options = parser.parse_args()
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    runs = load(options.runs)
+    runs = load(options.runs, options.set)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for way, (label, colour) in WAYS.items():
         if ("ours" if way == "wired" else way) not in runs:
