@@ -87,7 +87,7 @@ class Trainer:
         Returns
         -------
         WeightsEntry
-            Of ``weights.safetensors``: the best on validation, or the last where there is none.
+            Of ``weights.safetensors``: the best on validation, or the last scored; the last where there is none.
         """
         try:
             self._resume()
@@ -234,7 +234,8 @@ class Trainer:
         return budget is not None and time.monotonic() - started >= budget * 60
 
     def _consider(self, score: float | None, *, epoch: int) -> None:
-        if score is not None and (self.state.best_dice is None or score > self.state.best_dice):
+        before = self.state.best_dice
+        if score is not None and (before is None or not self.spec.choose_best or score > before):
             self.state.best_dice, self.state.best_epoch = score, epoch
             self.state.best = self._result(epoch)
 

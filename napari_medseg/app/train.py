@@ -140,6 +140,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         device=options.device,
         time_budget_minutes=options.minutes,
         validate_every=max(1, options.epochs // 10),
+        choose_best=False,
         augmentation="full" if len(sides) == 2 else "volume",
         spacing=entry.spacing,
         window=entry.window,

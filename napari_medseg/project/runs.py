@@ -69,7 +69,7 @@ class RunSpec:
     options : mapping
         Of the network, beside those it declares: ablations.
     train, val : tuple of Pair
-        ``val`` may be empty; then the last weights are kept, else the best.
+        ``val`` may be empty; then the last weights are kept, else those that ``choose_best`` says.
     start_from : str or None
         Weights id or path to fine-tune from; None: fresh weights.
     keep_from : str or None
@@ -112,6 +112,8 @@ class RunSpec:
         Keep the statistics of batch norms as they are: for rounds on a handful of images.
     validate_every : int
         Epochs between validations.
+    choose_best : bool
+        Of the weights that were scored take the best; else the last. Few cases that also judge a run must not choose.
     classes : tuple of str
         Foreground classes.
     licence : str
@@ -149,6 +151,7 @@ class RunSpec:
     epoch_images: int | None = None
     freeze_norm: bool = False
     validate_every: int = 1
+    choose_best: bool = True
     classes: tuple[str, ...] = ("foreground",)
     licence: str = "local"
     trained_on: tuple[str, ...] = ()

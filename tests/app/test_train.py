@@ -81,6 +81,8 @@ def test_new_corrections_rims_and_anchors(project):
     share = sum(pair.weight for pair in anchors) / sum(pair.weight for pair in spec.train)
     assert share == pytest.approx(11 / 43)
     assert spec.epoch_images == 32 + 11
+    # those who judge the round have not chosen it
+    assert not spec.choose_best
     assert {pair.weight for pair in corrections} == {2.0}
     for pair in corrections:
         rim, mask = read_mask(folder / pair.focus) > 0, read_mask(folder / pair.mask) > 0

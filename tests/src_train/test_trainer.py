@@ -235,6 +235,17 @@ def test_the_schedules_of_the_papers():
         assert learning_rate_at(plateau, start=1.0, epoch=9, epochs=100, scores=seen) == reference.param_groups[0]["lr"]
 
 
+@pytest.mark.parametrize("best", [True, False])
+def test_the_best_or_the_last_that_was_scored(tmp_path, best):
+    trainer = Trainer(make_run(tmp_path, stages=(Stage(size=32, epochs=3),), choose_best=best), tmp_path)
+    scores = iter((0.2, 0.6, 0.4))
+    trainer._validate = lambda sides, epoch: next(scores)
+    entry = trainer.run()
+    assert (entry.training["best_epoch"], entry.metrics["dice"]) == ((2, 0.6) if best else (3, 0.4))
+    written, last = load_file(tmp_path / WEIGHTS_FILE), trainer.state.network
+    assert all(torch.equal(written[name], last[name]) for name in last) != best
+
+
 def test_training_stops_when_nothing_gets_better(tmp_path):
     trainer = Trainer(make_run(tmp_path, stages=(Stage(size=48, epochs=9),), patience=2), tmp_path)
     scores = iter((0.4, 0.5, 0.3, 0.2, 0.9))
