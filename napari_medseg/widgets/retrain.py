@@ -52,7 +52,7 @@ class RetrainSection(QWidget):
         self.epochs.setValue(int(stored.get("epochs", 30)))
         self.minutes.setRange(0, 600)
         self.minutes.setSpecialValueText("no limit")
-        self.minutes.setValue(int(stored.get("minutes", 3)))
+        self.minutes.setValue(int(stored.get("minutes", 5)))
         self.minutes.setSuffix(" min")
         form = QFormLayout()
         form.addRow("Epochs", self.epochs)
