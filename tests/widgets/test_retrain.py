@@ -16,16 +16,16 @@ pytestmark = pytest.mark.gui
 @pytest.mark.slow
 def test_the_whole_loop(project_panel, qtbot, tmp_path):
     panel = project_panel
-    for number in range(1, 7):
-        assert panel.state.case_id == number
+    for left in range(6, 0, -1):
+        number = panel.state.case_id
         name = panel.state.project.case(number).name
         truth = read_mask(next(s for s in sample_images() if s.name == name).mask)
         (mask,) = labels_of(panel)
         mask.data[...] = truth
         mask.refresh()
         panel.correct.accept.click()
-        if number < 6:
-            qtbot.waitUntil(lambda n=number: panel.state.case_id == n + 1, timeout=WAIT)
+        if left > 1:
+            qtbot.waitUntil(lambda n=number: panel.state.case_id not in (None, n), timeout=WAIT)
     qtbot.waitUntil(lambda: "All images are accepted" in panel.correct.status.text(), timeout=WAIT)
     assert {case.state for case in panel.state.project.cases()} == {"accepted"}
 
@@ -67,9 +67,10 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
 
 def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
     panel = project_panel
-    for number in (1, 2, 3):
+    for _ in range(3):
+        number = panel.state.case_id
         panel.correct.accept.click()
-        qtbot.waitUntil(lambda n=number: panel.state.case_id == n + 1, timeout=WAIT)
+        qtbot.waitUntil(lambda n=number: panel.state.case_id not in (None, n), timeout=WAIT)
     before = panel.state.weights
     panel.retrain.epochs.setValue(500)
     panel.retrain.start.click()
