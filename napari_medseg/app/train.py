@@ -186,8 +186,11 @@ def _first_start(project: Project, start: str) -> str:
     """What the first of the rounds that led to some weights started from."""
     made = {run.weights.name: RunSpec.from_json(run.spec).start_from for run in project.runs() if run.weights}
     first: str | None = start
+    if Path(start).resolve().parent != (project.path / "weights").resolve():
+        # of another project, whose files have the same names
+        return start
     while first is not None and Path(first).name in made:
-        first = made[Path(first).name]
+        first = made.pop(Path(first).name)
     gone = first is None or (first.endswith(".safetensors") and not Path(first).is_file())
     return start if gone or first is None else first
 

@@ -1,6 +1,7 @@
 """From corrections to a run and back."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -128,7 +129,7 @@ def test_anchors_are_images_of_the_training_split_with_masks():
     ],
 )
 def test_where_anchors_stand_for_less_than_half_of_the_sets_old_weights_are_kept_in_part(
-    project, network, weights, anchors, kept
+    project, tmp_path, network, weights, anchors, kept
 ):
     accept(project, 3)
     spec, folder = plan_retrain(project, RetrainOptions(network=network, weights=weights, epochs=1, device="cpu"))
@@ -141,6 +142,12 @@ def test_where_anchors_stand_for_less_than_half_of_the_sets_old_weights_are_kept
     again = RetrainOptions(network=network, weights=str(adopt_run(project, run, made)), epochs=1, device="cpu")
     later = plan_retrain(project, again)[0]
     assert (later.start_from, later.keep_from) == (again.weights, kept)
+    # a file of another project has a chain of its own, whatever it is called
+    other = tmp_path / "other" / "weights" / Path(again.weights).name
+    other.parent.mkdir(parents=True)
+    shutil.copy(again.weights, other)
+    foreign = plan_retrain(project, replace(again, weights=str(other)))[0]
+    assert foreign.keep_from == (kept and str(other))
 
 
 @pytest.mark.slow
