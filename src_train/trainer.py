@@ -109,7 +109,7 @@ class Trainer:
             resumed_epoch=self.state.epoch,
         )
         if self.state.epoch == 0 and spec.start_from is not None and self.val_samples:
-            # the starting weights compete too: a round on few corrections need not make things worse
+            # the starting weights compete too, or stand until others were scored; and the curve has its beginning
             self._consider(self._validate(spec.stages[-1].sides, epoch=0), epoch=0)
             score = self.state.best_dice
             self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
