@@ -30,6 +30,10 @@ _LATER_FIELDS: dict[str, Any] = {
     "augmentation": "full",
     "spacing": None,
     "window": None,
+    "keep_from": None,
+    "keep_share": 0.5,
+    "choose_best": True,
+    "fit_budget": False,
 }
 
 
@@ -62,6 +66,8 @@ class Checkpoint:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_dice: float | None = None
     best_epoch: int = 0
+    planned: int | None = None
+    """Epochs in all, where a time budget allows fewer than the spec names."""
     scores: list[float] = field(default_factory=list)
     """Of all validations, in order."""
     seconds: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -68,6 +69,8 @@ class Trainer:
         # what trains may be a wrapper around the network, one of several copies in step
         self.trained, self.optimizer = self.engine.prepare(self.network, optimizer)
         self.state = Checkpoint(epoch=0, network={}, optimizer={})
+        # of this sitting
+        self._started, self._resumed = time.monotonic(), 0
         # last: nothing may fail once the file is open
         self.events = EventLog(folder / EVENTS_FILE if self.engine.main else None)
 
@@ -113,23 +116,23 @@ class Trainer:
             self._consider(self._validate(spec.stages[-1].sides, epoch=0), epoch=0)
             score = self.state.best_dice
             self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
-        started, before = time.monotonic(), self.state.seconds
+        self._started, self._resumed, before = time.monotonic(), self.state.epoch, self.state.seconds
         first = 0
         for stage in spec.stages:
-            last = first + stage.epochs
+            last = min(first + stage.epochs, self._planned)
             if self.state.epoch < last:
                 data = self._training_set(stage.sides)
                 for epoch in range(max(first, self.state.epoch), last):
                     facts = self._epoch(data, epoch, stage.sides, last)
-                    self.state.seconds = before + time.monotonic() - started
+                    self.state.seconds = before + time.monotonic() - self._started
                     if self.engine.main:
                         save_checkpoint(self.folder / CHECKPOINT_FILE, self.state, spec)
                     # told only now: whoever hears of an epoch may kill the run and find it again
                     self.events.write("epoch", **facts)
-                    if self._stale():
+                    if self._stale() or self.state.epoch >= self._planned:
                         return self._finish(finished=True)
-                    if self.engine.agree(self._budget_used(started)):
-                        return self._finish(finished=epoch + 1 == spec.epochs)
+                    if self.engine.agree(self._budget_left() <= 0):
+                        return self._finish(finished=False)
             first = last
         return self._finish(finished=True)
 
@@ -157,7 +160,7 @@ class Trainer:
     ) -> dict[str, Any]:
         spec, state, started = self.spec, self.state, time.monotonic()
         rate = learning_rate_at(
-            self.recipe, start=self.learning_rate, epoch=epoch, epochs=spec.epochs, scores=state.scores
+            self.recipe, start=self.learning_rate, epoch=epoch, epochs=self._planned, scores=state.scores
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -172,7 +175,9 @@ class Trainer:
             loss = self._step(data, keys, epoch)
             total += loss * len(keys)
             self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
-        due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 == stage_end
+        if spec.fit_budget:
+            state.planned = self._fitting(epoch + 1)
+        due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 in (stage_end, self._planned)
         score = self._validate(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:
@@ -183,7 +188,7 @@ class Trainer:
         seconds = time.monotonic() - started
         return {
             "epoch": epoch + 1,
-            "epochs": spec.epochs,
+            "epochs": self._planned,
             "loss": total / sum(map(len, batches)),
             "val_dice": score,
             "best_dice": self.state.best_dice,
@@ -218,20 +223,33 @@ class Trainer:
         masks = masks[:, :1]
         truth = [boxes_of(mask).to(images.device) for mask in masks]
         output = self.trained(images, truth=truth)
-        return roi_loss(output, masks, done=epoch / max(self.spec.epochs, 1))
+        return roi_loss(output, masks, done=epoch / max(self._planned, 1))
 
     def _seconds_left(self, epoch_seconds: float, sides: tuple[int, ...], done: int) -> float:
         """Later stages cost in proportion to their pixels."""
         left, first = 0.0, 0
         for stage in self.spec.stages:
-            todo = max(0, first + stage.epochs - max(done, first))
+            todo = max(0, min(first + stage.epochs, self._planned) - max(done, first))
             left += todo * epoch_seconds * prod(stage.sides) / prod(sides)
             first += stage.epochs
         return left
 
-    def _budget_used(self, started: float) -> bool:
+    def _budget_left(self) -> float:
+        """Seconds."""
         budget = self.spec.time_budget_minutes
-        return budget is not None and time.monotonic() - started >= budget * 60
+        return math.inf if budget is None else budget * 60 - (time.monotonic() - self._started)
+
+    @property
+    def _planned(self) -> int:
+        return self.spec.epochs if self.state.planned is None else self.state.planned
+
+    def _fitting(self, done: int) -> int:
+        """So many of the epochs fit into the budget, if the others take as long as those of this sitting."""
+        left = self._budget_left()
+        if math.isinf(left):
+            return self.spec.epochs
+        each = (time.monotonic() - self._started) / (done - self._resumed)
+        return min(self.spec.epochs, done + int(self.engine.agree(max(0.0, left) // max(each, 1e-6))))
 
     def _consider(self, score: float | None, *, epoch: int) -> None:
         before = self.state.best_dice

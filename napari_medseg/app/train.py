@@ -43,7 +43,7 @@ class RetrainOptions:
         To start from.
     epochs : int
     minutes : float or None
-        Stop after the epoch in which this is used up.
+        No more epochs than fit into this; one at least.
     device : str
     seed : int
     """
@@ -139,6 +139,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         seed=options.seed,
         device=options.device,
         time_budget_minutes=options.minutes,
+        fit_budget=True,
         validate_every=max(1, options.epochs // 10),
         choose_best=False,
         augmentation="full" if len(sides) == 2 else "volume",

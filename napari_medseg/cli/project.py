@@ -89,7 +89,7 @@ def retrain(
     weights: Annotated[Optional[str], typer.Option(help="Id, task or file; default: the adopted ones.")] = None,
     network: Annotated[str, typer.Option(help="Name of the network.")] = "cmunext-xxs",
     epochs: Annotated[int, typer.Option(min=1)] = 30,
-    minutes: Annotated[Optional[float], typer.Option(min=0, help="Time budget.")] = None,
+    minutes: Annotated[Optional[float], typer.Option(min=0, help="No more epochs than fit into it.")] = None,
     seed: Annotated[int, typer.Option()] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if the gate lets them in.")] = False,

@@ -105,6 +105,9 @@ class RunSpec:
     time_budget_minutes : float or None
         Stop after the epoch in which this is used up. Not part of what decides the outcome: a run that was stopped
         goes on from its checkpoint with more.
+    fit_budget : bool
+        Plan only as many epochs as the time budget allows, so that the learning rate comes down and the last weights
+        are scored whatever the machine.
     augment : bool
     epoch_images : int or None
         Draw so many pairs an epoch, by weight and with replacement; None: each pair once.
@@ -147,6 +150,7 @@ class RunSpec:
     seed: int = 0
     device: str = "auto"
     time_budget_minutes: float | None = None
+    fit_budget: bool = False
     augment: bool = True
     epoch_images: int | None = None
     freeze_norm: bool = False

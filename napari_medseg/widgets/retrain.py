@@ -54,6 +54,7 @@ class RetrainSection(QWidget):
         self.minutes.setSpecialValueText("no limit")
         self.minutes.setValue(int(stored.get("minutes", 5)))
         self.minutes.setSuffix(" min")
+        self.minutes.setToolTip("As many epochs as fit into this; the learning rate comes down by the last one.")
         form = QFormLayout()
         form.addRow("Epochs", self.epochs)
         form.addRow("At most", self.minutes)

@@ -1,5 +1,6 @@
 """Training: it learns, resumes bit for bit, and follows its plan."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +135,33 @@ def test_a_budget_stops_after_an_epoch_and_more_time_goes_on(tmp_path):
     spec = make_run(tmp_path, time_budget_minutes=None, stages=(Stage(size=32, epochs=3),))
     entry = Trainer(spec, tmp_path).run()
     assert entry.training == {**entry.training, "epochs": 3, "finished": True}
+
+
+def test_a_plan_that_fits_the_budget_ends_scored_and_with_a_low_rate(tmp_path):
+    run = {"stages": (Stage(size=32, epochs=9),), "validate_every": 5, "fit_budget": True, "time_budget_minutes": 1.0}
+    spec = make_run(tmp_path, choose_best=False, schedule="poly", **run)
+    trainer = Trainer(spec, tmp_path)
+    trainer._fitting = lambda done: 7 if done < 2 else 3
+    entry = trainer.run()
+    assert entry.training == {**entry.training, "epochs": 3, "best_epoch": 3, "finished": True}
+    told = [e for e in read_events(tmp_path / EVENTS_FILE)[0] if e["event"] == "epoch"]
+    assert [e["epochs"] for e in told] == [7, 3, 3]
+    assert told[-1]["val_dice"] is not None and told[-2]["seconds_left"] > told[-1]["seconds_left"] == 0
+    first = trainer.learning_rate
+    assert told[-1]["lr"] == learning_rate_at(trainer.recipe, start=first, epoch=2, epochs=3) < 0.5 * first
+    # what ended by its plan has ended, and a run that was killed goes on with its plan
+    assert Trainer(spec, tmp_path).run().training["epochs"] == 3
+
+
+@pytest.mark.parametrize(("minutes", "planned"), [(None, 40), (1.0, 11), (0.0, 2), (60.0, 40)])
+def test_so_many_epochs_fit_into_a_budget(tmp_path, minutes, planned):
+    spec = make_run(tmp_path, stages=(Stage(size=32, epochs=40),), time_budget_minutes=minutes, fit_budget=True)
+    trainer = Trainer(spec, tmp_path)
+    # two epochs of five seconds
+    trainer._started = time.monotonic() - 10
+    found = trainer._fitting(2)
+    trainer.events.close()
+    assert found == planned
 
 
 def test_the_entry_says_how_the_weights_came_about(tmp_path):
