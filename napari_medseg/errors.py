@@ -71,3 +71,10 @@ class TrainingError(OperationError):
 
 class Cancelled(OperationError):  # noqa: N818 - a cancellation is no fault
     """The user cancelled. Nothing was changed."""
+
+
+def sentence(error: BaseException) -> str:
+    """What to show of an error."""
+    if isinstance(error, MedsegError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}. Please report this; nothing stored was lost."

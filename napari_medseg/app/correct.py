@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import MedsegError, OutputError
+from napari_medseg.errors import OutputError, sentence
 from napari_medseg.project import Box, Project, Revision
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.labels import changed_box, stacked
@@ -36,12 +36,15 @@ class SaveStatus:
         Seconds since the epoch.
     warning : str or None
         Something is wrong, though all is stored.
+    lost : int
+        Strokes that cannot be stored at all: they are on the screen only.
     """
 
     pending: int
     error: str | None
     last_saved: float | None
     warning: str | None = None
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,8 @@ def case_labels(project: Project, case_id: int) -> CaseLabels:
 class CorrectionSession:
     """Stores strokes, undos and accepts of one case in their order, on a thread of its own.
 
-    What cannot be stored (a full disk) stays in memory and is tried again, so that drawing goes on.
+    What cannot be stored (a full disk) stays in memory and is tried again, so that drawing goes on. What can never be
+    stored (a damaged project) is counted: whoever holds the labels has to write them somewhere else.
 
     Parameters
     ----------
@@ -93,12 +97,13 @@ class CorrectionSession:
     def __init__(self, project: Project, case_id: int, on_status: Callable[[SaveStatus], None] | None = None) -> None:
         self.project, self.case_id = project, case_id
         self._on_status = on_status
-        self._queue: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._queue: deque[tuple[Callable[[], Any], Future[Any], bool]] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._error: str | None = None
         self._last_saved: float | None = None
         self._warning: str | None = None
+        self._lost = 0
         self._thread = threading.Thread(target=self._write, name=f"medseg-case-{case_id}", daemon=True)
         self._thread.start()
 
@@ -107,7 +112,11 @@ class CorrectionSession:
         """How the storing goes right now."""
         with self._changed:
             return SaveStatus(
-                pending=len(self._queue), error=self._error, last_saved=self._last_saved, warning=self._warning
+                pending=len(self._queue),
+                error=self._error,
+                last_saved=self._last_saved,
+                warning=self._warning,
+                lost=self._lost,
             )
 
     def stroke(self, labels: np.ndarray, box: Box, tool: str = "brush") -> Future[int | None]:
@@ -122,7 +131,7 @@ class CorrectionSession:
         """
         # a napari Labels layer counts with int64 and more: clip nothing silently, let the project refuse
         part = np.array(labels)
-        return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool))
+        return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool), drawn=True)
 
     def undo(self) -> Future[CaseLabels | None]:
         """Go back by one stroke; what is shown after it, None where there was nothing to undo."""
@@ -135,7 +144,11 @@ class CorrectionSession:
     def propose(self, labels: np.ndarray, origin: Any) -> Future[int]:
         """Store a network's proposal as an undoable stroke."""
         part = np.array(labels)
-        return self._enqueue(lambda: self.project.set_proposal(self.case_id, part, origin))
+        return self._enqueue(lambda: self.project.set_proposal(self.case_id, part, origin), drawn=True)
+
+    def shown(self) -> Future[CaseLabels | None]:
+        """What the project holds after all that was asked before."""
+        return self._enqueue(lambda: case_labels(self.project, self.case_id))
 
     def unlock(self) -> Future[int]:
         """Let later proposals change what was drawn so far."""
@@ -158,7 +171,7 @@ class CorrectionSession:
 
     def close(self, timeout: float = 10.0) -> bool:
         """Store what is left and stop; False where something could not be stored."""
-        done = self.flush(timeout)
+        done = self.flush(timeout) and not self._lost
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -168,10 +181,10 @@ class CorrectionSession:
     def _moved(self, box: Box | None) -> CaseLabels | None:
         return None if box is None else case_labels(self.project, self.case_id)
 
-    def _enqueue(self, action: Callable[[], Any]) -> Future[Any]:
+    def _enqueue(self, action: Callable[[], Any], *, drawn: bool = False) -> Future[Any]:
         future: Future[Any] = Future()
         with self._changed:
-            self._queue.append((action, future))
+            self._queue.append((action, future, drawn))
             self._changed.notify_all()
         return future
 
@@ -182,7 +195,7 @@ class CorrectionSession:
                     self._changed.wait()
                 if self._closing:
                     return
-                action, future = self._queue[0]
+                action, future, drawn = self._queue[0]
             try:
                 result = action()
             except OutputError as error:
@@ -191,11 +204,13 @@ class CorrectionSession:
                     # woken early when the session closes
                     self._changed.wait_for(lambda: self._closing, RETRY_SECONDS)
                 continue
-            except MedsegError as error:
+            # any other would end this thread, and every stroke after it would wait for ever
+            except Exception as error:  # noqa: BLE001
                 # it would fail again: say so to whoever asked, and go on with the next
+                self._lost += drawn
                 self._done()
                 future.set_exception(error)
-                self._tell(error=str(error))
+                self._tell(error=sentence(error))
                 continue
             # the latest time ever seen: as long as the clock is behind it, it was set back
             self._warning = clock_problem(self._last_saved)
@@ -289,8 +304,21 @@ class StrokeTracker:
         """Pixels that are a person's, (rows, X) bool; a copy."""
         return self._touched.copy()
 
+    def rebase(self, stored: CaseLabels, labels: np.ndarray) -> np.ndarray:
+        """Put what was drawn beyond what was handed over on top of what the project holds now.
+
+        Returns
+        -------
+        np.ndarray
+            What to show, of the shape of ``labels``; :meth:`update` hands the difference over.
+        """
+        drawn = labels.reshape(self._stored.shape)
+        changed = drawn != self._stored
+        self.reset(stored)
+        return np.where(changed, drawn, self._stored).reshape(labels.shape)
+
     def reset(self, stored: CaseLabels) -> None:
-        """The array was replaced by what the project holds, or will when the session's queue is empty."""
+        """The array was replaced by what the project holds."""
         rows = stacked(stored.labels.shape)
         self._stored = np.array(stored.labels).reshape(rows)
         self._touched = np.array(stored.touched).reshape(rows)

@@ -65,6 +65,7 @@ class Database:
                 self._connection.execute("PRAGMA foreign_keys=ON")
                 if create:
                     self._create()
+                self._file = self._which()
                 self._migrate()
         except (ProjectError, OutputError):
             self._connection.close()
@@ -89,6 +90,14 @@ class Database:
                 MIGRATIONS[step](self._connection)
                 self._connection.execute(f"PRAGMA user_version={step + 1}")
 
+    def _which(self) -> tuple[int, int] | None:
+        """Device and number of the file that has the name now."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     @contextmanager
     def told(self) -> Iterator[None]:
         """Turn SQLite's errors into sentences."""
@@ -106,8 +115,10 @@ class Database:
             return OutputError(
                 f"{self.path} cannot be written: no permission, or a read-only disk. Choose a folder you may write to."
             )
-        if "locked" in text:
+        if "locked" in text or "locking" in text:
             return OutputError(f"{self.path} is locked by another program. Close that program and try again.")
+        if "memory" in text or "interrupted" in text:
+            return OutputError(f"{self.path} cannot be read or written ({error}). Close other programs and try again.")
         if "disk i/o" in text:
             return OutputError(f"{self.path} cannot be read or written: the disk failed. Check the disk or network.")
         return ProjectError(
@@ -124,11 +135,17 @@ class Database:
             If it could not be stored; then nothing was.
         """
         with self._lock, self.told():
-            if not self.path.exists():
-                # SQLite would go on writing into a file that has no name any more
+            # SQLite would go on writing into a file that has no name any more, or another one
+            now = self._which()
+            if now is None:
                 raise OutputError(
                     f"{self.path} is gone: its folder was moved or removed, or a network drive was disconnected. "
                     "Bring it back; what you draw is kept in memory until then."
+                )
+            if now != self._file:
+                raise OutputError(
+                    f"{self.path} is another file than the one that was opened: its folder was replaced by a copy. "
+                    "Bring the first one back, or close the project and open it again; what you draw is kept in memory."
                 )
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -67,6 +67,10 @@ class CaseView(QObject):
         """The case that keys and buttons act on."""
         return self._open.get(self._state.case_id or 0)
 
+    def holds(self, case: OpenCase) -> bool:
+        """Whether a case is still open."""
+        return self._open.get(case.case_id) is case
+
     # ---- from the project's list ---------------------------------------------------------------------------------
 
     def open_case(self, case_id: int) -> None:
@@ -204,7 +208,8 @@ class CaseView(QObject):
             return
         if case.id in self._open:
             # the same image is open as another layer; there the proposal and its strokes are
-            self._open[case.id].replace(stored)
+            opened = self._open[case.id]
+            opened.move(opened.session.shown, lambda error: show_warning(sentence(error)))
             self._viewer.layers.remove(labels)
         elif labels in self._viewer.layers and image in self._viewer.layers:
             if not np.array_equal(stored.labels, proposed):
@@ -245,15 +250,8 @@ class CaseView(QObject):
 
     def _move(self, ask: Callable[[OpenCase], Future]) -> None:
         opened = self.current
-        if opened is None:
-            return
-        opened.compare()
-
-        def show(shown: CaseLabels | None) -> None:
-            if shown is not None and self._open.get(opened.case_id) is opened:
-                opened.replace(shown)
-
-        self._when_done(ask(opened), show)
+        if opened is not None:
+            opened.move(lambda: ask(opened), lambda error: show_warning(sentence(error)))
 
     def unlock(self) -> int:
         """Let later proposals change what was drawn in the open case; how many pixels that are."""
@@ -268,9 +266,14 @@ class CaseView(QObject):
     def accept(self, done: Callable[[Revision], None]) -> None:
         """Accept the labels as they are drawn now."""
         opened = self.current
-        if opened is not None:
+        if opened is None:
+            return
+
+        def accept() -> None:
             opened.compare()
             self._when_done(opened.session.accept(), done)
+
+        opened.then(accept)
 
     def _when_done(self, future: Future, use: Callable[[Any], None]) -> None:
         """Use a result on the GUI thread."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus, StrokeTracker
 from napari_medseg.app.export import rescue_labels
@@ -21,6 +23,10 @@ TOOLS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygo
 
 class OpenCase(QObject):
     """Follows a Labels layer from here to :meth:`close`.
+
+    What changes the mask as a whole (undo, an operation, a proposal, accepting) goes one after the other, by
+    :meth:`then`: an undo's answer comes from the disk, an operation's from another thread. Who draws never waits. What
+    is drawn while an undo is on its way is handed over after it, on top of what it brings.
 
     Parameters
     ----------
@@ -38,6 +44,8 @@ class OpenCase(QObject):
         Called without arguments when they are asked for by key.
     parent : QObject
     """
+
+    _answered = Signal()
 
     def __init__(
         self,
@@ -64,11 +72,16 @@ class OpenCase(QObject):
         self.edges: dict[tuple[int, ...], np.ndarray] = {}
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
+        # what :meth:`then` waits for, and what waits; an undo or redo that is on its way
+        self._busy, self._waiting = False, deque[Callable[[], None]]()
+        self._move: Future[CaseLabels | None] | None = None
+        self._failed: Callable[[BaseException], None] = lambda error: None
+        self._answered.connect(self._look, Qt.ConnectionType.QueuedConnection)
         # changes that come without a paint event (napari's own undo, a script) are found a moment later
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self.compare)
+        self._settle.timeout.connect(self._look)
         labels.events.paint.connect(self._painted)
         labels.events.set_data.connect(self._touched)
         labels.bind_key("Control-Z", lambda _: undo(), overwrite=True)
@@ -83,36 +96,104 @@ class OpenCase(QObject):
     def _touched(self, event: Any = None) -> None:
         self._settle.start()
 
+    def _look(self) -> None:
+        # one press of the button is one stroke: napari gathers it under this name, and says so only at its end
+        if self.labels._block_history:
+            self._settle.start()
+            return
+        self._take_answer()
+        self.compare()
+
+    # ---- one after the other -------------------------------------------------------------------------------------
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Do something as soon as what was asked for before is shown: now, if nothing is on its way."""
+        self._waiting.append(action)
+        self._go_on()
+
+    def begin(self) -> None:
+        """What is asked for next waits until :meth:`end`."""
+        self._busy = True
+
+    def end(self) -> None:
+        """What waited goes on."""
+        self._busy = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._waiting and not self._busy and self._move is None:
+            self._waiting.popleft()()
+
+    def move(self, ask: Callable[[], Future[CaseLabels | None]], failed: Callable[[BaseException], None]) -> None:
+        """Show what the project will hold after an undo or a redo.
+
+        Parameters
+        ----------
+        ask : callable
+            Gives the future of it; None where there was nothing to go back to.
+        failed : callable
+            Called with an error.
+        """
+
+        def start() -> None:
+            self.compare()
+            self._failed = failed
+            self._move = ask()
+            self._move.add_done_callback(lambda _: self._answered.emit())
+
+        self.then(start)
+
+    def _take_answer(self) -> None:
+        if self._move is None or not self._move.done():
+            return
+        move, self._move = self._move, None
+        error = move.exception()
+        shown = None if error is not None else move.result()
+        if shown is not None:
+            self.labels.data = self._tracker.rebase(shown, np.asarray(self.labels.data))
+        self.compare()
+        if error is not None:
+            self._failed(error)
+        self._go_on()
+
+    # ---- what is shown -------------------------------------------------------------------------------------------
+
     def compare(self) -> None:
         """Hand over what was drawn since the last time."""
+        if self._move is not None:
+            # a stroke over what is about to be taken back would bring it back
+            return
         self._tracker.update(np.asarray(self.labels.data), self.tool or TOOLS.get(str(self.labels.mode), "edit"))
 
     def apply(self, labels: np.ndarray, tool: str) -> None:
-        """Show the labels that an operation made, as one stroke."""
+        """Show the labels that an operation made, as one stroke; in its turn, see :meth:`then`."""
         self.compare()
         self._tracker.update(labels, tool)
         self.labels.data = labels
 
     def propose(self, prediction: Prediction) -> None:
         """Show a network's labels instead, save where someone drew; what was before stays in the history."""
-        self.compare()
         origin = {k: v for k, v in prediction.origin.items() if k != "messages"}
-        self.labels.data = self._tracker.propose(prediction.labels, origin)
+
+        def show() -> None:
+            self.compare()
+            self.labels.data = self._tracker.propose(prediction.labels, origin)
+
+        self.then(show)
 
     def unlock(self) -> None:
         """Let later proposals change what was drawn so far."""
-        self.compare()
-        self._tracker.unlock()
+
+        def unlock() -> None:
+            self.compare()
+            self._tracker.unlock()
+
+        self.then(unlock)
 
     def touched(self) -> np.ndarray:
         """Pixels that proposals leave alone, bool, of the labels' shape; a copy."""
         self.compare()
         return self._tracker.touched.reshape(self.labels.data.shape)
-
-    def replace(self, shown: CaseLabels) -> None:
-        """Show labels that the project holds, or will when its queue is empty."""
-        self._tracker.reset(shown)
-        self.labels.data = shown.labels.copy()
 
     def close(self, *, force: bool) -> str | None:
         """Store what is left and let go of the layers.
@@ -127,17 +208,19 @@ class OpenCase(QObject):
         str or None
             What to tell the user: why it stays open, or where the labels are now.
         """
-        self._settle.stop()
-        self.compare()
+        stored = self._store_all()
+        if self._waiting and not force:
+            return f"'{self.image.name}' stays open until what you asked for is done. Try again in a moment."
         told = None
-        if not self.session.flush(CLOSE_SECONDS):
+        if not stored or self.session.status.lost:
             reason = self.session.status.error or "The disk does not answer."
             name = self.image.name
-            if not force:
+            if not stored and not force:
                 return f"'{name}' stays open, its last strokes are not stored yet: {reason}"
             place = rescue_labels(name, np.asarray(self.labels.data))
             where = "nowhere else could be written to" if place is None else f"they are in {place}"
             told = f"The last strokes on '{name}' could not be stored in the project, {where}. {reason}"
+        self._settle.stop()
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.set_data.disconnect(self._touched)
         for key in ("Control-Z", "Control-Shift-Z"):
@@ -146,3 +229,13 @@ class OpenCase(QObject):
             layer.metadata.pop("medseg_case", None)
         self.session.close(timeout=0.5)
         return told
+
+    def _store_all(self) -> bool:
+        """Whether all that was drawn and asked for reached the disk, or cannot ever."""
+        self.compare()
+        while self.session.flush(CLOSE_SECONDS):
+            if self._move is None:
+                return True
+            # its answer is there, and what was drawn meanwhile goes to the disk now
+            self._take_answer()
+        return False

@@ -17,6 +17,7 @@ from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.layers import show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.mouse_tool import MouseTool
+from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers, sentence
@@ -145,12 +146,22 @@ class EditTools(QGroupBox):
             self._tell("Label 0 is the background; choose the label to work on in the layer controls.")
             return
         save_settings(smallest_piece=self.smallest.value())
-        before = np.array(case.labels.data)
         self._tell(f"{text}...")
+        # in its turn: an undo before it is shown first, and accepting after it waits
+        case.then(lambda: self._start(case, text, operation, label))
+
+    def _start(self, case: OpenCase, text: str, operation: Operation, label: int) -> None:
+        before = np.array(case.labels.data)
 
         def done(after: np.ndarray) -> None:
-            if self._view.current is not case:
-                self._tell("")
+            try:
+                show(after)
+            finally:
+                case.end()
+
+        def show(after: np.ndarray) -> None:
+            if not self._view.holds(case):
+                self._tell(f"'{text}' was dropped: its image was closed meanwhile.")
                 return
             if not np.array_equal(case.labels.data, before):
                 # what someone drew meanwhile counts for more
@@ -160,10 +171,15 @@ class EditTools(QGroupBox):
             case.apply(after, text.lower())
             self._tell(f"{text}: {changed} pixel(s) changed." if changed else f"{text}: nothing to change.")
 
+        def failed(error: BaseException) -> None:
+            self._tell(sentence(error))
+            case.end()
+
+        case.begin()
         self._workers.run(
             lambda ticket, progress: operation(before, label),
             on_done=done,
-            on_error=lambda error: self._tell(sentence(error)),
+            on_error=failed,
             lane="edit",
         )
 

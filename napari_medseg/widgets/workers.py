@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_medseg.errors import Cancelled, MedsegError
+from napari_medseg.errors import Cancelled
+from napari_medseg.errors import sentence as sentence
 
 
 class Ticket:
@@ -128,10 +129,3 @@ class Workers(QObject):
             drop()
         for executor in self._lanes.values():
             executor.shutdown(wait=False, cancel_futures=True)
-
-
-def sentence(error: BaseException) -> str:
-    """What to show of an error."""
-    if isinstance(error, MedsegError):
-        return str(error)
-    return f"Unexpected {type(error).__name__}: {error}. Please report this; nothing stored was lost."

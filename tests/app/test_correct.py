@@ -142,3 +142,28 @@ def test_boxes_that_a_network_found_are_corrected_not_added_to(project, session)
     assert session.flush()
     again = StrokeTracker(session, case_labels(project, 1))
     assert again.propose(found, {"boxes": [[25, 30, 35, 50]]}).sum() == 200 + 25
+
+
+def test_what_can_never_be_stored_is_counted_and_the_thread_goes_on(project, monkeypatch):
+    plain, told = project.commit_stroke, []
+
+    def broken(*args, **kwargs):
+        if len(told) == 0:
+            raise RuntimeError("nobody thought of this")
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(project, "commit_stroke", broken)
+    session = CorrectionSession(project, 1, told.append)
+    lost = session.stroke(np.ones((4, 4), np.uint8), (0, 0, 4, 4))
+    with pytest.raises(RuntimeError):
+        lost.result(5)
+    assert isinstance(session.stroke(np.ones((4, 4), np.uint8), (8, 8, 12, 12)).result(5), int)
+    assert "Unexpected RuntimeError: nobody thought of this" in told[0].error
+    assert session.status.lost == 1
+    # an undo that fails loses nothing
+    monkeypatch.setattr(project, "undo", broken)
+    told.clear()
+    with pytest.raises(RuntimeError):
+        session.undo().result(5)
+    assert session.status.lost == 1
+    assert session.close() is False

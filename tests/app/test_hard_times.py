@@ -125,6 +125,22 @@ def test_a_network_drive_that_vanishes_and_comes_back(tmp_path):
     watch.close()
 
 
+def test_a_folder_that_is_replaced_by_a_copy(tmp_path):
+    watch = Watch(tmp_path / "p")
+    watch.draw(0).result(10)
+    shutil.copytree(tmp_path / "p", tmp_path / "copy")
+    shutil.move(tmp_path / "p", tmp_path / "away")
+    shutil.move(tmp_path / "copy", tmp_path / "p")
+    watch.draw(1)
+    watch.wait(lambda s: s.error is not None)
+    assert "was replaced by a copy" in watch.session.status.error
+    assert watch.session.status.pending == 1
+    shutil.move(tmp_path / "p", tmp_path / "copy")
+    shutil.move(tmp_path / "away", tmp_path / "p")
+    watch.wait(lambda s: s.pending == 0)
+    watch.close()
+
+
 def test_a_clock_that_is_set_back(tmp_path, monkeypatch):
     watch = Watch(tmp_path / "p")
     watch.draw(0).result(10)
