@@ -18,6 +18,7 @@ from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.io import Grid, read_image, write_mask
 from napari_medseg.project import Case, Project
+from napari_medseg.project.labels import labels_sha256
 
 _UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
 SUFFIXES = {"tiff": ".tif", "png": ".png", "nifti": ".nii.gz"}
@@ -139,16 +140,20 @@ def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
     return None
 
 
-def case_provenance(project: Project, case: Case) -> dict[str, Any]:
-    """Where a case's labels come from: image, proposal, strokes, revision."""
-    revisions = project.revisions(case.id)
-    revision = revisions[-1] if revisions else None
-    origin = project.proposal_origin(case.id) or {}
+def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[str, Any]:
+    """Where labels of a case come from: image, proposal, strokes, and the newest revision that holds just them.
+
+    Where there is none, they are taken for what the case shows now.
+    """
+    digest = labels_sha256(labels.astype(np.uint8, copy=False))
+    revision = next((one for one in reversed(project.revisions(case.id)) if one.sha256 == digest), None)
+    below = None if revision is None else revision.id
+    origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
     return {
         "case": case.name,
         "image_sha256": case.sha256,
-        "strokes": case.strokes,
+        "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
@@ -213,7 +218,7 @@ def export_project(
         suffix = suffix_for(format, volume=volume)
         # the file knows how its voxels lie in the patient; where it is gone, the spacing must do
         grid = read_image(case.image).grid if volume and not case.missing else None
-        facts = case_provenance(project, case)
+        facts = case_provenance(project, case, labels)
         written += export_masks(
             folder / stem,
             labels,

@@ -11,11 +11,14 @@ import numpy as np
 from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.errors import MedsegError
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice, hd95
 from napari_medseg.metrics.alignment import FITS_BETTER, USUAL, Fit, fit, moved, outliers, rim_contrast, rim_likeness
+from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
+from napari_medseg.weights import read_entry, resolve_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,19 @@ class Comparison:
     after: np.ndarray
 
 
-def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Comparison]:
+def compare(
+    spec: RunSpec, folder: Path, *, in_use: PredictRequest | None = None, device: str = "auto"
+) -> list[Comparison]:
     """Score the weights a run started from and those it made, on its validation pairs.
+
+    Parameters
+    ----------
+    spec : RunSpec
+    folder : Path
+    in_use : PredictRequest, optional
+        Other weights, which would be given up for the new ones: where they are better than those of the start, they are
+        what is compared with.
+    device : str
 
     Returns
     -------
@@ -48,7 +62,15 @@ def compare(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Compar
     """
     if spec.start_from is None:
         return []
-    old = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
+    start = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
+    rows = _against(start, spec, folder, device)
+    if in_use is None:
+        return rows
+    others = _against(in_use, spec, folder, device)
+    return max(rows, others, key=lambda found: sum(row.dice_before for row in found))
+
+
+def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str) -> list[Comparison]:
     new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
     rows = []
     for pair in spec.val:
@@ -143,7 +165,7 @@ def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, de
     OutputError
         If the project cannot be written.
     """
-    rows = compare(spec, folder, device=device)
+    rows = compare(spec, folder, in_use=_in_use(project, spec, device), device=device)
     asked = _asked_before(project)
     # a person looked again and accepted it once more: that settles it
     suspects = [
@@ -154,6 +176,24 @@ def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, de
     verdict = judge(rows, suspects)
     project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict, suspects))
     return Review(rows=rows, verdict=verdict)
+
+
+def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | None:
+    """The project's adopted weights, where they are others than the run's start and can be asked in its place."""
+    adopted = project.adopted()
+    if adopted is None or spec.start_from in (None, adopted):
+        return None
+    try:
+        of_file = adopted.endswith(".safetensors")
+        network = read_entry(adopted).network if of_file else adopted.partition("/")[0]
+        entry, _ = resolve_weights(network, adopted)
+    except MedsegError:
+        # they are gone: nothing is given up
+        return None
+    same_kind = get_spec(network).input.ndim == get_spec(spec.network).input.ndim
+    if not same_kind or len(entry.classes) != len(spec.classes):
+        return None
+    return PredictRequest(network=network, weights=adopted, device=device)
 
 
 def _asked_before(project: Project) -> set[str]:

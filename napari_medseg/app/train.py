@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
 
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
-    there is no validation and the last weights are kept.
+    there is no validation. Groups that a run of this project was trained on are never set aside, lest a network be
+    judged on what it has seen.
 
     Returns
     -------
@@ -199,10 +201,16 @@ def _first_start(project: Project, start: str) -> str:
 def _set_aside(project: Project) -> None:
     if len(accepted(project, "heldout")) >= 2:
         return
-    groups = sorted({c.group for c in accepted(project, "train")}, key=lambda g: hashlib.sha256(g.encode()).hexdigest())
+    cases = accepted(project, "train")
+    groups = {case.group for case in cases}
+    # any run counts: whatever came out of it may be in use one day
+    seen = {pair.get("group") for run in project.runs() for pair in json.loads(run.spec).get("train", ())}
+    fresh = sorted(groups - seen, key=lambda group: hashlib.sha256(group.encode()).hexdigest())
     if len(groups) >= 4:
         # at least one; two as soon as that leaves most of the images for training
-        for group in groups[: max(1 if len(groups) < 6 else 2, len(groups) // 5)]:
+        wanted = max(1 if len(groups) < 6 else 2, len(groups) // 5)
+        # and of what is new, one half at most: it is what there is to learn
+        for group in fresh[: wanted if not seen else min(wanted, len(fresh) // 2)]:
             project.hold_out(group)
 
 

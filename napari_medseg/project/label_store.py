@@ -259,10 +259,18 @@ class LabelStore:
         """Whether :meth:`redo` would do something."""
         return self._db.row(queries.REDO, case_id, self._current(case_id).cursor) is not None
 
-    def proposal_origin(self, case_id: int) -> dict[str, Any] | None:
-        """Where the newest proposal below the current labels comes from; None where all was drawn by hand."""
-        row = self._db.row(queries.ORIGIN, self._current(case_id).cursor)
+    def proposal_origin(self, case_id: int, revision_id: int | None = None) -> dict[str, Any] | None:
+        """Where the newest proposal below the current labels, or a revision's, comes from; None: all drawn by hand."""
+        row = self._db.row(queries.ORIGIN, self._stroke(case_id, revision_id))
         return None if row is None else json.loads(row[0])
+
+    def strokes_below(self, case_id: int, revision_id: int | None = None) -> int:
+        """Strokes of a person that the current labels, or a revision's, are made of: none that was undone."""
+        row = self._db.row(queries.DRAWN, self._stroke(case_id, revision_id))
+        return 0 if row is None else int(row[0])
+
+    def _stroke(self, case_id: int, revision_id: int | None) -> int:
+        return self._current(case_id).cursor if revision_id is None else self._revision(revision_id)[0]
 
     # ---- revisions -----------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ ORIGIN = (
 SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal' ORDER BY id DESC LIMIT 1
 """
 )
+DRAWN = PATH + "SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path) AND kind NOT IN ('proposal', 'unlock')"
 
 
 def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:

@@ -116,7 +116,7 @@ class ExportSection(QWidget):
             grid = None
             if case_id is not None and project is not None:
                 case = project.case(case_id)
-                facts.update(case_provenance(project, case))
+                facts.update(case_provenance(project, case, labels))
                 # the file knows how its voxels lie in the patient
                 grid = read_image(case.image).grid if volume and not case.missing else None
             return export_masks(

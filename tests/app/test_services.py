@@ -8,7 +8,7 @@ import tifffile
 
 from napari_medseg.app import settings
 from napari_medseg.app.demo import sample_project
-from napari_medseg.app.export import export_project, layer_spacing, rescue_labels
+from napari_medseg.app.export import case_provenance, export_project, layer_spacing, rescue_labels
 from napari_medseg.app.images import add_images, keep_proposal
 from napari_medseg.app.pictures import before_and_after, draw_contours
 from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
@@ -92,6 +92,29 @@ def test_export_says_where_a_mask_comes_from(tmp_path):
     assert (facts["history"]["row"], facts["history"]["chain"]) == sealed
     assert facts["proposal"]["weights"] == "cmunext-xxs/nuclei@1"
     assert facts["use"] == "research only, no medical device"
+
+
+def test_export_names_the_network_of_what_it_writes_not_of_what_came_after(tmp_path):
+    with sample_project(tmp_path / "p") as project:
+        case = project.cases()[0]
+        first, second = (np.full(case.shape, value, np.uint8) for value in (1, 0))
+        project.set_proposal(case.id, first, {"network": "a", "weights": "a/x@1", "sha256": "a" * 64})
+        project.commit_stroke(case.id, np.zeros((9, 9), np.uint8), box=(0, 0, 9, 9))
+        project.commit_stroke(case.id, np.zeros((9, 9), np.uint8), box=(20, 20, 29, 29))
+        project.undo(case.id)
+        accepted = project.accept(case.id)
+        shown = project.labels(case.id)
+        project.set_proposal(case.id, second, {"network": "b", "weights": "b/x@1", "sha256": "b" * 64})
+        export_project(project, tmp_path / "out")
+        facts = case_provenance(project, case, shown)
+        assert (facts["proposal"]["weights"], facts["strokes"], facts["revision"]) == ("a/x@1", 1, accepted.number)
+        # what is shown now was never accepted: so it says
+        facts = case_provenance(project, case, project.labels(case.id))
+        assert (facts["proposal"]["weights"], facts["revision"], facts["labels_sha256"]) == ("b/x@1", None, None)
+    with tifffile.TiffFile(next((tmp_path / "out").glob("*.tif"))) as file:
+        facts = json.loads(file.pages.first.description)["medseg"]
+    assert facts["proposal"] == {"network": "a", "weights": "a/x@1", "sha256": "a" * 64}
+    assert facts["strokes"] == 1
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("millimeter", "mm"), ("micrometer", "um"), ("pixel", "px")])

@@ -60,6 +60,42 @@ def test_held_out_cases_are_never_trained_on(project):
     assert {pair.name for pair in plan_retrain(project, OPTIONS)[0].val} == names[1]
 
 
+def test_what_a_run_was_trained_on_is_never_held_out_later(project):
+    accept(project, 3)
+    spec, folder = plan_retrain(project, OPTIONS)
+    project.add_run(spec.to_json(), folder.relative_to(project.path))
+    trained = {pair.group for pair in spec.train if pair.group}
+    accept(project, 6)
+    spec, _ = plan_retrain(project, OPTIONS)
+    held_out = {pair.group for pair in spec.val}
+    assert len(held_out) == 1
+    assert not held_out & trained
+    assert held_out <= {case.group for case in project.cases()[3:6]}
+
+
+def test_new_weights_are_held_against_those_in_use_where_they_are_better(project):
+    accept(project, 6)
+    # begun from a network for skin, though the project uses one for nuclei
+    project.adopt("cmunext-xxs/nuclei@1")
+    spec, folder = plan_retrain(project, replace(OPTIONS, weights="dermoscopy"))
+    source = resolve_weights("cmunext-xxs", "nuclei")[1]
+    shutil.copy(source, folder / WEIGHTS_FILE)
+    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
+    review = review_run(project, run, spec, folder, device="cpu")
+    assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
+    assert "nothing better" in review.verdict.reason
+    # and what is in use is not held against them where it is worse
+    project.adopt("cmunext-xxs/dermoscopy@1")
+    spec = replace(spec, start_from="cmunext-xxs/nuclei@1")
+    review = review_run(project, run, spec, folder, device="cpu")
+    assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
+    # weights that are gone, or of volumes, cannot be asked
+    project.adopt("lgms-net-3d/hippocampus@1")
+    assert review_run(project, run, spec, folder, device="cpu").rows
+    project.adopt(str(project.path / "weights" / "gone.safetensors"))
+    assert review_run(project, run, spec, folder, device="cpu").rows
+
+
 def test_two_corrections_are_needed(project):
     accept(project, 1)
     with pytest.raises(InputError, match=r"1 accepted correction.*at least 2"):
