@@ -19,9 +19,10 @@ from napari_medseg.inference import Predictor
 from napari_medseg.metrics import dice
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
-from napari_medseg.weights import WeightsEntry, load_network
+from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.load import save_state
 from napari_medseg.weights.pretrained import load_pretrained
+from napari_medseg.weights.widen import load_widened
 from src_train.augment import Augmentation
 from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, stack
@@ -63,7 +64,8 @@ class Trainer:
         self.val_samples = [load_pair(pair, folder) for pair in spec.val]
         torch.manual_seed(spec.seed)
         self.network = self.engine.place(self._fresh_network())
-        self._kept = None if spec.keep_from is None else load_network(spec.network, spec.keep_from)[0].state_dict()
+        kept = None if spec.keep_from is None else load_widened(spec.network, spec.keep_from, spec.classes)
+        self._kept = None if kept is None else kept.state_dict()
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         optimizer = build_optimizer(trained, self.recipe, learning_rate=self.learning_rate)
         # what trains may be a wrapper around the network, one of several copies in step
@@ -81,8 +83,7 @@ class Trainer:
             if self.spec.pretrained is not None:
                 load_pretrained(fresh, self.spec.network, self.spec.pretrained)
             return fresh
-        network, _ = load_network(self.spec.network, self.spec.start_from)
-        return network
+        return load_widened(self.spec.network, self.spec.start_from, self.spec.classes)
 
     def run(self) -> WeightsEntry:
         """Train to the end of the stages or of the time budget.

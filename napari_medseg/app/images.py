@@ -13,12 +13,41 @@ import numpy as np
 from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder, layer_spacing
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import list_images, read_image, write_image
+from napari_medseg.io import list_images, read_image, stem_of, write_image
 from napari_medseg.io.look import look_of
 from napari_medseg.project import Case, Project
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction
+
+# how an image's patient is told, and how that is said
+PATIENTS = {"image": "each image", "folder": "each folder", "name": "each name up to _ or -"}
+
+
+def patient_of(file: Path, by: str) -> str | None:
+    """Whose image a file is, for the split into trained on and held out.
+
+    Parameters
+    ----------
+    file : Path
+    by : {'image', 'folder', 'name'}
+        ``name``: what stands before the first underscore, hyphen or space.
+
+    Returns
+    -------
+    str or None
+        None: the image stands alone.
+
+    Raises
+    ------
+    InputError
+        If ``by`` is none of these.
+    """
+    if by not in PATIENTS:
+        raise InputError(f"patients are told by '{by}'; expected one of {', '.join(PATIENTS)}. Choose one of them.")
+    if by == "folder":
+        return file.absolute().parent.name
+    return re.split(r"[_\- ]", stem_of(file))[0] or None if by == "name" else None
 
 
 def add_images(
@@ -26,10 +55,23 @@ def add_images(
     paths: Sequence[str | Path],
     *,
     group: str | None = None,
+    patients: str = "image",
     split: str = "train",
     progress: Callable[[float, str], None] | None = None,
 ) -> tuple[list[Case], list[str]]:
     """Add image files, or all images of folders; each is read once, so that a damaged one is told at once.
+
+    Parameters
+    ----------
+    project : Project
+    paths : sequence of path
+    group : str, optional
+        Patient of all of them.
+    patients : str
+        Where there is no ``group``: what tells it, as :func:`patient_of` takes it.
+    split : {'train', 'heldout'}
+    progress : callable, optional
+        Called with the share that is done and a file's name.
 
     Returns
     -------
@@ -49,17 +91,20 @@ def add_images(
         files.extend(list_images(path) if path.is_dir() else [path])
     added: list[Case] = []
     refused: list[str] = []
+    sides = {case.group: case.split for case in project.cases()}
     for number, file in enumerate(files):
         if progress is not None:
             progress(number / len(files), file.name)
         try:
             image = read_image(file)
+            patient = group or patient_of(file, patients)
             added.append(
                 project.add_case(
                     file,
                     shape=image.shape,
-                    group=group,
-                    split=split,
+                    group=patient,
+                    # a patient who is held out stays so; who names a group says which side it is on
+                    split=split if group or patient is None else sides.get(patient, split),
                     spacing=image.spacing,
                     unit=image.unit,
                     look=look_of(image.data),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.export import check_folder
 from napari_medseg.errors import InputError
 from napari_medseg.io import write_mask, write_text
+from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
 from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec, Stage
 from napari_medseg.weights import WeightsEntry, resolve_weights
@@ -70,6 +72,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     an epoch, are anchors, images of the bundled weights' own training sets, where there are some (replay). Where these
     stand for less than half of the sets, the result is the mean with the weights that the project began with.
 
+    Where several labels were drawn and the weights tell fewer apart, the network learns as many classes as there are.
+
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
     there is no validation. Groups that a run of this project was trained on are never set aside, lest a network be
@@ -84,7 +88,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     Raises
     ------
     InputError
-        If fewer than two corrections are accepted, or the weights cannot be used.
+        If fewer than two corrections are accepted, one of their images was changed since, the weights cannot be used,
+        or the network tells one class only and several were drawn.
     OutputError
         If the folder cannot be written.
     """
@@ -93,17 +98,19 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
     if len(train) < 2:
         raise InputError(f"{len(train)} accepted correction(s) to train on; expected at least 2. Accept more images.")
+    _check_unchanged(project, [*train, *held_out])
     number = len(project.runs()) + 1
     while (project.path / "runs" / f"{number:04d}").exists():
         number += 1
     folder = check_folder(project.path / "runs" / f"{number:04d}")
     masks = check_folder(folder / "masks")
 
-    known = _trained_before(project)
+    known, drawn_labels = _trained_before(project), set[int]()
 
     def pair(case: Case) -> Pair:
         revision = project.revisions(case.id)[-1]
         labels = project.revision_labels(revision.id)
+        drawn_labels.update(np.unique(labels[labels > 0]).tolist())
         stem = f"{case.id}-r{revision.number}"
         mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels)
         rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
@@ -121,18 +128,21 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
 
     sides = tuple(entry.input_size)
     start = str(path) if str(options.weights).endswith(".safetensors") else entry.id
-    pairs = tuple(pair(case) for case in train)
+    pairs, judges = tuple(pair(case) for case in train), tuple(pair(case) for case in held_out)
+    classes = _classes(project, entry, drawn_labels)
     drawn = max(LEAST_DRAWN, len(pairs))
     replayed = max(LEAST_ANCHORS, round(drawn * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
-    anchors = _anchors(entry, sum(p.weight for p in pairs) * replayed / drawn)
+    # anchors know of one class only
+    known_sets = entry.trained_on if len(classes) == 1 else ()
+    anchors = _anchors(known_sets, sum(p.weight for p in pairs) * replayed / drawn)
     spec = RunSpec(
         network=options.network,
         task=entry.task,
         train=(*pairs, *anchors),
         epoch_images=drawn + (replayed if anchors else 0),
-        val=tuple(pair(case) for case in held_out),
+        val=judges,
         start_from=start,
-        keep_from=None if _anchored(entry) else _first_start(project, start),
+        keep_from=None if len(classes) == 1 and _anchored(entry.trained_on) else _first_start(project, start),
         keep_share=KEPT_SHARE,
         stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
         learning_rate=FINE_TUNE_RATE,
@@ -147,7 +157,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         augmentation="full" if len(sides) == 2 else "volume",
         spacing=entry.spacing,
         window=entry.window,
-        classes=entry.classes,
+        classes=classes,
         licence=entry.licence if entry.licence == "research-only" else "local",
         trained_on=(*entry.trained_on, f"{len(train)} {CORRECTIONS}"),
         version=entry.version + 1,
@@ -156,6 +166,17 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     )
     write_text(folder / SPEC_FILE, spec.to_json())
     return spec, folder
+
+
+def _check_unchanged(project: Project, cases: Sequence[Case]) -> None:
+    """A mask need not fit an image that is no longer the one it was drawn on."""
+    changed = [case for case in cases if (now := project.find_image(case.image)) is None or now.id != case.id]
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise InputError(
+            f"{changed[0].image}{more}: the image was changed since it was added, and its mask may not fit any more. "
+            "Bring the first one back, or add the changed one under another name and correct it."
+        )
 
 
 def corrected_rim(labels: np.ndarray, touched: np.ndarray) -> np.ndarray:
@@ -172,17 +193,33 @@ def _trained_before(project: Project) -> set[str]:
     return {Path(pair.mask).name for run in adopted for pair in RunSpec.from_json(run.spec).train}
 
 
-def _anchors(entry: WeightsEntry, weight: float) -> list[Pair]:
-    """Images of the original training set, which together weigh so much."""
-    found = anchors_of(entry.trained_on) if len(entry.classes) == 1 else []
+def _classes(project: Project, entry: WeightsEntry, drawn: set[int]) -> tuple[str, ...]:
+    """Names of the classes to learn: those of the weights, and those that were drawn beyond them."""
+    # one label, whichever it is, is the foreground
+    if max(drawn, default=1) <= len(entry.classes) or (len(entry.classes) == 1 and len(drawn) == 1):
+        return entry.classes
+    if get_spec(entry.network).capabilities.boxes:
+        raise InputError(
+            f"labels {', '.join(map(str, sorted(drawn)))} were drawn, and {entry.network} tells one class from the "
+            "background only. Choose another network in the section Propose."
+        )
+    names = {one.label: one.name for one in project.classes()}
+    if len(entry.classes) > 1:
+        names.update(enumerate(entry.classes, start=1))
+    return tuple(names.get(label, f"label {label}") for label in range(1, max(drawn) + 1))
+
+
+def _anchors(sets: Sequence[str], weight: float) -> list[Pair]:
+    """Images of the original training sets, which together weigh so much."""
+    found = anchors_of(sets)
     each = weight / max(1, len(found))
     return [Pair(name=f"anchor {name}", image=str(image), mask=str(mask), weight=each) for name, image, mask in found]
 
 
-def _anchored(entry: WeightsEntry) -> bool:
+def _anchored(trained_on: Sequence[str]) -> bool:
     """Whether anchors stand for at least half of the sets that weights were trained on."""
-    sets = [name for name in entry.trained_on if not name.endswith(CORRECTIONS)]
-    return len(entry.classes) == 1 and 2 * sum(bool(anchors_of([name])) for name in sets) >= max(1, len(sets))
+    sets = [name for name in trained_on if not name.endswith(CORRECTIONS)]
+    return 2 * sum(bool(anchors_of([name])) for name in sets) >= max(1, len(sets))
 
 
 def _first_start(project: Project, start: str) -> str:

@@ -35,6 +35,7 @@ from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
+from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -59,7 +60,7 @@ class CorrectSection(QWidget):
         self.classes = ClassList(viewer, state, self.view, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
-        self.table = QTableWidget(0, 3)
+        self.patients, self.table = PatientChoice(), QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
         self.actions: dict[str, Callable[[], None]] = {
@@ -108,6 +109,7 @@ class CorrectSection(QWidget):
         self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
         layout.addLayout(top)
+        layout.addWidget(self.patients)
         layout.addWidget(self.project)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.next_image)
@@ -193,10 +195,12 @@ class CorrectSection(QWidget):
             return
         self.add.setEnabled(False)
         self.status.setText("Adding images...")
+        by = self.patients.by
 
         def done(result: tuple[list, list[str]]) -> None:
             added, refused = result
-            self.status.setText(f"Added {len(added)} image(s).")
+            patients = len({case.group for case in added})
+            self.status.setText(f"Added {len(added)} image(s) of {patients} patient(s).")
             for text in refused[:5]:
                 show_warning(text)
             self.refresh()
@@ -204,7 +208,10 @@ class CorrectSection(QWidget):
                 self.open_next()
 
         self._workers.run(
-            lambda t, progress: add_images(project, paths), on_done=done, on_error=self._failed, lane="files"
+            lambda t, progress: add_images(project, paths, patients=by),
+            on_done=done,
+            on_error=self._failed,
+            lane="files",
         )
 
     # ---- cases ---------------------------------------------------------------------------------------------------

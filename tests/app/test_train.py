@@ -96,6 +96,35 @@ def test_new_weights_are_held_against_those_in_use_where_they_are_better(project
     assert review_run(project, run, spec, folder, device="cpu").rows
 
 
+def test_labels_that_were_drawn_become_classes(project):
+    accept(project, 2)
+    assert plan_retrain(project, OPTIONS)[0].classes == ("nucleus",)
+    one = project.cases()[0]
+    # one label is the foreground, whichever it is
+    for case in project.cases()[:2]:
+        project.commit_stroke(case.id, np.where(TRUTH[case.name] > 0, 3, 0).astype(np.uint8))
+        project.accept(case.id)
+    assert plan_retrain(project, OPTIONS)[0].classes == ("nucleus",)
+    project.set_class(1, "dead", "#ff0000")
+    project.commit_stroke(one.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
+    project.accept(one.id)
+    spec, _ = plan_retrain(project, OPTIONS)
+    assert spec.classes == ("dead", "label 2", "label 3")
+    # anchors have one class: what the network knew is kept by its weights
+    assert spec.keep_from == spec.start_from
+    assert all(pair.group for pair in spec.train)
+    with pytest.raises(InputError, match="labels 1, 3 were drawn, and dcsnet-s tells one class"):
+        plan_retrain(project, replace(OPTIONS, network="dcsnet-s", weights="generalist"))
+
+
+def test_an_image_that_was_changed_since_is_not_trained_on(project):
+    accept(project, 3)
+    image = project.cases()[1].image
+    image.write_bytes(project.cases()[4].image.read_bytes())
+    with pytest.raises(InputError, match=rf"{image.name}: the image was changed since it was added"):
+        plan_retrain(project, OPTIONS)
+
+
 def test_two_corrections_are_needed(project):
     accept(project, 1)
     with pytest.raises(InputError, match=r"1 accepted correction.*at least 2"):

@@ -147,6 +147,22 @@ def test_bad_images_are_told_and_the_good_ones_added(project_panel, qtbot, tmp_p
     qtbot.waitUntil(lambda: project_panel.correct.table.rowCount() == 7, timeout=WAIT)
 
 
+def test_who_a_patient_is_is_asked_and_remembered(project_panel, qtbot, tmp_path):
+    correct = project_panel.correct
+    source = next(s for s in sample_images() if s.task == "dermoscopy").image
+    for name in ("anna_1", "anna_2"):
+        data = read_image(source).data.copy()
+        data[: 40 if name == "anna_1" else 80] = 0
+        write_image(tmp_path / f"{name}.tif", data)
+    correct.patients.choice.setCurrentIndex(correct.patients.choice.findData("name"))
+    correct.patients.choice.activated.emit(correct.patients.choice.currentIndex())
+    correct.add_files([str(tmp_path / "anna_1.tif"), str(tmp_path / "anna_2.tif")])
+    qtbot.waitUntil(lambda: "Added 2 image(s) of 1 patient" in correct.status.text(), timeout=WAIT)
+    groups = {case.group for case in project_panel.state.project.cases() if case.name.startswith("anna")}
+    assert groups == {"anna"}
+    assert type(correct.patients)().by == "name"
+
+
 def test_a_project_that_is_open_elsewhere_is_told(panel, qtbot, tmp_path):
     from napari.utils.notifications import notification_manager
 
