@@ -1,7 +1,8 @@
 """``python -m src_train run FOLDER [--with-parent]``: train as FOLDER/spec.json says.
 
 With ``--with-parent`` the run is cancelled when standard input ends: a viewer that is killed leaves no trainer behind.
-A line ``stay`` before that end lets it go on alone: the viewer was closed, and the person wants it to finish.
+A last line ``stay`` before that end lets it go on alone: the viewer was closed, and the person wants it to finish. A file
+``cancel`` in FOLDER cancels it too: a viewer that found the run need not be on this computer.
 
 Exit code 0: done; 1: failed; 2: the spec or its files cannot be used; 130: cancelled. What happened is also the last
 event in FOLDER/events.jsonl, and one line on stderr.
@@ -13,16 +14,18 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 
 from napari_medseg.errors import ImageReadError, MedsegError
 from napari_medseg.project.lock import FileLock, lock_run
-from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, RunSpec
+from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
 
 # the parent's word that the run shall go on without it
 STAY = b"stay\n"
+LOOK_SECONDS = 0.2
 
 
 class _Stop(BaseException):
@@ -41,6 +44,12 @@ def _follow_parent() -> None:
         told += part
     if told.endswith(STAY):
         return
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _follow_wish(wish: Path) -> None:
+    while not wish.exists():
+        time.sleep(LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -65,6 +74,10 @@ def main(arguments: list[str]) -> int:
         # of several processes, the first holds the folder
         if os.environ.get("RANK", "0") == "0":
             held = lock_run(folder)
+            wish = folder / CANCEL_FILE
+            # was meant for whoever worked here before
+            wish.unlink(missing_ok=True)
+            threading.Thread(target=_follow_wish, args=(wish,), daemon=True).start()
         spec = RunSpec.from_json(text, where=str(folder / SPEC_FILE))
         if spec.nice and hasattr(os, "nice"):
             os.nice(spec.nice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -12,11 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_medseg.atomic import output_error
 from napari_medseg.errors import TrainingError
-from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import EVENTS_FILE, finished, read_events
+from napari_medseg.project.lock import describe, training_in
+from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, finished, read_events
 
-CANCEL_SECONDS, POLL_SECONDS = 0.8, 0.1
+CANCEL_SECONDS, ASKED_SECONDS, POLL_SECONDS = 0.8, 10.0, 0.1
 
 
 class RunProcess:
@@ -114,12 +114,17 @@ class RunProcess:
             self._process = None
 
     def cancel(self) -> None:
-        """End it within a second; its last whole epoch stays to go on from."""
+        """End it within a second; its last whole epoch stays to go on from.
+
+        Raises
+        ------
+        TrainingError
+            If it was started by another program and does not end.
+        OutputError
+            If it cannot be asked to.
+        """
         if self._process is None:
-            pid = (training_in(self.folder) or {}).get("pid")
-            if pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            self._ask_to_end()
             return
         if self.running:
             self._process.terminate()
@@ -129,6 +134,24 @@ class RunProcess:
                 self._process.kill()
                 self._process.wait(5)
         self._close()
+
+    def _ask_to_end(self) -> None:
+        # by a file, not by the number in its lock: that may be another computer's, or a dead trainer's and given anew
+        wish = self.folder / CANCEL_FILE
+        end = time.monotonic() + ASKED_SECONDS
+        while (holder := training_in(self.folder)) is not None:
+            if time.monotonic() > end:
+                raise TrainingError(
+                    f"The run in {self.folder} is at work {describe(holder)} and did not end; expected it to within "
+                    f"{ASKED_SECONDS:.0f} s. Cancel it again in a moment, or end it there."
+                )
+            try:
+                wish.touch()
+            except OSError as error:
+                raise output_error(wish, error) from error
+            time.sleep(POLL_SECONDS)
+        with contextlib.suppress(OSError):
+            wish.unlink()
 
     def _close(self) -> None:
         if self._process is None:
