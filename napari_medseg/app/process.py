@@ -14,7 +14,7 @@ from typing import Any
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import TrainingError
 from napari_medseg.project.lock import describe, training_in
-from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, finished, read_events
+from napari_medseg.project.runs import CANCEL_FILE, CHECKPOINT_FILE, EVENTS_FILE, finished, read_events
 
 CANCEL_SECONDS, ASKED_SECONDS, POLL_SECONDS = 0.8, 10.0, 0.1
 
@@ -42,7 +42,7 @@ class RunProcess:
         self.folder = folder
         self._events = folder / EVENTS_FILE
         # a run that resumes appends: what was told before is not told again
-        self._offset = self._events.stat().st_size if self._events.exists() else 0
+        self._offset = self._began = self._events.stat().st_size if self._events.exists() else 0
 
     @classmethod
     def attach(cls, folder: Path) -> RunProcess:
@@ -50,6 +50,9 @@ class RunProcess:
         found = cls.__new__(cls)
         found._look_at(folder)
         found._offset, found._process = 0, None
+        if not found.running:
+            # how it ended is told already
+            found._began = 0
         return found
 
     @property
@@ -161,19 +164,23 @@ class RunProcess:
             self._process.stdin.close()
 
     def failure(self) -> str:
-        """Why it died, in one sentence."""
-        code = self.returncode
-        told = [e for e in read_events(self._events)[0] if e["event"] == "failed"]
+        """Why it died, in plain words; whether it can go on, the caller knows."""
+        events, _ = read_events(self._events, self._began)
+        # an earlier sitting may have failed too, for a reason of its own
+        first = max((i for i, event in enumerate(events) if event["event"] == "start"), default=0)
+        told = [e for e in events[first:] if e["event"] in ("failed", "cancelled")]
         if told:
-            return str(told[-1]["error"])
+            return str(told[-1].get("error") or told[-1].get("text"))
+        code = self.returncode
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
             hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
-            return f"Training was ended by signal {name}{hint}. Start it again; it goes on from its last epoch."
-        return f"Training ended with code {code}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
+            return f"Training was ended by signal {name}{hint}. Close other programs that need much memory."
+        how = "broke off" if self._process is None else f"ended with code {code}"
+        return f"Training {how}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
 
 
-def run_to_end(folder: Path, *, on_event: Any = None) -> None:
+def run_to_end(folder: Path, *, on_event: Any = None, go_on: str = "") -> None:
     """Run the trainer and wait.
 
     Parameters
@@ -181,6 +188,8 @@ def run_to_end(folder: Path, *, on_event: Any = None) -> None:
     folder : Path
     on_event : callable, optional
         Called with each event.
+    go_on : str
+        How to go on from the last whole epoch; said where there is one.
 
     Raises
     ------
@@ -192,6 +201,11 @@ def run_to_end(folder: Path, *, on_event: Any = None) -> None:
         for event in process.follow():
             if on_event is not None:
                 on_event(event)
+    except TrainingError as error:
+        # 2: the spec or the checkpoint is no good, and would be none the next time
+        if not go_on or process.returncode == 2 or not (folder / CHECKPOINT_FILE).exists():
+            raise
+        raise TrainingError(f"{error} {go_on}") from error
     except BaseException:
         process.cancel()
         raise

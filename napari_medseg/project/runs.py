@@ -1,7 +1,8 @@
 """A training run as data: what the app asks for (:class:`RunSpec`) and what the trainer tells (events).
 
 This is the whole contract between ``napari_medseg`` and ``src_train``: a folder with ``spec.json`` going in, and
-``events.jsonl``, ``checkpoint.pt`` and ``weights.safetensors`` coming out. A file ``cancel`` in it asks the trainer to end.
+``events.jsonl``, ``checkpoint.pt`` and ``weights.safetensors`` coming out.
+A file ``cancel`` in it asks the trainer to end.
 """
 
 from __future__ import annotations
