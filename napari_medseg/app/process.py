@@ -106,11 +106,18 @@ class RunProcess:
             if not self.running:
                 self._close()
 
-    def leave(self) -> None:
-        """Let it go on when this program ends; the next one finds it with :meth:`attach`."""
+    def stay(self, wanted: bool = True) -> None:
+        """Say whether it shall go on when this program ends; the last word counts, and until then it is followed."""
         if self._process is not None and self._process.stdin is not None and self.running:
-            self._process.stdin.write(b"stay\n")
-            self._process.stdin.flush()
+            # it may have ended this moment
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(b"stay\n" if wanted else b"end\n")
+                self._process.stdin.flush()
+
+    def leave(self) -> None:
+        """Let it go on alone from now; who comes next finds it with :meth:`attach`."""
+        self.stay()
+        if self._process is not None and self.running:
             self._close()
             # nobody waits for it any more, and Python need not warn of that
             self._process.returncode = 0
