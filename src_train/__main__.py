@@ -1,10 +1,11 @@
 """``python -m src_train run FOLDER [--with-parent]``: train as FOLDER/spec.json says.
 
 With ``--with-parent`` the run is cancelled when standard input ends: a viewer that is killed leaves no trainer behind.
-A line ``stay`` before that end lets it go on alone: the viewer was closed, and the person wants it to finish.
+A last line ``stay`` before that end lets it go on alone: the viewer was closed, and the person wants it to finish.
+A file ``cancel`` in FOLDER cancels it too: a viewer that found the run need not be on this computer.
 
 Exit code 0: done; 1: failed; 2: the spec or its files cannot be used; 130: cancelled. What happened is also the last
-event in FOLDER/events.jsonl, and one line on stderr.
+event in FOLDER/events.jsonl, and the last line on stderr.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from types import FrameType
 
 from napari_medseg.errors import ImageReadError, MedsegError
 from napari_medseg.project.lock import FileLock, lock_run
-from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, RunSpec
+from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
+from src_train.failures import in_words
 
 # the parent's word that the run shall go on without it
 STAY = b"stay\n"
+LOOK_SECONDS = 0.2
 
 
 class _Stop(BaseException):
@@ -44,6 +48,13 @@ def _follow_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _follow_wish(wish: Path, ended: threading.Event) -> None:
+    while not ended.wait(LOOK_SECONDS):
+        if wish.exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
 def main(arguments: list[str]) -> int:
     """Run the trainer; see the module's text."""
     if len(arguments) not in (2, 3) or arguments[0] != "run" or arguments[2:] not in ([], ["--with-parent"]):
@@ -51,6 +62,7 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = Path(arguments[1])
     held: FileLock | None = None
+    ended = threading.Event()
     try:
         try:
             text = (folder / SPEC_FILE).read_text(encoding="utf-8")
@@ -65,6 +77,10 @@ def main(arguments: list[str]) -> int:
         # of several processes, the first holds the folder
         if os.environ.get("RANK", "0") == "0":
             held = lock_run(folder)
+            wish = folder / CANCEL_FILE
+            # was meant for whoever worked here before
+            wish.unlink(missing_ok=True)
+            threading.Thread(target=_follow_wish, args=(wish, ended), daemon=True).start()
         spec = RunSpec.from_json(text, where=str(folder / SPEC_FILE))
         if spec.nice and hasattr(os, "nice"):
             os.nice(spec.nice)
@@ -72,28 +88,21 @@ def main(arguments: list[str]) -> int:
 
         Trainer(spec, folder).run()
     except _Stop:
-        _tell(folder, "cancelled", "Training was cancelled. Start the run again to go on from its last epoch.")
+        _tell(folder, "cancelled", "Training was cancelled; its whole epochs are kept.")
         return 130
     except MedsegError as error:
         _tell(folder, "failed", str(error))
         return error.exit_code
-    except MemoryError:
-        _tell(
-            folder,
-            "failed",
-            "Training ran out of memory. Choose a smaller batch or image size and start again.",
-        )
-        return 1
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        words = in_words(error)
+        if words is None:
             raise
-        _tell(
-            folder,
-            "failed",
-            "Training ran out of device memory. Choose a smaller batch or the CPU and start again.",
-        )
+        # the card's own words are for whoever looks after it
+        traceback.print_exc()
+        _tell(folder, "failed", words)
         return 1
     finally:
+        ended.set()
         if held is not None:
             held.release()
     return 0

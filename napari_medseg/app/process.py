@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -12,11 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_medseg.atomic import output_error
 from napari_medseg.errors import TrainingError
-from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import EVENTS_FILE, finished, read_events
+from napari_medseg.project.lock import describe, training_in
+from napari_medseg.project.runs import CANCEL_FILE, CHECKPOINT_FILE, EVENTS_FILE, finished, read_events
 
-CANCEL_SECONDS, POLL_SECONDS = 0.8, 0.1
+CANCEL_SECONDS, ASKED_SECONDS, POLL_SECONDS = 0.8, 10.0, 0.1
 
 
 class RunProcess:
@@ -42,7 +42,7 @@ class RunProcess:
         self.folder = folder
         self._events = folder / EVENTS_FILE
         # a run that resumes appends: what was told before is not told again
-        self._offset = self._events.stat().st_size if self._events.exists() else 0
+        self._offset = self._began = self._events.stat().st_size if self._events.exists() else 0
 
     @classmethod
     def attach(cls, folder: Path) -> RunProcess:
@@ -50,6 +50,9 @@ class RunProcess:
         found = cls.__new__(cls)
         found._look_at(folder)
         found._offset, found._process = 0, None
+        if not found.running:
+            # how it ended is told already
+            found._began = 0
         return found
 
     @property
@@ -103,23 +106,35 @@ class RunProcess:
             if not self.running:
                 self._close()
 
-    def leave(self) -> None:
-        """Let it go on when this program ends; the next one finds it with :meth:`attach`."""
+    def stay(self, wanted: bool = True) -> None:
+        """Say whether it shall go on when this program ends; the last word counts, and until then it is followed."""
         if self._process is not None and self._process.stdin is not None and self.running:
-            self._process.stdin.write(b"stay\n")
-            self._process.stdin.flush()
+            # it may have ended this moment
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(b"stay\n" if wanted else b"end\n")
+                self._process.stdin.flush()
+
+    def leave(self) -> None:
+        """Let it go on alone from now; who comes next finds it with :meth:`attach`."""
+        self.stay()
+        if self._process is not None and self.running:
             self._close()
             # nobody waits for it any more, and Python need not warn of that
             self._process.returncode = 0
             self._process = None
 
     def cancel(self) -> None:
-        """End it within a second; its last whole epoch stays to go on from."""
+        """End it within a second; its last whole epoch stays to go on from.
+
+        Raises
+        ------
+        TrainingError
+            If it was started by another program and does not end.
+        OutputError
+            If it cannot be asked to.
+        """
         if self._process is None:
-            pid = (training_in(self.folder) or {}).get("pid")
-            if pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            self._ask_to_end()
             return
         if self.running:
             self._process.terminate()
@@ -130,6 +145,24 @@ class RunProcess:
                 self._process.wait(5)
         self._close()
 
+    def _ask_to_end(self) -> None:
+        # by a file, not by the number in its lock: that may be another computer's, or a dead trainer's and given anew
+        wish = self.folder / CANCEL_FILE
+        end = time.monotonic() + ASKED_SECONDS
+        while (holder := training_in(self.folder)) is not None:
+            if time.monotonic() > end:
+                raise TrainingError(
+                    f"The run in {self.folder} is at work {describe(holder)} and did not end; expected it to within "
+                    f"{ASKED_SECONDS:.0f} s. Cancel it again in a moment, or end it there."
+                )
+            try:
+                wish.touch()
+            except OSError as error:
+                raise output_error(wish, error) from error
+            time.sleep(POLL_SECONDS)
+        with contextlib.suppress(OSError):
+            wish.unlink()
+
     def _close(self) -> None:
         if self._process is None:
             return
@@ -138,19 +171,23 @@ class RunProcess:
             self._process.stdin.close()
 
     def failure(self) -> str:
-        """Why it died, in one sentence."""
-        code = self.returncode
-        told = [e for e in read_events(self._events)[0] if e["event"] == "failed"]
+        """Why it died, in plain words; whether it can go on, the caller knows."""
+        events, _ = read_events(self._events, self._began)
+        # an earlier sitting may have failed too, for a reason of its own
+        first = max((i for i, event in enumerate(events) if event["event"] == "start"), default=0)
+        told = [e for e in events[first:] if e["event"] in ("failed", "cancelled")]
         if told:
-            return str(told[-1]["error"])
+            return str(told[-1].get("error") or told[-1].get("text"))
+        code = self.returncode
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
             hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
-            return f"Training was ended by signal {name}{hint}. Start it again; it goes on from its last epoch."
-        return f"Training ended with code {code}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
+            return f"Training was ended by signal {name}{hint}. Close other programs that need much memory."
+        how = "broke off" if self._process is None else f"ended with code {code}"
+        return f"Training {how}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
 
 
-def run_to_end(folder: Path, *, on_event: Any = None) -> None:
+def run_to_end(folder: Path, *, on_event: Any = None, go_on: str = "") -> None:
     """Run the trainer and wait.
 
     Parameters
@@ -158,6 +195,8 @@ def run_to_end(folder: Path, *, on_event: Any = None) -> None:
     folder : Path
     on_event : callable, optional
         Called with each event.
+    go_on : str
+        How to go on from the last whole epoch; said where there is one.
 
     Raises
     ------
@@ -169,6 +208,11 @@ def run_to_end(folder: Path, *, on_event: Any = None) -> None:
         for event in process.follow():
             if on_event is not None:
                 on_event(event)
+    except TrainingError as error:
+        # 2: the spec or the checkpoint is no good, and would be none the next time
+        if not go_on or process.returncode == 2 or not (folder / CHECKPOINT_FILE).exists():
+            raise
+        raise TrainingError(f"{error} {go_on}") from error
     except BaseException:
         process.cancel()
         raise

@@ -1,14 +1,15 @@
-"""A run that an earlier window left: still at work, done and not looked at, or broken off."""
+"""A run that nobody looked at to its end: still at work, done and not judged, or broken off."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from napari_medseg.io import write_text
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, RunSpec, finished, read_events
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, RunSpec, finished, read_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +57,16 @@ def unfinished(project: Project) -> Unfinished | None:
         state=state,
         epoch=max(epochs, default=0),
     )
+
+
+def go_on(left: Unfinished, device: str) -> RunSpec:
+    """Make a run that broke off ready to go on, on the device chosen now: the one it had may be why it broke off.
+
+    Raises
+    ------
+    OutputError
+        If its folder cannot be written to.
+    """
+    spec = replace(left.spec, device=device)
+    write_text(left.folder / SPEC_FILE, spec.to_json())
+    return spec

@@ -120,6 +120,7 @@ def retrain(
                         if e["event"] == "epoch"
                         else None
                     ),
+                    go_on="To go on from the last epoch, open the project with medseg app and press Resume.",
                 )
         except TrainingError:
             project.set_run(run, "failed")

@@ -115,7 +115,7 @@ def train(
                         text += f"  {key} {event[key]:.3f}"
                 progress(event["epoch"] / event["epochs"], text)
 
-        run_to_end(folder, on_event=on_event)
+        run_to_end(folder, on_event=on_event, go_on="Go on from the last epoch with --resume.")
     with atomic_path(out) as temporary:
         shutil.copyfile(folder / WEIGHTS_FILE, temporary)
     typer.echo(out)

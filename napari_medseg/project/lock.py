@@ -57,7 +57,7 @@ class FileLock:
             _lock(self._stream)
         except OSError as error:
             self._stream.close()
-            raise ProjectError(f"{what} is open {_describe(holder(path))}; expected to be open once. {hint}") from error
+            raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}") from error
         try:
             self._stream.seek(0)
             self._stream.truncate()
@@ -110,7 +110,8 @@ def holder(path: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _describe(facts: dict[str, Any]) -> str:
+def describe(facts: dict[str, Any]) -> str:
+    """Where a lock's holder is, for a message."""
     if "pid" in facts and "host" in facts:
         return f"in process {facts['pid']} on {facts['host']}"
     return "in another window"

@@ -2,6 +2,7 @@
 
 This is the whole contract between ``napari_medseg`` and ``src_train``: a folder with ``spec.json`` going in, and
 ``events.jsonl``, ``checkpoint.pt`` and ``weights.safetensors`` coming out.
+A file ``cancel`` in it asks the trainer to end.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SPEC_FILE = "spec.json"
 EVENTS_FILE = "events.jsonl"
 CHECKPOINT_FILE = "checkpoint.pt"
 WEIGHTS_FILE = "weights.safetensors"
+CANCEL_FILE = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

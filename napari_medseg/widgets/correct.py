@@ -51,6 +51,8 @@ class CorrectSection(QWidget):
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers) -> None:
         super().__init__()
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
+        # asked before another project is opened
+        self.may_leave: Callable[[], bool] = lambda: True
         # a list is being read; it changed meanwhile
         self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
@@ -159,7 +161,7 @@ class CorrectSection(QWidget):
         self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else sample_project(folder))
 
     def _load(self, make: Callable[[], Project]) -> None:
-        if not self.view.close_all():
+        if not self.may_leave() or not self.view.close_all():
             return
         old, self._state.project = self._state.project, None
         self.refresh()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
@@ -42,6 +42,7 @@ class MedSegPanel(QWidget):
         self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
         self.export = ExportSection(napari_viewer, self.state, self.workers)
+        self.correct.may_leave = lambda: self.retrain.may_close(self._ask, "another project is opened")
         self.tabs = QTabWidget()
         for name, section in (
             ("Propose", self.propose),
@@ -73,21 +74,29 @@ class MedSegPanel(QWidget):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """The window is about to close while training is at work: ask first."""
-        closing = event is not None and event.type() == QEvent.Type.Close and watched is self.window()
+        # a floating panel's own window is only hidden by its Close
+        closing = event is not None and event.type() == QEvent.Type.Close and isinstance(watched, QMainWindow)
         if event is not None and closing and not self._closed and not self.retrain.may_close(self._ask):
             event.ignore()
             return True
         return super().eventFilter(watched, event)
 
-    def _ask(self, question: str) -> str:
+    def _ask(self, question: str, *, may_stay: bool = True) -> str:
         box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", question, parent=self)
         answers = {
             box.addButton("Let it finish", QMessageBox.ButtonRole.AcceptRole): "finish",
             box.addButton("Cancel training", QMessageBox.ButtonRole.DestructiveRole): "cancel",
-            box.addButton("Do not close", QMessageBox.ButtonRole.RejectRole): "stay",
         }
+        if may_stay:
+            answers[box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)] = "stay"
         box.exec()
-        return answers.get(box.clickedButton(), "stay")
+        return answers.get(box.clickedButton(), "stay" if may_stay else "finish")
+
+    def _removed(self) -> None:
+        """The dock was closed: napari has let go of the panel already, and tells it nothing else."""
+        if not self._closed:
+            self.retrain.may_close(lambda question: self._ask(question, may_stay=False), "the panel is closed")
+            self.shut_down()
 
     def shut_down(self) -> None:
         """Store and end everything; more calls do nothing."""
@@ -102,6 +111,8 @@ class MedSegPanel(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """napari deletes a dock's widget without closing it."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._removed()
         if event.type() in (QEvent.Type.Close, QEvent.Type.DeferredDelete):
             self.shut_down()
         return super().event(event)

@@ -14,11 +14,13 @@ from napari_medseg.app.process import RunProcess
 from napari_medseg.app.review import review_run
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
-from napari_medseg.app.unfinished import Unfinished, unfinished
+from napari_medseg.app.unfinished import Unfinished, go_on, unfinished
+from napari_medseg.errors import MedsegError
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves, load_plotting
 from napari_medseg.widgets.outcome import Outcome, Pictured
+from napari_medseg.widgets.run_text import broken_text, event_text, left_text
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.versions import VersionList
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
@@ -36,6 +38,9 @@ class RetrainSection(QWidget):
         self._ticket: Ticket | None = None
         self._run: Run | None = None
         self._preparing = self._unwanted = False
+        # it is to finish alone, whatever becomes of this window or its project
+        self._alone = False
+        self._parting = ""
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
         self.resume = QPushButton("Resume")
@@ -142,6 +147,8 @@ class RetrainSection(QWidget):
         self._follow(process, run)
 
     def _follow(self, process: RunProcess, run: Run) -> None:
+        self._alone = False
+
         def follow(ticket: Ticket, tell: Callable[[float, Any], None]) -> None:
             for event in process.follow(lambda: ticket.cancelled):
                 tell(0.0, event)
@@ -163,8 +170,8 @@ class RetrainSection(QWidget):
 
     # ---- a run that was left -------------------------------------------------------------------------------------
 
-    def _look_for_run(self) -> None:
-        """Is there a run that an earlier window left, or that broke off?"""
+    def _look_for_run(self, *, judge: bool = True) -> None:
+        """Is there a run that an earlier window left, that broke off, or is done and to be judged?"""
         project = self._state.project
         if project is None:
             return
@@ -172,17 +179,19 @@ class RetrainSection(QWidget):
         def found(left: Unfinished | None) -> None:
             if left is None or project is not self._state.project or self._run is not None or self._preparing:
                 return
+            if left.state == "done" and not judge:
+                # it came to its end as it was cancelled
+                return
             run = (project, left.run_id, left.spec, left.folder)
+            told = self.message.text()
             if left.state == "broken":
                 self._broken = left
                 self._enable()
-                told = self.message.text()
-                more = f"The last run broke off after epoch {left.epoch} of {left.spec.epochs}: Resume, or start anew."
-                self.message.setText(f"{told} {more}".strip())
+                self.message.setText(f"{told} {broken_text(left)}".strip())
                 return
             self._process, self._run = RunProcess.attach(left.folder), run
             self._enable(running=True)
-            self.message.setText("A run that was left at work was found.")
+            self.message.setText(f"{told} A run that was left at work was found.".strip())
             self._follow(self._process, run)
 
         def look(ticket: Ticket, progress: Any) -> Unfinished | None:
@@ -196,7 +205,7 @@ class RetrainSection(QWidget):
 
     def resume_run(self) -> None:
         """Go on from the last whole epoch of a run that broke off."""
-        left, project = self._broken, self._state.project
+        left, project, device = self._broken, self._state.project, self._state.device
         if left is None or project is None:
             return
         self._broken = None
@@ -205,29 +214,41 @@ class RetrainSection(QWidget):
 
         def prepare(ticket: Ticket, progress: Any) -> tuple[RunProcess, Run]:
             load_plotting()
+            spec = go_on(left, device)
             project.set_run(left.run_id, "running")
-            return RunProcess(left.folder), (project, left.run_id, left.spec, left.folder)
+            return RunProcess(left.folder), (project, left.run_id, spec, left.folder)
 
         self._start(prepare)
 
-    def may_close(self, ask: Callable[[str], str]) -> bool:
-        """Before the window closes: is the run to finish alone?
+    def may_close(self, ask: Callable[[str], str], what: str = "the window is closed") -> bool:
+        """Before the window, the panel or the project closes: is the run to finish alone?
 
         Parameters
         ----------
         ask : callable
-            Shows a question; its answer is ``finish``, ``cancel`` (the run) or ``stay`` (the window is not closed).
+            Shows a question; its answer is ``finish``, ``cancel`` (the run) or ``stay`` (nothing is closed).
+        what : str
+            After which it would be alone.
         """
         if self._process is None or self._run is None:
             return True
-        answer = ask("Training is at work. Let it finish after the window is closed?")
-        if answer == "finish":
-            process, self._process = self._process, None
-            if self._ticket is not None:
-                self._ticket.cancel()
-            process.leave()
-            self._run = None
+        answer = ask(f"Training is at work. Let it finish after {what}?")
+        # the trainer may have ended while the question was read
+        if self._process is not None and answer != "stay":
+            self._alone = answer == "finish"
+            # napari may ask too, and not close: until it does, the run is followed and can be cancelled
+            self._process.stay(self._alone)
+            if answer == "cancel":
+                self.stop()
         return answer != "stay"
+
+    def _leave(self) -> None:
+        """What follows is the trainer's own affair."""
+        if self._ticket is not None:
+            self._ticket.cancel()
+        if self._process is not None:
+            self._process.leave()
+        self._process = self._run = self._ticket = None
 
     def _trained(self, run: Run) -> None:
         self._process = None
@@ -243,21 +264,14 @@ class RetrainSection(QWidget):
         return Pictured(review, [before_and_after(row) for row in review.rows])
 
     def _show_event(self, event: dict[str, Any]) -> None:
-        if event["event"] == "start" and self._run is not None:
-            pairs = self._run[2].train
-            own = sum(bool(pair.group) for pair in pairs)
-            more = f" and {len(pairs) - own} of the network's first ones" if own < len(pairs) else ""
-            where = event["device"].upper()
-            self.message.setText(
-                f"Training on {own} corrected image(s){more}, {event['val']} held out, on the {where}."
-            )
-        elif event["event"] == "epoch":
+        if self._run is None:
+            return
+        if event["event"] == "epoch":
             self.progress.setValue(round(100 * event["epoch"] / event["epochs"]))
             self.curves.add(event["epoch"], event.get("loss"), event.get("val_dice"))
-            left = event.get("seconds_left")
-            if left is not None:
-                clock = f"{int(left) // 60}:{int(left) % 60:02d}"
-                self.message.setText(f"Epoch {event['epoch']} of {event['epochs']}, about {clock} left.")
+        text = event_text(event, self._run[2])
+        if text is not None:
+            self.message.setText(text)
 
     def stop(self) -> None:
         """Cancel within a second; the run's last epoch stays on the disk."""
@@ -269,13 +283,26 @@ class RetrainSection(QWidget):
         if self._ticket is not None:
             self._ticket.cancel()
             self._ticket = None
-        process, self._process = self._process, None
-        if process is not None:
-            self._note("cancelled")
-            self._workers.run(lambda ticket, progress: process.cancel(), on_done=lambda _: None, lane="files")
-        self._run = None
+        process, run = self._process, self._run
+        self._process = self._run = None
         self._enable()
         self.message.setText("Cancelled. The weights in use are as they were.")
+        if process is None or run is None:
+            return
+
+        def end(ticket: Ticket, progress: Any) -> None:
+            process.cancel()
+            run[0].set_run(run[1], "cancelled")
+
+        self._workers.run(
+            end, on_done=lambda _: self._look_for_run(judge=False), on_error=self._not_ended, lane="files"
+        )
+
+    def _not_ended(self, error: BaseException) -> None:
+        self.message.setText(sentence(error))
+        show_warning(sentence(error))
+        # follow it, so that it can be cancelled again
+        self._look_for_run(judge=False)
 
     def _note(self, state: str) -> None:
         """Write a run's state down, off the GUI thread."""
@@ -337,21 +364,35 @@ class RetrainSection(QWidget):
         self.message.setText("Kept the old weights.")
 
     def _project_changed(self, *_: Any) -> None:
-        # the files lane notes the run's end before it closes the run's project
-        if self._run is not None or self._ticket is not None or self._preparing:
+        if self._process is not None and self._run is not None and self._alone:
+            self._parting = left_text(self._run[0].path.name)
+            show_info(self._parting)
+            self._leave()
+        elif self._run is not None or self._ticket is not None or self._preparing:
+            if self._preparing:
+                self._parting = "The training that was being prepared was cancelled."
+                show_info(self._parting)
+            # the files lane notes the run's end before it closes the run's project
             self.stop()
         self._run = self._broken = None
         self._enable()
         self.outcome.clear()
-        self.message.setText("")
+        self.message.setText(self._parting)
+        if self._state.project is not None:
+            self._parting = ""
         self.curves.clear()
         self.versions.refresh()
         self._look_for_run()
 
     def close_section(self) -> None:
-        """End a run that is at work."""
+        """End a run that is at work, unless it is to finish alone."""
+        if self._alone:
+            self._leave()
         process, self._process = self._process, None
         if process is not None and self._run is not None:
-            process.cancel()
-            self._run[0].set_run(self._run[1], "cancelled")
+            try:
+                process.cancel()
+                self._run[0].set_run(self._run[1], "cancelled")
+            except MedsegError as error:
+                show_warning(sentence(error))
         self._run = None

@@ -1,20 +1,25 @@
 """A trainer that is left alone, found again, broken off and resumed."""
 
+import json
+import platform
+import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
 
+from napari_medseg.app import process as process_module
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.process import RunProcess
 from napari_medseg.app.samples import samples_of
 from napari_medseg.app.train import RetrainOptions, plan_retrain
 from napari_medseg.app.unfinished import unfinished
+from napari_medseg.errors import TrainingError
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
-from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import finished
+from napari_medseg.project.lock import RUN_LOCK, training_in
+from napari_medseg.project.runs import CANCEL_FILE, finished
 
 TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
 
@@ -77,3 +82,24 @@ def test_a_run_that_is_left_can_be_cancelled_by_who_finds_it(tmp_path):
         assert "expected to be open once" in (left.folder / "trainer.log").read_text()
         wait(lambda: any(e["event"] == "start" and e["resumed_epoch"] >= 1 for e in more.poll()))
         more.cancel()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock")
+@pytest.mark.parametrize("host", ["other-computer", platform.node()])
+def test_cancelling_never_signals_the_number_in_a_lock(tmp_path, monkeypatch, host):
+    """It may be of another computer, or of a dead trainer and by now somebody else's."""
+    monkeypatch.setattr(process_module, "ASKED_SECONDS", 0.5)
+    with subprocess.Popen(["sleep", "60"]) as stranger, (tmp_path / RUN_LOCK).open("a+") as lock:
+        fcntl = pytest.importorskip("fcntl")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(json.dumps({"pid": stranger.pid, "host": host}))
+        lock.flush()
+        found = RunProcess.attach(tmp_path)
+        with pytest.raises(TrainingError, match=f"in process {stranger.pid} on {host} and did not end"):
+            found.cancel()
+        assert stranger.poll() is None
+        stranger.kill()
+    # the wish is not lost: a trainer that is slow, or far away, ends as soon as it sees it
+    assert (tmp_path / CANCEL_FILE).exists()
+    found.cancel()
+    assert not (tmp_path / CANCEL_FILE).exists()

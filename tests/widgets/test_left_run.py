@@ -1,16 +1,22 @@
-"""Closing the window while training is at work, and a trainer that dies."""
+"""Closing the window, the panel or the project while training is at work, and a trainer that dies."""
 
+import gc
 import os
 import signal
 import sys
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_medseg.app.demo import sample_project
+from napari_medseg.app.process import RunProcess
 from napari_medseg.app.samples import samples_of
 from napari_medseg.io import read_mask
+from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
+from napari_medseg.project.runs import SPEC_FILE, RunSpec, read_events
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 WAIT = 120_000
@@ -73,3 +79,123 @@ def test_a_trainer_that_was_killed_is_told_and_resumed_by_one_click(open_panel, 
     assert epoch > 1
     panel.retrain.cancel.click()
     qtbot.waitUntil(lambda: training_in(folder) is None, timeout=WAIT)
+
+
+@pytest.fixture
+def answer(qtbot):
+    """Answers the next question by a click on the button with this text; gives what was asked."""
+    timers = []
+
+    def prepare(text):
+        asked, timer = [], QTimer()
+
+        def look():
+            box = QApplication.activeModalWidget()
+            if isinstance(box, QMessageBox):
+                timer.stop()
+                asked.append(box.text())
+                next(button for button in box.buttons() if button.text() == text).click()
+
+        timer.timeout.connect(look)
+        timer.start(50)
+        timers.append(timer)
+        return asked
+
+    yield prepare
+    for timer in timers:
+        timer.stop()
+
+
+def opened(panel, qtbot, name):
+    qtbot.waitUntil(lambda: panel.state.project is not None and panel.state.project.path.name == name, timeout=WAIT)
+
+
+def test_opening_another_project_asks_what_becomes_of_the_run(open_panel, qtbot, answer, tmp_path):
+    panel = open_panel()
+    Project.create(tmp_path / "other").close()
+    begin(panel, qtbot, 500)
+    folder = panel.state.project.runs()[-1].folder
+
+    asked = answer("Stay here")
+    panel.correct.open_project(tmp_path / "other")
+    assert asked == ["Training is at work. Let it finish after another project is opened?"]
+    assert panel.state.project.path.name == "p"
+    assert panel.retrain.cancel.isEnabled()
+
+    answer("Let it finish")
+    panel.correct.open_project(tmp_path / "other")
+    opened(panel, qtbot, "other")
+    assert "The training of p goes on alone. Open p again" in panel.retrain.message.text()
+    assert panel.retrain.start.isEnabled()
+    assert training_in(folder) is not None
+
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
+    answer("Cancel training")
+    panel.correct.open_project(tmp_path / "other")
+    opened(panel, qtbot, "other")
+    assert training_in(folder) is None
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: not panel.retrain.resume.isHidden(), timeout=WAIT)
+    assert panel.state.project.runs()[-1].state == "cancelled"
+
+
+def test_a_window_that_was_not_closed_after_all_follows_its_run(open_panel, qtbot):
+    """The person lets it finish, and says No in napari's own dialog."""
+    panel = open_panel()
+    begin(panel, qtbot, 500)
+    folder = panel.state.project.runs()[-1].folder
+    assert panel.retrain.may_close(lambda question: "finish") is True
+    told = panel.retrain.message.text()
+    qtbot.waitUntil(lambda: panel.retrain.message.text() != told, timeout=WAIT)
+    assert "Epoch" in panel.retrain.message.text()
+    panel.retrain.cancel.click()
+    assert "Cancelled" in panel.retrain.message.text()
+    qtbot.waitUntil(lambda: training_in(folder) is None, timeout=WAIT)
+
+    # what was cancelled can be resumed at once, on another device too
+    qtbot.waitUntil(lambda: not panel.retrain.resume.isHidden(), timeout=WAIT)
+    assert "press Resume to go on from there" in panel.retrain.message.text()
+    assert RunSpec.from_json((folder / SPEC_FILE).read_text()).device == "auto"
+    panel.propose.device.setCurrentText("cpu")
+    panel.retrain.resume.click()
+    qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
+    assert RunSpec.from_json((folder / SPEC_FILE).read_text()).device == "cpu"
+    assert read_events(folder / "events.jsonl")[0][-1]["event"] != "failed"
+    # the word of the first sitting does not count in this one
+    panel.shut_down()
+    assert training_in(folder) is None
+
+
+def test_a_word_to_stay_can_be_taken_back(open_panel, qtbot):
+    panel = open_panel()
+    begin(panel, qtbot, 500)
+    process = panel.retrain._process
+    process.stay()
+    process.stay(False)
+    # as when this program ends
+    process._process.stdin.close()
+    assert process._process.wait(60) == 130
+
+
+def test_closing_only_the_panel_asks_and_lets_the_run_finish(open_panel, qtbot, answer, tmp_path):
+    panel = open_panel()
+    begin(panel, qtbot, 500)
+    folder = panel.state.project.runs()[-1].folder
+    dock = panel.parent()
+    dock.setFloating(True)
+    dock.title.hide_button.click()
+    qtbot.wait(200)
+    assert panel.retrain.cancel.isEnabled()
+    dock.show()
+    asked = answer("Let it finish")
+    dock.title.close_button.click()
+    assert asked == ["Training is at work. Let it finish after the panel is closed?"]
+    del panel, dock
+    gc.collect()
+    qtbot.wait(1000)
+    assert training_in(folder) is not None
+    # all was stored and let go of
+    with Project.open(tmp_path / "p") as project:
+        assert project.runs()[-1].state == "running"
+    RunProcess.attach(folder).cancel()

@@ -1,0 +1,113 @@
+"""Why a run died, told to a person who does not know torch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from napari_medseg.app.process import RunProcess
+from napari_medseg.project.lock import training_in
+from napari_medseg.project.runs import EVENTS_FILE, Stage, read_events
+from src_train.__main__ import main
+from src_train.failures import in_words
+from src_train.trainer import Trainer
+from tests.src_train.helpers import make_run
+
+
+def test_memory_that_torch_does_not_get_is_told():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 50)
+    assert "ran out of memory. Close other programs" in in_words(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later.",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_a_graphics_card_that_fails_is_told_with_a_way_out(text):
+    words = in_words(RuntimeError(text))
+    assert f"The graphics card failed while training ({text.splitlines()[0]})." in words
+    assert "choose 'cpu' as the device, or update the card's driver" in words
+
+
+def test_a_full_card_is_told_apart_and_a_fault_of_ours_is_left():
+    assert "choose 'cpu'" in in_words(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+    assert "ran out of the graphics card's memory" in in_words(RuntimeError("MPS backend out of memory"))
+    assert in_words(RuntimeError("shape '[2]' is invalid for input of size 3")) is None
+
+
+def test_the_trainer_tells_a_failed_card_in_its_events(tmp_path, monkeypatch):
+    # a card cannot be broken on purpose; all around it is real
+    def fail(self):
+        raise RuntimeError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA.")
+
+    make_run(tmp_path)
+    monkeypatch.setattr(Trainer, "_run", fail)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert main(["run", str(tmp_path)]) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert "(CUDA error: unspecified launch failure)" in read_events(tmp_path / EVENTS_FILE)[0][-1]["error"]
+
+
+def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path):
+    make_run(tmp_path, stages=(Stage(size=1 << 22, epochs=1),), val=())
+    process = RunProcess(tmp_path)
+    assert process.wait(240) == 1
+    assert process.failure() == "Training ran out of memory. Close other programs, or choose a smaller network."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_death_is_not_told_with_the_words_of_an_earlier_one(tmp_path):
+    make_run(tmp_path, stages=(Stage(size=48, epochs=500),))
+    lines = [{"event": "start", "time": 1}, {"event": "failed", "time": 2, "error": "Training ran out of memory."}]
+    (tmp_path / EVENTS_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    early = RunProcess(tmp_path)
+    # before it wrote a word
+    os.kill(early._process.pid, signal.SIGKILL)
+    early.wait(60)
+    assert "signal SIGKILL" in early.failure()
+    late = RunProcess(tmp_path)
+    end = time.monotonic() + 120
+    while not any(event["event"] == "epoch" for event in late.poll()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    found = RunProcess.attach(tmp_path)
+    os.kill(late._process.pid, signal.SIGKILL)
+    late.wait(60)
+    assert "signal SIGKILL" in late.failure()
+    assert found.failure().startswith("Training broke off; its log is")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_the_command_line_names_its_own_way_to_go_on(tmp_path):
+    make_run(tmp_path)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        for number in range(2):
+            (tmp_path / f"{kind[0]}{number}.png").rename(tmp_path / kind / f"a{number}.png")
+    places = ["--images", tmp_path / "images", "--masks", tmp_path / "masks", "--out", tmp_path / "out.safetensors"]
+    command = [sys.executable, "-m", "napari_medseg.cli", "train", *places, "--epochs", "500", "--size", "48"]
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as medseg:
+        end = time.monotonic() + 120
+        while not (tmp_path / "out.run" / "checkpoint.pt").exists():
+            assert time.monotonic() < end
+            assert medseg.poll() is None
+            time.sleep(0.1)
+        os.kill(training_in(tmp_path / "out.run")["pid"], signal.SIGKILL)
+        told = medseg.communicate(timeout=60)[1]
+    assert "signal SIGKILL" in told
+    assert "Go on from the last epoch with --resume." in " ".join(told.split())
