@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,7 +47,8 @@ def add_images(
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        files.extend(list_images(path) if path.is_dir() else [path])
+        # pathlib's own raises where a folder is closed to the user or a name is too long
+        files.extend(list_images(path) if os.path.isdir(path) else [path])  # noqa: PTH112
     added: list[Case] = []
     refused: list[str] = []
     for number, file in enumerate(files):

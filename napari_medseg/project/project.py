@@ -14,6 +14,7 @@ from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import FILE_NAME, Database
+from napari_medseg.project.files import image_problems
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
@@ -296,10 +297,7 @@ class Project(LabelStore, RunStore):
     def verify(self) -> list[str]:
         """Check the file, each tile, each row and the history that they come from; a sentence for each fault."""
         found = audit.problems(self._db, self.revision_labels)
-        for case in self.cases():
-            if not case.missing and _file_sha256(case.image) != case.sha256:
-                found.append(f"{case.image} is not the file that was added: its bytes were changed.")
-        return found + self.weights_problems()
+        return found + image_problems(self.cases()) + self.weights_problems()
 
     def summary(self) -> dict[str, Any]:
         """Counts for a status line."""

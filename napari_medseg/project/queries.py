@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
+from napari_medseg.project.files import is_there
 from napari_medseg.project.labels import PATH
 from napari_medseg.project.records import Case, Run
 
@@ -57,7 +58,7 @@ def to_case(row: tuple, folder: Path) -> Case:
         split=row[10],
         state=row[11],
         strokes=row[12],
-        missing=not image.is_file(),
+        missing=not is_there(image),
     )
 
 
