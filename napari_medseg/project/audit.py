@@ -27,8 +27,9 @@ FIXED = {
 
 def row_sha256(db: Any, table: str, number: int) -> str | None:
     """Hash of what never changes in a row; None where there is no such row."""
+    # repr: a damaged row may hold bytes
     row = db.execute(f"SELECT {FIXED[table]} FROM {table} WHERE id = ?", (number,)).fetchone()
-    return None if row is None else hashlib.sha256(json.dumps(row).encode()).hexdigest()
+    return None if row is None else hashlib.sha256(json.dumps(row, default=repr).encode()).hexdigest()
 
 
 def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list[str]:
@@ -42,7 +43,7 @@ def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list
     """
     found = [f"SQLite: {row[0]}" for row in db.rows("PRAGMA integrity_check") if row[0] != "ok"]
     for stroke, ty, tx, crc, data in db.rows("SELECT stroke_id, tile_y, tile_x, crc, data FROM tiles"):
-        if zlib.crc32(data) != crc:
+        if not isinstance(data, bytes) or zlib.crc32(data) != crc:
             found.append(f"Tile ({ty}, {tx}) of stroke {stroke} does not match its checksum.")
     for (revision,) in db.rows("SELECT id FROM revisions"):
         try:

@@ -13,6 +13,7 @@ from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.project import audit, history, queries
+from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.files import image_problems
 from napari_medseg.project.history import clock_problem
@@ -45,6 +46,15 @@ class Project(LabelStore, RunStore):
         # sets the folder and the database for both
         super().__init__(path, db)
         self._closed = False
+        try:
+            with damage_told(str(db.path)):
+                self._begin(create=create)
+        except BaseException:
+            db.close()
+            self._lock.release()
+            raise
+
+    def _begin(self, *, create: bool) -> None:
         self.recovered = None if create else self._what_happened()
         # nobody has the project open; a trainer may have been left at work, or have ended its work since
         for run in self.runs():
@@ -297,7 +307,11 @@ class Project(LabelStore, RunStore):
     def verify(self) -> list[str]:
         """Check the file, each tile, each row and the history that they come from; a sentence for each fault."""
         found = audit.problems(self._db, self.revision_labels)
-        return found + image_problems(self.cases()) + self.weights_problems()
+        try:
+            found += image_problems(self.cases())
+        except ProjectError as error:
+            found.append(str(error))
+        return found + self.weights_problems()
 
     def summary(self) -> dict[str, Any]:
         """Counts for a status line."""

@@ -18,7 +18,7 @@ from napari_medseg.errors import WeightsError
 from napari_medseg.networks import create_network
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
-from napari_medseg.weights.store import METADATA_KEY, file_sha256, read_entry, resolve_weights
+from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
 
 TENSORS_KEY = "tensors_sha256"
 # last layers of published networks: they tell the number of classes
@@ -43,12 +43,7 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
         If the file is unreadable, belongs to another network, or does not match its checksum.
     """
     entry, path = resolve_weights(network, weights)
-    found = file_sha256(path)
-    if found != entry.sha256:
-        raise WeightsError(
-            f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
-            "Install the package again, or fetch the file again."
-        )
+    check_file(entry, path)
     try:
         module = create_network(network, classes=entry.output_channels, **entry.options)
     except TypeError as error:

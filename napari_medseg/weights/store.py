@@ -43,6 +43,22 @@ def file_sha256(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
+def check_file(entry: WeightsEntry, path: Path) -> None:
+    """Make sure that a file is the one that its entry tells of.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read or has another checksum.
+    """
+    found = file_sha256(path)
+    if found != entry.sha256:
+        raise WeightsError(
+            f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
+            "Install the package again, or fetch the file again."
+        )
+
+
 def _unreadable(path: Path, error: OSError) -> WeightsError:
     reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
     return WeightsError(f"weights file {path} cannot be read ({reason}); expected a .safetensors file. Check the path.")
