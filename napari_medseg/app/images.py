@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,8 +46,7 @@ def add_images(
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        # pathlib's own raises where a folder is closed to the user or a name is too long
-        files.extend(list_images(path) if os.path.isdir(path) else [path])  # noqa: PTH112
+        files.extend(list_images(path) if path.is_dir() else [path])
     added: list[Case] = []
     refused: list[str] = []
     for number, file in enumerate(files):
@@ -121,7 +119,9 @@ def keep_proposal(
     look = look_of(image)
     near = None if look is None else project.looks_like(look)
     split = "train" if near is None else near[2]
-    case = found or project.add_case(path, shape=shape, name=name, split=split, spacing=spacing, unit=unit, look=look)
+    case = found
+    if case is None or case.missing:
+        case = project.add_case(path, shape=shape, name=name, split=split, spacing=spacing, unit=unit, look=look)
     project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
     return project.case(case.id), case_labels(project, case.id)
 

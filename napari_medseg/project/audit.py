@@ -15,7 +15,7 @@ from napari_medseg.project import history
 from napari_medseg.project.database import Database
 from napari_medseg.project.queries import tiles_sha256
 
-# what never changes in a row once it is made
+# what never changes in a row once it is made, save where an image lies, which the history tells
 FIXED = {
     "cases": "id, name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, depth, spacing_z, look",
     "strokes": "id, case_id, parent, kind, created, author, y0, x0, y1, x1, origin",
@@ -65,6 +65,8 @@ def _rows(db: Any, told: list[tuple]) -> list[str]:
     """What never changes."""
     found = []
     sealed: dict[str, set[int]] = {table: set() for table in FIXED}
+    # the last one counts: the row of an image that was moved is sealed again
+    seals: dict[tuple[str, int], str] = {}
     for _, _, detail in told:
         if "tiles" in detail:
             sealed["strokes"].add(detail["stroke"])
@@ -73,8 +75,10 @@ def _rows(db: Any, told: list[tuple]) -> list[str]:
         # histories of older versions do not seal rows
         for table, number, digest in detail.get("rows", ()):
             sealed[table].add(number)
-            if row_sha256(db, table, number) != digest:
-                found.append(f"Row {number} of {table} was changed or removed.")
+            seals[table, number] = digest
+    for (table, number), digest in seals.items():
+        if row_sha256(db, table, number) != digest:
+            found.append(f"Row {number} of {table} was changed or removed.")
     # what was added behind the history's back
     old = any("rows" not in detail and kind == "add" for _, kind, detail in told)
     for table in ("strokes",) if old else ("cases", "strokes", "revisions", "runs"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.files import is_there
 from napari_medseg.project.labels import PATH
+from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, Run
 
 # accepted: the newest revision is of what is shown. In progress: something was drawn on top of a proposal or nothing.
@@ -52,7 +53,8 @@ def to_case(row: tuple, folder: Path) -> Case:
         image = folder / row[2]
         return Case(
             id=row[0],
-            name=row[1],
+            # what was added by an older version, or behind the program's back, may hold any name
+            name=safe_name(row[1]),
             image=image,
             sha256=row[3],
             shape=shape_of(row[13], row[4], row[5]),
