@@ -164,7 +164,9 @@ def keep_proposal(
     look = look_of(image)
     near = None if look is None else project.looks_like(look)
     split = "train" if near is None else near[2]
-    case = found or project.add_case(path, shape=shape, name=name, split=split, spacing=spacing, unit=unit, look=look)
+    case = found
+    if case is None or case.missing:
+        case = project.add_case(path, shape=shape, name=name, split=split, spacing=spacing, unit=unit, look=look)
     project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
     return project.case(case.id), case_labels(project, case.id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -314,7 +315,8 @@ def _images(paths: Sequence[str | Path]) -> list[Path]:
 
     found: list[Path] = []
     for path in map(Path, paths):
-        found.extend(list_images(path) if path.is_dir() else [path])
+        # pathlib's own raises where a folder is closed to the user or a name is too long
+        found.extend(list_images(path) if os.path.isdir(path) else [path])  # noqa: PTH112
     stems: dict[str, Path] = {}
     for path in found:
         if stem_of(path) in stems:

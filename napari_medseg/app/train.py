@@ -261,11 +261,14 @@ def adopt_run(project: Project, run_id: int, weights: Path) -> Path:
 
     Raises
     ------
+    WeightsError
+        If they are not what was scored any more.
     OutputError
         If it cannot be written.
     """
     from napari_medseg.io import atomic_path
 
+    project.check_run_weights(run_id, weights)
     folder = check_folder(project.path / "weights")
     target = folder / f"run-{run_id:04d}.safetensors"
     with atomic_path(target) as temporary:

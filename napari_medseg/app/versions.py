@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 
 from napari_medseg.errors import WeightsError
 from napari_medseg.project import Project
+from napari_medseg.weights import resolve_weights
+from napari_medseg.weights.store import check_file, file_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Version:
     weights : str
         Id, or path relative to the project.
     sha256 : str or None
-        Of the file when it was adopted; None for an id.
+        Of the file when it was adopted, or started from; None for an id, and in projects of older versions.
     adopted : float
         When first, seconds since the epoch.
     in_use : bool
@@ -35,11 +36,17 @@ def versions(project: Project) -> list[Version]:
     """In the order in which they were first adopted; before any, what the first run started from."""
     found: dict[str, Version] = {}
     now = project.adopted()
+    rows = project.history()
+    started = {
+        facts["run"]: facts.get("start") for row in rows if row.kind == "train" for facts in [json.loads(row.detail)]
+    }
     for run in project.runs()[:1]:
-        start = json.loads(run.spec).get("start_from")
+        told = started.get(run.id) or {}
+        start = told.get("weights") or json.loads(run.spec).get("start_from")
         if start:
-            found[start] = Version(weights=start, sha256=None, adopted=run.created, in_use=now in (None, start))
-    for row in project.history():
+            in_use = now in (None, start, str(project.path / start))
+            found[start] = Version(weights=start, sha256=told.get("sha256"), adopted=run.created, in_use=in_use)
+    for row in rows:
         if row.kind == "adopt":
             facts = json.loads(row.detail)
             weights = facts["weights"]
@@ -57,14 +64,19 @@ def use_version(project: Project, version: Version) -> None:
     Raises
     ------
     WeightsError
-        If the file is gone, or is not the one that was adopted.
+        If the file is gone, or is not the one that was adopted or started from.
+    UnknownNameError
+        If the weights came with an older version of the program.
     OutputError
         If the project cannot be written.
     """
+    if not version.weights.endswith(".safetensors"):
+        check_file(*resolve_weights(version.weights.partition("/")[0], version.weights))
+        project.adopt(version.weights)
+        return
     path = project.path / version.weights
-    if version.sha256 is not None:
-        if not path.is_file():
-            raise WeightsError(f"{path} is gone; expected the weights that were adopted. Restore the file.")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != version.sha256:
-            raise WeightsError(f"{path} was changed since it was adopted. Restore the file, or use another version.")
-    project.adopt(path if path.is_file() else version.weights)
+    if not path.is_file():
+        raise WeightsError(f"{path} is gone; expected the weights that were adopted. Restore the file.")
+    if version.sha256 not in (None, file_sha256(path)):
+        raise WeightsError(f"{path} was changed since it was adopted. Restore the file, or use another version.")
+    project.adopt(path)

@@ -15,7 +15,7 @@ from napari_medseg.project import history
 from napari_medseg.project.database import Database
 from napari_medseg.project.queries import tiles_sha256
 
-# what never changes in a row once it is made
+# what never changes in a row once it is made, save where an image lies, which the history tells
 FIXED = {
     "cases": "id, name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, depth, spacing_z, look",
     "strokes": "id, case_id, parent, kind, created, author, y0, x0, y1, x1, origin",
@@ -27,8 +27,9 @@ FIXED = {
 
 def row_sha256(db: Any, table: str, number: int) -> str | None:
     """Hash of what never changes in a row; None where there is no such row."""
+    # repr: a damaged row may hold bytes
     row = db.execute(f"SELECT {FIXED[table]} FROM {table} WHERE id = ?", (number,)).fetchone()
-    return None if row is None else hashlib.sha256(json.dumps(row).encode()).hexdigest()
+    return None if row is None else hashlib.sha256(json.dumps(row, default=repr).encode()).hexdigest()
 
 
 def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list[str]:
@@ -42,7 +43,7 @@ def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list
     """
     found = [f"SQLite: {row[0]}" for row in db.rows("PRAGMA integrity_check") if row[0] != "ok"]
     for stroke, ty, tx, crc, data in db.rows("SELECT stroke_id, tile_y, tile_x, crc, data FROM tiles"):
-        if zlib.crc32(data) != crc:
+        if not isinstance(data, bytes) or zlib.crc32(data) != crc:
             found.append(f"Tile ({ty}, {tx}) of stroke {stroke} does not match its checksum.")
     for (revision,) in db.rows("SELECT id FROM revisions"):
         try:
@@ -64,6 +65,8 @@ def _rows(db: Any, told: list[tuple]) -> list[str]:
     """What never changes."""
     found = []
     sealed: dict[str, set[int]] = {table: set() for table in FIXED}
+    # the last one counts: the row of an image that was moved is sealed again
+    seals: dict[tuple[str, int], str] = {}
     for _, _, detail in told:
         if "tiles" in detail:
             sealed["strokes"].add(detail["stroke"])
@@ -72,8 +75,10 @@ def _rows(db: Any, told: list[tuple]) -> list[str]:
         # histories of older versions do not seal rows
         for table, number, digest in detail.get("rows", ()):
             sealed[table].add(number)
-            if row_sha256(db, table, number) != digest:
-                found.append(f"Row {number} of {table} was changed or removed.")
+            seals[table, number] = digest
+    for (table, number), digest in seals.items():
+        if row_sha256(db, table, number) != digest:
+            found.append(f"Row {number} of {table} was changed or removed.")
     # what was added behind the history's back
     old = any("rows" not in detail and kind == "add" for _, kind, detail in told)
     for table in ("strokes",) if old else ("cases", "strokes", "revisions", "runs"):

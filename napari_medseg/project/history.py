@@ -40,7 +40,8 @@ def clock_problem(last: float | None) -> str | None:
 
 def seal(previous: str, values: Iterable[object]) -> str:
     """Hash of a row that follows a row with hash ``previous``."""
-    return hashlib.sha256(json.dumps([previous, *values]).encode()).hexdigest()
+    # repr: a damaged row may hold bytes
+    return hashlib.sha256(json.dumps([previous, *values], default=repr).encode()).hexdigest()
 
 
 def add(db: sqlite3.Connection, case_id: int | None, kind: str, detail: Mapping[str, Any]) -> None:

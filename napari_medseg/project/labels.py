@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 
 from napari_medseg.errors import ProjectError
+from napari_medseg.project.damage import damage_told
 from napari_medseg.project.records import Box
 
 TILE = 256
@@ -64,7 +65,7 @@ def decode_tile(data: bytes, crc: int, shape: tuple[int, int], where: str) -> np
     try:
         if zlib.crc32(data) == crc:
             return np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape)
-    except (zlib.error, ValueError):
+    except (zlib.error, TypeError, ValueError):
         pass
     raise ProjectError(f"{where} is damaged: its bytes do not match their checksum. Restore the project from a backup.")
 
@@ -99,11 +100,12 @@ def assemble(rows: list[tuple], shape: tuple[int, int], where: str) -> np.ndarra
     ProjectError
         If a tile is damaged.
     """
-    labels = np.zeros(shape, np.uint8)
-    for ty, tx, crc, data, stroke in rows:
-        part = labels[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
-        part[...] = decode_tile(data, crc, part.shape, f"{where}, stroke {stroke}, tile ({ty}, {tx})")
-    return labels
+    with damage_told(where):
+        labels = np.zeros(shape, np.uint8)
+        for ty, tx, crc, data, stroke in rows:
+            part = labels[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
+            part[...] = decode_tile(data, crc, part.shape, f"{where}, stroke {stroke}, tile ({ty}, {tx})")
+        return labels
 
 
 def labels_sha256(labels: np.ndarray) -> str:

@@ -10,13 +10,17 @@ from types import TracebackType
 from typing import Any
 
 from napari_medseg.atomic import output_error
-from napari_medseg.errors import ImageReadError, InputError, ProjectError
+from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
+from napari_medseg.io import stem_of
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.project import audit, history, queries
+from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
+from napari_medseg.project.files import fault, image_problems
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
+from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, HistoryRow, LabelClass
 from napari_medseg.project.run_store import RunStore
 from napari_medseg.project.runs import finished
@@ -44,6 +48,15 @@ class Project(LabelStore, RunStore):
         # sets the folder and the database for both
         super().__init__(path, db)
         self._closed = False
+        try:
+            with damage_told(str(db.path)):
+                self._begin(create=create)
+        except BaseException:
+            db.close()
+            self._lock.release()
+            raise
+
+    def _begin(self, *, create: bool) -> None:
         self.recovered = None if create else self._what_happened()
         # nobody has the project open; a trainer may have been left at work, or have ended its work since
         for run in self.runs():
@@ -138,7 +151,7 @@ class Project(LabelStore, RunStore):
         unit: str = "px",
         look: str | None = None,
     ) -> Case:
-        """Add an image.
+        """Add an image, or tell where an image of the project lies now, which keeps its group, split and labels.
 
         Parameters
         ----------
@@ -146,6 +159,8 @@ class Project(LabelStore, RunStore):
             Stays where it is; stored relative to the project where it lies inside.
         shape : tuple of int
             (Y, X) of an image, (Z, Y, X) of a volume, px.
+        name : str, optional
+            Default: that of the file without its suffix. What would lead to another folder is replaced.
         group : str, optional
             Patient or the like; default: the image stands alone.
         split : {'train', 'heldout'}
@@ -157,15 +172,20 @@ class Project(LabelStore, RunStore):
         ------
         ImageReadError
             If the file cannot be read.
+        ShapeError
+            If the shape is neither that of an image nor that of a volume.
         InputError
-            If the same file, byte for byte, is in the project, its group lies on the other side of the split, or it
-            looks like a case of another split or group.
+            If the same file, byte for byte, is in the project and still in its place, its group lies on the other side
+            of the split, it looks like a case of another split or group, or a value cannot be used.
         """
+        _check_case(shape, split, spacing)
         path = Path(image).resolve()
         digest = _file_sha256(path)
-        same = self._db.row("SELECT name FROM cases WHERE sha256 = ?", digest)
+        same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
         if same:
-            raise InputError(f"{path} is in the project already as '{same[0]}'. Add each image once.")
+            if fault(self.path / same[2], digest) is None:
+                raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
+            return self._move(same[0], path)
         near = None if look is None else self.looks_like(look)
         if near is not None and (near[2] != split or group not in (None, near[1])):
             raise InputError(
@@ -179,7 +199,7 @@ class Project(LabelStore, RunStore):
                 f"{path} is to be '{split}', but '{other[0]}' of the same group '{group}' is not; a group stays "
                 "together so that scores stay honest. Choose the other split."
             )
-        stored = path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
+        name = safe_name(name or stem_of(path))
         *sz, sy, sx = spacing or (None, None)
         *depth, height, width = shape
         with self._db.transaction() as db:
@@ -187,17 +207,29 @@ class Project(LabelStore, RunStore):
                 "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
                 "depth, spacing_z, look) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(name or path.name.split(".")[0], stored, digest, height, width, sy, sx, unit, group, split),
+                    *(name, self._stored(path), digest, height, width, sy, sx, unit, group, split),
                     *(depth or (None,)),
                     *(sz or (None,)),
                     look,
                 ),
             )
             case_id = int(cursor.lastrowid or 0)
-            facts = {"name": name or path.name.split(".")[0], "sha256": digest, "split": split}
+            facts = {"name": name, "sha256": digest, "split": split}
             history.add(
                 db, case_id, "add", {**facts, "rows": [("cases", case_id, audit.row_sha256(db, "cases", case_id))]}
             )
+        return self.case(case_id)
+
+    def _stored(self, path: Path) -> str:
+        return path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
+
+    def _move(self, case_id: int, path: Path) -> Case:
+        """Note where an image lies now; its row is sealed again."""
+        with self._db.transaction() as db:
+            was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
+            db.execute("UPDATE cases SET image = ? WHERE id = ?", (self._stored(path), case_id))
+            rows = [("cases", case_id, audit.row_sha256(db, "cases", case_id))]
+            history.add(db, case_id, "move", {"from": was, "to": self._stored(path), "rows": rows})
         return self.case(case_id)
 
     def looks_like(self, look: str) -> tuple[str, str, str] | None:
@@ -296,9 +328,10 @@ class Project(LabelStore, RunStore):
     def verify(self) -> list[str]:
         """Check the file, each tile, each row and the history that they come from; a sentence for each fault."""
         found = audit.problems(self._db, self.revision_labels)
-        for case in self.cases():
-            if not case.missing and _file_sha256(case.image) != case.sha256:
-                found.append(f"{case.image} is not the file that was added: its bytes were changed.")
+        try:
+            found += image_problems(self.cases())
+        except ProjectError as error:
+            found.append(str(error))
         return found + self.weights_problems()
 
     def summary(self) -> dict[str, Any]:
@@ -314,6 +347,15 @@ class Project(LabelStore, RunStore):
             "runs": len(self.runs()),
             "adopted": self.adopted(),
         }
+
+
+def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None) -> None:
+    if len(shape) not in (2, 3) or not all(isinstance(side, int) and side > 0 for side in shape):
+        raise ShapeError(f"shape is {shape}; expected (Y, X) or (Z, Y, X) px, each 1 or more. Add one image at a time.")
+    if split not in ("train", "heldout"):
+        raise InputError(f"split is '{split}'; expected 'train' or 'heldout'. Choose one of these.")
+    if spacing is not None and len(spacing) not in (2, 3):
+        raise InputError(f"spacing is {spacing}; expected (y, x) or (z, y, x). Leave it out where it is not known.")
 
 
 def _file_sha256(path: Path) -> str:

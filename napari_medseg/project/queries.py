@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import sqlite3
 from pathlib import Path
 
+from napari_medseg.project.damage import damage_told
+from napari_medseg.project.files import is_there
 from napari_medseg.project.labels import PATH
+from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, Run
 
 # accepted: the newest revision is of what is shown. In progress: something was drawn on top of a proposal or nothing.
@@ -39,40 +43,44 @@ DRAWN = PATH + "SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path) A
 
 def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:
     """(Y, X) of an image, (Z, Y, X) of a volume."""
-    return (height, width) if depth is None else (depth, height, width)
+    with damage_told("The size of an image"):
+        # a product of text or nothing would go on to be an error elsewhere
+        return tuple(operator.index(side) for side in ((height, width) if depth is None else (depth, height, width)))
 
 
 def to_case(row: tuple, folder: Path) -> Case:
     """A row of :data:`CASES`."""
-    path = Path(row[2])
-    image = path if path.is_absolute() else folder / path
-    return Case(
-        id=row[0],
-        name=row[1],
-        image=image,
-        sha256=row[3],
-        shape=shape_of(row[13], row[4], row[5]),
-        spacing=None if row[6] is None else (row[6], row[7]) if row[14] is None else (row[14], row[6], row[7]),
-        unit=row[8],
-        group=row[9],
-        split=row[10],
-        state=row[11],
-        strokes=row[12],
-        missing=not image.is_file(),
-    )
+    with damage_told(f"{folder}, image {row[0]}"):
+        image = folder / row[2]
+        return Case(
+            id=row[0],
+            # what was added by an older version, or behind the program's back, may hold any name
+            name=safe_name(row[1]),
+            image=image,
+            sha256=row[3],
+            shape=shape_of(row[13], row[4], row[5]),
+            spacing=None if row[6] is None else (row[6], row[7]) if row[14] is None else (row[14], row[6], row[7]),
+            unit=row[8],
+            group=row[9],
+            split=row[10],
+            state=row[11],
+            strokes=row[12],
+            missing=not is_there(image),
+        )
 
 
 def to_run(row: tuple, folder: Path) -> Run:
     """A row of the table of runs; paths are relative to the project where they lie inside."""
-    return Run(
-        id=row[0],
-        folder=folder / row[1],
-        state=row[2],
-        created=row[3],
-        weights=None if row[4] is None else folder / row[4],
-        spec=row[5],
-        result=row[6],
-    )
+    with damage_told(f"{folder}, run {row[0]}"):
+        return Run(
+            id=row[0],
+            folder=folder / row[1],
+            state=row[2],
+            created=row[3],
+            weights=None if row[4] is None else folder / row[4],
+            spec=row[5],
+            result=row[6],
+        )
 
 
 def tiles_sha256(db: sqlite3.Connection, stroke: int) -> str:
@@ -81,5 +89,6 @@ def tiles_sha256(db: sqlite3.Connection, stroke: int) -> str:
     for ty, tx, data in db.execute(
         "SELECT tile_y, tile_x, data FROM tiles WHERE stroke_id = ? ORDER BY tile_y, tile_x", (stroke,)
     ):
-        digest.update(f"{ty},{tx}:".encode() + data)
+        # what is no longer bytes is told apart by what it says of itself
+        digest.update(f"{ty},{tx}:".encode() + (data if isinstance(data, bytes) else repr(data).encode()))
     return digest.hexdigest()

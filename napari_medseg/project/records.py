@@ -34,7 +34,7 @@ class Case:
     strokes : int
         Strokes in the history, proposals left out.
     missing : bool
-        The image file is not where it was.
+        The image file is not where it was, or that folder is closed to the user.
     """
 
     id: int

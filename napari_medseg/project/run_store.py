@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from napari_medseg.errors import WeightsError
 from napari_medseg.project import audit, history, queries
 from napari_medseg.project.database import Database
+from napari_medseg.project.files import fault, is_there
 from napari_medseg.project.records import Run
 
 
@@ -32,20 +36,33 @@ class RunStore:
                 "INSERT INTO runs (folder, state, created, spec) VALUES (?, 'running', ?, ?)",
                 (str(folder), time.time(), spec_json),
             ).lastrowid
-            facts = {"run": inserted, "state": "running", "spec": hashlib.sha256(spec_json.encode()).hexdigest()}
+            facts: dict[str, Any] = {
+                "run": inserted,
+                "state": "running",
+                "spec": hashlib.sha256(spec_json.encode()).hexdigest(),
+            }
+            start = json.loads(spec_json).get("start_from")
+            if start is not None and start.endswith(".safetensors"):
+                # a file of the user's, which may change: to go back to it, it must be what it is now
+                start = self._inside(Path(start).resolve())
+                facts["start"] = {"weights": start, "sha256": weights_sha256(start, self.path)}
             rows = [("runs", inserted, audit.row_sha256(db, "runs", int(inserted or 0)))]
             history.add(db, None, "train", {**facts, "rows": rows})
         return int(inserted or 0)
 
     def set_run(self, run_id: int, state: str, *, weights: str | Path | None = None, result: str | None = None) -> None:
-        """Note how a run stands; what is None stays."""
+        """Note how a run stands; what is None stays.
+
+        A path inside the project is stored relative to it: the folder may move.
+        """
+        text = None if weights is None else self._inside(weights)
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE runs SET state = ?, weights = COALESCE(?, weights), result = COALESCE(?, result) WHERE id = ?",
-                (state, None if weights is None else str(weights), result, run_id),
+                (state, text, result, run_id),
             )
-            facts = {"run": run_id, "state": state, "weights": None if weights is None else str(weights)}
-            history.add(db, None, "run", {**facts, "result": result, "sha256": _sha256(weights, self.path)})
+            facts = {"run": run_id, "state": state, "weights": text, "result": result}
+            history.add(db, None, "run", {**facts, "sha256": weights_sha256(text, self.path)})
 
     def runs(self) -> list[Run]:
         """Runs, oldest first."""
@@ -57,11 +74,15 @@ class RunStore:
 
         A path inside the project is stored relative to it: the folder may move.
         """
-        if weights is not None and Path(weights).is_relative_to(self.path):
-            weights = Path(weights).relative_to(self.path).as_posix()
+        text = None if weights is None else self._inside(weights)
         with self._db.transaction() as db:
-            db.execute("UPDATE project SET adopted = ?", (None if weights is None else str(weights),))
-            history.add(db, None, "adopt", {"weights": weights, "sha256": _sha256(weights, self.path)})
+            db.execute("UPDATE project SET adopted = ?", (text,))
+            history.add(db, None, "adopt", {"weights": text, "sha256": weights_sha256(text, self.path)})
+
+    def _inside(self, weights: str | Path) -> str:
+        """A path inside the project relative to it; others, and ids, as they are."""
+        inside = Path(weights).is_relative_to(self.path)
+        return Path(weights).relative_to(self.path).as_posix() if inside else str(weights)
 
     def adopted(self) -> str | None:
         """Weights that were adopted last, an id or a path."""
@@ -69,25 +90,66 @@ class RunStore:
         if row is None or row[0] is None:
             return None
         inside = self.path / row[0]
-        return str(inside) if inside.is_file() else str(row[0])
+        return str(inside) if is_there(inside) else str(row[0])
+
+    def check_run_weights(self, run_id: int, weights: Path) -> None:
+        """Make sure that a file still is what a run made.
+
+        Raises
+        ------
+        WeightsError
+            If it is gone, was changed since the run was scored, or cannot be read.
+        """
+        told = [detail.get("sha256") for detail in self._details("run") if detail.get("run") == run_id]
+        made = next((digest for digest in reversed(told) if digest), None)
+        wrong = None if made is None else fault(weights, made)
+        if wrong is not None:
+            raise WeightsError(
+                f"{weights} is not what run {run_id} made and was scored with ({wrong}). "
+                "Restore the file, or train again."
+            )
 
     def weights_problems(self) -> list[str]:
-        """Weights files that are not those that were adopted, a sentence each."""
-        found = []
-        for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'adopt' ORDER BY id"):
-            try:
-                detail = json.loads(text)
-            except (ValueError, TypeError):
-                # the audit of the history says so
+        """Weights files that are not those that were made, started from or adopted, a sentence each."""
+        told = [(detail, "adopted once") for detail in self._details("adopt")]
+        trained = self._details("train")
+        told += [(detail.get("start") or {}, f"which run {detail.get('run')} started from") for detail in trained]
+        # a run that goes on writes its file again: what counts is the last
+        made = {detail.get("weights"): detail for detail in self._details("run")}
+        told += [(detail, f"made by run {detail.get('run')}") for detail in made.values()]
+        found: dict[tuple[str, str], str] = {}
+        for detail, how in told:
+            weights, digest = detail.get("weights"), detail.get("sha256")
+            if not weights or not digest or (weights, digest) in found:
                 continue
-            now = _sha256(detail["weights"], self.path)
-            if detail.get("sha256") and now != detail["sha256"]:
-                how = "is gone" if now is None else "was changed"
-                found.append(f"Weights {detail['weights']}, adopted once: the file {how}.")
-        return found
+            wrong = fault(self.path / weights, digest)
+            # weights that nobody adopted may be cleared away
+            if wrong is not None and (wrong != "gone" or not how.startswith("made")):
+                says = {"gone": "the file is gone", "changed": "the file was changed"}
+                how = f"{how}: {says.get(wrong, f'the file cannot be read ({wrong})')}"
+                found[weights, digest] = f"Weights {weights}, {how}."
+        return list(found.values())
+
+    def _details(self, kind: str) -> list[dict[str, Any]]:
+        """What the history says in rows of a kind; the audit tells of those that are damaged."""
+        found = []
+        for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = ? ORDER BY id", kind):
+            with suppress(ValueError, TypeError):
+                found.append(json.loads(text))
+        return [detail for detail in found if isinstance(detail, dict)]
 
 
-def _sha256(weights: str | Path | None, folder: Path) -> str | None:
-    """Of a weights file; None where the weights are named by an id."""
-    path = None if weights is None else folder / weights
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None
+def weights_sha256(weights: str | None, folder: Path) -> str | None:
+    """Of a weights file; None where the weights are named by an id.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read.
+    """
+    if weights is None or not is_there(folder / weights):
+        return None
+    try:
+        return hashlib.sha256((folder / weights).read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{folder / weights} cannot be read ({error.strerror}). Check who may read it.") from error

@@ -12,7 +12,7 @@ CREATE TABLE project (
 CREATE TABLE cases (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
-    image TEXT NOT NULL,              -- relative to the project where it lies inside
+    image TEXT NOT NULL,              -- relative to the project where it lies inside; changes where the file was moved
     sha256 TEXT NOT NULL UNIQUE,
     height INTEGER NOT NULL,
     width INTEGER NOT NULL,

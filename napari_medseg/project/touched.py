@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from napari_medseg.project.damage import damage_told
 from napari_medseg.project.labels import TILE, decode_tile
 from napari_medseg.project.records import Box
 
@@ -46,18 +47,19 @@ def touched_by(
     ProjectError
         If a tile is damaged.
     """
-    labels, touched = np.zeros(shape, np.uint8), np.zeros(shape, bool)
-    for stroke, kind, *box in strokes:
-        if kind == UNLOCK:
-            touched[inside((box[0], box[1], box[2], box[3]))] = False
-        for ty, tx, crc, data in tiles(stroke):
-            part = np.s_[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
-            before = labels[part]
-            after = decode_tile(data, crc, before.shape, f"{where}, stroke {stroke}, tile ({ty}, {tx})")
-            if kind != PROPOSAL:
-                touched[part] |= before != after
-            labels[part] = after
-    return touched
+    with damage_told(where):
+        labels, touched = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+        for stroke, kind, *box in strokes:
+            if kind == UNLOCK:
+                touched[inside((box[0], box[1], box[2], box[3]))] = False
+            for ty, tx, crc, data in tiles(stroke):
+                part = np.s_[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
+                before = labels[part]
+                after = decode_tile(data, crc, before.shape, f"{where}, stroke {stroke}, tile ({ty}, {tx})")
+                if kind != PROPOSAL:
+                    touched[part] |= before != after
+                labels[part] = after
+        return touched
 
 
 def keep_touched(proposed: np.ndarray, labels: np.ndarray, touched: np.ndarray) -> np.ndarray:

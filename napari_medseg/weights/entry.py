@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 from napari_medseg.errors import WeightsError
@@ -73,7 +74,7 @@ class WeightsEntry:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> WeightsEntry:
+    def from_dict(cls, values: object, *, where: str) -> WeightsEntry:
         """Parse field by field.
 
         Parameters
@@ -86,20 +87,64 @@ class WeightsEntry:
         Raises
         ------
         WeightsError
-            If a field is missing or has the wrong type.
+            If a field is missing or cannot be what it is.
         """
+        if not isinstance(values, Mapping):
+            raise WeightsError(f"{where} tells of itself by {values!r:.40}; expected an object. {_AGAIN}")
         known = {f.name for f in fields(cls)}
         kept = {key: value for key, value in values.items() if key in known}
-        for key in ("id", "network", "task"):
-            if not isinstance(kept.get(key), str):
-                raise WeightsError(
-                    f"'{key}' in {where} is {kept.get(key)!r}; expected text. Fetch or train the weights again."
-                )
-        for key in ("trained_on", "classes", "input_size", "spacing", "window"):
-            if key in kept and not (kept[key] is None and key in ("spacing", "window")):
-                if not isinstance(kept[key], list | tuple):
-                    raise WeightsError(
-                        f"'{key}' in {where} is {kept[key]!r}; expected a list. Fetch or train the weights again."
-                    )
-                kept[key] = tuple(kept[key])
+        for key, (fits, expected) in _FIELDS.items():
+            if key in kept or key in ("id", "network", "task"):
+                value = kept.get(key)
+                if not fits(value):
+                    raise WeightsError(f"'{key}' in {where} is {value!r:.80}; expected {expected}. {_AGAIN}")
+                kept[key] = tuple(value) if isinstance(value, list) else value
         return cls(**kept)
+
+
+_AGAIN = "Fetch or train the weights again."
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _numbers(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, int | float) and isfinite(one) for one in value)
+
+
+def _sides(value: Any) -> bool:
+    return _numbers(value) and len(value) in (2, 3) and all(isinstance(one, int) and one > 0 for one in value)
+
+
+def _spacing(value: Any) -> bool:
+    return value is None or (_numbers(value) and len(value) == 3 and min(value) > 0)
+
+
+def _window(value: Any) -> bool:
+    return value is None or (_numbers(value) and len(value) == 2 and value[0] < value[1])
+
+
+def _object(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+# what a field may hold, and how that is called
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), (_text, "text")),
+    "trained_on": (_texts, "a list of names"),
+    "classes": (lambda value: _texts(value) and len(value) > 0, "a list of names, one at least"),
+    **dict.fromkeys(("version", "size_bytes"), (_whole, "a whole number")),
+    "input_size": (_sides, "a list of two or three sides in px"),
+    "spacing": (_spacing, "a list of three sizes in mm, or null"),
+    "window": (_window, "a list of two intensities, the lower one first, or null"),
+    **dict.fromkeys(("options", "metrics", "training"), (_object, "an object")),
+}

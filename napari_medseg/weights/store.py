@@ -43,6 +43,22 @@ def file_sha256(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
+def check_file(entry: WeightsEntry, path: Path) -> None:
+    """Make sure that a file is the one that its entry tells of.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read or has another checksum.
+    """
+    found = file_sha256(path)
+    if found != entry.sha256:
+        raise WeightsError(
+            f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
+            "Install the package again, or fetch the file again."
+        )
+
+
 def _unreadable(path: Path, error: OSError) -> WeightsError:
     reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
     return WeightsError(f"weights file {path} cannot be read ({reason}); expected a .safetensors file. Check the path.")
@@ -70,17 +86,25 @@ def read_entry(path: str | Path) -> WeightsEntry:
         size = path.stat().st_size
     except OSError as error:
         raise _unreadable(path, error) from error
-    except ValueError:
+    # RecursionError: brackets without end
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict):
         raise WeightsError(f"{path} is no safetensors file or is truncated. Fetch or train the weights again.")
-    text = header.get("__metadata__", {}).get(METADATA_KEY)
+    metadata = header.get("__metadata__")
+    text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
     if text is None:
         raise WeightsError(
             f"{path} says nothing of its network; expected a file made by medseg. "
             "Convert published weights with 'medseg weights import'."
         )
-    entry = WeightsEntry.from_dict(json.loads(text), where=str(path))
+    try:
+        values = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"what {path} says of itself is no JSON ({error}). Fetch or train the weights again."
+        ) from error
+    entry = WeightsEntry.from_dict(values, where=str(path))
     return replace(entry, size_bytes=size, sha256=file_sha256(path), file=path.name)
 
 

@@ -1,8 +1,10 @@
 """What goes wrong is told in one line, with an exit code, and nothing half written stays."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,66 @@ def test_bad_images_are_told_and_the_good_ones_added(medseg, tmp_path):
     assert out.split() == [NUCLEI[0].image.stem]
     assert "bad.png" in err
     refused(medseg("project", "export", tmp_path / "p", "--out", tmp_path / "o"), "no accepted mask")
+
+
+def test_verify_tells_of_images_that_are_gone(medseg, tmp_path):
+    (tmp_path / "images").mkdir()
+    for sample in NUCLEI[:2]:
+        shutil.copy(sample.image, tmp_path / "images")
+    medseg("project", "create", tmp_path / "p")
+    medseg("project", "add", tmp_path / "p", tmp_path / "images")
+    shutil.rmtree(tmp_path / "images")
+    code, out, _ = medseg("project", "verify", tmp_path / "p")
+    assert code == 1
+    assert [line.partition(" is gone. ")[0] for line in out.splitlines()] == [
+        str(tmp_path / "images" / sample.image.name) for sample in NUCLEI[:2]
+    ]
+
+
+@pytest.fixture
+def as_user():
+    """Run a command without root's right to read everything: exit code, stdout, stderr."""
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if drop and shutil.which("setpriv") is None:
+        pytest.skip("root reads everything, and there is no setpriv")
+
+    def run(*arguments):
+        command = [*drop, sys.executable, "-m", "napari_medseg.cli", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are closed otherwise there")
+def test_a_folder_and_an_image_closed_to_the_user_are_told(medseg, as_user, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    for sample in NUCLEI[:2]:
+        shutil.copy(sample.image, closed)
+    first, second = sorted(closed.iterdir())
+    medseg("project", "create", tmp_path / "p")
+    medseg("project", "add", tmp_path / "p", closed)
+    try:
+        closed.chmod(0)
+        code, out, err = as_user("project", "status", tmp_path / "p", "--json")
+        assert code == 0, err
+        assert json.loads(out)["missing"] == 2
+        code, out, err = as_user("project", "verify", tmp_path / "p")
+        assert code == 1, err
+        assert out.count("cannot be read (permission denied)") == 2
+        said = as_user("predict", first, "--weights", "nuclei", "--out", tmp_path / "out")
+        refused(said, first, "permission denied")
+        closed.chmod(0o700)
+        first.chmod(0)
+        with second.open("ab") as stream:
+            stream.write(b"x")
+        code, out, err = as_user("project", "verify", tmp_path / "p")
+        assert code == 1, err
+        assert [str(path) in line for path, line in zip((first, second), out.splitlines(), strict=True)] == [True, True]
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_file_name_that_is_too_long_is_told(medseg, tmp_path):
+    refused(medseg("predict", "x" * 5000 + ".png", "--weights", "nuclei", "--out", tmp_path / "out"), "cannot be read")

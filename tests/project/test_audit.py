@@ -1,12 +1,13 @@
 """Nothing in a project can be changed behind its history's back."""
 
+import json
 import sqlite3
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from napari_medseg.errors import ProjectError
+from napari_medseg.errors import InputError, ProjectError, WeightsError
 from napari_medseg.project import Project
 
 
@@ -35,11 +36,14 @@ def folder(tmp_path):
     return tmp_path / "p"
 
 
-def change(folder, statement):
+def change(folder, statement, *, check=True):
     db = sqlite3.connect(folder / "project.sqlite")
-    db.execute(statement)
-    db.commit()
-    db.close()
+    try:
+        db.execute(f"PRAGMA ignore_check_constraints={not check:d}")
+        db.execute(statement)
+        db.commit()
+    finally:
+        db.close()
 
 
 def found(folder):
@@ -81,6 +85,34 @@ def test_a_changed_value_is_found(folder, table, column):
     except ProjectError:
         return
     assert problems
+
+
+@pytest.mark.parametrize(("table", "column"), columns())
+def test_a_value_that_was_never_written_is_told(folder, table, column):
+    file = folder / "project.sqlite"
+    whole = file.read_bytes()
+    for value in ("NULL", "x'00ff'", "CAST('a' AS TEXT)", "1e300", "9223372036854775807"):
+        file.write_bytes(whole)
+        db = sqlite3.connect(file)
+        # a flipped bit asks no constraint
+        db.execute("PRAGMA ignore_check_constraints=ON")
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table'")
+        db.commit()
+        db.close()
+        try:
+            change(folder, f"UPDATE OR REPLACE {table} SET {column} = {value}", check=False)
+        except sqlite3.IntegrityError:
+            # a key holds what it may hold, whatever is flipped
+            continue
+        try:
+            with Project.open(folder) as project:
+                assert project.verify(), value
+                for revision in project.revisions(1):
+                    project.revision_labels(revision.id)
+                    project.revision_touched(revision.id)
+        except (InputError, ProjectError) as error:
+            assert str(error)
 
 
 @pytest.mark.parametrize("table", ["cases", "strokes", "tiles", "revisions", "runs", "history", "classes"])
@@ -147,3 +179,35 @@ def test_any_byte_of_the_file_that_counts_is_watched(folder):
         harmless += 1
     assert noticed > 30
     assert harmless < 170
+
+
+def test_weights_of_a_run_that_nobody_adopted_are_watched(folder):
+    (folder / "runs" / "0002").mkdir(parents=True)
+    weights = folder / "runs" / "0002" / "weights.safetensors"
+    weights.write_bytes(b"abc")
+    with Project.open(folder) as project:
+        run = project.add_run("{}", "runs/0002")
+        project.set_run(run, "done", weights=weights, result="[]")
+        assert project.runs()[1].weights == weights
+        assert project.verify() == []
+        weights.write_bytes(b"abd")
+        assert project.verify() == ["Weights runs/0002/weights.safetensors, made by run 2: the file was changed."]
+        with pytest.raises(WeightsError, match=r"not what run 2 made and was scored with \(changed\)"):
+            project.check_run_weights(run, weights)
+        weights.unlink()
+        # cleared away: it can never be used
+        assert project.verify() == []
+        with pytest.raises(WeightsError, match=r"\(gone\)"):
+            project.check_run_weights(run, weights)
+
+
+def test_a_file_that_a_run_started_from_is_watched(folder, tmp_path):
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(b"abc")
+    with Project.open(folder) as project:
+        project.add_run(json.dumps({"start_from": str(start)}), "runs/0002")
+        assert project.verify() == []
+        start.write_bytes(b"abd")
+        assert project.verify() == [f"Weights {start}, which run 2 started from: the file was changed."]
+        start.unlink()
+        assert project.verify() == [f"Weights {start}, which run 2 started from: the file is gone."]

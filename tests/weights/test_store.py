@@ -1,9 +1,13 @@
 """Weights files: saved, found, checked, refused."""
 
+import json
+import struct
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from napari_medseg.errors import OutputError, UnknownNameError, WeightsError
 from napari_medseg.networks import create_network
@@ -16,7 +20,8 @@ from napari_medseg.weights import (
     resolve_weights,
     save_weights,
 )
-from napari_medseg.weights.store import bundled_folder, file_sha256
+from napari_medseg.weights.load import TENSORS_KEY
+from napari_medseg.weights.store import METADATA_KEY, bundled_folder, file_sha256
 
 ENTRY = WeightsEntry(
     id="cmunext-xxs/test@1", network="cmunext-xxs", task="test", trained_on=("a", "b"), input_size=(64, 64)
@@ -74,8 +79,6 @@ def test_a_missing_file_and_an_unknown_task_are_named(tmp_path):
 
 
 def test_a_foreign_safetensors_file_is_told_apart(tmp_path):
-    from safetensors.torch import save_file
-
     save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
     with pytest.raises(WeightsError, match="says nothing of its network"):
         read_entry(tmp_path / "x.safetensors")
@@ -132,3 +135,71 @@ def test_a_changed_byte_in_a_file_of_ones_own_is_found(saved):
     path.write_bytes(blob)
     with pytest.raises(WeightsError, match=r"w\.safetensors do not match the checksum"):
         load_network("cmunext-xxs", path)
+
+
+def with_entry(path, edit):
+    """The file again with another text in the place of its entry."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(path), path, metadata={**metadata, METADATA_KEY: edit(json.loads(metadata[METADATA_KEY]))})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{no json", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[1, 2]", r"tells of itself by \[1, 2\]; expected an object"),
+        ({"options": 5}, "'options' .* is 5; expected an object"),
+        ({"options": {"breadth": 5}}, "was trained with options .*'breadth'"),
+        ({"options": {"widths": "wide"}}, "was trained with options"),
+        ({"input_size": ["a", "b"]}, "'input_size' .*expected a list of two or three sides"),
+        ({"input_size": [-5, 0]}, "'input_size'"),
+        ({"input_size": [256]}, "'input_size'"),
+        ({"classes": []}, "'classes' .*expected a list of names, one at least"),
+        ({"classes": [1]}, "'classes'"),
+        ({"version": "x"}, "'version' .* is 'x'; expected a whole number"),
+        ({"task": None}, "'task' .* is None; expected text"),
+        ({"spacing": [1, 1, float("nan")]}, "'spacing'"),
+        ({"window": [1, 0]}, "'window'"),
+        ({"licence": 7}, "'licence'"),
+        ({"network": "u-net"}, "holds weights of network 'u-net'"),
+    ],
+)
+def test_a_damaged_entry_is_told_in_one_sentence(saved, text, says):
+    path = saved[0]
+    with_entry(path, lambda entry: text if isinstance(text, str) else json.dumps({**entry, **text}))
+    with pytest.raises(WeightsError, match=says):
+        load_network("cmunext-xxs", path)
+
+
+@pytest.mark.parametrize("metadata", ["5", '{"medseg": 5}', '["medseg"]'])
+def test_metadata_of_another_kind_are_refused(tmp_path, metadata):
+    header = f'{{"__metadata__": {metadata}}}'.encode()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(WeightsError, match=r"w\.safetensors"):
+        read_entry(path)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{0: torch.zeros(3)}, {"Conv_1x1.weight": torch.tensor(1.0)}, {"Conv_1x1.weight": torch.zeros(0, 3, 1, 1)}, {}],
+)
+def test_a_state_dict_of_no_network_is_refused(tmp_path, state):
+    torch.save(state, tmp_path / "s.pth")
+    with pytest.raises(WeightsError, match=r"s\.pth"):
+        import_published(tmp_path / "s.pth", "cmunext-s", tmp_path / "out.safetensors")
+
+
+def test_a_copy_of_any_bundled_file_is_held_against_its_tensors(tmp_path):
+    for entry in list_weights(network="cmunext-xxs"):
+        path = tmp_path / entry.file
+        blob = bytearray((bundled_folder() / entry.file).read_bytes())
+        blob[-7] ^= 1
+        path.write_bytes(blob)
+        with pytest.raises(WeightsError, match="do not match the checksum"):
+            load_network(entry.network, path)
+    for entry in list_weights():
+        with safe_open(bundled_folder() / entry.file, "pt") as file:
+            assert TENSORS_KEY in file.metadata(), entry.file

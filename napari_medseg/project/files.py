@@ -1,0 +1,41 @@
+"""The files that a project names: are they there, and are they still what they were?"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from napari_medseg.project.records import Case
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; not so either where its folder may not be looked into."""
+    # pathlib's own raises where a folder is closed to the user or a name is too long
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def fault(path: Path, sha256: str) -> str | None:
+    """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where its hash is this one."""
+    try:
+        return None if hashlib.sha256(path.read_bytes()).hexdigest() == sha256 else "changed"
+    except (FileNotFoundError, NotADirectoryError):
+        return "gone"
+    # ValueError: a damaged path
+    except (OSError, ValueError) as error:
+        return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def image_problems(cases: Iterable[Case]) -> list[str]:
+    """Images that are not those that were added, a sentence each."""
+    found = []
+    for case in cases:
+        wrong = fault(case.image, case.sha256)
+        if wrong == "changed":
+            found.append(f"{case.image} is not the file that was added: its bytes were changed.")
+        elif wrong == "gone":
+            found.append(f"{case.image} is gone. Bring it back, or add it again from where it is now.")
+        elif wrong:
+            found.append(f"{case.image} cannot be read ({wrong}). Check the drive, and who may read it.")
+    return found
