@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from napari_medseg.errors import ImageReadError, MedsegError
+from napari_medseg.errors import ImageReadError, MedsegError, ProjectError
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
@@ -64,7 +64,12 @@ def main(arguments: list[str]) -> int:
             threading.Thread(target=_follow_parent, daemon=True).start()
         # of several processes, the first holds the folder
         if os.environ.get("RANK", "0") == "0":
-            held = lock_run(folder)
+            try:
+                held = lock_run(folder)
+            except ProjectError as error:
+                # the events are those of the run that is at work
+                sys.stderr.write(f"{error}\n")
+                return error.exit_code
         spec = RunSpec.from_json(text, where=str(folder / SPEC_FILE))
         if spec.nice and hasattr(os, "nice"):
             os.nice(spec.nice)

@@ -42,14 +42,14 @@ class RunProcess:
         self.folder = folder
         self._events = folder / EVENTS_FILE
         # a run that resumes appends: what was told before is not told again
-        self._offset = self._events.stat().st_size if self._events.exists() else 0
+        self._first = self._offset = self._events.stat().st_size if self._events.exists() else 0
 
     @classmethod
     def attach(cls, folder: Path) -> RunProcess:
         """Follow a trainer that an earlier window left at work, or that has ended since; all its events are told."""
         found = cls.__new__(cls)
         found._look_at(folder)
-        found._offset, found._process = 0, None
+        found._first, found._offset, found._process = 0, 0, None
         return found
 
     @property
@@ -83,8 +83,11 @@ class RunProcess:
             alive = self.running
             yield from self.poll()
             if not alive:
-                if self.wait() != 0:
-                    raise TrainingError(self.failure())
+                if code := self.wait():
+                    failed = TrainingError(self.failure())
+                    # the trainer's 2 is the command line's: what was given cannot be used
+                    failed.exit_code = 2 if code == 2 else TrainingError.exit_code
+                    raise failed
                 return
             time.sleep(POLL_SECONDS)
 
@@ -140,14 +143,18 @@ class RunProcess:
     def failure(self) -> str:
         """Why it died, in one sentence."""
         code = self.returncode
-        told = [e for e in read_events(self._events)[0] if e["event"] == "failed"]
+        told = [e for e in read_events(self._events, self._first)[0] if e["event"] == "failed"]
         if told:
             return str(told[-1]["error"])
+        log = self.folder / "trainer.log"
+        if code == 2 and (said := log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]):
+            # where another trainer is at work, the events are that one's
+            return said[-1]
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
             hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
             return f"Training was ended by signal {name}{hint}. Start it again; it goes on from its last epoch."
-        return f"Training ended with code {code}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
+        return f"Training ended with code {code}; its log is {log}. Read the log's last lines."
 
 
 def run_to_end(folder: Path, *, on_event: Any = None) -> None:
