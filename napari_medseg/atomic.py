@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,6 +66,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         # where the folder is none or cannot be written, there is nothing to remove and asking would raise again
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Make sure that a file can be written, before the work that leads to it.
+
+    Raises
+    ------
+    OutputError
+        If there is a folder of that name, or its folder is missing or cannot be written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise output_error(path, IsADirectoryError(errno.EISDIR, ""))
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def write_text(path: str | Path, text: str) -> Path:

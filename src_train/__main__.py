@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from napari_medseg.errors import ImageReadError, MedsegError
+from napari_medseg.errors import ImageReadError, MedsegError, ProjectError
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
@@ -76,7 +76,12 @@ def main(arguments: list[str]) -> int:
             threading.Thread(target=_follow_parent, daemon=True).start()
         # of several processes, the first holds the folder
         if os.environ.get("RANK", "0") == "0":
-            held = lock_run(folder)
+            try:
+                held = lock_run(folder)
+            except ProjectError as error:
+                # the events are those of the run that is at work
+                sys.stderr.write(f"{error}\n")
+                return error.exit_code
             wish = folder / CANCEL_FILE
             # was meant for whoever worked here before
             wish.unlink(missing_ok=True)

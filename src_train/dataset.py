@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_medseg.errors import ShapeError
 from napari_medseg.inference.normalize import standardise, to_rgb01
 from napari_medseg.io import check_pair, read_image, read_mask
 from napari_medseg.networks import InputSpec
@@ -36,7 +37,7 @@ class Sample:
     focus: np.ndarray | None = None
 
 
-def load_pair(pair: Pair, folder: Path) -> Sample:
+def load_pair(pair: Pair, folder: Path, *, classes: int) -> Sample:
     """Read a pair and check that its two sizes agree.
 
     Parameters
@@ -44,17 +45,27 @@ def load_pair(pair: Pair, folder: Path) -> Sample:
     pair : Pair
     folder : Path
         Relative paths count from here.
+    classes : int
+        Foreground classes; with one, every label above 0 counts as 1.
 
     Raises
     ------
     ImageReadError
         If a file cannot be read.
     ShapeError
-        If the mask has another size than its image.
+        If the mask has another size than its image, or labels that no class can have.
     """
     image_path, mask_path = folder / pair.image, folder / pair.mask
     image, mask = read_image(image_path), read_mask(mask_path)
     check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+    if classes == 1:
+        # objects may be numbered far beyond what a byte holds
+        mask = mask > 0
+    elif mask.max() > 255:
+        raise ShapeError(
+            f"mask {mask_path} has labels up to {mask.max()}; {classes} classes are numbered from 1 to {classes}. "
+            "Renumber the labels."
+        )
     spacing = image.spacing if image.volume else None
     focus = read_mask(folder / pair.focus) > 0 if pair.focus else None
     return Sample(pair.name, image.data, mask.astype(np.uint8), pair.weight, spacing, focus)

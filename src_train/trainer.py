@@ -60,8 +60,9 @@ class Trainer:
         boxes = self.network_spec.capabilities.boxes
         self.loss = None if boxes else build_loss(self.recipe)
         self.learning_rate = spec.learning_rate or self.recipe.learning_rate
-        self.train_samples = [load_pair(pair, folder) for pair in spec.train]
-        self.val_samples = [load_pair(pair, folder) for pair in spec.val]
+        classes = len(spec.classes)
+        self.train_samples = [load_pair(pair, folder, classes=classes) for pair in spec.train]
+        self.val_samples = [load_pair(pair, folder, classes=classes) for pair in spec.val]
         torch.manual_seed(spec.seed)
         self.network = self.engine.place(self._fresh_network())
         kept = None if spec.keep_from is None else load_widened(spec.network, spec.keep_from, spec.classes)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_medseg.app.predict import PredictRequest, load_predictor, predict_array
+from napari_medseg.app.predict import PredictRequest, check_kind, load_predictor, predict_array
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.io import check_pair, read_image, read_mask, stem_of
 from napari_medseg.metrics import score_case, summarise
@@ -41,6 +41,7 @@ def evaluate(
     InputError, OperationError
         If a file cannot be read, or a mask has another size than its image.
     """
+    check_kind(request.network, [image for image, _ in pairs])
     classes = len(load_predictor(request).entry.classes)
     cases = []
     for number, (image_path, mask_path) in enumerate(pairs):

@@ -206,13 +206,10 @@ def export_project(
         raise InputError(f"{names}: no accepted mask; only accepted masks are exported. Accept the mask first.")
     folder = check_folder(out)
     written: list[Path] = []
-    taken: set[str] = set()
+    stems = _free_stems(ready)
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
-        # two patients' images may have one name
-        stem = case.name if case.name not in taken else f"{case.name}_{case.id}"
-        taken.add(stem)
         labels = project.revision_labels(newest[case.id].id)
         volume = len(case.shape) == 3
         suffix = suffix_for(format, volume=volume)
@@ -220,7 +217,7 @@ def export_project(
         grid = read_image(case.image).grid if volume and not case.missing else None
         facts = case_provenance(project, case, labels)
         written += export_masks(
-            folder / stem,
+            folder / stems[case.id],
             labels,
             suffix=suffix,
             objects=objects,
@@ -230,3 +227,18 @@ def export_project(
             provenance=facts,
         )
     return written
+
+
+def _free_stems(cases: Sequence[Case]) -> dict[int, str]:
+    """A stem of its own for each case, by number: two patients' images may have one name."""
+    # a case's own name is kept for it; some file systems take 'A' and 'a' for one
+    names = {case.name.casefold() for case in cases}
+    stems: dict[int, str] = {}
+    taken: set[str] = set()
+    for case in cases:
+        stem = case.name
+        while stem.casefold() in taken or (stem != case.name and stem.casefold() in names):
+            stem = f"{stem}_{case.id}"
+        taken.add(stem.casefold())
+        stems[case.id] = stem
+    return stems

@@ -13,7 +13,7 @@ import numpy as np
 from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder, layer_spacing
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import list_images, read_image, stem_of, write_image
+from napari_medseg.io import read_image, stem_of, walk_images, write_image
 from napari_medseg.io.look import look_of
 from napari_medseg.project import Case, Project
 
@@ -61,6 +61,8 @@ def add_images(
 ) -> tuple[list[Case], list[str]]:
     """Add image files, or all images of folders; each is read once, so that a damaged one is told at once.
 
+    Masks that lie beside their images (``<stem>_mask``) are no images, and are passed over.
+
     Parameters
     ----------
     project : Project
@@ -86,9 +88,7 @@ def add_images(
     OutputError
         If the project cannot be written.
     """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        files.extend(list_images(path) if path.is_dir() else [path])
+    files, _ = walk_images(paths)
     added: list[Case] = []
     refused: list[str] = []
     sides = {case.group: case.split for case in project.cases()}
@@ -102,6 +102,8 @@ def add_images(
                 project.add_case(
                     file,
                     shape=image.shape,
+                    # as the file is called here, whatever a link points to
+                    name=stem_of(file),
                     group=patient,
                     # a patient who is held out stays so; who names a group says which side it is on
                     split=split if group or patient is None else sides.get(patient, split),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medseg.app.export import check_folder, export_masks, suffix_for
-from napari_medseg.errors import InputError
-from napari_medseg.io import read_boxes, read_image, stem_of, write_probabilities
+from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.io import (
+    by_stem,
+    is_volume,
+    read_boxes,
+    read_image,
+    stem_of,
+    walk_images,
+    write_probabilities,
+)
 from napari_medseg.weights import list_weights, resolve_weights
 
 if TYPE_CHECKING:
@@ -225,9 +232,13 @@ def predict_files(
             "disagreement needs several opinions; expected mirrored copies or a second network. "
             "Add --tta, or --also NETWORK:WEIGHTS."
         )
-    images = _images(paths)
+    images, _ = walk_images(paths)
+    by_stem(images)
+    check_kind(request.network, images)
     prompts = {} if boxes is None else _prompts(boxes, images)
     suffix_for(format, volume=False)
+    wanted = {"objects": objects, "prob": probabilities, "edges": edges, "disagreement": disagreement}
+    _check_targets(images, Path(out), format, ["mask", *(kind for kind, wish in wanted.items() if wish)])
     folder = check_folder(out)
     written: list[Path] = []
     for number, path in enumerate(images):
@@ -235,7 +246,10 @@ def predict_files(
             progress(number / len(images), path.name)
         image, stem = read_image(path), stem_of(path)
         suffix = suffix_for(format, volume=image.volume)
-        result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
+        try:
+            result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
+        except ShapeError as error:
+            raise ShapeError(f"{path}: {error}") from error
         facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
         written += export_masks(
             folder / stem,
@@ -270,6 +284,36 @@ def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[
             )
         found[by_name[name]] = rows
     return found
+
+
+def _check_targets(images: Sequence[Path], out: Path, format: str, kinds: Sequence[str]) -> None:
+    """Refuse to replace a file that lies beside the images: a mask of that name may be someone's work."""
+    if out.resolve() not in {path.parent.resolve() for path in images}:
+        return
+    for path in images:
+        suffix = suffix_for(format, volume=is_volume(path))
+        for kind in kinds:
+            target = out / f"{stem_of(path)}_{kind}{suffix}"
+            if target.exists():
+                raise InputError(
+                    f"{target} is there already, beside the image {path.name}; expected no file that would be "
+                    "replaced. Name another folder with --out, or move the file away."
+                )
+
+
+def check_kind(network: str, paths: Sequence[Path]) -> None:
+    """Check by their names that files are of the kind a network takes, before anything is loaded.
+
+    Raises
+    ------
+    ShapeError
+        If one is an image and the network takes volumes, or the other way round; the message names it.
+    """
+    wanted = "(Z, Y, X), a volume (.nii, .nii.gz)" if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
+    for path in paths:
+        if not takes(network, volume=is_volume(path)):
+            other = "for volumes" if is_volume(path) else "for images"
+            raise ShapeError(f"{path} is of the wrong kind; {network} expects {wanted}. Choose a network {other}.")
 
 
 def takes(network: str, *, volume: bool) -> bool:
@@ -308,21 +352,3 @@ def edges_request(request: PredictRequest, *, of_slice: bool = False) -> Predict
             "Train some with 'medseg train --network sgd-net-s', or leave the edges out."
         )
     return replace(request, network=able[0].network, weights=able[0].id, size=None, mirrored=False, also=())
-
-
-def _images(paths: Sequence[str | Path]) -> list[Path]:
-    from napari_medseg.io import list_images
-
-    found: list[Path] = []
-    for path in map(Path, paths):
-        # pathlib's own raises where a folder is closed to the user or a name is too long
-        found.extend(list_images(path) if os.path.isdir(path) else [path])  # noqa: PTH112
-    stems: dict[str, Path] = {}
-    for path in found:
-        if stem_of(path) in stems:
-            raise InputError(
-                f"{stems[stem_of(path)]} and {path} have the same stem '{stem_of(path)}' and would write the same "
-                "mask. Run them into two folders."
-            )
-        stems[stem_of(path)] = path
-    return found

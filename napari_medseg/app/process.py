@@ -86,8 +86,11 @@ class RunProcess:
             alive = self.running
             yield from self.poll()
             if not alive:
-                if self.wait() != 0:
-                    raise TrainingError(self.failure())
+                if code := self.wait():
+                    failed = TrainingError(self.failure())
+                    # the trainer's 2 is the command line's: what was given cannot be used
+                    failed.exit_code = 2 if code == 2 else TrainingError.exit_code
+                    raise failed
                 return
             time.sleep(POLL_SECONDS)
 
@@ -178,13 +181,16 @@ class RunProcess:
         told = [e for e in events[first:] if e["event"] in ("failed", "cancelled")]
         if told:
             return str(told[-1].get("error") or told[-1].get("text"))
-        code = self.returncode
+        code, log = self.returncode, self.folder / "trainer.log"
+        if code == 2 and (said := log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]):
+            # where another trainer is at work, the events are that one's
+            return said[-1]
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
             hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
             return f"Training was ended by signal {name}{hint}. Close other programs that need much memory."
         how = "broke off" if self._process is None else f"ended with code {code}"
-        return f"Training {how}; its log is {self.folder / 'trainer.log'}. Read the log's last lines."
+        return f"Training {how}; its log is {log}. Read the log's last lines."
 
 
 def run_to_end(folder: Path, *, on_event: Any = None, go_on: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
-from napari_medseg.cli.output import print_json, print_table, progress_bar
+from napari_medseg.cli.output import print_json, print_table, progress_bar, tell_left_out
 from napari_medseg.cli.project import project_app
 from napari_medseg.cli.training import train
 
@@ -174,6 +174,7 @@ def predict(
         mirrored=tta,
         also=tuple(_member(text) for text in also or ()),
     )
+    tell_left_out(paths)
     with progress_bar() as progress:
         written = predict_files(
             paths,
@@ -208,9 +209,12 @@ def evaluate(
 
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.predict import PredictRequest
-    from napari_medseg.io import find_pairs, write_text
+    from napari_medseg.io import check_writable, find_pairs, write_text
 
     pairs = find_pairs(images, masks)
+    if json is not None:
+        # now, not after an hour of scoring
+        check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
         report = run(pairs, request, objects=objects, progress=progress)

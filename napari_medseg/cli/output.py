@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 LINE_SECONDS = 10.0
@@ -33,6 +34,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     # not the table's own title: that wraps at the width of a narrow table
     console.print(title, style="bold", highlight=False)
     console.print(table)
+
+
+def tell_left_out(paths: Sequence[Path]) -> None:
+    """Say on stderr which files of folders are taken for results, not images."""
+    from napari_medseg.io import walk_images
+
+    _, left_out = walk_images(paths)
+    if left_out:
+        sys.stderr.write(f"{len(left_out)} file(s) left out as results of images beside them, first {left_out[0]}\n")
 
 
 @contextmanager

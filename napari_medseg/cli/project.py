@@ -5,7 +5,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from napari_medseg.cli.output import print_json, print_table, progress_bar
+from napari_medseg.cli.output import print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.training import MOST_SEED
 
 project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="The project's folder.")]
@@ -26,24 +27,29 @@ def add(
     folder: Folder,
     paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
     group: Annotated[Optional[str], typer.Option(help="Patient or the like, for all of them.")] = None,
+    patients: Annotated[
+        str, typer.Option(help="Without --group, what a patient is told by: image, folder or name (up to _ or -).")
+    ] = "image",
     held_out: Annotated[bool, typer.Option("--held-out", help="For scoring only, never trained on.")] = False,
     masks: Annotated[Optional[Path], typer.Option(help="Folder of finished masks: stored and accepted.")] = None,
 ) -> None:
     """Add images, and their finished masks where there are some."""
     from napari_medseg.app.images import add_images
+    from napari_medseg.app.masks import add_with_masks
     from napari_medseg.errors import InputError
-    from napari_medseg.io import list_images, read_mask
     from napari_medseg.project import Project
 
-    by_stem = {p.stem.removesuffix("_mask"): p for p in list_images(masks)} if masks else {}
+    tell_left_out(paths)
+    split = "heldout" if held_out else "train"
     with Project.open(folder) as project, progress_bar() as progress:
-        split = "heldout" if held_out else "train"
-        added, refused = add_images(project, paths, group=group, split=split, progress=progress)
-        for case in added:
-            mask = by_stem.get(case.image.stem)
-            if mask is not None:
-                project.commit_stroke(case.id, read_mask(mask), tool="import")
-                project.accept(case.id)
+        if masks is None:
+            added, refused = add_images(project, paths, group=group, patients=patients, split=split, progress=progress)
+        else:
+            result = add_with_masks(
+                project, paths, masks, group=group, patients=patients, split=split, progress=progress
+            )
+            added, refused = result.cases, result.refused
+            typer.echo(f"{result.used} of {result.masks} masks used", err=True)
     for case in added:
         typer.echo(case.name)
     if refused:
@@ -90,7 +96,7 @@ def retrain(
     network: Annotated[str, typer.Option(help="Name of the network.")] = "cmunext-xxs",
     epochs: Annotated[int, typer.Option(min=1)] = 30,
     minutes: Annotated[Optional[float], typer.Option(min=0, help="No more epochs than fit into it.")] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if the gate lets them in.")] = False,
 ) -> None:
@@ -99,9 +105,11 @@ def retrain(
     from napari_medseg.app.review import review_run
     from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
     from napari_medseg.errors import InputError, TrainingError
+    from napari_medseg.inference.device import resolve_device
     from napari_medseg.project import Project
     from napari_medseg.project.runs import WEIGHTS_FILE
 
+    resolve_device(device)
     with Project.open(folder) as project:
         chosen = weights or project.adopted()
         if chosen is None:

@@ -1,11 +1,20 @@
 """``medseg train``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from napari_medseg.cli.output import progress_bar
+
+if TYPE_CHECKING:
+    from napari_medseg.project.runs import RunSpec
+
+PRECISIONS = ("auto", "no", "bf16", "fp16")
+# a run's epochs multiply it, and PyTorch takes no seed above 64 bits
+MOST_SEED = 2**31 - 1
+# how long and where a run computes; a run that goes on may have other ones
+FREE_FIELDS = ("time_budget_minutes", "device", "nice")
 
 
 def _sides(size: Optional[int], paper: Any) -> "int | tuple[int, ...]":
@@ -13,6 +22,47 @@ def _sides(size: Optional[int], paper: Any) -> "int | tuple[int, ...]":
     if paper.ndim == 2:
         return size or int(paper.size[0])
     return tuple(paper.size) if size is None else (size,) * 3
+
+
+def _check_same(folder: Path, spec: "RunSpec") -> None:
+    """Refuse to go on from a run of other settings, or one that a trainer is at work on."""
+    from dataclasses import replace
+
+    from napari_medseg.errors import InputError, ProjectError
+    from napari_medseg.project.lock import training_in
+    from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, RunSpec
+
+    if training_in(folder) is not None:
+        raise ProjectError(f"run {folder} has a trainer at work; expected none. Wait for it, or name another --out.")
+    path = folder / SPEC_FILE
+    if not path.is_file() or not (folder / CHECKPOINT_FILE).exists():
+        return
+    before = RunSpec.from_json(path.read_text(encoding="utf-8"), where=str(path))
+    before = replace(before, **{name: getattr(spec, name) for name in FREE_FIELDS})
+    # as text: JSON knows no difference between a list and a tuple
+    if before.to_json() != spec.to_json():
+        raise InputError(
+            f"{folder} holds a run with other settings than these; expected the same. "
+            "Give those it was started with, or name another --out."
+        )
+
+
+def _follow(folder: Path) -> None:
+    """Run the trainer to its end and show how far it is."""
+    from napari_medseg.app.process import run_to_end
+
+    with progress_bar() as progress:
+        progress(0.0, "starting")
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event["event"] == "epoch":
+                text = f"epoch {event['epoch']}/{event['epochs']}"
+                for key in ("loss", "val_dice"):
+                    if event.get(key) is not None:
+                        text += f"  {key} {event[key]:.3f}"
+                progress(event["epoch"] / event["epochs"], text)
+
+        run_to_end(folder, on_event=on_event, go_on="Go on from the last epoch with --resume.")
 
 
 def train(
@@ -40,7 +90,7 @@ def train(
         Optional[list[str]], typer.Option(help="Name of a class, in the order of the masks' numbers. Repeatable.")
     ] = None,
     time_budget: Annotated[Optional[float], typer.Option(min=0, help="Minutes.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything on the CPU.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides everything on the CPU.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run beside --out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
@@ -49,10 +99,12 @@ def train(
     from dataclasses import replace
 
     from napari_medseg.app.export import check_folder
-    from napari_medseg.app.process import run_to_end
-    from napari_medseg.errors import InputError
-    from napari_medseg.io import atomic_path, find_pairs, stem_of, write_text
+    from napari_medseg.app.predict import check_kind
+    from napari_medseg.errors import InputError, UnknownNameError
+    from napari_medseg.inference.device import resolve_device
+    from napari_medseg.io import atomic_path, check_sizes, check_writable, find_pairs, stem_of, write_text
     from napari_medseg.networks import get_spec
+    from napari_medseg.project.lock import FileLock
     from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
     from napari_medseg.weights import resolve_weights
     from napari_medseg.weights.hub import find_pretrained
@@ -61,13 +113,19 @@ def train(
         raise InputError(f"--out is {out}; expected a name that ends in .safetensors. Add the suffix.")
     if (val_images is None) != (val_masks is None):
         raise InputError("one of --val-images and --val-masks is given; expected both or none. Add the other.")
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    resolve_device(device)
     recipe_spec = get_spec(network)
     entry = None if start is None else resolve_weights(network, start)[0]
 
     def pairs(a: Optional[Path], b: Optional[Path]) -> tuple[Pair, ...]:
         if a is None or b is None:
             return ()
-        return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in find_pairs(a, b))
+        found = find_pairs(a, b)
+        check_kind(network, [image for image, _ in found])
+        check_sizes(found)
+        return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
 
     spec = RunSpec(
         network=network,
@@ -103,19 +161,15 @@ def train(
             f"{folder} holds a run already; expected none. Go on from it with --resume, or delete the folder."
         )
     check_folder(folder)
-    write_text(folder / SPEC_FILE, spec.to_json())
-    with progress_bar() as progress:
-        progress(0.0, "starting")
-
-        def on_event(event: dict[str, Any]) -> None:
-            if event["event"] == "epoch":
-                text = f"epoch {event['epoch']}/{event['epochs']}"
-                for key in ("loss", "val_dice"):
-                    if event.get(key) is not None:
-                        text += f"  {key} {event[key]:.3f}"
-                progress(event["epoch"] / event["epochs"], text)
-
-        run_to_end(folder, on_event=on_event, go_on="Go on from the last epoch with --resume.")
+    check_writable(out)
+    # nothing of a run is changed while another command has it
+    held = FileLock(folder / "command.lock", f"run {folder}", "Wait for it, or name another --out.")
+    try:
+        _check_same(folder, spec)
+        write_text(folder / SPEC_FILE, spec.to_json())
+        _follow(folder)
+    finally:
+        held.release()
     with atomic_path(out) as temporary:
         shutil.copyfile(folder / WEIGHTS_FILE, temporary)
     typer.echo(out)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, ShapeError
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.networks.blocks.boxes import ROOM, clip_boxes
 
@@ -33,21 +33,21 @@ def check_boxes(boxes: Sequence[Sequence[float]] | np.ndarray, shape: tuple[int,
 
     Raises
     ------
-    InputError
+    ShapeError
         If a box is no four finite numbers, has no area, or lies outside the image; the message names it.
     """
     rows = [tuple(box) for box in boxes]
     found = []
     for number, box in enumerate(rows, start=1):
         if len(box) != 4 or not np.isfinite(box).all():
-            raise InputError(f"box {number} is {box}; expected four numbers y0, x0, y1, x1 in px. Correct it.")
+            raise ShapeError(f"box {number} is {box}; expected four numbers y0, x0, y1, x1 in px. Correct it.")
         y0, x0, y1, x1 = (float(value) for value in box)
         if y1 - y0 < 1 or x1 - x0 < 1:
-            raise InputError(
+            raise ShapeError(
                 f"box {number} is {y1 - y0:g} x {x1 - x0:g} px; expected at least 1 x 1 px. Draw it larger."
             )
         if y1 <= 0 or x1 <= 0 or y0 >= shape[0] or x0 >= shape[1]:
-            raise InputError(
+            raise ShapeError(
                 f"box {number} (rows {y0:g} to {y1:g}, columns {x0:g} to {x1:g}) lies outside the image of "
                 f"{shape[0]} x {shape[1]} px. Draw it on the image."
             )

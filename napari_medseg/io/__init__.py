@@ -1,10 +1,11 @@
 """Files on disk to arrays and back. Knows neither torch nor Qt."""
 
-from napari_medseg.atomic import atomic_path, write_text
+from napari_medseg.atomic import atomic_path, check_writable, write_text
 from napari_medseg.io.boxes import read_boxes
 from napari_medseg.io.formats import (
     READ_SUFFIXES,
     WRITE_SUFFIXES,
+    is_volume,
     read_image,
     read_mask,
     stem_of,
@@ -14,22 +15,38 @@ from napari_medseg.io.formats import (
     write_probabilities,
 )
 from napari_medseg.io.image import Grid, Image
-from napari_medseg.io.pairs import check_pair, find_pairs, list_images
+from napari_medseg.io.pairs import (
+    RESULTS,
+    by_stem,
+    check_pair,
+    check_sizes,
+    find_pairs,
+    list_images,
+    match_masks,
+    walk_images,
+)
 
 __all__ = [
     "READ_SUFFIXES",
+    "RESULTS",
     "WRITE_SUFFIXES",
     "Grid",
     "Image",
     "atomic_path",
+    "by_stem",
     "check_pair",
+    "check_sizes",
+    "check_writable",
     "find_pairs",
+    "is_volume",
     "list_images",
+    "match_masks",
     "read_boxes",
     "read_image",
     "read_mask",
     "stem_of",
     "suffix_of",
+    "walk_images",
     "write_image",
     "write_mask",
     "write_probabilities",

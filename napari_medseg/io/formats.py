@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from napari_medseg.io.image import Grid, Image
 
 _TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
 READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *_TIFF, *_NIFTI)
+# what stands for white in 8 and 16 bits; and so many greys at the rim of a mask are no labels
+WHITE, RIM_GREYS = (255, 65535), 8
 WRITE_SUFFIXES = (*_TIFF, ".png", *_NIFTI)
 
 
@@ -30,6 +33,19 @@ def stem_of(path: str | Path) -> str:
     return name[: len(name) - len(suffix)] or name
 
 
+def is_volume(path: str | Path) -> bool:
+    """Whether a file of this name holds a volume, not an image."""
+    return suffix_of(path) in _NIFTI
+
+
+def header_size(path: str | Path) -> tuple[int, int] | None:
+    """(Y, X) as the header of an image says, in a moment; None for a volume and where no header can be read."""
+    path = Path(path)
+    if is_volume(path):
+        return None
+    return (tiff if suffix_of(path) in _TIFF else png).size(path)
+
+
 def read_image(path: str | Path) -> Image:
     """Read a 2D image, or a volume from NIfTI.
 
@@ -43,7 +59,10 @@ def read_image(path: str | Path) -> Image:
     ImageReadError
         If the file is missing, empty, truncated, no image, of no known kind, or holds several pages.
     """
-    path = Path(path)
+    return _read(Path(path))
+
+
+def _read(path: Path, *, mask: bool = False) -> Image:
     suffix = suffix_of(path)
     if suffix not in READ_SUFFIXES:
         raise ImageReadError(
@@ -59,7 +78,7 @@ def read_image(path: str | Path) -> Image:
         raise ImageReadError(f"{path} cannot be read ({reason}). Check the path.") from error
     if size == 0:
         raise ImageReadError(f"{path} is empty (0 bytes); expected an image. Copy or export it again.")
-    reader = tiff.read if suffix in _TIFF else nifti.read if suffix in _NIFTI else png.read
+    reader = partial(tiff.read, mask=mask) if suffix in _TIFF else nifti.read if suffix in _NIFTI else png.read
     image = reader(path)
     if 0 in image.data.shape:
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
@@ -69,8 +88,8 @@ def read_image(path: str | Path) -> Image:
 def read_mask(path: str | Path) -> np.ndarray:
     """Read a mask or a label image.
 
-    A picture of two values, 0 and 255 (or 0 and 1), is a mask: 0 and 1 are returned. Other values are labels and
-    stay. Colour pictures whose channels agree are read as one channel.
+    A picture of two values, 0 and 255 (or 65535, or 1), is a mask: 0 and 1 are returned. Other values are labels and
+    stay; so do the numbers of a TIFF's palette. Colour pictures whose channels agree are read as one channel.
 
     Returns
     -------
@@ -80,9 +99,10 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises
     ------
     ImageReadError
-        If the file cannot be read or is no mask.
+        If the file cannot be read or is no mask: in colour, with fractions, or with the greys of a blurred rim.
     """
-    image = read_image(path)
+    path = Path(path)
+    image = _read(path, mask=True)
     data = image.data
     if data.ndim == 3 and not image.volume:
         colours = data[..., :3]
@@ -99,9 +119,25 @@ def read_mask(path: str | Path) -> np.ndarray:
     low, high = int(data.min()), int(data.max())
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ImageReadError(f"{path} has labels from {low} to {high}; expected 0 to 65535. Renumber the labels.")
-    if high == 255 and not ((data != 0) & (data != 255)).any():
-        return (data == 255).astype(np.uint8)
+    if high in WHITE and not ((data != 0) & (data != high)).any():
+        return (data == high).astype(np.uint8)
+    if not image.volume and _looks_grey(data, jpeg=suffix_of(path) in (".jpg", ".jpeg")):
+        raise ImageReadError(
+            f"{path} looks like greys between black and white, not labels: {len(np.unique(data))} values. JPEG and "
+            "smoothing blur a mask's rim. Threshold it at half and export it as PNG."
+        )
     return data.astype(np.uint8 if high <= 255 else np.uint16)
+
+
+def _looks_grey(data: np.ndarray, *, jpeg: bool) -> bool:
+    """Whether this is a mask in black and white with greys at its rim: as labels, each grey would be a class."""
+    values, counts = np.unique(data, return_counts=True)
+    if jpeg:
+        # of a JPEG no value is sure unless it has two at most
+        return len(values) > 2
+    rim = (values > 0) & (values < values[-1])
+    white = values[-1] in WHITE and counts[-1] > 2 * counts[rim].max(initial=0)
+    return bool(white and values[0] == 0 and rim.sum() >= RIM_GREYS)
 
 
 def write_mask(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.io.formats import READ_SUFFIXES, stem_of, suffix_of
+from napari_medseg.io.formats import READ_SUFFIXES, header_size, stem_of, suffix_of
 from napari_medseg.io.image import Image
+
+# what is written beside an image's stem
+RESULTS = ("mask", "objects", "prob", "edges", "disagreement")
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -22,10 +27,89 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of images. Check the path.")
-    found = sorted(p for p in folder.iterdir() if suffix_of(p) in READ_SUFFIXES and not p.name.startswith("."))
+    try:
+        found = sorted(p for p in folder.iterdir() if suffix_of(p) in READ_SUFFIXES and not p.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}). Check who may read it.") from error
     if not found:
         raise InputError(f"{folder} holds no image ({', '.join(READ_SUFFIXES)}). Choose a folder with images.")
     return found
+
+
+def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
+    """Image files, of folders all; what a folder holds of earlier results (``<stem>_mask`` beside ``<stem>``) is apart.
+
+    Returns
+    -------
+    images : list of Path
+    left_out : list of Path
+        A file that is named by itself is never left out.
+
+    Raises
+    ------
+    InputError
+        If a folder does not exist or holds no image.
+    """
+    images: list[Path] = []
+    left_out: list[Path] = []
+    for path in map(Path, paths):
+        # pathlib's own raises where a folder is closed to the user or a name is too long
+        if not os.path.isdir(path):  # noqa: PTH112
+            images.append(path)
+            continue
+        files = list_images(path)
+        stems = {stem_of(file) for file in files}
+        results = [file for file in files if any(head in stems for head in _heads(stem_of(file)))]
+        left_out += results
+        images += [file for file in files if file not in results]
+    return images, left_out
+
+
+def _heads(stem: str) -> list[str]:
+    """The image's stem, if this one is that of a result: ``a`` for ``a_mask`` and ``a_mask_2``."""
+    return [stem[: stem.rindex(f"_{kind}")] for kind in RESULTS if f"_{kind}" in stem]
+
+
+def by_stem(paths: Iterable[Path], *, end: str = "") -> dict[str, Path]:
+    """Files by stem; an ``end`` such as ``_mask`` is no part of it.
+
+    Raises
+    ------
+    InputError
+        If two files have the same stem: which one is meant cannot be known. The message names both.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        stem = stem_of(path).removesuffix(end)
+        if stem in found:
+            raise InputError(
+                f"{found[stem]} and {path} have the same stem '{stem}'; expected one file of each stem, as images and "
+                "masks belong together by it. Rename one, or run them one after the other."
+            )
+        found[stem] = path
+    return found
+
+
+def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, Path], int]:
+    """Masks of a folder, named ``<stem>`` or ``<stem>_mask``, by image.
+
+    Returns
+    -------
+    matched : dict of Path to Path
+        Image to mask; an image without one is missing.
+    count : int
+        Masks in the folder.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or empty, or two images or two masks have the same stem.
+    """
+    named = by_stem(images)
+    # where one folder holds both, only the name tells a mask
+    together = Path(masks).resolve() in {path.parent.resolve() for path in named.values()}
+    found = by_stem((p for p in list_images(masks) if not together or stem_of(p).endswith("_mask")), end="_mask")
+    return {path: found[stem] for stem, path in named.items() if stem in found}, len(found)
 
 
 def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]:
@@ -38,24 +122,20 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     Raises
     ------
     InputError
-        If a folder is missing or empty, or an image has no mask; the message names the first such image.
+        If a folder is missing or empty, two files of one have the same stem, or an image has no mask; the message
+        names the first such image.
     """
-    by_stem = {stem_of(path).removesuffix("_mask"): path for path in list_images(masks)}
-    pairs, alone = [], []
-    for image in list_images(images):
-        if stem_of(image).endswith("_mask") and Path(images) == Path(masks):
-            continue
-        mask = by_stem.get(stem_of(image))
-        if mask is None or mask == image:
-            alone.append(image.name)
-        else:
-            pairs.append((image, mask))
+    # where one folder holds both
+    together = Path(images).resolve() == Path(masks).resolve()
+    files = [path for path in list_images(images) if not (together and stem_of(path).endswith("_mask"))]
+    matched, _ = match_masks(files, masks)
+    alone = [path.name for path in files if path not in matched]
     if alone:
         raise InputError(
             f"{len(alone)} image(s) in {images} have no mask in {masks}, first '{alone[0]}'; expected a file of the "
             "same stem. Add the masks or move the images away."
         )
-    return pairs
+    return list(matched.items())
 
 
 def check_pair(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> None:
@@ -67,7 +147,25 @@ def check_pair(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: P
         If it has not; the message names both files and sizes.
     """
     if image.shape != mask.shape:
-        have, wanted = (" x ".join(str(n) for n in shape) for shape in (mask.shape, image.shape))
-        raise ShapeError(
-            f"mask {mask_path} is {have} px; its image {image_path} is {wanted} px. Give a mask of the image's size."
-        )
+        raise _size_error(image_path, mask_path, image.shape, mask.shape)
+
+
+def _size_error(image: Path, mask: Path, wanted: tuple[int, ...], have: tuple[int, ...]) -> ShapeError:
+    found, expected = (" x ".join(str(n) for n in shape) for shape in (have, wanted))
+    return ShapeError(
+        f"mask {mask} is {found} px; its image {image} is {expected} px. Give a mask of the image's size."
+    )
+
+
+def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> None:
+    """Check that masks have their images' sizes by the headers alone; a file whose header says nothing is passed over.
+
+    Raises
+    ------
+    ShapeError
+        As :func:`check_pair`.
+    """
+    for image_path, mask_path in pairs:
+        wanted, have = header_size(image_path), header_size(mask_path)
+        if wanted and have and wanted != have:
+            raise _size_error(image_path, mask_path, wanted, have)

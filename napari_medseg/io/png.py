@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def read(path: Path) -> Image:
             "Copy or export it again."
         ) from error
     return Image(data, spacing, unit, path)
+
+
+def size(path: Path) -> tuple[int, int] | None:
+    """(Y, X) of a picture; None where it cannot be read."""
+    # whoever reads the picture tells what is wrong
+    with suppress(Exception), PillowImage.open(path) as picture:
+        return picture.height, picture.width
+    return None
 
 
 def _to_array(picture: PillowImage.Image) -> np.ndarray:

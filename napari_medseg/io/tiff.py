@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,47 @@ _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metri
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 
 
-def read(path: Path) -> Image:
+def read(path: Path, *, mask: bool = False) -> Image:
     """Read the single page of a TIFF.
+
+    Parameters
+    ----------
+    path : Path
+    mask : bool
+        Read the labels of a palette, not its colours.
 
     Raises
     ------
     ImageReadError
-        If the file is damaged or holds a stack.
+        If the file is damaged, holds several images, or colours that are no RGB.
     """
     try:
         with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            page = file.pages.first
+            # a reduced copy is no further image
+            found = [series for series in file.series if not series.keyframe.is_reduced] or file.series[:1]
+            series, page = found[0], file.pages.first
+            if len(found) > 1:
+                shapes = " and ".join(" x ".join(map(str, one.shape)) for one in found[:2])
+                raise ImageReadError(
+                    f"{path} holds {len(found)} images ({shapes}); expected one 2D image. "
+                    "Save the one you need as a file of its own."
+                )
+            grey_alpha = page.samplesperpixel == 2 and bool(page.extrasamples) and series.axes[-1] == "S"
             shape = tuple(n for n in series.shape if n != 1) if len(series.shape) > 3 else series.shape
             planar = len(shape) == 3 and shape[-1] not in (3, 4) and shape[0] in (3, 4) and series.axes[0] in "SC"
-            if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in (1, 3, 4) and not planar):
+            if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in (1, 3, 4) and not (planar or grey_alpha)):
                 raise ImageReadError(
                     f"{path} is a stack of {shape[0]} pages of shape {shape[1:]}; expected one 2D image. "
                     "Save the page you need as a file of its own."
                 )
             data = series.asarray().reshape(shape)
+            if planar:
+                data = np.moveaxis(data, 0, -1)
+            if data.ndim == 3 and (data.shape[-1] == 1 or grey_alpha):
+                # as in PNG, grey stays when it has an opacity
+                data = data[..., 0]
+            # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
+            data = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
             spacing, unit = _spacing(page)
     except ImageReadError:
         raise
@@ -48,13 +70,49 @@ def read(path: Path) -> Image:
         raise ImageReadError(
             f"{path} is damaged or no TIFF ({type(error).__name__}); expected a whole TIFF. Copy or export it again."
         ) from error
-    if planar:
-        data = np.moveaxis(data, 0, -1)
-    if data.ndim == 3 and data.shape[-1] == 1:
-        data = data[..., 0]
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
     return Image(data, spacing, unit, path)
+
+
+def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) -> np.ndarray:
+    """Grey or RGB as the page's colour model says: 0 is black, colours of a palette are looked up.
+
+    Parameters
+    ----------
+    data : np.ndarray
+        As stored.
+    mask : bool
+        The numbers of a palette are labels.
+    keep : bool
+        Leave an inverted scale as it is.
+
+    Raises
+    ------
+    ImageReadError
+        If the colours are no RGB.
+    """
+    if "PhotometricInterpretation" not in page.tags:
+        return data
+    model = tifffile.PHOTOMETRIC(page.photometric)
+    if model == tifffile.PHOTOMETRIC.PALETTE and not mask:
+        # 16 bits a colour, of which viewers show the upper 8
+        return (np.moveaxis(page.colormap[:, data], 0, -1) // 256).astype(np.uint8)
+    if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
+        return ~data if data.dtype.kind == "b" else (2**page.bitspersample - 1 - data).astype(data.dtype)
+    # a JPEG inside is RGB once it is read
+    jpeg = page.compression in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
+    if model.name in ("SEPARATED", "CIELAB", "ICCLAB", "ITULAB") or (model.name == "YCBCR" and not jpeg):
+        raise ImageReadError(f"{path} has colours in {model.name}; expected grey or RGB. Export it as RGB.")
+    return data
+
+
+def size(path: Path) -> tuple[int, int] | None:
+    """(Y, X) of the first page; None where it cannot be read."""
+    # whoever reads the image tells what is wrong
+    with suppress(Exception), tifffile.TiffFile(path) as file:
+        return file.pages.first.imagelength, file.pages.first.imagewidth
+    return None
 
 
 def _spacing(page: Any) -> tuple[tuple[float, float] | None, str]:

@@ -191,3 +191,34 @@ def test_pairs_go_by_stem(tmp_path):
         find_pairs(images, masks)
     with pytest.raises(InputError, match="is no folder"):
         find_pairs(tmp_path / "none", masks)
+
+
+def disc(side=64):
+    y, x = np.mgrid[:side, :side]
+    return ((y - side / 2) ** 2 + (x - side / 2) ** 2 < (side / 3) ** 2).astype(np.uint8) * 255
+
+
+def test_a_blurred_mask_is_no_label_image(tmp_path):
+    Image.fromarray(disc()).save(tmp_path / "m.jpg", quality=75)
+    Image.fromarray(disc(40)).resize((111, 111), Image.BILINEAR).save(tmp_path / "m.png")
+    wide = np.asarray(Image.open(tmp_path / "m.png")).astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "m.tif", wide)
+    for name in ("m.jpg", "m.png", "m.tif"):
+        with pytest.raises(ImageReadError, match=rf"{name} looks like greys .* Threshold it at half"):
+            read_mask(tmp_path / name)
+    Image.new("L", (9, 9)).save(tmp_path / "empty.jpg")
+    assert not read_mask(tmp_path / "empty.jpg").any()
+
+
+def test_many_labels_are_no_blurred_mask(tmp_path):
+    numbered = np.repeat(np.arange(256, dtype=np.uint8), 4).reshape(32, 32)
+    classes = disc()
+    classes[:4] = np.arange(64) % 6
+    for name, labels in (("numbered", numbered), ("with a void", classes)):
+        Image.fromarray(labels).save(tmp_path / f"{name}.png")
+        np.testing.assert_array_equal(read_mask(tmp_path / f"{name}.png"), labels)
+
+
+def test_white_of_16_bits_is_a_mask_too(tmp_path):
+    tifffile.imwrite(tmp_path / "m.tif", (disc() > 0).astype(np.uint16) * 65535)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), disc() > 0)

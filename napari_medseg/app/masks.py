@@ -1,0 +1,106 @@
+"""Finished masks into a project, with their images or after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_medseg.app.images import add_images
+from napari_medseg.errors import ImageReadError, InputError, ShapeError
+from napari_medseg.io import check_pair, match_masks, read_image, read_mask, walk_images
+from napari_medseg.project import Case, Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedMasks:
+    """What was added.
+
+    Attributes
+    ----------
+    cases : list of Case
+        New ones.
+    refused : list of str
+        One sentence for each image that was not added.
+    used, masks : int
+        So many of the folder's masks were stored and accepted.
+    """
+
+    cases: list[Case]
+    refused: list[str]
+    used: int
+    masks: int
+
+
+def add_with_masks(
+    project: Project,
+    paths: Sequence[str | Path],
+    masks: str | Path,
+    *,
+    group: str | None = None,
+    patients: str = "image",
+    split: str = "train",
+    progress: Callable[[float, str], None] | None = None,
+) -> AddedMasks:
+    """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
+    unless someone began to draw one. ``group``, ``patients`` and ``split`` are as :func:`add_images` takes them.
+
+    Nothing is added before all masks were read: a bad one leaves the project as it was.
+
+    Raises
+    ------
+    InputError
+        If no mask belongs to an image, two files have the same stem, or a mask cannot be used; the message names it.
+    OutputError
+        If the project cannot be written.
+    """
+    files, _ = walk_images(paths)
+    matched, count = match_masks(files, masks)
+    if not matched:
+        raise InputError(
+            f"none of the {count} mask(s) in {masks} belongs to one of the {len(files)} image(s); expected files named "
+            "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
+        )
+    readable = _check(matched)
+    # of an image that has no accepted mask yet, only the mask is new
+    waiting = {file for file in readable if _waits(project, project.find_image(file))}
+    cases, refused = add_images(
+        project,
+        [file for file in files if file not in waiting],
+        group=group,
+        patients=patients,
+        split=split,
+        progress=progress,
+    )
+    used = 0
+    for file in readable:
+        case = project.find_image(file)
+        if case is not None and _waits(project, case):
+            project.commit_stroke(case.id, read_mask(matched[file]), tool="import")
+            project.accept(case.id)
+            used += 1
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count)
+
+
+def _waits(project: Project, case: Case | None) -> bool:
+    """Whether a case has no mask of a person's yet, accepted or begun."""
+    return case is not None and case.state in ("new", "proposed") and not project.revisions(case.id)
+
+
+def _check(matched: Mapping[Path, Path]) -> list[Path]:
+    """The images that can be read; their masks all can, and fit."""
+    readable = []
+    for file, mask_path in matched.items():
+        mask = read_mask(mask_path)
+        if mask.max() > 255:
+            raise ShapeError(
+                f"mask {mask_path} has labels up to {mask.max()}; a project takes 0 to 255. Renumber the labels."
+            )
+        try:
+            image = read_image(file)
+        except ImageReadError:
+            # told with the other images that cannot be added
+            continue
+        check_pair(image, mask, image_path=file, mask_path=mask_path)
+        readable.append(file)
+    return readable

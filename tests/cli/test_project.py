@@ -1,0 +1,133 @@
+"""``medseg project add`` and ``export``: every mask comes to its own image, or nothing is added."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_medseg.app.export import export_project
+from napari_medseg.io import read_mask
+from napari_medseg.project import Project
+from tests.cli.helpers import NUCLEI, refused
+
+
+@pytest.fixture
+def project(medseg, tmp_path):
+    assert medseg("project", "create", tmp_path / "p")[0] == 0
+    return tmp_path / "p"
+
+
+def status(medseg, project):
+    return json.loads(medseg("project", "status", project, "--json")[1])
+
+
+def accepted(project):
+    """Name to the labels of the accepted mask."""
+    with Project.open(project) as opened:
+        return {c.name: opened.revision_labels(r[-1].id) for c in opened.cases() if (r := opened.revisions(c.id))}
+
+
+def test_two_images_of_one_stem_share_no_mask(medseg, project, folders, tmp_path):
+    for sample, patient in zip(NUCLEI, ("patA", "patB"), strict=False):
+        (tmp_path / patient).mkdir()
+        shutil.copy(sample.image, tmp_path / patient / "img.png")
+    shutil.copy(NUCLEI[0].mask, folders[1] / "img.png")
+    both = (tmp_path / "patA", tmp_path / "patB")
+    refused(
+        medseg("project", "add", project, *both, "--masks", folders[1]),
+        tmp_path / "patA" / "img.png",
+        tmp_path / "patB" / "img.png",
+        "same stem 'img'",
+    )
+    assert status(medseg, project)["cases"] == 0
+    # without masks both are images in their own right
+    assert medseg("project", "add", project, *both)[0] == 0
+
+
+def test_one_bad_mask_leaves_the_project_as_it_was(medseg, project, folders):
+    bad = folders[1] / f"{NUCLEI[1].image.stem}.png"
+    good = bad.read_bytes()
+    add = ("project", "add", project, folders[0], "--masks", folders[1])
+    for content, says in ((b"junk", "is no picture"), (None, "30 x 20 px")):
+        Image.new("L", (20, 30)).save(bad)
+        if content is not None:
+            bad.write_bytes(content)
+        refused(medseg(*add), bad.name, says)
+        assert status(medseg, project)["cases"] == 0
+    bad.unlink()
+    tifffile.imwrite(bad.with_suffix(".tif"), read_mask(NUCLEI[1].mask).astype(np.uint16) * 300)
+    refused(medseg(*add), bad.with_suffix(".tif").name, "labels up to 300; a project takes 0 to 255")
+    assert status(medseg, project)["cases"] == 0
+    bad.with_suffix(".tif").unlink()
+    bad.write_bytes(good)
+    code, out, err = medseg(*add)
+    assert (code, len(out.split())) == (0, 2), err
+    assert "2 of 2 masks used" in err
+
+
+def test_masks_come_to_images_that_are_there_already(medseg, project, folders):
+    assert medseg("project", "add", project, folders[0])[0] == 0
+    code, out, err = medseg("project", "add", project, folders[0], "--masks", folders[1])
+    assert (code, out) == (0, ""), err
+    assert "2 of 2 masks used" in err
+    assert status(medseg, project)["accepted"] == 2
+    # what was accepted stays
+    code, _, err = medseg("project", "add", project, folders[0], "--masks", folders[1])
+    assert code == 2
+    assert "in the project already" in err
+    with Project.open(project) as opened:
+        assert [len(opened.revisions(case.id)) for case in opened.cases()] == [1, 1]
+
+
+def test_masks_that_match_nothing_are_told(medseg, project, folders, tmp_path):
+    (tmp_path / "others").mkdir()
+    shutil.copy(NUCLEI[0].mask, tmp_path / "others" / "other.png")
+    result = medseg("project", "add", project, folders[0], "--masks", tmp_path / "others")
+    refused(result, "none of the 1 mask(s)", "others")
+    assert status(medseg, project)["cases"] == 0
+
+
+def test_names_are_those_of_the_files_as_given(medseg, project, tmp_path):
+    import nibabel
+
+    images, masks = tmp_path / "i", tmp_path / "m"
+    images.mkdir()
+    masks.mkdir()
+    (images / "linked.png").symlink_to(NUCLEI[0].image)
+    shutil.copy(NUCLEI[0].mask, masks / "linked.png")
+    shutil.copy(NUCLEI[1].image, images / "s.2024.01.png")
+    shutil.copy(NUCLEI[1].mask, masks / "s.2024.01.png")
+    volume = np.random.default_rng(0).random((6, 7, 8)).astype(np.float32)
+    nibabel.Nifti1Image(volume, np.eye(4)).to_filename(images / "brain.nii.gz")
+    nibabel.Nifti1Image((volume > 0.5).astype(np.uint8), np.eye(4)).to_filename(masks / "brain_mask.nii.gz")
+    code, out, err = medseg("project", "add", project, images, "--masks", masks)
+    assert code == 0, err
+    assert out.split() == ["brain", "linked", "s.2024.01"]
+    found = accepted(project)
+    assert sorted(found) == ["brain", "linked", "s.2024.01"]
+    np.testing.assert_array_equal(found["linked"], read_mask(NUCLEI[0].mask))
+
+
+def test_masks_beside_their_images_are_no_images(medseg, project, folders):
+    for mask in folders[1].iterdir():
+        shutil.copy(mask, folders[0] / f"{mask.stem}_mask.png")
+    code, out, err = medseg("project", "add", project, folders[0], "--masks", folders[0])
+    assert (code, len(out.split())) == (0, 2), err
+    assert "2 file(s) left out" in err
+    assert status(medseg, project)["accepted"] == 2
+
+
+def test_no_export_replaces_another(tmp_path):
+    rng = np.random.default_rng(0)
+    with Project.create(tmp_path / "p") as project:
+        for number, name in enumerate(("a", "a_3", "a", "A")):
+            Image.fromarray(rng.integers(0, 255, (9, 9)).astype(np.uint8)).save(tmp_path / f"{number}.png")
+            case = project.add_case(tmp_path / f"{number}.png", shape=(9, 9), name=name)
+            project.commit_stroke(case.id, np.full((9, 9), number + 1, np.uint8))
+            project.accept(case.id)
+        written = export_project(project, tmp_path / "out")
+    assert [path.name for path in written] == ["a_mask.tif", "a_3_mask.tif", "a_3_3_mask.tif", "A_4_mask.tif"]
+    assert [int(read_mask(path)[0, 0]) for path in written] == [1, 2, 3, 4]

@@ -1,0 +1,95 @@
+"""``medseg train`` refuses at once what cannot be trained, and leaves a run that is there as it is."""
+
+import json
+import shutil
+import time
+
+import pytest
+import torch
+from PIL import Image
+
+from napari_medseg.app.process import RunProcess
+from napari_medseg.errors import ProjectError, TrainingError
+from napari_medseg.project.lock import FileLock, lock_run
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
+from tests.cli.helpers import NUCLEI, refused
+from tests.src_train.helpers import make_run
+
+
+@pytest.fixture
+def train(medseg, folders, tmp_path):
+    def run(*options, images=folders[0]):
+        arguments = ("--images", images, "--masks", folders[1], "--out", tmp_path / "w.safetensors")
+        return medseg("train", *arguments, "--size", "32", "--epochs", "1", "--device", "cpu", *options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--network", "lgms-net-3d"), "lgms-net-3d expects (Z, Y, X), a volume"),
+        (("--precision", "fp8"), "precision is 'fp8'"),
+        (("--device", "tpu"), "device is 'tpu'"),
+    ],
+)
+def test_a_bad_choice_is_refused_before_anything_is_written(train, tmp_path, options, says):
+    refused(train(*options), says)
+    assert not (tmp_path / "w.run").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "retrain"])
+def test_a_seed_below_zero_is_bad_usage(medseg, train, tmp_path, command):
+    medseg("project", "create", tmp_path / "p")
+    retrain = ("project", "retrain", tmp_path / "p", "--weights", "nuclei", "--seed", "-1")
+    code, _, err = train("--seed", "-1") if command == "train" else medseg(*retrain)
+    assert code == 2
+    assert "--seed" in err
+
+
+def test_a_mask_of_another_size_is_found_before_the_trainer_starts(train, folders, tmp_path):
+    Image.new("L", (20, 30)).save(folders[1] / f"{NUCLEI[0].image.stem}.png")
+    refused(train(), "30 x 20")
+    assert not (tmp_path / "w.run").exists()
+
+
+def test_two_images_of_one_stem_share_no_mask(train, folders):
+    shutil.copy(NUCLEI[1].image, folders[0] / f"{NUCLEI[0].image.stem}.tif")
+    refused(train(), "have the same stem")
+
+
+def test_an_output_that_cannot_be_written_is_told_first(train, tmp_path):
+    (tmp_path / "w.safetensors").mkdir()
+    refused(train(), "w.safetensors", "there is a folder of that name", code=1)
+
+
+def test_a_run_of_other_settings_is_left_as_it_is(train, medseg, folders, tmp_path):
+    folder = tmp_path / "w.run"
+    folder.mkdir()
+    held = FileLock(folder / "command.lock", "x", "")
+    refused(train(), "is open in process", "name another --out")
+    held.release()
+    assert not (folder / SPEC_FILE).exists()
+    working = lock_run(folder)
+    refused(train(), "has a trainer at work")
+    working.release()
+    spec = make_run(folder)
+    before = (folder / SPEC_FILE).read_bytes()
+    torch.save({}, folder / CHECKPOINT_FILE)
+    refused(train("--resume"), "w.run holds a run with other settings")
+    assert (folder / SPEC_FILE).read_bytes() == before
+    assert RunSpec.from_json(before.decode()) == spec
+    assert not (folder / EVENTS_FILE).exists()
+
+
+def test_a_second_trainer_writes_nothing_into_the_run_of_the_first(tmp_path):
+    make_run(tmp_path)
+    (tmp_path / EVENTS_FILE).write_text(json.dumps({"event": "start", "time": time.time()}) + "\n")
+    before = (tmp_path / EVENTS_FILE).read_bytes()
+    held = lock_run(tmp_path)
+    process = RunProcess(tmp_path)
+    with pytest.raises(TrainingError, match="is open in process") as caught:
+        list(process.follow())
+    held.release()
+    assert caught.value.exit_code == ProjectError.exit_code == 2
+    assert (tmp_path / EVENTS_FILE).read_bytes() == before

@@ -1,0 +1,73 @@
+"""What a TIFF says of its colours counts."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io import read_image, read_mask
+
+GREY = np.arange(63, dtype=np.uint8).reshape(7, 9) * 4
+MASK = (GREY > 100).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_is_zero_is_turned(tmp_path, dtype):
+    data = GREY.astype(dtype)
+    tifffile.imwrite(tmp_path / "i.tif", np.iinfo(dtype).max - data, photometric="miniswhite")
+    read = read_image(tmp_path / "i.tif").data
+    np.testing.assert_array_equal(read, data)
+    assert read.dtype == dtype
+
+
+def test_a_mask_where_white_is_zero_is_turned(tmp_path):
+    tifffile.imwrite(tmp_path / "m.tif", 255 - MASK * 255, photometric="miniswhite")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), MASK)
+    # ImageJ's own way to show 255, its foreground, as black
+    tifffile.imwrite(tmp_path / "j.tif", MASK * 255, photometric="miniswhite", imagej=True)
+    with tifffile.TiffFile(tmp_path / "j.tif") as file:
+        assert file.is_imagej
+        assert file.pages.first.photometric == 0
+    np.testing.assert_array_equal(read_mask(tmp_path / "j.tif"), MASK)
+
+
+def palette_tiff(path):
+    picture = Image.fromarray(MASK * 2)
+    picture.putpalette([10, 20, 30, 0, 0, 0, 200, 100, 0] + [0] * 759)
+    picture.save(path)
+    return path
+
+
+def test_the_colours_of_a_palette_are_looked_up(tmp_path):
+    data = read_image(palette_tiff(tmp_path / "p.tif")).data
+    assert (data.shape, data.dtype) == ((7, 9, 3), np.uint8)
+    assert data[0, 0].tolist() == [10, 20, 30]
+    assert data[-1, -1].tolist() == [200, 100, 0]
+
+
+def test_the_numbers_of_a_palette_are_labels_in_a_mask(tmp_path):
+    np.testing.assert_array_equal(read_mask(palette_tiff(tmp_path / "p.tif")), MASK * 2)
+
+
+def test_cmyk_is_refused(tmp_path):
+    Image.new("CMYK", (9, 7)).save(tmp_path / "c.tif")
+    with pytest.raises(ImageReadError, match=r"c\.tif has colours in SEPARATED; expected grey or RGB"):
+        read_image(tmp_path / "c.tif")
+
+
+def test_several_images_are_told_and_a_preview_is_none(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "s.tif") as file:
+        file.write(GREY)
+        file.write(GREY[:5, :4])
+    with pytest.raises(ImageReadError, match=r"s\.tif holds 2 images \(7 x 9 and 5 x 4\)"):
+        read_image(tmp_path / "s.tif")
+    with tifffile.TiffWriter(tmp_path / "r.tif") as file:
+        file.write(GREY)
+        file.write(GREY[:5, :4], subfiletype=1)
+    np.testing.assert_array_equal(read_image(tmp_path / "r.tif").data, GREY)
+
+
+def test_grey_stays_when_it_has_an_opacity(tmp_path):
+    Image.merge("LA", (Image.fromarray(GREY), Image.new("L", (9, 7), 200))).save(tmp_path / "la.tif")
+    np.testing.assert_array_equal(read_image(tmp_path / "la.tif").data, GREY)
