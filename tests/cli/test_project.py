@@ -131,3 +131,21 @@ def test_no_export_replaces_another(tmp_path):
         written = export_project(project, tmp_path / "out")
     assert [path.name for path in written] == ["a_mask.tif", "a_3_mask.tif", "a_3_3_mask.tif", "A_4_mask.tif"]
     assert [int(read_mask(path)[0, 0]) for path in written] == [1, 2, 3, 4]
+
+
+def test_a_patient_is_told_by_name_and_a_mask_that_was_begun_is_left(medseg, project, folders, tmp_path):
+    images, masks = folders
+    for number, image in enumerate(sorted(images.iterdir())[:2]):
+        image.rename(images / f"anna_{number}{image.suffix}")
+    medseg("project", "add", project, images, "--patients", "name")
+    with Project.open(project) as opened:
+        anna = [case for case in opened.cases() if case.name.startswith("anna")]
+        assert [case.group for case in anna] == ["anna", "anna"]
+        opened.commit_stroke(anna[0].id, np.ones((3, 3), np.uint8), box=(0, 0, 3, 3))
+    for number, mask in enumerate(sorted(masks.iterdir())[:2]):
+        mask.rename(masks / f"anna_{number}{mask.suffix}")
+    _, _, err = medseg("project", "add", project, images, "--masks", masks)
+    assert "masks used" in err
+    with Project.open(project) as opened:
+        assert [len(opened.revisions(case.id)) for case in anna] == [0, 1]
+    refused(medseg("project", "add", project, images, "--patients", "hair"), "'hair'", "image, folder, name")
