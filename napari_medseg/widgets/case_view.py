@@ -20,7 +20,16 @@ from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.keys import bind, unbind
-from napari_medseg.widgets.layers import FILE_KEY, MASK_SUFFIX, new_labels, plain_image, show_image, show_labels
+from napari_medseg.widgets.layers import (
+    FILE_KEY,
+    MASK_SUFFIX,
+    is_mask,
+    layers_of,
+    new_labels,
+    plain_image,
+    show_image,
+    show_labels,
+)
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
@@ -115,7 +124,8 @@ class CaseView(QObject):
             return
         for other in self._open.values():
             # the user's own layers stay, out of sight
-            other.image.visible = other.labels.visible = False
+            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
+                layer.visible = False
         shown = show_image(self._viewer, image, name=case.name)
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
@@ -291,7 +301,7 @@ class CaseView(QObject):
     def _layer_selected(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
         for opened in self._open.values():
-            if active in (opened.labels, opened.image):
+            if active in (opened.labels, opened.image, *layers_of(self._viewer, opened.image)):
                 self._state.case_id = opened.case_id
 
     # ---- closing -------------------------------------------------------------------------------------------------
@@ -313,11 +323,20 @@ class CaseView(QObject):
         if self._state.case_id == opened.case_id:
             self._state.case_id = None
         if opened.listed:
-            for layer in (opened.labels, opened.image):
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
+            self._remove_layers(opened)
         opened.deleteLater()
         return True
+
+    def _remove_layers(self, opened: OpenCase) -> None:
+        """Nothing of this image may lie over the next one: maps, boxes and objects go with it."""
+        for layer in (*layers_of(self._viewer, opened.image), opened.labels, opened.image):
+            if layer not in self._viewer.layers:
+                continue
+            if is_mask(layer) and layer != opened.labels:
+                # a copy that the person made is theirs: it stays, out of sight
+                layer.visible = False
+            else:
+                self._viewer.layers.remove(layer)
 
     def _close_listed(self) -> bool:
         return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
