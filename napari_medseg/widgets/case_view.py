@@ -238,8 +238,6 @@ class CaseView(QObject):
             stored,
             listed=listed,
             on_status=self._on_status,
-            undo=self.undo,
-            redo=self.redo,
             parent=self,
         )
         bind(labels, self.actions)

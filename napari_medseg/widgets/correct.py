@@ -73,6 +73,8 @@ class CorrectSection(QWidget):
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
+            "undo": self.view.undo,
+            "redo": self.view.redo,
             "unlock": self.unlock_drawn,
             "cheat_sheet": self.toggle_cheat_sheet,
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},

@@ -34,8 +34,6 @@ class OpenCase(QObject):
         Opened from the project's list; its layers go when it is closed. Otherwise they are the user's own.
     on_status : callable
         Called with a :class:`SaveStatus` on the writing thread.
-    undo, redo : callable
-        Called without arguments when they are asked for by key.
     parent : QObject
     """
 
@@ -49,8 +47,6 @@ class OpenCase(QObject):
         *,
         listed: bool,
         on_status: Callable[[SaveStatus], None],
-        undo: Callable[[], None],
-        redo: Callable[[], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -71,8 +67,6 @@ class OpenCase(QObject):
         self._settle.timeout.connect(self.compare)
         labels.events.paint.connect(self._painted)
         labels.events.set_data.connect(self._touched)
-        labels.bind_key("Control-Z", lambda _: undo(), overwrite=True)
-        labels.bind_key("Control-Shift-Z", lambda _: redo(), overwrite=True)
         self.compare()
 
     def _painted(self, event: Any = None) -> None:
@@ -140,8 +134,6 @@ class OpenCase(QObject):
             told = f"The last strokes on '{name}' could not be stored in the project, {where}. {reason}"
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.set_data.disconnect(self._touched)
-        for key in ("Control-Z", "Control-Shift-Z"):
-            self.labels.bind_key(key, None)
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
         self.session.close(timeout=0.5)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QToolButt
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.widgets.keys import key_of
 
 _STORED = ("probability", "edges", "mirrored", "disagreement")
 
@@ -66,6 +67,7 @@ class ProposeOptions(QWidget):
         layout.addWidget(self._rest)
         self.more.clicked.connect(lambda: self._fold(not self._rest.isHidden()))
         self.boxes.toggled.connect(self.boxes_wanted)
+        self.draw.setToolTip(f"Drag a box around each lesion  ({key_of('draw_boxes')})")
         self.draw.clicked.connect(self._draw)
         self.mirrored.toggled.connect(self.changed)
 
