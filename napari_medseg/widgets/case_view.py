@@ -19,6 +19,7 @@ from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.layers import (
     FILE_KEY,
@@ -64,6 +65,7 @@ class CaseView(QObject):
         self._ahead: Ticket | None = None
         self._ahead_of: int | None = None
         self._detached = False
+        self._habits = Habits()
         # what keys ask for while a case's mask is the active layer
         self.actions: dict[str, Callable[[], None]] = {}
         self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
@@ -122,22 +124,27 @@ class CaseView(QObject):
         project = self._state.project
         if project is None or not self._close_listed():
             return
-        for other in self._open.values():
-            # the user's own layers stay, out of sight
-            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
-                layer.visible = False
+        own = list(self._open.values())
         shown = show_image(self._viewer, image, name=case.name)
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
         opened = self._follow(project, case.id, shown, mask, stored, listed=True)
+        for other in own:
+            # the user's own layers stay, out of sight
+            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
+                layer.visible = False
         if prediction is not None:
             opened.propose(prediction)
+        # before the case is told of: a tool of ours that is on takes it over then
+        mask.mode = self._habits.mode
         self._select(opened)
-        mask.mode = "paint"
         self._prefetch(project, case.id)
 
     def _select(self, opened: OpenCase) -> None:
-        opened.image.visible = opened.labels.visible = True
+        for layer in (opened.image, opened.labels):
+            # told to show what it shows, napari puts the tool away
+            if not layer.visible:
+                layer.visible = True
         self._viewer.layers.selection.active = opened.labels
         self._viewer.reset_view()
         self._state.case_id = opened.case_id
@@ -230,6 +237,7 @@ class CaseView(QObject):
     def _follow(
         self, project: Project, case_id: int, image: Image, labels: Labels, stored: CaseLabels, *, listed: bool
     ) -> OpenCase:
+        current = self.current
         self._open[case_id] = OpenCase(
             project,
             case_id,
@@ -240,6 +248,9 @@ class CaseView(QObject):
             on_status=self._on_status,
             parent=self,
         )
+        if current is not None:
+            self._habits.learn(current.labels, current.project)
+        self._habits.give(labels, project)
         bind(labels, self.actions)
         return self._open[case_id]
 
@@ -316,6 +327,8 @@ class CaseView(QObject):
             show_warning(told)
             if not force:
                 return False
+        if opened is self.current:
+            self._habits.learn(opened.labels, opened.project)
         unbind(opened.labels)
         self._open.pop(opened.case_id, None)
         if self._state.case_id == opened.case_id:
