@@ -12,8 +12,7 @@ from skimage.segmentation import find_boundaries, watershed
 # chance of being wrong from here on, blurred a little: every rim is doubtful for a pixel or two, and that is no error
 THRESHOLD = 0.3
 BLUR = 1.0
-# spots' points lie so far apart within a slice, px; beyond so many slices they are separate places: whoever corrects sees
-# one slice at a time
+# spots' points lie so far apart within a slice, px; more slices apart they are separate places
 APART = 15
 APART_SLICES = 2
 # an edge counts for a contour that runs so near, px

@@ -33,6 +33,7 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.keys import cheat_sheet, key_of
+from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.spots import SpotList
@@ -59,6 +60,7 @@ class CorrectSection(QWidget):
         self.classes = ClassList(viewer, state, self.view, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
+        self.last = LastProject(self.open_project)
         self.table = QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
@@ -111,6 +113,7 @@ class CorrectSection(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(self.project)
+        layout.addWidget(self.last)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.next_image)
         layout.addLayout(bottom)
@@ -163,6 +166,7 @@ class CorrectSection(QWidget):
             return
         old, self._state.project = self._state.project, None
         self.refresh()
+        self.last.hide()
         self.status.setText("Opening the project...")
 
         def work(ticket: Ticket, progress: Any) -> Project:
@@ -240,6 +244,7 @@ class CorrectSection(QWidget):
         else:
             done = sum(case.state == "accepted" for case in cases)
             self.project.setText(f"<b>{project.path.name}</b>: {done} of {len(cases)} accepted")
+        self.last.offer(project is None)
         self.table.setRowCount(len(cases))
         for row, case in enumerate(cases):
             name = case.name + ("  (held out)" if case.split == "heldout" else "")

@@ -89,7 +89,7 @@ class MouseTool(QObject):
     # ---- the slice that is shown ---------------------------------------------------------------------------------
 
     def point(self, event: Any) -> tuple[float, float] | None:
-        """Where the mouse is in the slice (y, x), px; None where it moves the image, or no slice is seen straight on."""
+        """Where the mouse is in the slice (y, x), px; None where it moves the image or no slice is seen straight on."""
         if self.case is None or self._moving_image or len(event.dims_displayed) != 2:
             return None
         position = self.case.labels.world_to_data(event.position)
