@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -97,6 +97,8 @@ class CorrectSection(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setMinimumHeight(160)
+        # names are cut short instead: a bar that comes and goes would hide the last row
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -306,9 +308,13 @@ class CorrectSection(QWidget):
         self.saved.setText("")
         self._enable()
         self._mark()
+        # at random, it may be anywhere in a long list; and once more when what changed above has found its place
+        self._scroll()
+        QTimer.singleShot(0, self._scroll)
+
+    def _scroll(self) -> None:
         for row in range(self.table.rowCount()):
             if self.table.item(row, 0).data(Qt.ItemDataRole.UserRole) == self._state.case_id:
-                # at random, it may be anywhere in a long list
                 self.table.scrollToItem(self.table.item(row, 0))
 
     def _mark(self) -> None:
