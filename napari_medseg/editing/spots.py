@@ -12,8 +12,9 @@ from skimage.segmentation import find_boundaries, watershed
 # chance of being wrong from here on, blurred a little: every rim is doubtful for a pixel or two, and that is no error
 THRESHOLD = 0.3
 BLUR = 1.0
-# spots' points lie so far apart, px
+# spots' points lie so far apart within a slice, px; more slices apart they are separate places
 APART = 15
+APART_SLICES = 2
 # an edge counts for a contour that runs so near, px
 REACH = 5
 WEAK_EDGE = 0.2
@@ -99,7 +100,7 @@ def find_spots(doubt: np.ndarray, *, most: int = 20) -> list[Spot]:
     mask = blurred >= THRESHOLD
     if not mask.any():
         return []
-    tops = peak_local_max(blurred, min_distance=APART, labels=mask.astype(np.int32), exclude_border=False)
+    tops = _tops(blurred, mask)
     seeds = np.zeros(doubt.shape, np.int32)
     seeds[tuple(tops.T)] = np.arange(1, len(tops) + 1)
     parts = watershed(-blurred, seeds, mask=mask)
@@ -107,3 +108,17 @@ def find_spots(doubt: np.ndarray, *, most: int = 20) -> list[Spot]:
     scores = np.bincount(parts.ravel(), weights=doubt.ravel(), minlength=len(tops) + 1)
     spots = [Spot(tuple(int(v) for v in top), int(pixels[n]), float(scores[n])) for n, top in enumerate(tops, start=1)]
     return sorted(spots, key=lambda spot: -spot.score)[:most]
+
+
+def _tops(blurred: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Indices (N, ndim) of the most doubtful pixels: those of each slice, less those that are next to a worse one."""
+    if blurred.ndim == 2:
+        return peak_local_max(blurred, min_distance=APART, labels=mask.astype(np.int32), exclude_border=False)
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    tops = np.concatenate([np.insert(_tops(blurred[z], mask[z]), 0, z, axis=1) for z in slices])
+    kept: list[np.ndarray] = []
+    for top in tops[np.argsort(-blurred[tuple(tops.T)], kind="stable")]:
+        apart = np.abs(np.array(kept).reshape(-1, 3) - top) > (APART_SLICES, APART, APART)
+        if apart.any(axis=1).all():
+            kept.append(top)
+    return np.array(kept)

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Shapes
 
 from napari_medseg.inference.prompts import box_of_corners, check_boxes, corners_of_box
-from napari_medseg.widgets.layers import find, place_of
+from napari_medseg.widgets.layers import find, made_for, place_of
 
 BOXES_SUFFIX = " boxes"
 LOOK: dict[str, Any] = {"edge_color": "#ffe14d", "face_color": "transparent", "edge_width": 2}
@@ -31,11 +31,12 @@ class BoxLayers:
 
     def of(self, image: Image) -> Shapes | None:
         """The layer that holds an image's boxes, if there is one."""
-        return find(self._viewer, Shapes, image.name + BOXES_SUFFIX)
+        return find(self._viewer, Shapes, image, BOXES_SUFFIX)
 
     def draw(self, image: Image) -> Shapes:
         """Let the person draw: a layer of rectangles on the image, made if need be."""
         layer = self.of(image) or self._make(image, [])
+        layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
         return layer
@@ -76,7 +77,13 @@ class BoxLayers:
 
     def _make(self, image: Image, corners: list[np.ndarray]) -> Shapes:
         layer = Shapes(
-            corners or None, ndim=2, shape_type="rectangle", name=image.name + BOXES_SUFFIX, **LOOK, **place_of(image)
+            corners or None,
+            ndim=2,
+            shape_type="rectangle",
+            name=image.name + BOXES_SUFFIX,
+            metadata=made_for(image, BOXES_SUFFIX),
+            **LOOK,
+            **place_of(image),
         )
         layer.current_edge_color, layer.current_face_color = LOOK["edge_color"], LOOK["face_color"]
         layer.current_edge_width = LOOK["edge_width"]

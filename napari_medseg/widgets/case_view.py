@@ -19,8 +19,18 @@ from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
-from napari_medseg.widgets.layers import FILE_KEY, MASK_SUFFIX, new_labels, plain_image, show_image, show_labels
+from napari_medseg.widgets.layers import (
+    FILE_KEY,
+    MASK_SUFFIX,
+    is_mask,
+    layers_of,
+    new_labels,
+    plain_image,
+    show_image,
+    show_labels,
+)
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, sentence
@@ -55,6 +65,7 @@ class CaseView(QObject):
         self._ahead: Ticket | None = None
         self._ahead_of: int | None = None
         self._detached = False
+        self._habits = Habits()
         # what keys ask for while a case's mask is the active layer
         self.actions: dict[str, Callable[[], None]] = {}
         self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
@@ -117,21 +128,27 @@ class CaseView(QObject):
         project = self._state.project
         if project is None or not self._close_listed():
             return
-        for other in self._open.values():
-            # the user's own layers stay, out of sight
-            other.image.visible = other.labels.visible = False
+        own = list(self._open.values())
         shown = show_image(self._viewer, image, name=case.name)
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
         opened = self._follow(project, case.id, shown, mask, stored, listed=True)
+        for other in own:
+            # the user's own layers stay, out of sight
+            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
+                layer.visible = False
         if prediction is not None:
             opened.propose(prediction)
+        # before the case is told of: a tool of ours that is on takes it over then
+        mask.mode = self._habits.mode
         self._select(opened)
-        mask.mode = "paint"
         self._prefetch(project, case.id)
 
     def _select(self, opened: OpenCase) -> None:
-        opened.image.visible = opened.labels.visible = True
+        for layer in (opened.image, opened.labels):
+            # told to show what it shows, napari puts the tool away
+            if not layer.visible:
+                layer.visible = True
         self._viewer.layers.selection.active = opened.labels
         self._viewer.reset_view()
         self._state.case_id = opened.case_id
@@ -225,6 +242,7 @@ class CaseView(QObject):
     def _follow(
         self, project: Project, case_id: int, image: Image, labels: Labels, stored: CaseLabels, *, listed: bool
     ) -> OpenCase:
+        current = self.current
         self._open[case_id] = OpenCase(
             project,
             case_id,
@@ -233,10 +251,11 @@ class CaseView(QObject):
             stored,
             listed=listed,
             on_status=self._on_status,
-            undo=self.undo,
-            redo=self.redo,
             parent=self,
         )
+        if current is not None:
+            self._habits.learn(current.labels, current.project)
+        self._habits.give(labels, project)
         bind(labels, self.actions)
         return self._open[case_id]
 
@@ -294,7 +313,7 @@ class CaseView(QObject):
     def _layer_selected(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
         for opened in self._open.values():
-            if active in (opened.labels, opened.image):
+            if active in (opened.labels, opened.image, *layers_of(self._viewer, opened.image)):
                 self._state.case_id = opened.case_id
 
     # ---- closing -------------------------------------------------------------------------------------------------
@@ -311,16 +330,27 @@ class CaseView(QObject):
             show_warning(told)
             if not force:
                 return False
+        if opened is self.current:
+            self._habits.learn(opened.labels, opened.project)
         unbind(opened.labels)
         self._open.pop(opened.case_id, None)
         if self._state.case_id == opened.case_id:
             self._state.case_id = None
         if opened.listed:
-            for layer in (opened.labels, opened.image):
-                if layer in self._viewer.layers:
-                    self._viewer.layers.remove(layer)
+            self._remove_layers(opened)
         opened.deleteLater()
         return True
+
+    def _remove_layers(self, opened: OpenCase) -> None:
+        """Nothing of this image may lie over the next one: maps, boxes and objects go with it."""
+        for layer in (*layers_of(self._viewer, opened.image), opened.labels, opened.image):
+            if layer not in self._viewer.layers:
+                continue
+            if is_mask(layer) and layer != opened.labels:
+                # a copy that the person made is theirs: it stays, out of sight
+                layer.visible = False
+            else:
+                self._viewer.layers.remove(layer)
 
     def _close_listed(self) -> bool:
         return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
@@ -13,6 +14,11 @@ from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.weights_text import nothing_fits, weights_facts, weights_title
+
+
+def _first(rows: Iterable[int]) -> int:
+    """The first row that there is; -1: none."""
+    return next((row for row in rows if row >= 0), -1)
 
 
 class WeightsChoice(QObject):
@@ -27,8 +33,12 @@ class WeightsChoice(QObject):
         self._fits = {"volume": False, "boxes": False}
         self.task, self.weights, self.about = QComboBox(), QComboBox(), QLabel()
         self.about.setWordWrap(True)
-        self.task.currentTextChanged.connect(self._fill_networks)
-        self.weights.currentIndexChanged.connect(self._choose)
+        self.task.currentTextChanged.connect(self._task_picked)
+        self._adopted: str | None = None
+        # by task: what a person picked, not what is first in the list
+        picked = load_settings().get("picked")
+        self._person: dict[str, str] = dict(picked) if isinstance(picked, dict) else {}
+        self.weights.currentIndexChanged.connect(self._picked)
 
     def fill(self, *, volume: bool, boxes: bool) -> None:
         """List what takes images or volumes, and boxes if wanted; the choice is kept where it still fits.
@@ -43,21 +53,15 @@ class WeightsChoice(QObject):
         ]
         # a person's own first, then the most accurate: the first of a task is what is chosen unless someone chooses
         self._known.sort(key=lambda known: (known[0] == known[1].id, -float(known[1].metrics.get("dice") or 0)))
-        wanted = self.task.currentText() or str(load_settings().get("task", ""))
-        adopted = self._state.project.adopted() if self._state.project is not None else None
-        for identity, entry in self._known:
-            if identity == adopted:
-                wanted = entry.task
+        self._adopted = self._state.project.adopted() if self._state.project is not None else None
+        of_adopted = next((entry.task for identity, entry in self._known if identity == self._adopted), None)
+        wanted = (of_adopted, self.task.currentText(), load_settings().get("task"))
         self.task.blockSignals(True)
         self.task.clear()
         self.task.addItems(sorted({entry.task for _, entry in self._known}))
-        if self.task.findText(wanted) >= 0:
-            self.task.setCurrentText(wanted)
+        self.task.setCurrentIndex(max(0, _first(self.task.findText(str(text)) for text in wanted if text)))
         self.task.blockSignals(False)
         self._fill_networks()
-        row = self.weights.findData(adopted)
-        if adopted and row >= 0:
-            self.weights.setCurrentIndex(row)
 
     def _fill_networks(self, *_: Any) -> None:
         before = self.weights.currentData()
@@ -67,9 +71,18 @@ class WeightsChoice(QObject):
             if entry.task == self.task.currentText():
                 own = identity != entry.id
                 self.weights.addItem(weights_title(entry) + (" (retrained)" if own else ""), identity)
-        if self.weights.findData(before) >= 0:
-            self.weights.setCurrentIndex(self.weights.findData(before))
+        wanted = (self._adopted, self._person.get(self.task.currentText()), before)
+        self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))
         self.weights.blockSignals(False)
+        self._choose()
+
+    def _task_picked(self, task: str) -> None:
+        save_settings(task=task)
+        self._fill_networks()
+
+    def _picked(self, *_: Any) -> None:
+        self._person[self.task.currentText()] = self.weights.currentData()
+        save_settings(task=self.task.currentText(), picked=self._person)
         self._choose()
 
     def _choose(self, *_: Any) -> None:
@@ -80,7 +93,6 @@ class WeightsChoice(QObject):
         else:
             self._state.network, self._state.weights = entry.network, identity
             self.about.setText(weights_facts(entry))
-            save_settings(task=entry.task)
         self.chosen.emit()
 
     def others(self) -> list[tuple[str, WeightsEntry]]:

@@ -73,7 +73,8 @@ class ClassList(QGroupBox):
             self._fill(found or [LabelClass(label=1, name="label 1", colour=colour_of(1))])
 
     def _fill(self, classes: list[LabelClass]) -> None:
-        chosen = self.list.currentItem().data(LABEL) if self.list.currentItem() else 1
+        case, item = self._view.current, self.list.currentItem()
+        chosen = int(case.labels.selected_label) if case else item.data(LABEL) if item else 1
         self._filling = True
         self.list.clear()
         for one in classes:
@@ -105,6 +106,8 @@ class ClassList(QGroupBox):
             return
         colours: dict[int | None, Any] = {label: colour_of(label) for label in range(1, 256)}
         colours.update({item.data(LABEL): item.data(COLOUR) for item in self._items()})
+        # in the layer controls, another label may be chosen: connecting twice is connecting once
+        case.labels.events.selected_label.connect(self._follow_layer)
         case.labels.colormap = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})
         self._chosen()
 
@@ -112,6 +115,14 @@ class ClassList(QGroupBox):
         case, item = self._view.current, self.list.currentItem()
         if case is not None and item is not None and not self._filling:
             case.labels.selected_label = item.data(LABEL)
+
+    def _follow_layer(self, event: Any = None) -> None:
+        """The list stands at the label that is drawn with; at none where that has no name."""
+        case = self._view.current
+        if case is not None:
+            named = [item.data(LABEL) for item in self._items()]
+            label = int(case.labels.selected_label)
+            self.list.setCurrentRow(named.index(label) if label in named else -1)
 
     # ---- changes -------------------------------------------------------------------------------------------------
 

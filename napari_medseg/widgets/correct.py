@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -33,6 +33,7 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.keys import cheat_sheet, key_of
+from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.patients import PatientChoice
@@ -62,7 +63,8 @@ class CorrectSection(QWidget):
         self.classes = ClassList(viewer, state, self.view, workers)
         self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
-        self.patients, self.table = PatientChoice(), QTableWidget(0, 3)
+        self.last, self.patients = LastProject(self.open_project), PatientChoice()
+        self.table = QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
         self.actions: dict[str, Callable[[], None]] = {
@@ -76,6 +78,8 @@ class CorrectSection(QWidget):
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
+            "undo": self.view.undo,
+            "redo": self.view.redo,
             "unlock": self.unlock_drawn,
             "cheat_sheet": self.toggle_cheat_sheet,
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},
@@ -96,6 +100,8 @@ class CorrectSection(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setMinimumHeight(160)
+        # names are cut short instead: a bar that comes and goes would hide the last row
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -113,6 +119,7 @@ class CorrectSection(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.patients)
         layout.addWidget(self.project)
+        layout.addWidget(self.last)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.next_image)
         layout.addLayout(bottom)
@@ -165,6 +172,7 @@ class CorrectSection(QWidget):
             return
         old, self._state.project = self._state.project, None
         self.refresh()
+        self.last.hide()
         self.status.setText("Opening the project...")
 
         def work(ticket: Ticket, progress: Any) -> Project:
@@ -247,6 +255,7 @@ class CorrectSection(QWidget):
         else:
             done = sum(case.state == "accepted" for case in cases)
             self.project.setText(f"<b>{project.path.name}</b>: {done} of {len(cases)} accepted")
+        self.last.offer(project is None)
         self.table.setRowCount(len(cases))
         for row, case in enumerate(cases):
             name = case.name + ("  (held out)" if case.split == "heldout" else "")
@@ -308,9 +317,13 @@ class CorrectSection(QWidget):
         self.saved.setText("")
         self._enable()
         self._mark()
+        # at random, it may be anywhere in a long list; and once more when what changed above has found its place
+        self._scroll()
+        QTimer.singleShot(0, self._scroll)
+
+    def _scroll(self) -> None:
         for row in range(self.table.rowCount()):
             if self.table.item(row, 0).data(Qt.ItemDataRole.UserRole) == self._state.case_id:
-                # at random, it may be anywhere in a long list
                 self.table.scrollToItem(self.table.item(row, 0))
 
     def _mark(self) -> None:

@@ -84,7 +84,7 @@ class EdgeMaps(QObject):
                 then(index if index in case.edges else None)
             return
         shown = self._layer(case)
-        if shown is not None and index == ():
+        if shown is not None and index == () and shown.data.shape == data.shape[:2]:
             case.edges[()] = np.asarray(shown.data)
             return
         if self._ticket is not None:
@@ -140,7 +140,7 @@ class EdgeMaps(QObject):
         self.fetch(case, lambda index: self._show(case, index))
 
     def _layer(self, case: OpenCase) -> Image | None:
-        return find(self._viewer, Image, case.image.name + EDGES_SUFFIX)
+        return find(self._viewer, Image, case.image, EDGES_SUFFIX)
 
     def _show(self, case: OpenCase, index: tuple[int, ...] | None) -> None:
         if index is None:

@@ -42,6 +42,9 @@ KEYS = (
     Key("Shift-W", "split", "split touching objects"),
     Key("Shift-O", "number_objects", "number the objects, touching ones apart"),
     Key("Shift-I", "interpolate", "fill the slices between drawn ones"),
+    Key("Ctrl-Z", "undo", "undo, also after a restart"),
+    Key("Ctrl-Shift-Z", "redo", "redo"),
+    Key("Shift-B", "draw_boxes", "draw boxes"),
     Key("U", "unlock", "let proposals change what you drew"),
     Key("K", "cheat_sheet", "this list"),
 )
@@ -49,7 +52,7 @@ KEYS = (
 OTHERS = (
     ("2 / 1 / 4 / 3", "brush / eraser / fill / polygon"),
     ("[ / ]", "smaller / larger brush"),
-    ("Ctrl-Z / Ctrl-Shift-Z", "undo / redo, also after a restart"),
+    ("Space, held", "move the image, also with a tool on"),
     ("V", "active layer on and off"),
 )
 

@@ -22,6 +22,8 @@ MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGRE
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
 FILE_KEY = "medseg_file"
+# of a layer made for an image: which image that is, and what the layer shows
+OF_KEY = "medseg_of"
 # bright on dark and on bright images alike; napari's own first label is a dark brown
 COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
@@ -47,6 +49,41 @@ def spacing_of(layer: Image) -> tuple[float, ...] | None:
     return tuple(size / 1000 for size in spacing) if unit == "um" else spacing
 
 
+def made_for(image: Layer, suffix: str) -> dict[str, Any]:
+    """Metadata of a layer made for an image: names change and come twice, so a layer is never found by its name."""
+    return {OF_KEY: (str(image.unique_id), suffix)}
+
+
+def layers_of(viewer: Any, image: Layer) -> list[Layer]:
+    """All layers made for an image."""
+    return [layer for layer in viewer.layers if layer.metadata.get(OF_KEY, ("", ""))[0] == str(image.unique_id)]
+
+
+def find(viewer: Any, kind: type[Layer], image: Layer, suffix: str) -> Any:
+    """The layer of this kind that shows this of an image, or None."""
+    found = (layer for layer in layers_of(viewer, image) if isinstance(layer, kind) and _shows(layer) == suffix)
+    return next(found, None)
+
+
+def _shows(layer: Layer) -> str:
+    return str(layer.metadata.get(OF_KEY, ("", ""))[1])
+
+
+def is_mask(layer: Layer) -> bool:
+    """Whether a layer shows an image's mask, or is a copy of one that does."""
+    return _shows(layer) == MASK_SUFFIX
+
+
+def is_map(layer: Layer) -> bool:
+    """Whether a layer is a map that we added, not an image to segment."""
+    return _shows(layer) in MAPS
+
+
+def is_numbered(layer: Layer) -> bool:
+    """Whether a layer shows a mask's objects: it is no mask of its own."""
+    return _shows(layer) == OBJECTS_SUFFIX
+
+
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
     """A Labels layer that lies on an image."""
     colours = np.array([transform_color(colour)[0] for colour in ("transparent", *COLOURS)])
@@ -55,28 +92,23 @@ def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[st
         name=name,
         opacity=0.5,
         colormap=CyclicLabelColormap(colors=colours),
-        metadata=metadata or {},
+        metadata={**made_for(image, MASK_SUFFIX), **(metadata or {})},
         **place_of(image),
     )
 
 
 def show_objects(viewer: Any, image: Image, numbered: np.ndarray) -> Labels:
     """Show the objects of a mask, each in a colour of its own; those that were shown before are replaced."""
-    name = image.name + OBJECTS_SUFFIX
-    layer = find(viewer, Labels, name)
-    if layer is not None and is_numbered(layer):
+    layer = find(viewer, Labels, image, OBJECTS_SUFFIX)
+    if layer is not None:
         layer.data = numbered
         layer.visible = True
         return layer
-    layer = Labels(numbered, name=name, opacity=0.7, metadata={"medseg_objects": True}, **place_of(image))
+    name, metadata = image.name + OBJECTS_SUFFIX, made_for(image, OBJECTS_SUFFIX)
+    layer = Labels(numbered, name=name, opacity=0.7, metadata=metadata, **place_of(image))
     layer.contour = 2
     viewer.add_layer(layer)
     return layer
-
-
-def is_numbered(layer: Layer) -> bool:
-    """Whether a layer shows a mask's objects: it is no mask of its own."""
-    return bool(layer.metadata.get("medseg_objects"))
 
 
 def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
@@ -98,7 +130,7 @@ def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
     """Show a proposal on an image: in the layer of the last one, unless someone has drawn in it since."""
     name, facts = image.name + MASK_SUFFIX, dict(prediction.origin)
     facts["labels_sha256"] = labels_sha256(prediction.labels)
-    layer = find(viewer, Labels, name)
+    layer = find(viewer, Labels, image, MASK_SUFFIX)
     # a mask that a person drew in, or brought along, is never drawn over: it keeps its layer
     if layer is not None and layer.metadata.get("medseg", {}).get("labels_sha256") == labels_sha256(layer.data):
         layer.data = prediction.labels.copy()
@@ -114,8 +146,7 @@ def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
 
 def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str, index: tuple[int, ...] = ()) -> None:
     """Add a map right above its image, or replace the one that is there; at ``index`` (z,) that of one slice."""
-    name = image.name + suffix
-    layer = find(viewer, Image, name)
+    layer = find(viewer, Image, image, suffix)
     place = place_of(image)
     if index:
         data = data[np.newaxis]
@@ -125,21 +156,9 @@ def show_map(viewer: Any, image: Image, data: np.ndarray, *, suffix: str, index:
     if layer is None:
         colours, brightest = MAPS[suffix]
         look: dict[str, Any] = {"colormap": colours, "blending": "additive", "opacity": 0.6}
-        layer = Image(data, name=name, contrast_limits=(0, brightest), **look, **place)
+        look.update(name=image.name + suffix, contrast_limits=(0, brightest), metadata=made_for(image, suffix))
+        layer = Image(data, **look, **place)
         viewer.layers.insert(viewer.layers.index(image) + 1, layer)
     else:
         layer.data = data
         layer.translate = place["translate"]
-
-
-def is_map(layer: Layer) -> bool:
-    """Whether a layer is a map that we added, not an image to segment."""
-    return layer.name.endswith(tuple(MAPS))
-
-
-def find(viewer: Any, kind: type[Layer], name: str) -> Any:
-    """The layer of this kind and name, or None."""
-    for layer in viewer.layers:
-        if isinstance(layer, kind) and layer.name == name:
-            return layer
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class MouseTool(QObject):
         self._viewer, self.name, self._stopped = viewer, name, stopped
         self._viewers_own: list[Any] = []
         self.case: OpenCase | None = None
+        self._moving_image = False
 
     def start(self, case: OpenCase) -> None:
         """Take the mouse over."""
@@ -45,14 +46,17 @@ class MouseTool(QObject):
         self._viewers_own = list(self._viewer.mouse_double_click_callbacks)
         self._viewer.mouse_double_click_callbacks.clear()
         layer.events.mode.connect(self._mode_changed)
+        layer.bind_key("Space", self._hold_to_move, overwrite=True)
 
     def stop(self) -> None:
         """Give the mouse back."""
         case, self.case = self.case, None
         if case is None:
             return
+        self._moving_image = False
         layer = case.labels
         layer.events.mode.disconnect(self._mode_changed)
+        layer.bind_key("Space", None)
         layer.mouse_drag_callbacks.remove(self._drag)
         layer.mouse_move_callbacks.remove(self._move)
         layer.mouse_double_click_callbacks.remove(self._double_click)
@@ -64,6 +68,14 @@ class MouseTool(QObject):
     def _mode_changed(self, event: Any) -> None:
         self.stop()
         self._stopped()
+
+    def _hold_to_move(self, layer: Any) -> Iterator[None]:
+        """While the key is down the mouse moves the image, as everywhere in napari: its own key only leaves modes."""
+        self._moving_image = layer.mouse_pan = True
+        yield
+        self._moving_image = False
+        if self.case is not None and self.case.labels == layer:
+            layer.mouse_pan = False
 
     def _drag(self, layer: Any, event: Any) -> Any:
         """The button goes down; a generator sees the moves until it comes up."""
@@ -77,8 +89,8 @@ class MouseTool(QObject):
     # ---- the slice that is shown ---------------------------------------------------------------------------------
 
     def point(self, event: Any) -> tuple[float, float] | None:
-        """Where the mouse is in the slice (y, x), px; None where no slice is shown straight on."""
-        if self.case is None or len(event.dims_displayed) != 2:
+        """Where the mouse is in the slice (y, x), px; None where it moves the image or no slice is seen straight on."""
+        if self.case is None or self._moving_image or len(event.dims_displayed) != 2:
             return None
         position = self.case.labels.world_to_data(event.position)
         if tuple(event.dims_displayed) != tuple(range(len(event.position)))[-2:]:

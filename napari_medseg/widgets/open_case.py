@@ -40,8 +40,6 @@ class OpenCase(QObject):
         Opened from the project's list; its layers go when it is closed. Otherwise they are the user's own.
     on_status : callable
         Called with a :class:`SaveStatus` on the writing thread.
-    undo, redo : callable
-        Called without arguments when they are asked for by key.
     parent : QObject
     """
 
@@ -57,8 +55,6 @@ class OpenCase(QObject):
         *,
         listed: bool,
         on_status: Callable[[SaveStatus], None],
-        undo: Callable[[], None],
-        redo: Callable[[], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -84,8 +80,6 @@ class OpenCase(QObject):
         self._settle.timeout.connect(self._look)
         labels.events.paint.connect(self._painted)
         labels.events.set_data.connect(self._touched)
-        labels.bind_key("Control-Z", lambda _: undo(), overwrite=True)
-        labels.bind_key("Control-Shift-Z", lambda _: redo(), overwrite=True)
         self.compare()
 
     def _painted(self, event: Any = None) -> None:
@@ -223,8 +217,6 @@ class OpenCase(QObject):
         self._settle.stop()
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.set_data.disconnect(self._touched)
-        for key in ("Control-Z", "Control-Shift-Z"):
-            self.labels.bind_key(key, None)
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
         self.session.close(timeout=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
@@ -12,8 +13,15 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QToolButt
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.widgets.keys import key_of
 
 _STORED = ("probability", "edges", "mirrored", "disagreement")
+
+
+def _pairs(stored: Any) -> set[tuple[str, str]]:
+    """What is stored as pairs of texts; anything else in it is left out."""
+    rows = stored if isinstance(stored, list) else []
+    return {(str(row[0]), str(row[1])) for row in rows if isinstance(row, list) and len(row) == 2}
 
 
 class ProposeOptions(QWidget):
@@ -26,6 +34,7 @@ class ProposeOptions(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        stored = load_settings()
         self.probability = QCheckBox("Show the probability map")
         self.edges = QCheckBox("Show the edge map (SGD-Net)")
         self.boxes = QCheckBox("Only my boxes (DCSNet)")
@@ -33,13 +42,14 @@ class ProposeOptions(QWidget):
         self.mirrored = QCheckBox("Average mirrored copies")
         self.disagreement = QCheckBox("Show where they disagree")
         self.also, self.menu = QToolButton(), QMenu(self)
+        # those that a person chose, also while they are not on offer
+        self._asked = _pairs(stored.get("also"))
         self.more, self._rest = QToolButton(), QWidget()
-        stored = load_settings()
         for name in _STORED:
             box: QCheckBox = getattr(self, name)
             box.setChecked(bool(stored.get(name, False)))
         self._build()
-        self._fold(not (self.mirrored.isChecked() or self.disagreement.isChecked()))
+        self._fold(not (self.mirrored.isChecked() or self.disagreement.isChecked() or self._asked))
 
     def _build(self) -> None:
         self.also.setMenu(self.menu)
@@ -66,6 +76,7 @@ class ProposeOptions(QWidget):
         layout.addWidget(self._rest)
         self.more.clicked.connect(lambda: self._fold(not self._rest.isHidden()))
         self.boxes.toggled.connect(self.boxes_wanted)
+        self.draw.setToolTip(f"Drag a box around each lesion  ({key_of('draw_boxes')})")
         self.draw.clicked.connect(self._draw)
         self.mirrored.toggled.connect(self.changed)
 
@@ -79,18 +90,26 @@ class ProposeOptions(QWidget):
 
     def offer(self, others: Sequence[tuple[str, WeightsEntry]], *, volume: bool) -> None:
         """Offer further networks: (id or path, entry); those chosen before stay chosen."""
-        chosen = set(self.members())
         self.menu.clear()
         for identity, entry in others:
             action = QAction(f"{get_spec(entry.network).title.partition(' (')[0]}, {entry.task} v{entry.version}", self)
             action.setCheckable(True)
             action.setData((entry.network, identity))
-            action.setChecked((entry.network, identity) in chosen)
-            action.toggled.connect(self._counted)
+            action.setChecked(action.data() in self._asked)
+            action.toggled.connect(partial(self._ask, action.data()))
             self.menu.addAction(action)
         self._counted()
         for widget in (self.edges, self.boxes, self.draw):
             widget.setEnabled(not volume)
+
+    def _ask(self, member: tuple[str, str], asked: bool) -> None:
+        if asked:
+            self._asked.add(member)
+        else:
+            self._asked.discard(member)
+        save_settings(also=sorted(self._asked))
+        self._counted()
+        self.changed.emit()
 
     def _counted(self, *_: Any) -> None:
         count = len(self.members())

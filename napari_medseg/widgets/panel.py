@@ -61,7 +61,8 @@ class MedSegPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(note)
-        actions = {**self.correct.actions, "propose": self.propose.start}
+        own = {"propose": self.propose.start, "draw_boxes": self.propose.options.draw.click}
+        actions = {**self.correct.actions, **own}
         bind(napari_viewer, actions)
         self.correct.view.actions = actions
         self._closed = False

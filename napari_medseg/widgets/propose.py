@@ -108,7 +108,7 @@ class ProposeSection(QWidget):
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._refill)
         self.options.draw_boxes.connect(self._draw_boxes)
-        self.options.changed.connect(self._show_plan)
+        self.options.changed.connect(self._asked)
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
 
@@ -177,6 +177,10 @@ class ProposeSection(QWidget):
         self._state.device = self.device.currentText()
         save_settings(device=self._state.device)
         self.options.offer(self.choice.others(), volume=self._volume)
+        self._asked()
+
+    def _asked(self) -> None:
+        self._state.also = self.options.members()
         self._show_plan()
 
     def _show_plan(self, *_: Any) -> None:

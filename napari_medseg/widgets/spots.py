@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QListWidget, QPushButton, QVBoxLayout
 
-from napari_medseg.app.predict import predict_array
+from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.spots import opinions_request, spots_of
 from napari_medseg.editing.spots import Spot
 from napari_medseg.inference import Prediction
@@ -28,6 +28,7 @@ class _Found:
     """What is known of one case."""
 
     case: OpenCase
+    request: PredictRequest
     opinion: Prediction
     spots: list[Spot]
 
@@ -74,15 +75,16 @@ class SpotList(QGroupBox):
         case = self._view.current
         if case is None or self._ticket is not None:
             return
-        if self._found is None:
-            self._look(case, by)
+        request = self._state.opinions_for(volume=case.labels.ndim == 3)
+        if self._found is None or self._found.request != request:
+            # others are to be asked than before
+            self._look(case, request, by)
         else:
             self._renew(self._found, by)
 
-    def _look(self, case: OpenCase, by: int) -> None:
+    def _look(self, case: OpenCase, request: PredictRequest | None, by: int) -> None:
         """Ask networks and mirrored copies, off the GUI thread."""
         data = plain_image(case.image)
-        request = None if data is None else self._state.request_for(volume=case.labels.ndim == 3)
         if data is None or request is None:
             self.message.setText("No weights at hand take this image.")
             return
@@ -98,7 +100,7 @@ class SpotList(QGroupBox):
             if opinion.edges is not None:
                 case.edges.setdefault((), opinion.edges)
             if self._view.current is case:
-                self._renew(_Found(case, opinion, []), by)
+                self._renew(_Found(case, request, opinion, []), by)
 
         self._ticket = self._workers.run(work, on_done=done, on_error=self._failed)
 
@@ -114,7 +116,7 @@ class SpotList(QGroupBox):
 
         def done(spots: list[Spot]) -> None:
             if self._view.current is case:
-                self._show(_Found(case, found.opinion, spots), before, by)
+                self._show(_Found(case, found.request, found.opinion, spots), before, by)
 
         self._workers.run(
             lambda ticket, progress: spots_of(found.opinion, labels, touched),

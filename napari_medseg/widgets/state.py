@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,8 @@ class PanelState:
     ----------
     network, weights, device : str
         What proposals are made with; ``weights`` is an id or a path.
+    also : tuple of (network, weights)
+        Networks that are asked beside it.
     project : Project or None
     case_id : int or None
         The open case.
@@ -30,6 +32,7 @@ class PanelState:
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    also: tuple[tuple[str, str], ...] = ()
     project: Project | None = None
     case_id: int | None = None
 
@@ -47,6 +50,14 @@ class PanelState:
             if takes(entry.network, volume=volume):
                 return PredictRequest(network=entry.network, weights=identity, device=self.device)
         return None
+
+    def opinions_for(self, *, volume: bool) -> PredictRequest | None:
+        """As :meth:`request_for`, with the networks that are asked beside it where they take such an image."""
+        request = self.request_for(volume=volume)
+        if request is None:
+            return None
+        also = (one for one in self.also if one != (request.network, request.weights))
+        return replace(request, also=tuple(one for one in also if takes(one[0], volume=volume)))
 
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
         """Bundled weights and those adopted in the project: (id or path, entry)."""

@@ -90,10 +90,14 @@ class EditTools(QGroupBox):
         self.message.hide()
 
     def enable(self) -> None:
-        """Offer what the open case takes; a tool of a case that is no longer open goes off."""
+        """Offer what the open case takes; a tool that is on goes over to the case that is open now."""
         case = self._view.current
-        if any(tool.case is not None and tool.case is not case for tool in (self.wire, self.snap)):
-            self.off()
+        for tool, button in ((self.wire, self.wire_button), (self.snap, self.snap_button)):
+            if tool.case is not case:
+                tool.stop()
+                if case is not None and button.isChecked():
+                    tool.start(case)
+                    self.maps.fetch(case)
         for button in (self.wire_button, self.snap_button, self.objects, *self.buttons.values()):
             button.setEnabled(case is not None)
         self.buttons["interpolate"].setEnabled(case is not None and case.labels.ndim == 3)

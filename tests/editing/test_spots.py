@@ -67,3 +67,16 @@ def test_volumes_and_the_number_of_spots():
     spots = find_spots(doubt)
     assert sorted(s.point[0] for s in spots) == [0, 1, 3]
     assert len(find_spots(doubt, most=2)) == 2
+
+
+def test_regions_in_slices_far_apart_are_separate_places_and_neighbouring_slices_one():
+    doubt = np.zeros((14, 80, 80))
+    for z in (2, 3, 12):
+        doubt[z, 30:40, 30:40] = 1
+    doubt[12, 32:38, 60:66] = 0.6
+    spots = find_spots(doubt)
+    assert sorted(s.point[0] in (2, 3) for s in spots) == [False, False, True]
+    assert sum(s.pixels for s in spots) > 300
+    # a doubtful column through all slices is no spot in each of them
+    doubt[:, 30:40, 30:40] = 1
+    assert 3 <= len(find_spots(doubt)) <= 6

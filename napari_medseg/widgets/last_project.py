@@ -1,0 +1,33 @@
+"""The project of last time, by one click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtWidgets import QPushButton
+
+from napari_medseg.app.settings import load_settings
+
+
+class LastProject(QPushButton):
+    """Offered while no project is open; a disk that is gone is asked only when the button is pressed.
+
+    Parameters
+    ----------
+    use : callable
+        Called with the project's folder.
+    """
+
+    def __init__(self, use: Callable[[Path], None]) -> None:
+        super().__init__()
+        self._folder = Path()
+        self.clicked.connect(lambda: use(self._folder))
+
+    def offer(self, wanted: bool) -> None:
+        """Show the button, or hide it."""
+        stored = load_settings().get("project") if wanted else None
+        self._folder = Path(str(stored or ""))
+        self.setText(f"Open last: {self._folder.name}")
+        self.setToolTip(str(self._folder))
+        self.setVisible(bool(stored))
