@@ -19,6 +19,13 @@ def own_settings(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def short_epochs(monkeypatch):
+    """Rounds draw few images an epoch: for tests of what happens around them, not of what they learn."""
+    monkeypatch.setattr("napari_medseg.app.train.LEAST_DRAWN", 4)
+    monkeypatch.setattr("napari_medseg.app.train.LEAST_ANCHORS", 2)
+
+
+@pytest.fixture
 def mount_small(tmp_path):
     """Mounts a file system of so many kB, and gives its folder."""
     mounted = []

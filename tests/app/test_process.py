@@ -21,6 +21,7 @@ from napari_medseg.project import Project
 from napari_medseg.project.lock import RUN_LOCK, training_in
 from napari_medseg.project.runs import CANCEL_FILE, finished
 
+pytestmark = pytest.mark.usefixtures("short_epochs")
 TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
 
 

@@ -290,6 +290,7 @@ def test_a_run_that_cannot_start_says_why_in_one_sentence(project):
         run_to_end(folder)
 
 
+@pytest.mark.usefixtures("short_epochs")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(project):
     accept(project, 3)
@@ -302,8 +303,7 @@ def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(project):
         time.sleep(0.1)
     process._process.kill()
     assert process.wait(10) == -9
-    assert "SIGKILL" in process.failure()
-    assert "goes on from its last epoch" in process.failure()
+    assert "ended by signal SIGKILL" in process.failure()
     again = RunProcess(folder)
     try:
         started = []
@@ -329,6 +329,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.usefixtures("short_epochs")
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_trainer_ends_with_the_window_that_started_it(project):
     accept(project, 3)

@@ -18,7 +18,7 @@ from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
 from napari_medseg.project.runs import SPEC_FILE, RunSpec, read_events
 
-pytestmark = [pytest.mark.gui, pytest.mark.slow]
+pytestmark = [pytest.mark.gui, pytest.mark.slow, pytest.mark.usefixtures("short_epochs")]
 WAIT = 120_000
 TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
 

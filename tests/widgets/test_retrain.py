@@ -10,7 +10,7 @@ from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from tests.widgets.helpers import WAIT, labels_of
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("short_epochs")]
 
 
 @pytest.mark.slow
