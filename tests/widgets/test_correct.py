@@ -173,7 +173,9 @@ def test_a_project_that_is_open_elsewhere_is_told(panel, qtbot, tmp_path):
     assert panel.state.project is None
 
 
-def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(project_panel, qtbot):
+def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(project_panel, qtbot, monkeypatch):
+    # on a busy machine fewer images are asked about
+    monkeypatch.setattr("napari_medseg.app.queue.PATIENCE", 600.0)
     from napari_medseg.app.queue import DOUBTFUL, Queue
     from napari_medseg.widgets.next_image import NextImage
 
