@@ -20,6 +20,8 @@ from napari_medseg.project.damage import damage_told
 from napari_medseg.project.records import Box
 
 TILE = 256
+# pixels that are compared at a time
+CACHED = 1 << 17
 
 
 def stacked(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -30,11 +32,20 @@ def stacked(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def changed_box(before: np.ndarray, after: np.ndarray) -> Box | None:
     """The smallest box that holds every difference of two (Y, X) arrays; None where they are equal."""
-    different = before != after
-    rows, columns = np.flatnonzero(different.any(axis=1)), np.flatnonzero(different.any(axis=0))
-    if not len(rows):
+    # a piece that fits the processor's cache at a time: this runs after each stroke, in volumes too
+    step = max(1, CACHED // max(1, before.shape[1]))
+    rows: list[int] = []
+    columns = np.zeros(before.shape[1], bool)
+    for top in range(0, len(before), step):
+        different = before[top : top + step] != after[top : top + step]
+        if different.any():
+            found = top + np.flatnonzero(different.any(axis=1))
+            rows += [int(found[0]), int(found[-1])]
+            columns |= different.any(axis=0)
+    if not rows:
         return None
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    across = np.flatnonzero(columns)
+    return rows[0], int(across[0]), rows[-1] + 1, int(across[-1]) + 1
 
 
 def tiles_of(box: Box, shape: tuple[int, int]) -> Iterator[tuple[int, int, slice, slice]]:

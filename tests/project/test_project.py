@@ -236,6 +236,20 @@ def test_changed_box():
     assert changed_box(a, b) == (2, 3, 6, 8)
 
 
+@pytest.mark.parametrize("cached", [1, 7, 64, 10_000])
+def test_a_box_is_the_same_whatever_is_compared_at_a_time(monkeypatch, cached):
+    monkeypatch.setattr("napari_medseg.project.labels.CACHED", cached)
+    rng = np.random.default_rng(cached)
+    for _ in range(200):
+        before = rng.integers(0, 3, rng.integers(1, 30, 2))
+        after = before.copy()
+        for _ in range(rng.integers(0, 4)):
+            after[rng.integers(len(after)), rng.integers(after.shape[1])] += 1
+        rows, columns = np.nonzero(before != after)
+        box = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1) if len(rows) else None
+        assert changed_box(before, after) == box
+
+
 def test_a_volume_is_drawn_in_undone_and_accepted(tmp_path):
     file = tmp_path / "scan.nii.gz"
     file.write_bytes(b"a volume")
