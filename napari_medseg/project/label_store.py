@@ -24,7 +24,7 @@ from napari_medseg.project.labels import (
     write_tiles,
 )
 from napari_medseg.project.records import Box, Revision
-from napari_medseg.project.touched import PROPOSAL, STROKES, UNLOCK, inside, keep_touched, touched_by
+from napari_medseg.project.touched import PROPOSAL, STROKES, UNLOCK, TouchedMemory, inside, keep_touched, touched_by
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class LabelStore:
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
         self._cache: _Shown | None = None
+        self._remembered = TouchedMemory()
 
     def labels(self, case_id: int) -> np.ndarray:
         """The current labels: a copy, (Y, X) or (Z, Y, X) uint8.
@@ -89,7 +90,11 @@ class LabelStore:
 
     def _touched(self, shown: _Shown) -> np.ndarray:
         if shown.touched is None:
-            shown.touched = self._touched_at(shown.cursor, (shown.labels.shape[0], shown.labels.shape[1]))
+            shape = (shown.labels.shape[0], shown.labels.shape[1])
+            shown.touched = self._remembered.get(shown.case_id, shown.cursor, shape)
+        if shown.touched is None:
+            shown.touched = self._touched_at(shown.cursor, shape)
+            self._remembered.put(shown.case_id, shown.cursor, shown.touched)
         return shown.touched
 
     def _touched_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
@@ -157,6 +162,8 @@ class LabelStore:
                 touched = shown.touched | (before != after)
             stroke = self._add_stroke(db, shown, tool, changed or (0, 0, 0, 0), after, origin)
         self._cache = _Shown(case_id, stroke, after, touched)
+        if touched is not None:
+            self._remembered.put(case_id, stroke, touched)
         return stroke
 
     def unlock(self, case_id: int, box: Box | None = None) -> int:
@@ -179,6 +186,7 @@ class LabelStore:
             touched[inside(box)] = False
             stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels, None)
         self._cache = _Shown(case_id, stroke, shown.labels, touched)
+        self._remembered.put(case_id, stroke, touched)
         return stroke
 
     def _add_stroke(
