@@ -328,7 +328,7 @@ class CaseView(QObject):
         told = opened.close(force=force)
         if told is not None:
             show_warning(told)
-            if not force:
+            if not opened.closed:
                 return False
         if opened is self.current:
             self._habits.learn(opened.labels, opened.project)

@@ -373,17 +373,10 @@ class CorrectSection(QWidget):
         overlay.visible = True
 
     def _show_status(self, status: Any) -> None:
-        if status.lost:
-            self.saved.setText(
-                f"<b>Cannot be stored:</b> {status.error or ''} {status.lost} stroke(s) are on the screen only; when "
-                "this image is closed, its mask is written to another folder, which you are told."
-            )
-        elif status.error:
-            self.saved.setText(f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory.")
-        elif status.pending:
-            self.saved.setText("Storing...")
+        if status.lost or status.error:
+            self.saved.setText(f"{status.lost + status.pending} stroke(s) are not stored: see above.")
         else:
-            self.saved.setText("All strokes are stored." + (f" {status.warning}" if status.warning else ""))
+            self.saved.setText("Storing..." if status.pending else "All strokes are stored.")
         self.refresh()
 
     def close_section(self) -> None:

@@ -68,6 +68,7 @@ class OpenCase(QObject):
         self.edges: dict[tuple[int, ...], np.ndarray] = {}
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
+        self.closed = False
         # what :meth:`then` waits for, and what waits; an undo or redo that is on its way
         self._busy, self._waiting = False, deque[Callable[[], None]]()
         self._move: Future[CaseLabels | None] | None = None
@@ -220,6 +221,7 @@ class OpenCase(QObject):
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
         self.session.close(timeout=0.5)
+        self.closed = True
         return told
 
     def _store_all(self) -> bool:

@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.keys import bind, unbind
@@ -55,10 +56,12 @@ class MedSegPanel(QWidget):
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             area.setWidget(section)
             self.tabs.addTab(area, name)
+        self.banner = StorageBanner(self.state, self.bus)
         note = QLabel("Research use only, no medical device.")
         note.setEnabled(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.banner)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(note)
         own = {"propose": self.propose.start, "draw_boxes": self.propose.options.draw.click}

@@ -51,12 +51,19 @@ def test_a_stroke_drawn_before_an_undo_is_answered_stays_and_the_undo_counts(pan
     stored(qtbot, case)
     let_go = slow_disk()
     panel.correct.undo.click()
+    # whatever section is looked at, it says what is wrong
+    panel.tabs.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: not panel.banner.isHidden(), timeout=WAIT)
+    assert "Not stored yet" in panel.banner.text()
+    assert "is locked by another program. Close that program" in panel.banner.text()
+    assert "not stored: see above" in panel.correct.saved.text()
     # over a part of what is being taken back, and elsewhere
     paint(layer, (24, 20), (150, 150))
     panel.correct.accept.click()
     let_go()
     qtbot.waitUntil(lambda: bool(panel.state.project.revisions(1)), timeout=WAIT)
     stored(qtbot, case)
+    qtbot.waitUntil(panel.banner.isHidden, timeout=WAIT)
     assert layer.data[150, 150] == 1
     assert layer.data[16, 20] == 0
     np.testing.assert_array_equal(panel.state.project.labels(1), layer.data)
@@ -155,8 +162,9 @@ def test_what_a_damaged_project_cannot_take_is_written_elsewhere(panel, qtbot, c
     panel.correct.undo.click()
     paint(layer, (24, 24))
     qtbot.waitUntil(lambda: case.session.status.lost == 1, timeout=WAIT)
-    qtbot.waitUntil(lambda: "Cannot be stored" in panel.correct.saved.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Cannot be stored" in panel.banner.text(), timeout=WAIT)
     drawn = np.array(layer.data)
     panel.correct.view.close_all()
+    assert panel.banner.isHidden()
     (rescued,) = (tmp_path / "own" / "rescued").iterdir()
     np.testing.assert_array_equal(read_mask(rescued), drawn)

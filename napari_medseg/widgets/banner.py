@@ -1,0 +1,47 @@
+"""What is wrong with the storing, above all sections: whoever looks at another one must see it too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QLabel
+
+from napari_medseg.app.correct import SaveStatus
+from napari_medseg.widgets.state import Bus, PanelState
+
+
+class StorageBanner(QLabel):
+    """Hidden while all is well."""
+
+    def __init__(self, state: PanelState, bus: Bus) -> None:
+        super().__init__()
+        self.setObjectName("medseg_banner")
+        self.setWordWrap(True)
+        self.setStyleSheet("QLabel { background: #7a2e2e; color: white; padding: 6px; border-radius: 3px; }")
+        self.hide()
+        bus.save_status.connect(self._show_status)
+        # of an image that is closed there is nothing left to say here; one that still waits says so again
+        state.events.case_id.connect(self._case_changed)
+
+    def _show_status(self, status: SaveStatus) -> None:
+        text = trouble(status)
+        self.setText(text or "")
+        self.setVisible(text is not None)
+
+    def _case_changed(self, _: Any) -> None:
+        self.hide()
+
+
+def trouble(status: SaveStatus) -> str | None:
+    """What is wrong and what becomes of the strokes; None: nothing is."""
+    if status.lost:
+        return (
+            f"<b>Cannot be stored:</b> {status.error or ''} {status.lost} stroke(s) are on the screen only; when "
+            "this image is closed, its mask is written to another folder, which you are told."
+        )
+    if status.error:
+        return (
+            f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory; you can go on "
+            "drawing, and all is stored as soon as it can be."
+        )
+    return f"<b>Stored, but:</b> {status.warning}" if status.warning else None
