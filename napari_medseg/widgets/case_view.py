@@ -15,6 +15,7 @@ from napari_medseg.app.correct import CaseLabels, SaveStatus, case_labels
 from napari_medseg.app.images import keep_proposal
 from napari_medseg.app.predict import predict_array
 from napari_medseg.app.scratch import open_scratch
+from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
@@ -33,7 +34,7 @@ from napari_medseg.widgets.layers import (
 )
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers
 
 Loaded = tuple[Case, ReadImage, CaseLabels, Prediction | None]
 

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.images import add_images
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import MedsegError
+from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
@@ -40,7 +40,7 @@ from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers
 
 CHOOSING = "Choosing the next image..."
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}

@@ -11,12 +11,12 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, QTimer
 
 from napari_medseg.app.predict import PredictRequest, edges_request, predict_array
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers
 
 # whoever pages through a volume stays so long before a slice's map is drawn
 STAY_MS = 300

@@ -33,10 +33,11 @@ from napari_medseg.app.export import (
     suffix_for,
 )
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.errors import sentence
 from napari_medseg.io import read_image
 from napari_medseg.widgets.layers import is_numbered
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Workers
 
 
 class ExportSection(QWidget):

@@ -11,9 +11,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.errors import sentence
 from napari_medseg.io import read_image, stem_of
 from napari_medseg.widgets.layers import IMAGE_FILTER, show_image
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Workers
 
 
 class ImageOpener(QPushButton):

@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_medseg.errors import sentence
 from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
@@ -16,7 +17,7 @@ from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Workers
 
 if TYPE_CHECKING:
     import napari

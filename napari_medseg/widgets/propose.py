@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.predict import PredictRequest, describe_plan, predict_array
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import InputError, MedsegError
+from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import WeightsChoice
@@ -40,7 +40,7 @@ from napari_medseg.widgets.layers import (
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers
 
 
 class ProposeSection(QWidget):

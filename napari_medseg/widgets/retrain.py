@@ -15,7 +15,7 @@ from napari_medseg.app.review import review_run
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.app.unfinished import Unfinished, go_on, unfinished
-from napari_medseg.errors import MedsegError
+from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves, load_plotting
@@ -23,7 +23,7 @@ from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.run_text import broken_text, event_text, left_text
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.versions import VersionList
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers
 
 Run = tuple[Project, int, RunSpec, Path]
 

@@ -11,13 +11,14 @@ from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QListWidget, QPushBut
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.spots import opinions_request, spots_of
 from napari_medseg.editing.spots import Spot
+from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.layers import plain_image, spacing_of
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers, sentence
+from napari_medseg.widgets.workers import Ticket, Workers
 
 # so much of the image is seen around a spot, px
 AROUND = 96

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushBut
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.editing import operations
 from napari_medseg.editing.instances import number_objects
+from napari_medseg.errors import sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
@@ -20,7 +21,7 @@ from napari_medseg.widgets.mouse_tool import MouseTool
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Workers
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
 

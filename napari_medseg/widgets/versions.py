@@ -9,8 +9,9 @@ from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from napari_medseg.app.versions import Version, use_version, versions
+from napari_medseg.errors import sentence
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Workers, sentence
+from napari_medseg.widgets.workers import Workers
 
 
 class VersionList(QWidget):

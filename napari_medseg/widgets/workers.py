@@ -10,7 +10,6 @@ from typing import Any, Literal
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_medseg.errors import Cancelled
-from napari_medseg.errors import sentence as sentence
 
 
 class Ticket:
