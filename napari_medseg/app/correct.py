@@ -31,7 +31,7 @@ class SaveStatus:
     pending : int
         Actions not yet on the disk.
     error : str or None
-        Why the first of them is not; it is tried again every two seconds.
+        Why the first of them is not; it is tried again every two seconds. Or why others never will be, see ``lost``.
     last_saved : float or None
         Seconds since the epoch.
     warning : str or None
@@ -103,7 +103,7 @@ class CorrectionSession:
         self._error: str | None = None
         self._last_saved: float | None = None
         self._warning: str | None = None
-        self._lost = 0
+        self._lost, self._why_lost = 0, ""
         self._thread = threading.Thread(target=self._write, name=f"medseg-case-{case_id}", daemon=True)
         self._thread.start()
 
@@ -113,7 +113,7 @@ class CorrectionSession:
         with self._changed:
             return SaveStatus(
                 pending=len(self._queue),
-                error=self._error,
+                error=self._error or self._why_lost or None,
                 last_saved=self._last_saved,
                 warning=self._warning,
                 lost=self._lost,
@@ -207,7 +207,8 @@ class CorrectionSession:
             # any other would end this thread, and every stroke after it would wait for ever
             except Exception as error:  # noqa: BLE001
                 # it would fail again: say so to whoever asked, and go on with the next
-                self._lost += drawn
+                if drawn:
+                    self._lost, self._why_lost = self._lost + 1, sentence(error)
                 self._done()
                 future.set_exception(error)
                 self._tell(error=sentence(error))

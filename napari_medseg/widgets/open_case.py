@@ -134,7 +134,8 @@ class OpenCase(QObject):
             self.compare()
             self._failed = failed
             self._move = ask()
-            self._move.add_done_callback(lambda _: self._answered.emit())
+            # on the writing thread; who is closed by then asks no more
+            self._move.add_done_callback(lambda _: self.closed or self._answered.emit())
 
         self.then(start)
 

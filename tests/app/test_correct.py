@@ -160,6 +160,8 @@ def test_what_can_never_be_stored_is_counted_and_the_thread_goes_on(project, mon
     assert isinstance(session.stroke(np.ones((4, 4), np.uint8), (8, 8, 12, 12)).result(5), int)
     assert "Unexpected RuntimeError: nobody thought of this" in told[0].error
     assert session.status.lost == 1
+    # and it goes on being told, though the next one was stored
+    assert "nobody thought of this" in session.status.error
     # an undo that fails loses nothing
     monkeypatch.setattr(project, "undo", broken)
     told.clear()
