@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,8 +52,7 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
     images: list[Path] = []
     left_out: list[Path] = []
     for path in map(Path, paths):
-        # pathlib's own raises where a folder is closed to the user or a name is too long
-        if not os.path.isdir(path):  # noqa: PTH112
+        if not _is_folder(path):
             images.append(path)
             continue
         files = list_images(path)
@@ -63,6 +61,14 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
         left_out += results
         images += [file for file in files if file not in results]
     return images, left_out
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # closed to the user, or a name that is too long: reading it as an image will say so
+        return False
 
 
 def _heads(stem: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from napari_medseg.project.records import Case
 
 def is_there(path: Path) -> bool:
     """Whether there is such a file; not so either where its folder may not be looked into."""
-    # pathlib's own raises where a folder is closed to the user or a name is too long
-    return os.path.isfile(path)  # noqa: PTH113
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def fault(path: Path, sha256: str) -> str | None:
