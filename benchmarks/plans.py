@@ -99,7 +99,10 @@ def _generalist(*stages: tuple[int, int], learning_rate: float) -> Plan:
 
 
 # in bfloat16 it is slower on a CPU, even on one that has instructions for it (25 images a core and second, 30 in full)
-_LITE = {"pretrained": "efficientnet-lite0", "encoder_rate": 0.3, "precision": "no"}
+def _lite(plan: Plan) -> Plan:
+    return replace(plan, pretrained="efficientnet-lite0", encoder_rate=0.3, precision="no")
+
+
 # the name of a task, its domain, the word for what is marked, and whether its sets are free to use
 TASKS = (
     ("dermoscopy", "dermoscopy", "lesion", "cc0"),
@@ -127,7 +130,7 @@ def _draft(domain: str, word: str, licence: str) -> Plan:
 
 
 PLANS: Mapping[str, Plan] = {
-    "sgd-net-s/generalist": replace(_generalist((192, 60), (256, 40), learning_rate=1e-3), **_LITE),
+    "sgd-net-s/generalist": _lite(_generalist((192, 60), (256, 40), learning_rate=1e-3)),
     **{f"cmunext-xxs/{task}": _draft(domain, word, licence) for task, domain, word, licence in TASKS},
     "lgms-net/generalist": _generalist((128, 50), (256, 20), learning_rate=2e-3),
     "dymas-net/generalist": _generalist((128, 40), (256, 12), learning_rate=1e-3),

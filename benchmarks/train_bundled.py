@@ -1,10 +1,10 @@
 """Trains the bundled weights on the real data: ``python benchmarks/train_bundled.py DATA RUNS NETWORK/TASK ...``.
 
 DATA holds one folder a set, each with images/, masks/ and split.json (train and val by file stem); a folder given by
-``--extra`` holds further pairs of these sets for training alone. RUNS keeps one run folder a file; calling again goes on
-from the checkpoints. Several names are trained one after the other, in ``--lanes`` processes of one thread side by side:
-two of one thread use two cores better than one of two. ``--publish`` copies the weights into the package and writes the
-manifest.
+``--extra`` holds further pairs of these sets for training alone. RUNS keeps one run folder a file; calling again goes
+on from the checkpoints. Several names are trained one after the other, in ``--lanes`` processes of one thread side by
+side: two of one thread use two cores better than one of two. ``--publish`` copies the weights into the package and
+writes the manifest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import json
 import os
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -153,13 +152,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("names", nargs="*", choices=[*sorted(PLANS), "all"], default=[], metavar="NETWORK/TASK")
+    parser.add_argument("names", nargs="*", metavar="NETWORK/TASK", help=f"all, or of: {', '.join(PLANS)}")
     parser.add_argument("--extra", type=Path, help="folder of further pairs for training alone")
     parser.add_argument("--lanes", type=int, default=1, help="processes side by side")
     parser.add_argument("--seed", type=int, default=41)
     parser.add_argument("--publish", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     names = list(PLANS) if options.names == ["all"] else options.names
+    if unknown := [name for name in names if name not in PLANS]:
+        parser.error(f"no plan is called {unknown[0]}; expected all, or some of: {', '.join(PLANS)}")
     with ThreadPoolExecutor(max(1, options.lanes)) as lanes:
         codes = list(lanes.map(lambda name: train(options, name), names))
     if options.publish:

@@ -66,8 +66,8 @@ class Plan:
     noise: tuple[float, float] = (0.0, 0.0)
 
 
-# 'full' and 'strong' are ours; 'turned' is LGMSNet's and CMUNeXt's, 'tilted' DyMAS-Net's, 'detected' DCSNet's. In a volume
-# only left and right may be exchanged: front and back, head and foot look and are called otherwise
+# 'full' and 'strong' are ours; 'turned' is LGMSNet's and CMUNeXt's, 'tilted' DyMAS-Net's, 'detected' DCSNet's. In a
+# volume only left and right may be exchanged: front and back, head and foot look and are called otherwise
 AUGMENTATIONS: Mapping[str, Plan] = {
     "full": Plan(
         flips=(0, 1), quarter=0.5, affine=0.5, turn=0.35, zoom=(0.8, 1.2), shear=0.1,

@@ -75,8 +75,8 @@ class SGDNet(nn.Module):
     imagenet_head : bool
         Keep the backbone's unused classifier: the paper's count includes it.
     edges_from : {'encoder', 'attention'}
-        What the edge branch sees beside the first map: the encoder's last block [paper, 3.2], or what the dual attention
-        made of it, as in files that were trained before.
+        What the edge branch sees beside the first map: the encoder's last block [paper, 3.2], or what the dual
+        attention made of it, as in files that were trained before.
     gate : {'sum', 'channel'}
         Of the edge branch, as for :class:`StructuralGuidance`.
     sge, sgdc : bool

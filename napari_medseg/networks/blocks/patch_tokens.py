@@ -12,8 +12,8 @@ from torch.nn import functional as F
 class DilatedConv(nn.Conv2d):
     """A convolution that computes in full precision on a CPU, under autocast too.
 
-    With channels last, and 24 or 40 of them, the gradient of a dilated kernel is NaN in bfloat16 (torch 2.13, a processor
-    with avx512_bf16).
+    With channels last, and 24 or 40 of them, the gradient of a dilated kernel is NaN in bfloat16 (torch 2.13, a
+    processor with avx512_bf16).
     """
 
     def forward(self, input: Tensor) -> Tensor:
