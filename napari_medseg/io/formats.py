@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ _TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
 READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *_TIFF, *_NIFTI)
 # what stands for white in 8 and 16 bits; and so many greys at the rim of a mask are no labels
 WHITE, RIM_GREYS = (255, 65535), 8
+# what a file of ours says of its values, where they could be taken for something else
+VALUES, NUMBERS, ONE_IS_WHITE = "values", "label numbers", "label 1 is white"
 WRITE_SUFFIXES = (*_TIFF, ".png", *_NIFTI)
 
 
@@ -78,18 +79,24 @@ def _read(path: Path, *, mask: bool = False) -> Image:
         raise ImageReadError(f"{path} cannot be read ({reason}). Check the path.") from error
     if size == 0:
         raise ImageReadError(f"{path} is empty (0 bytes); expected an image. Copy or export it again.")
-    reader = partial(tiff.read, mask=mask) if suffix in _TIFF else nifti.read if suffix in _NIFTI else png.read
-    image = reader(path)
+    image = nifti.read(path) if suffix in _NIFTI else (tiff if suffix in _TIFF else png).read(path, mask=mask)
     if 0 in image.data.shape:
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
     return image
 
 
-def read_mask(path: str | Path) -> np.ndarray:
+def read_mask(path: str | Path, *, white: bool = True) -> np.ndarray:
     """Read a mask or a label image.
 
-    A picture of two values, 0 and 255 (or 65535, or 1), is a mask: 0 and 1 are returned. Other values are labels and
-    stay; so do the numbers of a TIFF's palette. Colour pictures whose channels agree are read as one channel.
+    A picture of two values, 0 and 255 (or 65535), is a mask in black and white: 0 and 1 are returned. Other values are
+    labels and stay; so do the numbers of a palette. Colour pictures whose channels agree are read as one channel.
+
+    Parameters
+    ----------
+    path : str or Path
+    white : bool
+        255 alone is white. With False it is a number like any other, for who looks at more masks than one: see
+        ``io/labels.py``.
 
     Returns
     -------
@@ -120,13 +127,26 @@ def read_mask(path: str | Path) -> np.ndarray:
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ImageReadError(f"{path} has labels from {low} to {high}; expected 0 to 65535. Renumber the labels.")
     if high in WHITE and not ((data != 0) & (data != high)).any():
-        return (data == high).astype(np.uint8)
+        told = _values_of(path)
+        if told == ONE_IS_WHITE or (white and told != NUMBERS):
+            return (data > 0).astype(np.uint8)
     if not image.volume and _looks_grey(data, jpeg=suffix_of(path) in (".jpg", ".jpeg")):
         raise ImageReadError(
             f"{path} looks like greys between black and white, not labels: {len(np.unique(data))} values. JPEG and "
             "smoothing blur a mask's rim. Threshold it at half and export it as PNG."
         )
     return data.astype(np.uint8 if high <= 255 else np.uint16)
+
+
+def numbers_told(path: str | Path) -> bool:
+    """Whether a mask that we wrote says that its numbers are labels: what looks like white is a label too."""
+    return _values_of(Path(path)) == NUMBERS
+
+
+def _values_of(path: Path) -> object:
+    suffix = suffix_of(path)
+    kind = tiff if suffix in _TIFF else nifti if suffix in _NIFTI else png
+    return kind.provenance_of(path).get(VALUES)
 
 
 def _looks_grey(data: np.ndarray, *, jpeg: bool) -> bool:
@@ -148,11 +168,12 @@ def write_mask(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> Path:
     """Write labels, whole or not at all.
 
-    TIFF keeps the labels, the pixel size and the provenance. PNG does too, but shows a mask of one class as 0 and
-    255, as viewers expect. NIfTI takes volumes, and an image as one slice.
+    TIFF keeps the labels, the pixel size and the provenance. PNG does too, but shows label 1 alone as 0 and 255, as
+    viewers expect. NIfTI takes volumes, and an image as one slice. Read back, the labels are the same in all of them.
 
     Parameters
     ----------
@@ -167,6 +188,8 @@ def write_mask(
         Of the volume that was segmented.
     provenance : mapping, optional
         Where the mask comes from; stored as JSON.
+    numbers : bool
+        Also in PNG a 1 is written as 1: for masks of several classes, of which this one may hold the first only.
 
     Raises
     ------
@@ -194,13 +217,18 @@ def write_mask(
         raise ShapeError(f"labels go from {low} to {high}; expected 0 to 65535. Renumber the labels.")
     small = labels.astype(np.uint8 if high <= 255 else np.uint16)
     flat = None if spacing is None else (spacing[-2], spacing[-1])
+    white = suffix == ".png" and high == 1 and not numbers
+    if white or (high in WHITE and not ((small != 0) & (small != high)).any()):
+        provenance = {**(provenance or {}), VALUES: ONE_IS_WHITE if white else NUMBERS}
     if suffix in _NIFTI:
         scale = spacing if unit == "mm" else None
         nifti.write(path, small, spacing=scale, grid=grid, provenance=provenance)
     elif suffix in _TIFF:
         tiff.write(path, small, spacing=flat, unit=unit, provenance=provenance)
     elif suffix == ".png":
-        png.write_labels(path, small, spacing=flat, unit=unit, provenance=provenance)
+        png.write_labels(
+            path, small * np.uint8(255) if white else small, spacing=flat, unit=unit, provenance=provenance
+        )
     else:
         raise InputError(
             f"{path} has suffix '{path.suffix}'; masks are written as {', '.join(WRITE_SUFFIXES)}. Choose one of these."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,21 @@ def read(path: Path) -> Image:
         source=path,
         grid=Grid(affine=affine, orientation=orientation),
     )
+
+
+def provenance_of(path: Path) -> Mapping[str, Any]:
+    """What a mask of ours says of itself; empty for others."""
+    import nibabel
+
+    # whoever reads the volume tells what is wrong
+    with suppress(Exception):
+        file: Any = nibabel.load(path)
+        for extension in file.header.extensions:
+            if extension.get_code() == COMMENT:
+                content = extension.get_content()
+                text = content.decode() if isinstance(content, bytes) else content
+                return dict(json.loads(text.rstrip("\0 "))["medseg"])
+    return {}
 
 
 def write(

@@ -20,8 +20,14 @@ from napari_medseg.io.image import Image
 PillowImage.MAX_IMAGE_PIXELS = 2_000_000_000
 
 
-def read(path: Path) -> Image:
+def read(path: Path, *, mask: bool = False) -> Image:
     """Read a PNG, JPEG or BMP.
+
+    Parameters
+    ----------
+    path : Path
+    mask : bool
+        A picture of one bit is read as bool: it holds no numbers, and its white is never 255.
 
     Raises
     ------
@@ -31,7 +37,7 @@ def read(path: Path) -> Image:
     try:
         with PillowImage.open(path) as picture:
             picture.load()
-            data = _to_array(picture)
+            data = np.asarray(picture) if mask and picture.mode == "1" else _to_array(picture)
             spacing, unit = _spacing(picture)
     except UnidentifiedImageError as error:
         raise ImageReadError(
@@ -69,6 +75,14 @@ def _to_array(picture: PillowImage.Image) -> np.ndarray:
     return np.asarray(picture.convert("RGB"))
 
 
+def provenance_of(path: Path) -> Mapping[str, Any]:
+    """What a mask of ours says of itself; empty for others."""
+    # whoever reads the picture tells what is wrong
+    with suppress(Exception), PillowImage.open(path) as picture:
+        return dict(json.loads(picture.info["medseg"])["provenance"])
+    return {}
+
+
 def _spacing(picture: PillowImage.Image) -> tuple[tuple[float, float] | None, str]:
     own = picture.info.get("medseg")
     if isinstance(own, str):
@@ -90,7 +104,7 @@ def write_labels(
     unit: str = "px",
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write labels (Y, X) uint8 or uint16; a mask of one class becomes 0 and 255.
+    """Write labels (Y, X) uint8 or uint16.
 
     Raises
     ------
@@ -98,7 +112,7 @@ def write_labels(
         If the file cannot be written.
     """
     facts: dict[str, Any] = {"spacing": spacing, "unit": unit, "provenance": dict(provenance or {})}
-    write(path, labels * np.uint8(255) if labels.max() <= 1 else labels, facts=facts)
+    write(path, labels, facts=facts)
 
 
 def write(path: Path, data: np.ndarray, *, facts: Mapping[str, Any] | None = None) -> None:
