@@ -8,23 +8,19 @@ number that is no class is refused, unless the person said which class it is (``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
+from napari_medseg.classes import MOST_CLASS, Classes, listed, named
 from napari_medseg.errors import InputError
 from napari_medseg.io.formats import WHITE, numbers_told, read_mask
 
-# a byte holds a project's labels and a network's classes; and a file's numbers take two
-MOST_CLASS, MOST_NUMBER = 255, 65535
-# so many numbers are named in a message
-SHOWN = 8
-
-Classes = Mapping[int, str]
-"""Name of each class by its number."""
+# a file's numbers take two bytes
+MOST_NUMBER = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,22 +220,6 @@ def all_numbers(found: Mapping[Path, Found]) -> set[int]:
     return reduce(set.union, (one.numbers for one in found.values()), set())
 
 
-def listed(numbers: Iterable[int]) -> str:
-    """Numbers as a message names them."""
-    every = sorted(numbers)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return f"label{'s' if len(every) > 1 else ''} {', '.join(map(str, every[:SHOWN]))}{more}"
-
-
-def named(classes: Classes) -> str:
-    """Classes as a message names them."""
-    shown = [f"{number} '{name}'" for number, name in classes.items()]
-    return ", ".join(shown[:SHOWN]) + (f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
-
-
-# ---- as they are written on the command line ---------------------------------------------------------------------
-
-
 def parse_rule(mapping: str | None = None, ignore: int | None = None) -> LabelRule:
     """What ``--map`` and ``--ignore`` say: ``100=1,200=2``, ``1-65535=1``, and a number.
 
@@ -259,28 +239,6 @@ def parse_rule(mapping: str | None = None, ignore: int | None = None) -> LabelRu
         first, last, number = match.groups()
         parts.append((int(first), int(last or first), int(number)))
     return LabelRule(mapping=tuple(parts), ignore=ignore)
-
-
-def parse_classes(texts: Sequence[str]) -> dict[int, str]:
-    """Classes by number: ``NUMBER=NAME`` each, or names, which are numbered from 1.
-
-    Raises
-    ------
-    InputError
-        If a name or number comes twice, is empty or out of range, or only some have numbers.
-    """
-    pairs = [re.fullmatch(r"(\d{1,9})=(.*)", text, flags=re.DOTALL) for text in texts]
-    if any(pairs) and not all(pairs):
-        bare = next(text for text, pair in zip(texts, pairs, strict=True) if pair is None)
-        raise InputError(f"--classes is '{bare}' beside others with a number; expected NUMBER=NAME. Add the number.")
-    numbered = [(int(p[1]), p[2]) for p in pairs if p] or list(enumerate(texts, start=1))
-    classes = {number: " ".join(name.split()) for number, name in numbered}
-    for number, name in classes.items():
-        if not 1 <= number <= MOST_CLASS or not name:
-            raise InputError(f"--classes is '{number}={name}'; expected a number from 1 to 255 and a name. Correct it.")
-    if len(classes) < len(texts) or len(set(classes.values())) < len(texts):
-        raise InputError(f"--classes names {', '.join(texts)}; expected each number and each name once. Correct it.")
-    return dict(sorted(classes.items()))
 
 
 def _part(first: int, last: int, number: int) -> str:

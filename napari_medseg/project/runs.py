@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from napari_medseg.classes import class_labels
 from napari_medseg.errors import InputError
+from napari_medseg.io.labels import LabelRule
 
 SPEC_FILE = "spec.json"
 EVENTS_FILE = "events.jsonl"
@@ -38,6 +40,8 @@ class Pair:
         How often it is drawn against others, where a run draws (``epoch_images``).
     focus : str
         Path of a mask of pixels that count for more: a rim that a person corrected; empty: all count alike.
+    white : bool
+        The mask is in black and white, whatever numbers the others have: white is the foreground.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Pair:
     group: str = ""
     weight: float = 1.0
     focus: str = ""
+    white: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,12 @@ class RunSpec:
         Of the weights that were scored take the best; else the last. Few cases that also judge a run must not choose.
     classes : tuple of str
         Foreground classes.
+    labels : tuple of int
+        Their numbers, 1 to 255, ascending; none given: 1, 2, ...
+    mapping : tuple of (first, last, number of the class)
+        These numbers in the masks stand for that class.
+    ignore : int or None
+        Pixels of this number, as mapped, count neither in the loss nor in the scores.
     licence : str
     trained_on : tuple of str
         Names of training sets, for the weights' entry.
@@ -159,10 +170,26 @@ class RunSpec:
     validate_every: int = 1
     choose_best: bool = True
     classes: tuple[str, ...] = ("foreground",)
+    labels: tuple[int, ...] = ()
+    mapping: tuple[tuple[int, int, int], ...] = ()
+    ignore: int | None = None
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     version: int = 1
     nice: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
+
+    @property
+    def rule(self) -> LabelRule:
+        """How the numbers in masks are read."""
+        return LabelRule(mapping=self.mapping, ignore=self.ignore)
+
+    @property
+    def named(self) -> dict[int, str]:
+        """Names of the classes by their numbers."""
+        return dict(zip(self.labels, self.classes, strict=True))
 
     @property
     def epochs(self) -> int:
@@ -196,10 +223,16 @@ class RunSpec:
                 values[key] = tuple(Pair(**pair) for pair in values.get(key, ()))
             if "stages" in values:
                 values["stages"] = tuple(_stage(stage) for stage in values["stages"])
-            for key in ("classes", "trained_on", "spacing", "window"):
+            for key in ("classes", "labels", "trained_on", "spacing", "window"):
                 if values.get(key) is not None:
                     values[key] = tuple(values[key])
+            if "mapping" in values:
+                values["mapping"] = tuple(tuple(part) for part in values["mapping"])
             spec = cls(**values)
+            # says what is wrong with it
+            _ = spec.rule
+        except ValueError as error:
+            raise InputError(f"labels in {where}: {error}. Correct them.") from error
         except TypeError as error:
             raise InputError(f"{where} lacks or misnames a field ({error}). Write it again with medseg.") from error
         if not spec.train:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any
 
+from napari_medseg.classes import class_labels
 from napari_medseg.errors import WeightsError
 
 
@@ -27,6 +28,8 @@ class WeightsEntry:
         Names of the training sets.
     classes : tuple of str
         Names of the foreground classes, in the order of the output.
+    labels : tuple of int
+        Their numbers in masks, 1 to 255, ascending; none given: 1, 2, ...
     input_size : tuple of int
         Side lengths (y, x), of volumes (z, y, x), the network was trained at last, px.
     spacing : tuple of float or None
@@ -54,6 +57,7 @@ class WeightsEntry:
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     classes: tuple[str, ...] = ("foreground",)
+    labels: tuple[int, ...] = ()
     input_size: tuple[int, ...] = (256, 256)
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
@@ -63,6 +67,9 @@ class WeightsEntry:
     size_bytes: int = 0
     sha256: str = ""
     file: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
 
     @property
     def output_channels(self) -> int:
@@ -99,7 +106,10 @@ class WeightsEntry:
                 if not fits(value):
                     raise WeightsError(f"'{key}' in {where} is {value!r:.80}; expected {expected}. {_AGAIN}")
                 kept[key] = tuple(value) if isinstance(value, list) else value
-        return cls(**kept)
+        try:
+            return cls(**kept)
+        except ValueError as error:
+            raise WeightsError(f"'labels' in {where}: {error}. {_AGAIN}") from error
 
 
 _AGAIN = "Fetch or train the weights again."
@@ -119,6 +129,10 @@ def _whole(value: object) -> bool:
 
 def _numbers(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(one, int | float) and isfinite(one) for one in value)
+
+
+def _whole_numbers(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(type(one) is int for one in value)
 
 
 def _sides(value: Any) -> bool:
@@ -142,6 +156,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), (_text, "text")),
     "trained_on": (_texts, "a list of names"),
     "classes": (lambda value: _texts(value) and len(value) > 0, "a list of names, one at least"),
+    "labels": (_whole_numbers, "a list of whole numbers"),
     **dict.fromkeys(("version", "size_bytes"), (_whole, "a whole number")),
     "input_size": (_sides, "a list of two or three sides in px"),
     "spacing": (_spacing, "a list of three sizes in mm, or null"),
