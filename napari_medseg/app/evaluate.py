@@ -33,9 +33,8 @@ def evaluate(
     Returns
     -------
     dict
-        ``network``, ``weights``, ``n``, ``mean``, ``interval95``, ``cases``, and ``told``: a sentence for each mask that
-        was turned onto its image. HD95 is in px: sets of different pixel
-        sizes could not be averaged.
+        ``network``, ``weights``, ``n``, ``mean``, ``interval95``, ``cases``, and ``told``: a sentence for each mask
+        that was turned onto its image. HD95 is in px: sets of different pixel sizes could not be averaged.
 
     Raises
     ------

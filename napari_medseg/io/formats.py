@@ -232,8 +232,8 @@ def _grid_for(
     grid = Grid(shape, spacing=spacing, unit=unit) if grid is None else grid
     if grid.shape != shape:
         raise ShapeError(
-            f"{path} would hold {' x '.join(map(str, shape))} px; expected {' x '.join(map(str, grid.shape))}, those of "
-            "its image. Choose the image's own mask."
+            f"{path} would hold {' x '.join(map(str, shape))} px; expected {' x '.join(map(str, grid.shape))}, those "
+            "of its image. Choose the image's own mask."
         )
     if grid.spacing is not None and not usable_sizes(grid.spacing):
         raise InputError(

@@ -76,7 +76,7 @@ def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
 
 
 def same_place(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether two affines send every voxel of an array (x, y, z of ``shape`` reversed) to one place, within tolerance."""
+    """Whether two affines of (x, y, z) send every voxel of a (Z, Y, X) array to one place, within tolerance."""
     return _off(one, other, tuple(reversed(shape))) < TOLERANCE
 
 

@@ -22,13 +22,13 @@ from napari_medseg.io.image import Image, usable_sizes
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
 # names that OME and ImageJ give to units of length
 _NAMED_IN_UM = {
-    **{name: 1e-4 for name in ("å", "angstrom")},
-    **{name: 1e-3 for name in ("nm", "nanometer", "nanometre")},
-    **{name: 1.0 for name in ("um", "micron", "microns", "micrometer", "micrometre")},
-    **{name: 1e3 for name in ("mm", "millimeter", "millimetre")},
-    **{name: 1e4 for name in ("cm", "centimeter", "centimetre")},
-    **{name: 1e6 for name in ("m", "meter", "metre")},
-    **{name: 25_400.0 for name in ("in", "inch", "inches")},
+    **dict.fromkeys(("å", "angstrom"), 0.0001),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 0.001),
+    **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometre"), 1.0),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1000.0),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 10000.0),
+    **dict.fromkeys(("m", "meter", "metre"), 1000000.0),
+    **dict.fromkeys(("in", "inch", "inches"), 25400.0),
 }
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 
