@@ -86,9 +86,7 @@ class Grid:
         text += f", from ({first}) to ({last}) mm"
         axes = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
         if not np.allclose(axes, np.eye(3), atol=1e-4):
-            text += (
-                f", axes along {', '.join('(' + ', '.join(f'{v + 0.0:.3g}' for v in axis) + ')' for axis in axes.T)}"
-            )
+            text += f", axes along {', '.join(str(tuple(axis)) for axis in (np.round(axes.T, 3) + 0.0).tolist())}"
         return text + (f", stored {self.stored}" if self.stored else "")
 
     def to_json(self) -> str:

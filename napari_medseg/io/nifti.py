@@ -109,9 +109,7 @@ def _grid(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.ndarr
             affines[0] @ back,
             others=tuple(affine @ back for affine in affines[1:] if _is_place(affine)),
             stored="".join(nibabel.orientations.aff2axcodes(affines[0])),
-            header={
-                "nifti": {**kept, "axes": len(file.shape), "version": 2 if file.header["sizeof_hdr"] == 540 else 1}
-            },
+            header={"nifti": {**kept, "axes": len(file.shape), "version": 2 if header["sizeof_hdr"] == 540 else 1}},
         ),
         orientation,
     )
@@ -188,7 +186,7 @@ def write(
 
     if labels.shape != grid.shape:
         raise ShapeError(
-            f"labels have shape {labels.shape}; expected that of their image, {grid.shape}. Choose the image's own mask."
+            f"labels have shape {labels.shape}; expected {grid.shape}, as of their image. Choose the image's own mask."
         )
     data = (labels if labels.ndim == 3 else labels[None]).transpose()
     kept = grid.header.get("nifti")

@@ -22,13 +22,13 @@ from napari_medseg.io.image import Image, usable_sizes
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
 # names that OME and ImageJ give to units of length
 _NAMED_IN_UM = {
-    **dict.fromkeys(("å", "angstrom"), 0.0001),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 0.001),
+    **dict.fromkeys(("å", "angstrom"), 1e-4),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
     **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometre"), 1.0),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1000.0),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 10000.0),
-    **dict.fromkeys(("m", "meter", "metre"), 1000000.0),
-    **dict.fromkeys(("in", "inch", "inches"), 25400.0),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
+    **dict.fromkeys(("m", "meter", "metre"), 1e6),
+    **dict.fromkeys(("in", "inch", "inches"), 25_400.0),
 }
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 
