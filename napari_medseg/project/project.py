@@ -13,6 +13,7 @@ from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
 from napari_medseg.io import stem_of
 from napari_medseg.io.look import NEAR, difference
+from napari_medseg.names import clean_name
 from napari_medseg.project import audit, history, queries
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
@@ -20,7 +21,6 @@ from napari_medseg.project.files import fault, image_problems
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
-from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, HistoryRow, LabelClass
 from napari_medseg.project.run_store import RunStore
 from napari_medseg.project.runs import finished
@@ -199,7 +199,7 @@ class Project(LabelStore, RunStore):
                 f"{path} is to be '{split}', but '{other[0]}' of the same group '{group}' is not; a group stays "
                 "together so that scores stay honest. Choose the other split."
             )
-        name = safe_name(name or stem_of(path))
+        name = clean_name(name or stem_of(path))
         *sz, sy, sx = spacing or (None, None)
         *depth, height, width = shape
         with self._db.transaction() as db:
