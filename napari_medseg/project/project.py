@@ -14,7 +14,7 @@ from napari_medseg.errors import ImageReadError, InputError, ProjectError, Shape
 from napari_medseg.io import stem_of
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.names import clean_name
-from napari_medseg.project import audit, history, queries
+from napari_medseg.project import audit, history, queries, seals
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.files import fault, image_problems
@@ -65,8 +65,7 @@ class Project(LabelStore, RunStore):
         with self._db.transaction() as connection:
             connection.execute("UPDATE project SET clean = 0")
             if create:
-                rows = [("project", 1, audit.row_sha256(connection, "project", 1))]
-                history.add(connection, None, "create", {"rows": rows})
+                history.add(connection, None, "create", seals.sealed(connection, "project", 1))
 
     # ---- opening and closing -------------------------------------------------------------------------------------
 
@@ -215,9 +214,7 @@ class Project(LabelStore, RunStore):
             )
             case_id = int(cursor.lastrowid or 0)
             facts = {"name": name, "sha256": digest, "split": split}
-            history.add(
-                db, case_id, "add", {**facts, "rows": [("cases", case_id, audit.row_sha256(db, "cases", case_id))]}
-            )
+            history.add(db, case_id, "add", {**facts, **seals.sealed(db, "cases", case_id)})
         return self.case(case_id)
 
     def _stored(self, path: Path) -> str:
@@ -228,8 +225,8 @@ class Project(LabelStore, RunStore):
         with self._db.transaction() as db:
             was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
             db.execute("UPDATE cases SET image = ? WHERE id = ?", (self._stored(path), case_id))
-            rows = [("cases", case_id, audit.row_sha256(db, "cases", case_id))]
-            history.add(db, case_id, "move", {"from": was, "to": self._stored(path), "rows": rows})
+            facts = {"from": was, "to": self._stored(path)}
+            history.add(db, case_id, "move", {**facts, **seals.sealed(db, "cases", case_id)})
         return self.case(case_id)
 
     def looks_like(self, look: str) -> tuple[str, str, str] | None:
