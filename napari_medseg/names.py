@@ -14,6 +14,7 @@ MOST_BYTES = 200
 _UNSAFE = re.compile(r'[/\\:<>"|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 # devices of Windows, whatever follows behind a dot
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 # control, half of a pair (a byte that is no UTF-8), no character at all, ends of line and paragraph
 _NO_TEXT = ("Cc", "Cs", "Cn", "Zl", "Zp")
 
@@ -70,11 +71,13 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """Text that a terminal or a label shows as it is: on one line, without what steers a terminal."""
-    shown = "".join(
-        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in _NO_TEXT else sign for sign in text
+    """Text of any origin as it can be shown, compared and stored: in NFC, on one line, all of it UTF-8.
+
+    What steers a terminal, and bytes that are no text, are written out, so that nothing is mistaken for something else.
+    """
+    return "".join(
+        sign.encode("unicode_escape").decode()
+        if _TURNING.match(sign) or unicodedata.category(sign) in _NO_TEXT
+        else sign
+        for sign in unicodedata.normalize("NFC", text)
     )
-    return _TURNING.sub(lambda match: match[0].encode("unicode_escape").decode(), shown)
-
-
-_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")

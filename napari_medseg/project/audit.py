@@ -40,7 +40,7 @@ def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list
         # what it says cannot be held against anything
         return found + broken
     told = [(row[1], row[4], json.loads(row[5])) for row in rows]
-    with db.transaction() as connection:
+    with db.snapshot() as connection:
         return found + _rows(connection, told) + _values(connection, told)
 
 

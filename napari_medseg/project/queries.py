@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import os
 import sqlite3
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:
 def to_case(row: tuple, folder: Path) -> Case:
     """A row of :data:`CASES`."""
     with damage_told(f"{folder}, image {row[0]}"):
-        image = folder / row[2]
+        # bytes: a name that is no UTF-8
+        image = folder / os.fsdecode(row[2])
         return Case(
             id=row[0],
             # what was added by an older version, or behind the program's back, may hold any name
