@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ from torch.nn import functional as F
 from napari_medseg.classes import MOST_CLASS, Classes
 from napari_medseg.errors import InputError
 from napari_medseg.inference.normalize import standardise, to_rgb01
-from napari_medseg.io import PLAIN, LabelRule, MaskLabels, check_pair, read_image, read_mask, read_numbers
+from napari_medseg.io import PLAIN, LabelRule, MaskLabels, fit_mask, read_image, read_mask, read_numbers
 from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import Pair
 from src_train.augment import Augmentation
 from src_train.targets import VOID
+
+_log = logging.getLogger(__name__)
 
 Key = tuple[int, int]
 """Index of a pair, seed of its augmentation."""
@@ -40,7 +43,7 @@ class Sample:
 
 
 def load_pair(pair: Pair, folder: Path, *, classes: Classes, rule: LabelRule = PLAIN) -> Sample:
-    """Read a pair, and check that its two sizes agree and that its numbers are those of classes.
+    """Read a pair, lay the mask on its image, and check that its numbers are those of classes.
 
     Parameters
     ----------
@@ -57,13 +60,15 @@ def load_pair(pair: Pair, folder: Path, *, classes: Classes, rule: LabelRule = P
     ImageReadError
         If a file cannot be read.
     ShapeError
-        If the mask has another size than its image.
+        If the mask does not lie on its image.
     InputError
         If the mask holds a number that is no class.
     """
     image_path, mask_path = folder / pair.image, folder / pair.mask
     image, mask = read_image(image_path), read_numbers(mask_path)
-    check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+    mask, told = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
+    if told:
+        _log.warning(told)
     found = (PLAIN if pair.white else rule).apply(mask, classes=classes, path=mask_path)
     spacing = image.spacing if image.volume else None
     focus = read_mask(folder / pair.focus) > 0 if pair.focus else None

@@ -15,6 +15,7 @@ from napari_medseg.app.export import check_folder, layer_spacing
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import read_image, stem_of, walk_images, write_image
 from napari_medseg.io.look import look_of
+from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def patient_of(file: Path, by: str) -> str | None:
     if by not in PATIENTS:
         raise InputError(f"patients are told by '{by}'; expected one of {', '.join(PATIENTS)}. Choose one of them.")
     if by == "folder":
-        return file.absolute().parent.name
-    return re.split(r"[_\- ]", stem_of(file))[0] or None if by == "name" else None
+        return one_line(file.absolute().parent.name)
+    return re.split(r"[_\- ]", one_line(stem_of(file)))[0] or None if by == "name" else None
 
 
 def add_images(
@@ -157,7 +158,7 @@ def keep_proposal(
     shape = prediction.labels.shape
     volume = len(shape) == 3
     if path is None or not _holds(path, image):
-        stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "image"
+        stem = clean_name(name)
         digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:8]
         path = check_folder(project.path / "images") / f"{stem}-{digest}{'.nii.gz' if volume else '.tif'}"
         if not path.exists():

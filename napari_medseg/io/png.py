@@ -14,7 +14,7 @@ from PIL import PngImagePlugin, UnidentifiedImageError
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import Image
+from napari_medseg.io.image import IN_MM, LARGEST, SMALLEST, Image, usable_sizes
 
 # a picture of more pixels is taken for an attack by Pillow's default; microscopes make larger ones
 PillowImage.MAX_IMAGE_PIXELS = 2_000_000_000
@@ -38,7 +38,9 @@ def read(path: Path, *, mask: bool = False) -> Image:
         with PillowImage.open(path) as picture:
             picture.load()
             data = np.asarray(picture) if mask and picture.mode == "1" else _to_array(picture)
-            spacing, unit = _spacing(picture)
+            spacing, unit = _spacing(picture, path)
+    except ImageReadError:
+        raise
     except UnidentifiedImageError as error:
         raise ImageReadError(
             f"{path} is no picture although its name ends in '{path.suffix}'; expected image data. "
@@ -59,6 +61,14 @@ def size(path: Path) -> tuple[int, int] | None:
     with suppress(Exception), PillowImage.open(path) as picture:
         return picture.height, picture.width
     return None
+
+
+def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) and its unit, by the header."""
+    # whoever reads the picture tells what is wrong
+    with suppress(Exception), PillowImage.open(path) as picture:
+        return _spacing(picture, path)
+    return None, "px"
 
 
 def _to_array(picture: PillowImage.Image) -> np.ndarray:
@@ -83,7 +93,8 @@ def provenance_of(path: Path) -> Mapping[str, Any]:
     return {}
 
 
-def _spacing(picture: PillowImage.Image) -> tuple[tuple[float, float] | None, str]:
+def _spacing(picture: PillowImage.Image, path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) in our own text; whoever wrote it, it is checked."""
     own = picture.info.get("medseg")
     if isinstance(own, str):
         try:
@@ -91,7 +102,12 @@ def _spacing(picture: PillowImage.Image) -> tuple[tuple[float, float] | None, st
             size, unit = facts.get("spacing"), facts.get("unit")
         except (ValueError, AttributeError):
             return None, "px"
-        if isinstance(size, list) and len(size) == 2 and unit in ("mm", "um"):
+        if isinstance(size, list) and len(size) == 2 and unit in IN_MM:
+            if not usable_sizes(size):
+                raise ImageReadError(
+                    f"{path} says that a pixel measures {size[0]!r:.40} x {size[1]!r:.40} {unit}; expected "
+                    f"{SMALLEST:g} to {LARGEST:g}. Save the picture again with another program, which drops that text."
+                )
             return (float(size[0]), float(size[1])), unit
     return None, "px"
 

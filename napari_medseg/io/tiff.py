@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import Image
+from napari_medseg.io.image import Image, usable_sizes
 
 # TIFF's resolution is pixels per unit; what one unit is, in mm
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
+# names that OME and ImageJ give to units of length
+_NAMED_IN_UM = {
+    **dict.fromkeys(("å", "angstrom"), 1e-4),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
+    **dict.fromkeys(("um", "micron", "microns", "micrometer", "micrometre"), 1.0),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
+    **dict.fromkeys(("m", "meter", "metre"), 1e6),
+    **dict.fromkeys(("in", "inch", "inches"), 25_400.0),
+}
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 
 
@@ -62,7 +74,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 data = data[..., 0]
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
             data = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
-            spacing, unit = _spacing(page)
+            spacing, unit = _pixel_size(file)
     except ImageReadError:
         raise
     # a damaged TIFF fails in many ways: TiffFileError, struct.error, ValueError, IndexError, zlib errors, ...
@@ -121,6 +133,62 @@ def provenance_of(path: Path) -> Mapping[str, Any]:
     with suppress(Exception), tifffile.TiffFile(path) as file:
         return dict(json.loads(file.pages.first.description)["medseg"])
     return {}
+
+
+def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) and its unit, by the header."""
+    # whoever reads the image tells what is wrong
+    with suppress(Exception), tifffile.TiffFile(path) as file:
+        return _pixel_size(file)
+    return None, "px"
+
+
+def _pixel_size(file: Any) -> tuple[tuple[float, float] | None, str]:
+    """(y, x) and its unit as the file says; what no pixel can measure is not known."""
+    for look in (_ome_size, _imagej_size):
+        found = look(file)
+        if found is not None:
+            break
+    else:
+        found = _spacing(file.pages.first)
+    return found if found[0] is not None and usable_sizes(found[0]) else (None, "px")
+
+
+def _ome_size(file: Any) -> tuple[tuple[float, float], str] | None:
+    """OME's pixel size, in the XML of the first page; None where it says nothing."""
+    if not file.is_ome:
+        return None
+    try:
+        pixels = next(node for node in ElementTree.fromstring(file.ome_metadata).iter() if node.tag.endswith("}Pixels"))
+        sizes = []
+        for axis in "YX":
+            factor = _NAMED_IN_UM[_unit(pixels.get(f"PhysicalSize{axis}Unit", "um"))]
+            sizes.append(float(pixels.attrib[f"PhysicalSize{axis}"]) * factor)
+    # not every writer's XML is sound, and not every one knows its pixels
+    except (ElementTree.ParseError, StopIteration, KeyError, ValueError, TypeError):
+        return None
+    return (sizes[0], sizes[1]), "um"
+
+
+def _imagej_size(file: Any) -> tuple[tuple[float, float], str] | None:
+    """ImageJ writes pixels a unit into the resolution, and the unit's name into the description."""
+    facts = file.imagej_metadata if file.is_imagej else None
+    factor = _NAMED_IN_UM.get(_unit(str((facts or {}).get("unit", ""))))
+    tags = file.pages.first.tags
+    if factor is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
+        return None
+    # pixels, unit
+    rates = [tags[name].value for name in ("YResolution", "XResolution")]
+    if any(0 in rate for rate in rates):
+        return None
+    sizes = [factor * unit / pixels for pixels, unit in rates]
+    return (sizes[0], sizes[1]), "um"
+
+
+def _unit(name: str) -> str:
+    """A unit's name as :data:`_NAMED_IN_UM` has it."""
+    # ImageJ writes what is not ASCII as \\u00B5; there are two characters that look like a mu
+    return re.sub(r"\\u00b5|[\u00b5\u03bc]", "u", name.strip(), flags=re.IGNORECASE).lower()
 
 
 def _spacing(page: Any) -> tuple[tuple[float, float] | None, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
-from napari_medseg.project import audit, history, queries
+from napari_medseg.project import history, queries, seals
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import (
     PATH,
@@ -204,7 +204,7 @@ class LabelStore:
     @staticmethod
     def _note(db: Any, case_id: int, kind: str, facts: Mapping[str, Any], table: str, number: int) -> None:
         """Into the history, with the seal of the row that was made."""
-        history.add(db, case_id, kind, {**facts, "rows": [(table, number, audit.row_sha256(db, table, number))]})
+        history.add(db, case_id, kind, {**facts, **seals.sealed(db, table, number)})
 
     @staticmethod
     def _insert_stroke(

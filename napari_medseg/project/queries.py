@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import os
 import sqlite3
 from pathlib import Path
 
+from napari_medseg.names import clean_name
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.files import is_there
 from napari_medseg.project.labels import PATH
-from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, Run
 
 # accepted: the newest revision is of what is shown. In progress: something was drawn on top of a proposal or nothing.
@@ -51,11 +52,12 @@ def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:
 def to_case(row: tuple, folder: Path) -> Case:
     """A row of :data:`CASES`."""
     with damage_told(f"{folder}, image {row[0]}"):
-        image = folder / row[2]
+        # bytes: a name that is no UTF-8
+        image = folder / os.fsdecode(row[2])
         return Case(
             id=row[0],
             # what was added by an older version, or behind the program's back, may hold any name
-            name=safe_name(row[1]),
+            name=clean_name(row[1]),
             image=image,
             sha256=row[3],
             shape=shape_of(row[13], row[4], row[5]),
