@@ -42,7 +42,7 @@ class Sample:
     focus: np.ndarray | None = None
 
 
-def load_pair(pair: Pair, folder: Path, *, classes: Classes, rule: LabelRule = PLAIN) -> Sample:
+def load_pair(pair: Pair, folder: Path, *, classes: Classes | int, rule: LabelRule = PLAIN) -> Sample:
     """Read a pair, lay the mask on its image, and check that its numbers are those of classes.
 
     Parameters
@@ -50,8 +50,8 @@ def load_pair(pair: Pair, folder: Path, *, classes: Classes, rule: LabelRule = P
     pair : Pair
     folder : Path
         Relative paths count from here.
-    classes : mapping of int to str
-        Names of the classes by their numbers, in the order of the network's channels.
+    classes : mapping of int to str, or int
+        Names of the classes by their numbers, in the order of the network's channels; or how many, numbered from 1.
     rule : LabelRule
         What else numbers stand for.
 
@@ -64,6 +64,8 @@ def load_pair(pair: Pair, folder: Path, *, classes: Classes, rule: LabelRule = P
     InputError
         If the mask holds a number that is no class.
     """
+    if isinstance(classes, int):
+        classes = {number: f"class {number}" for number in range(1, classes + 1)}
     image_path, mask_path = folder / pair.image, folder / pair.mask
     image, mask = read_image(image_path), read_numbers(mask_path)
     mask, told = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)

@@ -13,6 +13,7 @@ import numpy as np
 from platformdirs import user_data_path
 
 from napari_medseg import __version__
+from napari_medseg.app.classes import only_label_1
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, MedsegError
@@ -69,6 +70,7 @@ def export_labels(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -83,6 +85,8 @@ def export_labels(
     grid : Grid, optional
         Of the volume that was segmented.
     provenance : mapping, optional
+    numbers : bool
+        As :func:`napari_medseg.io.write_mask` takes it.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
-    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)
+    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
 
 
 def export_masks(
@@ -109,6 +113,7 @@ def export_masks(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
@@ -116,8 +121,10 @@ def export_masks(
     """
     masks = {"mask": labels, **({"objects": number_objects(labels)} if objects else {})}
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in masks}
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
     return [
-        export_labels(paths[name], data, spacing=spacing, unit=unit, grid=grid, provenance=provenance)
+        # of objects, number 1 is one among others
+        export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
         for name, data in masks.items()
     ]
 
@@ -175,6 +182,8 @@ def export_project(
 ) -> list[Path]:
     """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
+    In all files a class has its own number; only where label 1 is the one class of the project, PNG shows it as 255.
+
     Parameters
     ----------
     out : path
@@ -207,6 +216,7 @@ def export_project(
     folder = check_folder(out)
     written: list[Path] = []
     stems = _free_stems(ready)
+    numbers = SUFFIXES[format] == ".png" and not only_label_1(project)
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
@@ -225,6 +235,7 @@ def export_project(
             unit=case.unit,
             grid=grid,
             provenance=facts,
+            numbers=numbers,
         )
     return written
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,10 +105,11 @@ class LabelRule:
         return frozenset(mapped if self.ignore is None else {*mapped, self.ignore})
 
     def find(self, mask: np.ndarray, *, path: Path | None = None) -> Found:
-        """What a mask holds, as :func:`read_numbers` gave it; ``path`` is asked where it looks black and white."""
+        """What a mask holds: one of a file as :func:`read_numbers` gave it, or one of a project, without ``path``."""
         there = set(_numbers_in(mask))
-        white = len(there) == 1 and there <= set(WHITE) - self.mentioned
-        if white and (path is None or not numbers_told(path)):
+        # what is drawn in a project has numbers only; and a file of ours says what it holds
+        white = path is not None and len(there) == 1 and there <= set(WHITE) - self.mentioned
+        if white and path is not None and not numbers_told(path):
             return Found(frozenset(), white=True)
         mapped = {self._class_of(number) for number in there}
         return Found(frozenset(mapped - {0, self.ignore}))
@@ -123,7 +125,7 @@ class LabelRule:
             That there are; white of a mask in black and white is the class where there is one. Default: any number is
             one, and white is 1.
         path : Path, optional
-            Of the mask, for messages.
+            It was read from; without one, its numbers are numbers: nothing is white.
 
         Raises
         ------
@@ -131,7 +133,7 @@ class LabelRule:
             If the mask holds a number that is no class.
         """
         found = self.find(mask, path=path)
-        check_numbers({path or Path("mask"): found}, classes)
+        check_numbers({path or "the mask": found}, classes)
         if found.white:
             number = 1 if classes is None else next(iter(classes))
             return MaskLabels((mask > 0).astype(np.uint8) * np.uint8(number))
@@ -140,6 +142,12 @@ class LabelRule:
             return MaskLabels(mapped)
         ignored = mapped == self.ignore
         return MaskLabels(np.where(ignored, mapped.dtype.type(0), mapped), ignored if ignored.any() else None)
+
+    def drawn(self, labels: MaskLabels) -> np.ndarray:
+        """As it is drawn and stored: what is to be ignored has its number, as any label has."""
+        if labels.ignored is None or self.ignore is None:
+            return labels.numbers
+        return np.where(labels.ignored, labels.numbers.dtype.type(self.ignore), labels.numbers)
 
     def _class_of(self, number: int) -> int:
         return next((to for first, last, to in self.mapping if first <= number <= last), number)
@@ -181,12 +189,12 @@ def survey(paths: Iterable[Path], rule: LabelRule = PLAIN) -> dict[Path, Found]:
     return {path: rule.find(read_numbers(path), path=path) for path in paths}
 
 
-def check_numbers(found: Mapping[Path, Found], classes: Classes | None) -> None:
+def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
     """Check the masks of a set, together: what one of them means hangs on the others.
 
     Parameters
     ----------
-    found : mapping of Path to Found
+    found : mapping of path or name to Found
     classes : mapping of int to str or None
         That there are; None: any number is one.
 
@@ -215,7 +223,7 @@ def check_numbers(found: Mapping[Path, Found], classes: Classes | None) -> None:
         )
 
 
-def all_numbers(found: Mapping[Path, Found]) -> set[int]:
+def all_numbers(found: Mapping[Any, Found]) -> set[int]:
     """The numbers of all masks of a set together; white of masks in black and white is none."""
     return reduce(set.union, (one.numbers for one in found.values()), set())
 

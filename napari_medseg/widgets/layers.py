@@ -9,6 +9,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
+from napari_medseg.app.classes import COLOURS
 from napari_medseg.app.export import layer_spacing
 from napari_medseg.inference import Prediction
 from napari_medseg.io import READ_SUFFIXES
@@ -24,8 +25,6 @@ IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
 FILE_KEY = "medseg_file"
 # of a layer made for an image: which image that is, and what the layer shows
 OF_KEY = "medseg_of"
-# bright on dark and on bright images alike; napari's own first label is a dark brown
-COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
