@@ -93,12 +93,13 @@ def add_with_masks(
     rule, classes = rule_of(project, rule), merged(project, names or {})
     readable, found = _check(matched, rule)
     check_numbers(found, classes or None)
+    for path, one in found.items():
+        if max(one.numbers, default=0) > MOST_CLASS:
+            raise InputError(
+                f"mask {path} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
+                "Say which classes they are with --map, such as 300=1 or 1-65535=1."
+            )
     numbers = all_numbers(found)
-    if max(numbers, default=0) > MOST_CLASS:
-        raise InputError(
-            f"masks in {masks} have {listed(numbers)}; a project takes 0 to {MOST_CLASS}. "
-            "Say which classes they are with --map, such as 300=1 or 1-65535=1."
-        )
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
