@@ -36,6 +36,9 @@ _LATER_FIELDS: dict[str, Any] = {
     "fit_budget": False,
     "mapping": [],
     "ignore": None,
+    "encoder_rate": 1.0,
+    "clock": False,
+    "average": None,
 }
 
 
@@ -76,6 +79,10 @@ class Checkpoint:
     """Of all validations, in order."""
     seconds: float = 0.0
     """Computed so far, over all sittings."""
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """Moving average of the weights, where the run keeps one."""
+    steps: int = 0
+    """Steps that went into the average."""
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:

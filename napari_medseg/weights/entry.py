@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any
 
 from napari_medseg.classes import class_labels
 from napari_medseg.errors import WeightsError
+from napari_medseg.networks import InputSpec, get_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,10 @@ class WeightsEntry:
     window : tuple of float or None
         Intensities of a volume that count as 0 and 1; None: its percentiles.
     options : mapping
-        Of the network, beside those it declares.
+        Of the network; files that were written before 0.2 leave out those that were declared then.
+    intensity : mapping
+        How intensities go in, as :class:`InputSpec` has ``mean``, ``std`` and ``order``; empty: as was declared when
+        the file was written.
     metrics : mapping
         Scores with ``n`` and ``split``.
     training : mapping
@@ -62,6 +66,7 @@ class WeightsEntry:
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    intensity: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
@@ -75,6 +80,18 @@ class WeightsEntry:
     def output_channels(self) -> int:
         """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""
         return 1 if len(self.classes) == 1 else len(self.classes) + 1
+
+    def intensity_for(self, network: str) -> Mapping[str, Any]:
+        """``intensity``, or what stands for it in a file that says nothing: that of the declaration of its time."""
+        if self.intensity:
+            return self.intensity
+        spec = get_spec(network)
+        old = spec.earlier is not None and not set(spec.options) <= set(self.options)
+        return intensity_of(spec.earlier if old and spec.earlier is not None else spec.input)
+
+    def input_of(self, declared: InputSpec) -> InputSpec:
+        """What the network takes, with this file's intensities."""
+        return replace(declared, **self.intensity)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, ready for JSON."""
@@ -110,6 +127,11 @@ class WeightsEntry:
             return cls(**kept)
         except ValueError as error:
             raise WeightsError(f"'labels' in {where}: {error}. {_AGAIN}") from error
+
+
+def intensity_of(source: Any) -> dict[str, Any]:
+    """``mean``, ``std`` and ``order`` of an :class:`InputSpec`, or of what was declared earlier."""
+    return {"mean": source.mean, "std": source.std, "order": getattr(source, "order", "rgb")}
 
 
 _AGAIN = "Fetch or train the weights again."
@@ -151,6 +173,24 @@ def _object(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
+def _number_or_three(value: Any) -> bool:
+    return _numbers(value) and len(value) == 3 if isinstance(value, list | tuple) else _numbers([value])
+
+
+def _intensity(value: Any) -> bool:
+    if not isinstance(value, Mapping) or set(value) not in (set(), {"mean", "std", "order"}):
+        return False
+    if not value:
+        return True
+    spread = value["std"] if isinstance(value["std"], list | tuple) else [value["std"]]
+    return (
+        _number_or_three(value["mean"])
+        and _number_or_three(value["std"])
+        and min(spread) > 0
+        and value["order"] in ("rgb", "bgr")
+    )
+
+
 # what a field may hold, and how that is called
 _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), (_text, "text")),
@@ -162,4 +202,5 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "spacing": (_spacing, "a list of three sizes in mm, or null"),
     "window": (_window, "a list of two intensities, the lower one first, or null"),
     **dict.fromkeys(("options", "metrics", "training"), (_object, "an object")),
+    "intensity": (_intensity, "an object with mean, std (above 0) and order ('rgb' or 'bgr'), or an empty one"),
 }

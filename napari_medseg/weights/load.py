@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
-from napari_medseg.networks import create_network
+from napari_medseg.networks import create_network, full_options
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
@@ -45,6 +45,7 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     entry, path = resolve_weights(network, weights)
     check_file(entry, path)
     try:
+        entry = replace(entry, options=full_options(network, entry.options), intensity=entry.intensity_for(network))
         module = create_network(network, classes=entry.output_channels, **entry.options)
     # not only options it lacks: values that make no network
     except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError) as error:
