@@ -16,11 +16,15 @@ from napari_medseg import __version__
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, MedsegError
-from napari_medseg.io import Grid, read_image, write_mask
+from napari_medseg.io import Grid, write_mask
 from napari_medseg.project import Case, Project
+from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 
 _UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
+# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
+MADE_BY = ("network", "weights", "sha256")
+ASKED = ("also", "plan")
 SUFFIXES = {"tiff": ".tif", "png": ".png", "nifti": ".nii.gz"}
 
 
@@ -157,11 +161,18 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
         "revision": None if revision is None else revision.number,
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
-        "proposal": {key: origin.get(key) for key in ("network", "weights", "sha256")} if origin else None,
+        "proposal": _made_by(origin),
         "classes": {one.label: one.name for one in project.classes()},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }
+
+
+def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a proposal's origin, every network that had a say."""
+    if not origin:
+        return None
+    return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
 
 
 def export_project(
@@ -213,17 +224,13 @@ def export_project(
         labels = project.revision_labels(newest[case.id].id)
         volume = len(case.shape) == 3
         suffix = suffix_for(format, volume=volume)
-        # the file knows how its voxels lie in the patient; where it is gone, the spacing must do
-        grid = read_image(case.image).grid if volume and not case.missing else None
         facts = case_provenance(project, case, labels)
         written += export_masks(
             folder / stems[case.id],
             labels,
             suffix=suffix,
             objects=objects,
-            spacing=case.spacing,
-            unit=case.unit,
-            grid=grid,
+            grid=case_grid(case),
             provenance=facts,
         )
     return written

@@ -218,6 +218,8 @@ def evaluate(
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
         report = run(pairs, request, objects=objects, progress=progress)
+    for turned in report["told"]:
+        typer.echo(turned, err=True)
     if json is not None:
         write_text(json, dumps(report, indent=1))
     rows = [
