@@ -94,7 +94,7 @@ def _grid(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.ndarr
     except Exception as error:
         raise _nowhere(path, used, codes, str(error)) from error
     scale = UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
-    affines = [np.diag((scale, scale, scale, 1.0)) @ affine for affine in affines]
+    affines = [affine * np.array([[scale], [scale], [scale], [1.0]]) for affine in affines]
     if not _is_place(affines[0]):
         raise _nowhere(path, used, codes, str(np.round(affines[0][:3], 6).tolist()))
     orientation = nibabel.orientations.io_orientation(affines[0])

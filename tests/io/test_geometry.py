@@ -58,6 +58,7 @@ SQUARE = [name for name in PLACES if name != "sheared"]
 def save(path, data, sform=None, qform=None, codes=(1, 1), kind=nibabel.Nifti1Image):
     image = kind(data, None)
     if sform is not None:
+        image.header.set_zooms(nibabel.affines.voxel_sizes(sform)[: data.ndim])
         image.header.set_sform(sform, codes[0])
     if qform is not None:
         image.header.set_qform(qform, codes[1], strip_shears=True)
