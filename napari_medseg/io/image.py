@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,18 @@ class Grid:
     orientation: np.ndarray
 
 
+# how rows and columns lie, by EXIF's and TIFF's tag 274: whether they change places first, and which are then mirrored
+TURNS = {
+    2: (False, (1,)),
+    3: (False, (0, 1)),
+    4: (False, (0,)),
+    5: (True, ()),
+    6: (True, (1,)),
+    7: (True, (0, 1)),
+    8: (True, (0,)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """A 2D image or a volume.
@@ -39,6 +51,8 @@ class Image:
     source : Path or None
     grid : Grid or None
         Of a volume.
+    numbered : bool
+        The file says that its values are labels, not greys: 255 is then no white.
     """
 
     data: np.ndarray
@@ -46,6 +60,7 @@ class Image:
     unit: str = "px"
     source: Path | None = None
     grid: Grid | None = None
+    numbered: bool = False
 
     @property
     def volume(self) -> bool:
@@ -56,3 +71,18 @@ class Image:
     def shape(self) -> tuple[int, ...]:
         """(Y, X) or (Z, Y, X)."""
         return tuple(int(n) for n in (self.data.shape if self.volume else self.data.shape[:2]))
+
+    def upright(self, orientation: int) -> Image:
+        """This image with its first row on top, as tag 274 of its file says it is looked at; others stay as they are.
+
+        Parameters
+        ----------
+        orientation : int
+            1 to 8; anything else is no orientation.
+        """
+        if orientation not in TURNS:
+            return self
+        swapped, mirrored = TURNS[orientation]
+        data = np.flip(self.data.swapaxes(0, 1) if swapped else self.data, mirrored)
+        spacing = self.spacing[::-1] if swapped and self.spacing else self.spacing
+        return replace(self, data=np.ascontiguousarray(data), spacing=spacing)

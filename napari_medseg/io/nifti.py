@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,21 @@ import numpy as np
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.limits import check_claim, check_gzip, check_stored
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
+LABEL = 1002  # its code of intent for numbers that are labels
+_AHEAD = 16_000_000  # so many bytes may stand before the voxels
 
 
-def read(path: Path) -> Image:
+def read(path: Path, *, mask: bool = False) -> Image:
     """Read a volume, turned so that its axes run to the head, the front and the right: (Z, Y, X) of RAS.
+
+    Parameters
+    ----------
+    path : Path
+    mask : bool
+        Labels that were stored with a scale are brought back to whole numbers.
 
     Raises
     ------
@@ -27,10 +38,15 @@ def read(path: Path) -> Image:
     import nibabel
 
     try:
+        _check(path, mask=mask)
         file: Any = nibabel.load(path)
         data = np.asanyarray(file.dataobj)
+        if mask:
+            data = _whole(data, file.dataobj.slope)
         affine = np.asarray(file.affine, dtype=np.float64)
         orientation = nibabel.orientations.io_orientation(affine)
+    except ImageReadError:
+        raise
     # a damaged file fails in many ways: ImageFileError, EOFError, zlib.error, OSError, ValueError, ...
     except Exception as error:
         raise ImageReadError(
@@ -52,7 +68,54 @@ def read(path: Path) -> Image:
         unit="mm",
         source=path,
         grid=Grid(affine=affine, orientation=orientation),
+        numbered=int(file.header["intent_code"]) == LABEL or _is_ours(file),
     )
+
+
+def _check(path: Path, *, mask: bool) -> None:
+    """Weigh what the header says, and read a compressed file's checksum."""
+    import nibabel
+
+    packed = path.name.lower().endswith(".gz")
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
+    kind = (
+        nibabel.Nifti2Header
+        if 540 in (int.from_bytes(block[:4], e) for e in ("little", "big"))
+        else (nibabel.Nifti1Header)
+    )
+    header = kind(block[: kind.sizeof_hdr], check=False)
+    shape, scale = header.get_data_shape(), header.get_slope_inter()
+    ahead, stored = int(header["vox_offset"]), header.get_data_dtype().itemsize
+    if not 0 <= ahead <= _AHEAD:
+        raise ImageReadError(
+            f"{path} says that its voxels begin at byte {ahead}; expected 352 to {_AHEAD}. It is damaged: export it "
+            "again."
+        )
+    # numbers with a scale are read as doubles
+    check_claim(path, shape, stored if scale in ((None, None), (1, 0)) else max(stored, 8), mask=mask)
+    needed = ahead + stored * math.prod(shape)
+    if packed:
+        check_gzip(path, needed)
+    else:
+        check_stored(path, needed)
+
+
+def _whole(data: np.ndarray, slope: float) -> np.ndarray:
+    """Labels that a program stored as whole numbers times a scale: none is farther from its label than half of that.
+
+    A scale of one or more puts several labels on one number; then nothing is mended.
+    """
+    if data.dtype.kind != "f" or not 0 < abs(slope) < 1 or not np.isfinite(data).all():
+        return data
+    near = np.round(data)
+    return near if np.abs(data - near).max(initial=0) <= abs(slope) / 2 * (1 + 1e-6) else data
+
+
+def _is_ours(file: Any) -> bool:
+    """Whether this program wrote the file: then its numbers are labels."""
+    texts = (extension.get_content() for extension in file.header.extensions if extension.get_code() == COMMENT)
+    return any((text.encode() if isinstance(text, str) else bytes(text)).find(b'"medseg":') >= 0 for text in texts)
 
 
 def write(
