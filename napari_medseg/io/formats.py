@@ -17,6 +17,7 @@ from napari_medseg.io.mask import to_labels
 
 _TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
 READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *_TIFF, *_NIFTI)
+OME = ".ome"  # what the microscopes' TIFF has before its suffix
 WRITE_SUFFIXES = (*_TIFF, ".png", *_NIFTI)
 
 
@@ -27,9 +28,10 @@ def suffix_of(path: str | Path) -> str:
 
 
 def stem_of(path: str | Path) -> str:
-    """The file's name without its suffix; that of ``a.nii.gz`` is ``a``."""
+    """The file's name without its suffix; that of ``a.nii.gz`` and of ``a.ome.tif`` is ``a``."""
     name, suffix = Path(path).name, suffix_of(path)
-    return name[: len(name) - len(suffix)] or name
+    stem = name[: len(name) - len(suffix)] or name
+    return stem[: -len(OME)] if suffix in _TIFF and stem.lower().endswith(OME) and len(stem) > len(OME) else stem
 
 
 def is_volume(path: str | Path) -> bool:
@@ -165,10 +167,9 @@ def write_mask(
     flat = None if spacing is None else (spacing[-2], spacing[-1])
     if suffix in _NIFTI:
         scale = spacing if unit == "mm" else None
-        nifti.write(path, small, spacing=scale, grid=grid, provenance=provenance or {})
+        nifti.write(path, small, spacing=scale, grid=grid, provenance=provenance)
     elif suffix in _TIFF:
-        # always with its place: it tells labels from black and white
-        tiff.write(path, small, spacing=flat, unit=unit, provenance=provenance or {})
+        tiff.write(path, small, spacing=flat, unit=unit, provenance=provenance)
     elif suffix == ".png":
         png.write_labels(path, small, spacing=flat, unit=unit, provenance=provenance)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 # low frequencies of a small copy (perceptual hash by the discrete cosine transform)
@@ -47,7 +49,7 @@ def _shrink(data: np.ndarray) -> np.ndarray:
     means = np.empty((len(rows) - 1, len(columns) - 1))
     # doubles can be larger than any float
     with np.errstate(over="ignore"):
-        for number, (top, end) in enumerate(zip(rows[:-1], rows[1:], strict=True)):
+        for number, (top, end) in enumerate(pairwise(rows)):
             line = np.nan_to_num(data[top:end].astype(np.float32)).mean(axis=0, dtype=np.float64)
             line = line if line.ndim == 1 else line.mean(axis=-1)
             means[number] = np.add.reduceat(line, columns[:-1]) / np.diff(columns)

@@ -11,8 +11,6 @@ from napari_medseg.io.image import Image
 
 # what stands for white in 8 and 16 bits; and so many greys at the rim of a mask are no labels
 WHITE, RIM_GREYS = (255, 65535), 8
-# written into a file whose values are labels, not black and white
-NUMBERS = "numbers"
 # greys up to here look black: those of a palette are then numbers too
 DARK = 64
 # a photograph has so many greys at least, and most of its neighbouring pixels differ

@@ -68,7 +68,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         unit="mm",
         source=path,
         grid=Grid(affine=affine, orientation=orientation),
-        numbered=int(file.header["intent_code"]) == LABEL or _is_ours(file),
+        numbered=int(file.header["intent_code"]) == LABEL,
     )
 
 
@@ -110,12 +110,6 @@ def _whole(data: np.ndarray, slope: float) -> np.ndarray:
         return data
     near = np.round(data)
     return near if np.abs(data - near).max(initial=0) <= abs(slope) / 2 * (1 + 1e-6) else data
-
-
-def _is_ours(file: Any) -> bool:
-    """Whether this program wrote the file: then its numbers are labels."""
-    texts = (extension.get_content() for extension in file.header.extensions if extension.get_code() == COMMENT)
-    return any((text.encode() if isinstance(text, str) else bytes(text)).find(b'"medseg":') >= 0 for text in texts)
 
 
 def write(

@@ -17,7 +17,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Image
 from napari_medseg.io.limits import check_claim
-from napari_medseg.io.mask import NUMBERS, choose_labels
+from napari_medseg.io.mask import choose_labels
 
 # Pillow's own guard takes the large pictures of microscopes for attacks; limits.py weighs each picture instead
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -33,7 +33,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
     ----------
     path : Path
     mask : bool
-        Read the numbers of a palette, not its colours, and keep the opacity of grey: (Y, X, 2).
+        Read the numbers of a palette, not its colours, keep the opacity of grey, (Y, X, 2), and read one bit as bool:
+        its white is never 255.
 
     Raises
     ------
@@ -53,7 +54,6 @@ def read(path: Path, *, mask: bool = False) -> Image:
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture)
-            numbered = numbered or _facts(picture).get("labels") == NUMBERS
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:
@@ -126,9 +126,9 @@ def _to_array(picture: PillowImage.Image, path: Path, *, mask: bool) -> tuple[np
             numbers = np.asarray(picture)
             return choose_labels(numbers[..., 0] if mode == "PA" else numbers, _palette(picture), path)
         picture = picture.convert("RGBA" if mode == "PA" or "transparency" in picture.info else "RGB")
-    elif mode == "1":
+    elif mode == "1" and not mask:
         picture = picture.convert("L")
-    elif mode not in ("L", "LA", "RGB", "RGBA", "F") and not mode.startswith("I"):
+    elif mode not in ("1", "L", "LA", "RGB", "RGBA", "F") and not mode.startswith("I"):
         picture = picture.convert("RGB")
     data = np.asarray(picture)
     if mode == "I" and data.min() >= 0 and data.max() < 65536:
@@ -177,14 +177,8 @@ def write_labels(
     OutputError
         If the file cannot be written.
     """
-    white = labels.max() <= 1
-    facts: dict[str, Any] = {
-        "spacing": spacing,
-        "unit": unit,
-        "provenance": dict(provenance or {}),
-        "labels": "white" if white else NUMBERS,
-    }
-    write(path, labels * np.uint8(255) if white else labels, facts=facts)
+    facts: dict[str, Any] = {"spacing": spacing, "unit": unit, "provenance": dict(provenance or {})}
+    write(path, labels * np.uint8(255) if labels.max() <= 1 else labels, facts=facts)
 
 
 def write(path: Path, data: np.ndarray, *, facts: Mapping[str, Any] | None = None) -> None:

@@ -20,7 +20,6 @@ from napari_medseg.io.limits import check_claim, check_stored
 from napari_medseg.io.mask import choose_labels
 
 ORIENTATION = 274
-_OUR_TEXT = 100  # our own description begins so early
 # TIFF's resolution is pixels per unit; what one unit is, in mm
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
@@ -62,7 +61,6 @@ def read(path: Path, *, mask: bool = False) -> Image:
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
             data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
             spacing, unit = _spacing(page)
-            numbered = numbered or '"medseg":' in page.description[:_OUR_TEXT]
             turn = page.tags.valueof(ORIENTATION, 1)
     except ImageReadError:
         raise
