@@ -12,9 +12,9 @@ import psutil
 from napari_medseg.errors import ImageReadError
 
 # up to so many bytes, a small file may unfold to anything; beyond, to so many times its own size. Pictures of something
-# do not shrink two hundredfold, and of a mask each pixel counts as one byte, however wide its numbers are.
-FREE = {"image": 32_000_000, "mask": 256_000_000}
-FOLD = {"image": 200, "mask": 500}
+# do not shrink two hundredfold; masks shrink more, but only one that is empty all over a thousandfold.
+FREE = {"image": 32_000_000, "mask": 200_000_000}
+FOLD = {"image": 200, "mask": 1000}
 # the array that is read, and one copy of it
 COPIES = 2
 # so much may follow the voxels of a volume
@@ -41,19 +41,19 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int, *, mask: bool =
         If so; the message names both sizes.
     """
     kind = "mask" if mask else "image"
-    numbers, stored = prod(int(n) for n in shape), path.stat().st_size
+    size, stored = prod(int(n) for n in shape) * itemsize, path.stat().st_size
     most = max(FREE[kind], FOLD[kind] * stored)
-    what = f"{path} says that it holds {' x '.join(map(str, shape))} numbers"
-    if numbers * (1 if mask else itemsize) > most:
+    what = f"{path} says that it holds {' x '.join(map(str, shape))} numbers ({in_words(size)})"
+    if size > most:
         raise ImageReadError(
-            f"{what} ({in_words(numbers * itemsize)}) in a file of {in_words(stored)}; expected at most "
-            f"{in_words(most)} from so small a file. It is damaged, or empty all over: export it again, or in parts."
+            f"{what} in a file of {in_words(stored)}; expected at most {in_words(most)} from so small a file. "
+            "It is damaged, or empty all over: export it again, or in parts."
         )
     free = psutil.virtual_memory().available
-    if numbers * itemsize * COPIES > free:
+    if size * COPIES > free:
         raise ImageReadError(
-            f"{what} ({in_words(numbers * itemsize)}); expected at most {in_words(free // COPIES)}, as "
-            f"{in_words(free)} of memory are free. Close other programs, or export the image smaller."
+            f"{what}; expected at most {in_words(free // COPIES)}, as {in_words(free)} of memory are free. "
+            "Close other programs, or export the image smaller."
         )
 
 

@@ -92,13 +92,13 @@ def _check(path: Path, *, mask: bool) -> None:
             f"{path} says that its voxels begin at byte {ahead}; expected 352 to {_AHEAD}. It is damaged: export it "
             "again."
         )
+    needed = ahead + stored * math.prod(shape)
+    if not packed:
+        check_stored(path, needed)
     # numbers with a scale are read as doubles
     check_claim(path, shape, stored if scale in ((None, None), (1, 0)) else max(stored, 8), mask=mask)
-    needed = ahead + stored * math.prod(shape)
     if packed:
         check_gzip(path, needed)
-    else:
-        check_stored(path, needed)
 
 
 def _whole(data: np.ndarray, slope: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,11 @@ from napari_medseg.io.mask import choose_labels
 # Pillow's own guard takes the large pictures of microscopes for attacks; limits.py weighs each picture instead
 PillowImage.MAX_IMAGE_PIXELS = None
 
+# a damaged EXIF is passed over, without words of Pillow's on the screen
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 ORIENTATION = 274
+SCANS = 64  # programs make about ten
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -49,8 +54,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
                     f"{path} is a film of {frames} pictures; expected one. Save the one you need as a file of its own."
                 )
             deep = _is_deep(path)
-            bands, wide = len(picture.getbands()), picture.mode not in ("1", "L", "P", "LA", "RGB", "RGBA", "CMYK")
-            check_claim(path, (picture.height, picture.width, bands), 2 if deep else 4 if wide else 1, mask=mask)
+            _weigh(picture, path, 2 if deep else 1, mask=mask)
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture)
@@ -71,6 +75,18 @@ def read(path: Path, *, mask: bool = False) -> Image:
         # grey stays when it has an opacity
         data = data[..., 0]
     return Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+
+
+def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool) -> None:
+    """Refuse what would take too much memory, or too long, before it is decoded."""
+    bands = picture.getbands()
+    shape = (picture.height, picture.width, *([len(bands)] if len(bands) > 1 else []))
+    check_claim(path, shape, 4 if bands[0] in ("I", "F") else itemsize, mask=mask)
+    if picture.format == "JPEG" and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
+        raise ImageReadError(
+            f"{path} is built up in {scans} scans; expected at most {SCANS}, each of which goes over the whole "
+            "picture. It is damaged: export it again."
+        )
 
 
 def size(path: Path) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ import tifffile
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Image
+from napari_medseg.io.inner import HEAD, PICTURES, picture_size
 from napari_medseg.io.limits import check_claim, check_stored
 from napari_medseg.io.mask import choose_labels
 
@@ -127,17 +128,27 @@ def _drop_empty(data: np.ndarray, page: Any, path: Path) -> np.ndarray:
 def _weigh(series: Any, page: Any, path: Path, *, mask: bool) -> None:
     """Refuse sizes that are not in the file, before anything is allocated."""
     itemsize = page.dtype.itemsize
-    check_claim(path, series.shape, itemsize, mask=mask)
-    # a tile is decoded whole, also where it is larger than the image
-    check_claim(path, page.chunks, itemsize, mask=mask)
     if page.compression == tifffile.COMPRESSION.NONE:
         bits = page.imagelength * page.imagewidth * page.imagedepth * page.samplesperpixel * page.bitspersample
         check_stored(path, bits // 8)
+    check_claim(path, series.shape, itemsize, mask=mask)
+    # a tile is decoded whole, also where it is larger than the image
+    check_claim(path, page.chunks, itemsize, mask=mask)
     if len(page.dataoffsets) < math.prod(page.chunked):
         raise ImageReadError(
             f"{path} is truncated or damaged: it has {len(page.dataoffsets)} strips or tiles; expected "
             f"{math.prod(page.chunked)}. Copy or export it again."
         )
+    if page.compression in PICTURES:
+        for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+            page.parent.filehandle.seek(start)
+            found = picture_size(page.parent.filehandle.read(min(length, HEAD)))
+            # programs fill up the last tiles
+            if found is not None and math.prod(found) > 4 * math.prod(page.chunks):
+                raise ImageReadError(
+                    f"{path} has a tile or strip of {found[0]} x {found[1]} px; expected {page.chunks[0]} x "
+                    f"{page.chunks[1]}, by its own header. It is damaged: export it again."
+                )
 
 
 def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) -> tuple[np.ndarray, bool]:
