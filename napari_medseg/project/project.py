@@ -14,7 +14,7 @@ from typing import Any
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
 from napari_medseg.io import Grid, stem_of
-from napari_medseg.io.image import LARGEST, SMALLEST, usable_sizes
+from napari_medseg.io.image import SIZES, usable_sizes
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import audit, grids, history, queries, seals
@@ -207,7 +207,7 @@ class Project(LabelStore, RunStore):
         """
         if grid is not None:
             spacing, unit = grid.spacing, grid.unit
-        _check_case(shape, split, spacing)
+        _check_case(shape, split, spacing, unit)
         group = None if group is None else one_line(group)
         path = Path(image).resolve()
         digest = _file_sha256(path)
@@ -404,14 +404,14 @@ class Project(LabelStore, RunStore):
         }
 
 
-def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None) -> None:
+def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None, unit: str) -> None:
     if len(shape) not in (2, 3) or not all(isinstance(side, int) and side > 0 for side in shape):
         raise ShapeError(f"shape is {shape}; expected (Y, X) or (Z, Y, X) px, each 1 or more. Add one image at a time.")
     if split not in ("train", "heldout"):
         raise InputError(f"split is '{split}'; expected 'train' or 'heldout'. Choose one of these.")
-    if spacing is not None and not (len(spacing) in (2, 3) and usable_sizes(spacing)):
+    if spacing is not None and not (len(spacing) in (2, 3) and usable_sizes(spacing, unit)):
         raise InputError(
-            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SMALLEST:g} to {LARGEST:g}. "
+            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SIZES}. "
             "Leave it out where it is not known."
         )
 

@@ -62,7 +62,7 @@ def to_case(row: tuple, folder: Path) -> Case:
             image=image,
             sha256=row[3],
             shape=shape_of(row[13], row[4], row[5]),
-            spacing=_spacing(row[14], row[6], row[7]),
+            spacing=_spacing(row[8], row[14], row[6], row[7]),
             unit=row[8],
             group=row[9],
             split=row[10],
@@ -73,10 +73,10 @@ def to_case(row: tuple, folder: Path) -> Case:
         )
 
 
-def _spacing(*sizes: object) -> tuple[float, ...] | None:
+def _spacing(unit: str, *sizes: object) -> tuple[float, ...] | None:
     """(y, x) or (z, y, x); None where nobody knows. An earlier version believed whatever size a file told."""
     known = tuple(float(size) for size in sizes if isinstance(size, (int, float)))
-    return known if len(known) > 1 and usable_sizes(known) else None
+    return known if len(known) > 1 and usable_sizes(known, unit) else None
 
 
 def to_run(row: tuple, folder: Path) -> Run:
