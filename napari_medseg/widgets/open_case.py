@@ -12,7 +12,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus, StrokeTracker
-from napari_medseg.app.export import rescue_labels
+from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
 
