@@ -13,6 +13,7 @@ import numpy as np
 from platformdirs import user_data_path
 
 from napari_medseg.app.export import check_folder, export_labels, suffix_for
+from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import InputError, OutputError
 from napari_medseg.names import clean_name
@@ -67,3 +68,17 @@ def _free(folder: Path, stem: str, suffix: str) -> Path:
     """A path that no file has: two masks of one name may be rescued within a second."""
     names = (f"{stem}{'' if number == 1 else f'_{number}'}{suffix}" for number in count(1))
     return next(path for name in names if not (path := folder / name).exists())
+
+
+def untold_rescues() -> list[Path]:
+    """Files in :func:`rescue_folder` that are newer than the last call, oldest first."""
+    seen = load_settings().get("rescues_seen")
+    last = seen if isinstance(seen, int | float) else 0.0
+    try:
+        found = sorted((file.stat().st_mtime, file) for file in rescue_folder().iterdir())
+    except OSError:
+        return []
+    new = [(time, file) for time, file in found if time > last]
+    if new:
+        save_settings(rescues_seen=new[-1][0])
+    return [file for _, file in new]
