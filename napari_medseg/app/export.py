@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platformdirs import user_data_path
 
 from napari_medseg import __version__
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.errors import InputError, MedsegError
+from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
@@ -124,24 +121,6 @@ def export_masks(
         export_labels(paths[name], data, spacing=spacing, unit=unit, grid=grid, provenance=provenance)
         for name, data in masks.items()
     ]
-
-
-def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
-    """Write labels that their project cannot take to the first place that can: the user's data folder, or a temporary.
-
-    Returns
-    -------
-    Path or None
-        None where nothing can be written at all.
-    """
-    stem = re.sub(r"[^\w.-]+", "_", name) or "mask"
-    file = f"{stem}_rescued_{time.strftime('%Y%m%d-%H%M%S')}{suffix_for('tiff', volume=labels.ndim == 3)}"
-    for folder in (user_data_path("napari-medseg", appauthor=False) / "rescued", Path(tempfile.gettempdir())):
-        try:
-            return export_labels(check_folder(folder) / file, labels)
-        except MedsegError:
-            continue
-    return None
 
 
 def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_medseg.app.export import layer_spacing
+from napari_medseg.app.layer_keys import GRID_KEY, SIZE_KEY, facts_of
 from napari_medseg.inference import Prediction
 from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.io.image import Image as ReadImage
@@ -21,7 +22,6 @@ DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX = " disagreement", " objects"
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
-FILE_KEY = "medseg_file"
 # of a layer made for an image: which image that is, and what the layer shows
 OF_KEY = "medseg_of"
 # bright on dark and on bright images alike; napari's own first label is a dark brown
@@ -51,7 +51,18 @@ def spacing_of(layer: Image) -> tuple[float, ...] | None:
 
 def made_for(image: Layer, suffix: str) -> dict[str, Any]:
     """Metadata of a layer made for an image: names change and come twice, so a layer is never found by its name."""
-    return {OF_KEY: (str(image.unique_id), suffix)}
+    return {OF_KEY: (str(image.unique_id), suffix), **grid_facts(image)}
+
+
+def grid_facts(image: Layer) -> dict[str, Any]:
+    """What a layer that lies on an image takes over from its metadata, for whoever writes it."""
+    return {key: image.metadata[key] for key in (GRID_KEY, SIZE_KEY) if key in image.metadata}
+
+
+def image_of(viewer: Any, layer: Layer) -> Image | None:
+    """The image that a layer was made for, if it is still in the viewer."""
+    number = layer.metadata.get(OF_KEY, ("",))[0]
+    return next((image for image in viewer.layers if str(image.unique_id) == number), None)
 
 
 def layers_of(viewer: Any, image: Layer) -> list[Layer]:
@@ -120,7 +131,7 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
         name=name,
         scale=image.spacing or (1.0,) * len(image.shape),
         units=(unit,) * len(image.shape),
-        metadata={FILE_KEY: str(image.source)} if image.source else {},
+        metadata=facts_of(image),
     )
     viewer.add_layer(layer)
     return layer
