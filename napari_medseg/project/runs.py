@@ -103,6 +103,14 @@ class RunSpec:
         None: the recipe's.
     schedule : str or None
         None: the recipe's.
+    encoder_rate : float
+        Learning rate of the encoder as a share of the others': below 1 for one that is pretrained.
+    clock : bool
+        The schedule follows the time budget, over all sittings, instead of the epochs: when the time is used up, the
+        learning rate has come to its end, however fast the machine.
+    average : float or None
+        Decay a step of a moving average of the weights, which is scored beside the weights themselves; None: there is
+        none.
     seed : int
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -151,6 +159,9 @@ class RunSpec:
     window: tuple[float, float] | None = None
     learning_rate: float | None = None
     schedule: str | None = None
+    encoder_rate: float = 1.0
+    clock: bool = False
+    average: float | None = None
     seed: int = 0
     device: str = "auto"
     time_budget_minutes: float | None = None
@@ -206,6 +217,11 @@ class RunSpec:
         spec = cls(**values)
         if not spec.train:
             raise InputError(f"{where} has no training pairs; expected at least one. Accept a correction first.")
+        if spec.clock and not spec.time_budget_minutes:
+            raise InputError(
+                f"clock in {where} is true without time_budget_minutes; expected minutes that the schedule can follow. "
+                "Name them, or set clock to false."
+            )
         return spec
 
     @classmethod
@@ -281,9 +297,14 @@ _FIELDS: Mapping[str, fields.Check] = {
     "spacing": fields.optional(fields.SPACING),
     "window": fields.optional(fields.WINDOW),
     "learning_rate": fields.optional(fields.number(0, 1e6)),
+    "encoder_rate": fields.number(0, 1e6),
+    "average": (
+        lambda value: value is None or (fields.number()[0](value) and 0 < value < 1),
+        "a decay between 0 and 1",
+    ),
     "seed": fields.whole(0, 2**63 - 1),
     "time_budget_minutes": fields.optional(fields.number(0, 1e9)),
-    **dict.fromkeys(("fit_budget", "augment", "freeze_norm", "choose_best"), fields.FLAG),
+    **dict.fromkeys(("fit_budget", "clock", "augment", "freeze_norm", "choose_best"), fields.FLAG),
     "epoch_images": fields.optional(fields.whole(1, _COUNT)),
     "validate_every": fields.whole(1, _EPOCHS),
     "classes": fields.NAMES,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from napari_medseg import fields
 from napari_medseg.errors import WeightsError
+from napari_medseg.networks import InputSpec, get_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,10 @@ class WeightsEntry:
     window : tuple of float or None
         Intensities of a volume that count as 0 and 1; None: its percentiles.
     options : mapping
-        Of the network, beside those it declares.
+        Of the network; files that were written before 0.2 leave out those that were declared then.
+    intensity : mapping
+        How intensities go in, as :class:`InputSpec` has ``mean``, ``std`` and ``order``; empty: as was declared when
+        the file was written.
     metrics : mapping
         Scores with ``n`` and ``split``.
     training : mapping
@@ -59,6 +63,7 @@ class WeightsEntry:
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    intensity: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
@@ -69,6 +74,18 @@ class WeightsEntry:
     def output_channels(self) -> int:
         """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""
         return 1 if len(self.classes) == 1 else len(self.classes) + 1
+
+    def intensity_for(self, network: str) -> Mapping[str, Any]:
+        """``intensity``, or what stands for it in a file that says nothing: that of the declaration of its time."""
+        if self.intensity:
+            return self.intensity
+        spec = get_spec(network)
+        old = spec.earlier is not None and not set(spec.options) <= set(self.options)
+        return intensity_of(spec.earlier if old and spec.earlier is not None else spec.input)
+
+    def input_of(self, declared: InputSpec) -> InputSpec:
+        """What the network takes, with this file's intensities."""
+        return replace(declared, **self.intensity)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, ready for JSON."""
@@ -101,6 +118,11 @@ class WeightsEntry:
         return cls(**kept)
 
 
+def intensity_of(source: Any) -> dict[str, Any]:
+    """``mean``, ``std`` and ``order`` of an :class:`InputSpec`, or of what was declared earlier."""
+    return {"mean": source.mean, "std": source.std, "order": getattr(source, "order", "rgb")}
+
+
 _AGAIN = "Fetch or train the weights again."
 # channels, repetitions: beyond, building the network would take for ever
 _LARGEST = 4096
@@ -120,6 +142,21 @@ def _options(value: Any) -> bool:
     )
 
 
+def _number_or_three(value: Any) -> bool:
+    return fields.numbers(value) and len(value) == 3 if isinstance(value, list | tuple) else fields.numbers([value])
+
+
+def _intensity(value: Any) -> bool:
+    if not isinstance(value, Mapping) or set(value) not in (set(), {"mean", "std", "order"}):
+        return False
+    if not value:
+        return True
+    if not (_number_or_three(value["mean"]) and _number_or_three(value["std"])):
+        return False
+    spread = value["std"] if isinstance(value["std"], list | tuple) else [value["std"]]
+    return min(spread) > 0 and value["order"] in ("rgb", "bgr")
+
+
 # what a field may hold, and how that is called
 _FIELDS: Mapping[str, fields.Check] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), fields.TEXT),
@@ -132,4 +169,5 @@ _FIELDS: Mapping[str, fields.Check] = {
     "window": fields.optional(fields.WINDOW),
     "options": (_options, f"an object of sizes up to {_LARGEST}"),
     **dict.fromkeys(("metrics", "training"), fields.OBJECT),
+    "intensity": (_intensity, "an object with mean, std (above 0) and order ('rgb' or 'bgr'), or an empty one"),
 }

@@ -1,13 +1,16 @@
 """A run's file of any origin: a spec, or a sentence that names the field."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.project import runs
 from napari_medseg.project.runs import Pair, RunSpec, read_events
+from napari_medseg.weights import WeightsEntry, entry
 
 SPEC = RunSpec(network="cmunext-xxs", task="nuclei", train=(Pair(name="a", image="a.png", mask="m.png"),))
 
@@ -84,3 +87,10 @@ def test_damaged_events_are_passed_over(tmp_path):
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     events, _ = read_events(tmp_path / "events.jsonl")
     assert [event["event"] for event in events] == ["epoch", "done"]
+
+
+def test_no_field_goes_in_unlooked_at():
+    """A new field needs a check: what is computed with, allocated or waited for."""
+    assert set(runs._FIELDS) == {one.name for one in fields(RunSpec)}
+    assert set(runs._PAIR) == {one.name for one in fields(Pair)}
+    assert set(entry._FIELDS) == {one.name for one in fields(WeightsEntry)}
