@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg import __version__
+from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
@@ -18,7 +19,6 @@ from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 
-_UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
 # what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
 MADE_BY = ("network", "weights", "sha256")
 ASKED = ("also", "plan")
@@ -40,7 +40,7 @@ def suffix_for(format: str, *, volume: bool) -> str:
 
 def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
     """Size of a pixel (y, x) or voxel (z, y, x) of a layer and its unit; none where it counts in pixels."""
-    unit = _UNITS.get(str(units[-1]), "px")
+    unit = unit_of(units)
     if unit == "px":
         return None, "px"
     return tuple(float(s) for s in scale), unit

@@ -37,7 +37,7 @@ def rescue_labels(name: str, labels: np.ndarray, **place: Any) -> Path | None:
     labels : np.ndarray
         Whatever is on the screen. What no format of masks can hold is written as an array of numpy.
     **place
-        ``spacing``, ``unit``, ``grid`` and ``provenance`` of :func:`napari_medseg.app.export.export_labels`.
+        ``grid`` and ``provenance`` of :func:`napari_medseg.app.export.export_labels`.
 
     Returns
     -------

@@ -60,10 +60,10 @@ class Grid:
     header: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, **more: Any) -> Grid:
-        """Of a volume whose affine is known; the voxels' sizes follow from it."""
+    def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, *, unit: str = "mm", **more: Any) -> Grid:
+        """Of a volume whose affine is known; the voxels' sizes follow from it, in mm or, where nobody knows, px."""
         x, y, z = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
-        return cls(shape, spacing=(z, y, x), unit="mm", affine=affine, **more)
+        return cls(shape, spacing=(z, y, x), unit=unit, affine=affine, **more)
 
     @property
     def spacing_mm(self) -> tuple[float, ...] | None:

@@ -411,8 +411,7 @@ def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] |
         raise InputError(f"split is '{split}'; expected 'train' or 'heldout'. Choose one of these.")
     if spacing is not None and not (len(spacing) in (2, 3) and usable_sizes(spacing, unit)):
         raise InputError(
-            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SIZES}. "
-            "Leave it out where it is not known."
+            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SIZES}. Leave it out where it is not known."
         )
 
 

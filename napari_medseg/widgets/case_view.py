@@ -14,8 +14,9 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_medseg.app.correct import CaseLabels, SaveStatus, case_labels
 from napari_medseg.app.images import keep_proposal
-from napari_medseg.app.layer_keys import FILE_KEY
+from napari_medseg.app.layer_keys import FILE_KEY, HISTORY_KEY
 from napari_medseg.app.picture import picture_of
+from napari_medseg.app.places import grid_of, image_under
 from napari_medseg.app.predict import predict_array
 from napari_medseg.app.scratch import open_scratch
 from napari_medseg.errors import InputError, sentence
@@ -29,6 +30,7 @@ from napari_medseg.widgets.layers import (
     MASK_SUFFIX,
     OF_KEY,
     grid_facts,
+    images_in,
     is_mask,
     layers_of,
     new_labels,
@@ -37,7 +39,6 @@ from napari_medseg.widgets.layers import (
     show_labels,
 )
 from napari_medseg.widgets.open_case import OpenCase
-from napari_medseg.widgets.places import image_under
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 
@@ -204,7 +205,7 @@ class CaseView(QObject):
             # its data were exchanged while the network ran
             return
         labels = show_labels(self._viewer, image, prediction)
-        scale, units = tuple(float(s) for s in image.scale), tuple(str(u) for u in image.units)
+        grid = grid_of(image)
         source = image.source.path or image.metadata.get(FILE_KEY)
 
         def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case, CaseLabels]:
@@ -212,9 +213,7 @@ class CaseView(QObject):
             try:
                 if picture_of(data) != picture:
                     raise InputError(f"'{image.name}' shows another picture by now. Propose again.")
-                case, stored = keep_proposal(
-                    into, data, prediction, name=image.name, source=source, scale=scale, units=units
-                )
+                case, stored = keep_proposal(into, data, prediction, name=image.name, source=source, grid=grid)
             except BaseException:
                 if project is None:
                     into.close()
@@ -379,12 +378,13 @@ class CaseView(QObject):
     def _layer_inserted(self, event: Any) -> None:
         """What napari copies takes our notes along; a mask of one's own gets those of the image that it lies on."""
         layer = event.value
+        layer.metadata.pop(HISTORY_KEY, None)
         if layer.metadata.pop("medseg_case", None) is not None:
             if isinstance(layer, Labels):
                 show_warning(f"'{layer.name}' is a copy: what is drawn in it is not stored. Draw in the mask itself.")
         elif isinstance(layer, Labels) and OF_KEY not in layer.metadata:
             with suppress(InputError):
-                under = image_under(self._viewer.layers, layer)
+                under = image_under(images_in(self._viewer), layer)
                 layer.metadata.update({} if under is None else grid_facts(under))
 
     def _left(self, opened: OpenCase) -> None:

@@ -13,13 +13,15 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus
+from napari_medseg.app.export import case_provenance
+from napari_medseg.app.layer_keys import HISTORY_KEY
+from napari_medseg.app.places import apart, grid_of
 from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.app.tracker import HINT, StrokeTracker
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image
-from napari_medseg.widgets.places import apart, ground_of
 
 SETTLE_MS = 200
 CLOSE_SECONDS = 2.0
@@ -80,6 +82,7 @@ class OpenCase(QObject):
         self.edges: dict[tuple[int, ...], np.ndarray] = {}
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
+        labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown)
         self.closed = False
         # what :meth:`then` waits for, and what waits; an undo or redo that is on its way
         self._busy, self._waiting = False, deque[Callable[[], None]]()
@@ -283,17 +286,28 @@ class OpenCase(QObject):
             getattr(self.image.events, name).disconnect(self._image_moved)
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
+        self._note_origin()
         self.session.close(timeout=0.5)
         self.closed = True
         return told
 
+    def _note_origin(self) -> None:
+        """The layer may stay: it tells from here on which proposal its labels come from, as the history says now."""
+        facts = self.labels.metadata
+        facts.pop(HISTORY_KEY, None)
+        try:
+            origin = self.project.proposal_origin(self.case_id)
+        except MedsegError:
+            # of a project that is gone, nothing is known
+            origin = None
+        now, then = origin or {}, facts.get("medseg", {})
+        if any(now.get(key) != then.get(key) for key in ("sha256", "also")):
+            facts["medseg"] = dict(now)
+
     def _rescue(self) -> Path | None:
         """Write what is on the screen elsewhere, on its image's pixels where it lies on them."""
-        labels, place = np.asarray(self.labels.data), {}
-        if labels.shape == self._tracker.shape:
-            ground = ground_of(self.image)
-            place = {"spacing": ground.spacing, "unit": ground.unit, "grid": ground.grid}
-        return rescue_labels(self.image.name, labels, **place)
+        labels, grid = np.asarray(self.labels.data), grid_of(self.image)
+        return rescue_labels(self.image.name, labels, grid=grid if labels.shape == grid.shape else None)
 
     def _store_all(self) -> bool:
         """Whether all that was drawn and asked for reached the disk, or cannot ever."""
