@@ -25,13 +25,8 @@ def size_of_pixels(file: Any) -> tuple[tuple[float, float] | None, str]:
 
     What no pixel can measure is not known.
     """
-    for look in (_ome_size, _imagej_size):
-        found = look(file)
-        if found is not None:
-            break
-    else:
-        found = _spacing(file.pages.first)
-    return found if found[0] is not None and usable_sizes(*found) else (None, "px")
+    found = _ome_size(file) or _imagej_size(file) or _spacing(file.pages.first)
+    return found if found is not None and usable_sizes(*found) else (None, "px")
 
 
 def _ome_size(file: Any) -> tuple[tuple[float, float], str] | None:
@@ -71,19 +66,20 @@ def _unit(name: str) -> str:
     return re.sub(r"\\u00b5|[\u00b5\u03bc]", "u", name.strip(), flags=re.IGNORECASE).lower()
 
 
-def _spacing(page: Any) -> tuple[tuple[float, float] | None, str]:
+def _spacing(page: Any) -> tuple[tuple[float, float], str] | None:
+    """Pixels an inch or a centimetre; None where nobody knows."""
     tags = page.tags
     unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else 1
     mm = {2: 25.4, 3: 10.0}.get(int(unit))
     if mm is None or "XResolution" not in tags or "YResolution" not in tags:
-        return None, "px"
+        return None
     sizes = []
     for name in ("YResolution", "XResolution"):
         numerator, denominator = tags[name].value
         if numerator == 0 or denominator == 0:
-            return None, "px"
+            return None
         sizes.append(mm * denominator / numerator)
     # 72 or 96 dots per inch is what programs write when they know nothing
     if int(unit) == 2 and round(25.4 / sizes[0]) in (72, 96):
-        return None, "px"
+        return None
     return (sizes[0], sizes[1]), "mm"

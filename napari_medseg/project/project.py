@@ -277,7 +277,7 @@ class Project(LabelStore, RunStore):
                 if beside != case.image and is_there(beside) and fault(beside, case.sha256) is None:
                     self._move(case.id, beside)
 
-    def _move(self, case_id: int, path: Path, grid: Grid | None) -> Case:
+    def _move(self, case_id: int, path: Path, grid: Grid | None = None) -> Case:
         """Note where an image lies now, and its grid, which earlier versions did not keep; its row is sealed again."""
         with self._db.transaction() as db:
             was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]

@@ -25,8 +25,9 @@ CREATE TABLE cases (
     cursor INTEGER NOT NULL DEFAULT 0,
     -- of a volume only: its slices lie one below the other in the tiles, slice z in the rows from z * height
     depth INTEGER, spacing_z REAL,
-    look TEXT,                        -- what the image looks like, to find near copies
-    grid TEXT                         -- JSON: where its voxels lie, where size and spacing do not say all of it
+    look TEXT,                        -- what the image looks like: finds near copies
+    -- JSON: where its voxels lie; null where size and spacing say all of it
+    grid TEXT
 );
 
 CREATE TABLE classes (
