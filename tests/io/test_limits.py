@@ -86,6 +86,7 @@ HUGE = {
     "sides.png": lambda path: png(path, 2**31 - 1, 2**31 - 1),
     "deep.png": lambda path: png(path, 20_000, 20_000, bits=16, colour=2),
     "blank.png": lambda path: png(path, 16_000, 16_000, data=bytes(16_001 * 16_000)),
+    "thread.png": lambda path: png(path, 3_000_000, 1, data=bytes(3_000_001)),
     "bmp.bmp": lambda path: bmp(path, 60_000, 60_000),
     "packed.bmp": lambda path: bmp(path, 60_000, 60_000, packed=1),
     "jpg.jpg": lambda path: jpg(path, 65_500),
