@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -41,7 +42,7 @@ class Reader:
     """A process that reads files, so that one that hangs or dies takes nothing with it."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Reader:
         return self
@@ -51,34 +52,38 @@ class Reader:
 
     def read(self, path: Path) -> dict[str, object]:
         """What became of a file: ``outcome`` is ``read``, ``refused`` or ``fault``."""
-        process = self._started()
-        _pipe(process.stdin).write(f"{path}\n")
-        _pipe(process.stdin).flush()
+        process = self.start()
         started = time.monotonic()
+        # a process that died takes no more
+        with suppress(BrokenPipeError):
+            _pipe(process.stdin).write(f"{path}\n")
+            _pipe(process.stdin).flush()
         line = _line(_pipe(process.stdout), SECONDS + 2)
         if line:
             return dict(json.loads(line))
         took = time.monotonic() - started
         self._end()
-        text = f"no answer after {took:.0f} s" if took > SECONDS else f"the process died ({process.returncode})"
+        text = f"no answer after {took:.0f} s" if took >= SECONDS + 2 else "the process died"
         return {"outcome": "fault", "text": text, "seconds": took, "bytes": 0}
 
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None:
+    def start(self) -> subprocess.Popen[str]:
+        """The process, ready to read."""
+        if self.process is None:
             command = [sys.executable, str(HERE), "--reader"]
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent
             )
-            if _line(_pipe(self._process.stdout), 120) != "ready":
+            if _line(_pipe(self.process.stdout), 120) != "ready":
                 raise RuntimeError("the reading process did not start")
-        return self._process
+        return self.process
 
     def _end(self) -> None:
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is not None:
             process.kill()
             process.wait()
-            _pipe(process.stdin).close()
+            with suppress(BrokenPipeError):
+                _pipe(process.stdin).close()
             _pipe(process.stdout).close()
 
 
@@ -106,7 +111,9 @@ def run(folder: Path, mutations: int, *, seed: int = 0, keep: Path | None = None
     keep : Path, optional
         Folder for files that end in a fault.
     """
-    sys.path.insert(0, str(HERE.parent))
+    # beside this script, wherever it is called from
+    if str(HERE.parent) not in sys.path:
+        sys.path.append(str(HERE.parent))
     from fuzz_seeds import damage, make_seeds
 
     (folder / "seeds").mkdir()
@@ -149,8 +156,9 @@ def _note(result: Result, found: dict[str, object], path: Path, *, sound: bool =
 
 def read_forever() -> None:
     """The reading process: a path a line in, a line of JSON out."""
-    from fuzz_reader import judge
+    from fuzz_reader import judge, warm_up
 
+    warm_up()
     print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(judge(Path(line.rstrip("\n")))), flush=True)

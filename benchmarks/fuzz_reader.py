@@ -9,12 +9,19 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from napari_medseg.errors import InputError, MedsegError
 
 # warnings that get out are no sentence
 warnings.simplefilter("error")
+
+
+def warm_up() -> None:
+    """Import what takes seconds, so that no file is blamed for it."""
+    for name in ("scipy.fft", "skimage.transform", "nibabel", "imagecodecs", "napari_medseg.weights.load"):
+        import_module(name)
 
 
 def judge(path: Path) -> dict[str, object]:

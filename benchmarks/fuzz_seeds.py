@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def _tiffs(folder: Path) -> None:
     grey = np.repeat(np.repeat(rng.integers(0, 4, (6, 8), dtype=np.uint8), 4, 0), 4, 1)
     rgb = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
 
-    def write(name: str, data: np.ndarray, **options: object) -> None:
+    def write(name: str, data: np.ndarray, **options: Any) -> None:
         tifffile.imwrite(folder / f"{name}.tif", data, **options)
 
     write("plain", grey)

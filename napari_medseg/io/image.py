@@ -145,6 +145,7 @@ TURNS = {
     7: (True, (0, 1)),
     8: (True, (0,)),
 }
+SIDEWAYS = tuple(turn for turn, (swapped, _) in TURNS.items() if swapped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from napari_medseg.errors import ImageReadError
 # do not shrink two hundredfold; masks shrink more, but only one that is empty all over a thousandfold.
 FREE = {"image": 32_000_000, "mask": 200_000_000}
 FOLD = {"image": 200, "mask": 1000}
+# of a side, px; slides have half of it. To shrink a thread of an image takes memory for each pixel of its length
+LONGEST = 200_000
 # the array that is read, and one copy of it
 COPIES = 2
 # so much may follow the voxels of a volume
@@ -38,7 +40,7 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int, *, mask: bool =
     Raises
     ------
     ImageReadError
-        If so; the message names both sizes.
+        If it cannot, or is longer than any image; the message names the sizes.
     """
     kind = "mask" if mask else "image"
     size, stored = prod(int(n) for n in shape) * itemsize, path.stat().st_size
@@ -49,6 +51,8 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int, *, mask: bool =
             f"{what} in a file of {in_words(stored)}; expected at most {in_words(most)} from so small a file. "
             "It is damaged, or empty all over: export it again, or in parts."
         )
+    if max(shape) > LONGEST:
+        raise ImageReadError(f"{what}; expected sides of at most {LONGEST} px. Cut it into parts.")
     free = psutil.virtual_memory().available
     if size * COPIES > free:
         raise ImageReadError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from napari_medseg.io.limits import check_claim, check_gzip, check_stored
 from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 LABEL = 1002  # its code of intent for numbers that are labels
 _AHEAD = 16_000_000  # so many bytes may stand before the voxels
 

@@ -16,7 +16,7 @@ from PIL import PngImagePlugin, UnidentifiedImageError
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import IN_MM, SIZES, Image, usable_sizes
+from napari_medseg.io.image import IN_MM, SIDEWAYS, SIZES, Image, usable_sizes
 from napari_medseg.io.limits import check_claim
 from napari_medseg.io.mask import choose_labels
 
@@ -94,7 +94,7 @@ def size(path: Path) -> tuple[int, int] | None:
     # whoever reads the picture tells what is wrong
     with suppress(Exception), PillowImage.open(path) as picture:
         shape = picture.height, picture.width
-        return shape[::-1] if _orientation(picture, path) >= 5 else shape
+        return shape[::-1] if _orientation(picture, path) in SIDEWAYS else shape
     return None
 
 
@@ -103,7 +103,7 @@ def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
     # whoever reads the picture tells what is wrong
     with suppress(Exception), PillowImage.open(path) as picture:
         spacing, unit = _spacing(picture, path)
-        return (spacing[::-1] if spacing and _orientation(picture, path) >= 5 else spacing), unit
+        return (spacing[::-1] if spacing and _orientation(picture, path) in SIDEWAYS else spacing), unit
     return None, "px"
 
 
@@ -113,8 +113,11 @@ def _orientation(picture: PillowImage.Image, path: Path) -> int:
     if late is not None:
         picture.info["exif"] = late
     # Image's own: that of a PNG decodes the whole picture first
-    found = PillowImage.Image.getexif(picture).get(ORIENTATION, 1)
-    return found if isinstance(found, int) else 1
+    with suppress(Exception):
+        found = PillowImage.Image.getexif(picture).get(ORIENTATION, 1)
+        return found if isinstance(found, int) else 1
+    # a damaged EXIF says nothing
+    return 1
 
 
 def _late_exif(path: Path) -> bytes | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,10 +14,9 @@ import tifffile
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import Image
-from napari_medseg.io.inner import HEAD, PICTURES, picture_size
-from napari_medseg.io.limits import check_claim, check_stored
+from napari_medseg.io.image import SIDEWAYS, Image
 from napari_medseg.io.mask import choose_labels
+from napari_medseg.io.tiff_limits import check_chain, check_sizes
 from napari_medseg.io.tiff_size import size_of_pixels
 
 ORIENTATION = 274
@@ -43,6 +41,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     """
     try:
         with tifffile.TiffFile(path) as file:
+            check_chain(file, path)
             found = _whole(file)
             series, page = found[0], found[0].keyframe
             if len(found) > 1:
@@ -52,7 +51,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
                     "Save the one you need as a file of its own."
                 )
             shape, planar = _layout(series, page, path)
-            _weigh(series, page, path, mask=mask)
+            check_sizes(series, page, path, mask=mask)
             data = series.asarray().reshape(shape)
             if planar:
                 data = np.moveaxis(data, 0, -1)
@@ -126,32 +125,6 @@ def _drop_empty(data: np.ndarray, page: Any, path: Path) -> np.ndarray:
     return data[..., :3]
 
 
-def _weigh(series: Any, page: Any, path: Path, *, mask: bool) -> None:
-    """Refuse sizes that are not in the file, before anything is allocated."""
-    itemsize = page.dtype.itemsize
-    if page.compression == tifffile.COMPRESSION.NONE:
-        bits = page.imagelength * page.imagewidth * page.imagedepth * page.samplesperpixel * page.bitspersample
-        check_stored(path, bits // 8)
-    check_claim(path, series.shape, itemsize, mask=mask)
-    # a tile is decoded whole, also where it is larger than the image
-    check_claim(path, page.chunks, itemsize, mask=mask)
-    if len(page.dataoffsets) < math.prod(page.chunked):
-        raise ImageReadError(
-            f"{path} is truncated or damaged: it has {len(page.dataoffsets)} strips or tiles; expected "
-            f"{math.prod(page.chunked)}. Copy or export it again."
-        )
-    if page.compression in PICTURES:
-        for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
-            page.parent.filehandle.seek(start)
-            found = picture_size(page.parent.filehandle.read(min(length, HEAD)))
-            # programs fill up the last tiles
-            if found is not None and math.prod(found) > 4 * math.prod(page.chunks):
-                raise ImageReadError(
-                    f"{path} has a tile or strip of {found[0]} x {found[1]} px; expected {page.chunks[0]} x "
-                    f"{page.chunks[1]}, by its own header. It is damaged: export it again."
-                )
-
-
 def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) -> tuple[np.ndarray, bool]:
     """Grey or RGB as the page's colour model says: 0 is black, colours of a palette are looked up.
 
@@ -221,9 +194,10 @@ def size(path: Path) -> tuple[int, int] | None:
     """(Y, X) of the image as it is read, upright; None where it cannot be read."""
     # whoever reads the image tells what is wrong
     with suppress(Exception), tifffile.TiffFile(path) as file:
+        check_chain(file, path)
         page = _whole(file)[0].keyframe
-        turned = page.tags.valueof(ORIENTATION, 1) in (5, 6, 7, 8)
-        return (page.imagewidth, page.imagelength) if turned else (page.imagelength, page.imagewidth)
+        shape = page.imagelength, page.imagewidth
+        return shape[::-1] if page.tags.valueof(ORIENTATION, 1) in SIDEWAYS else shape
     return None
 
 
@@ -232,7 +206,7 @@ def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
     # whoever reads the image tells what is wrong
     with suppress(Exception), tifffile.TiffFile(path) as file:
         spacing, unit = size_of_pixels(file)
-        turned = file.pages.first.tags.valueof(ORIENTATION, 1) >= 5
+        turned = file.pages.first.tags.valueof(ORIENTATION, 1) in SIDEWAYS
         return (spacing[::-1] if spacing and turned else spacing), unit
     return None, "px"
 
