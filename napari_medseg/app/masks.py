@@ -137,7 +137,7 @@ def _check(matched: Mapping[Path, Path], rule: LabelRule) -> tuple[list[Path], d
     readable, found = [], {}
     for file, mask_path in matched.items():
         mask = read_numbers(mask_path)
-        found[mask_path] = rule.find(mask, path=mask_path)
+        found[mask_path] = rule.find(mask)
         try:
             image = read_image(file)
         except ImageReadError:

@@ -19,6 +19,7 @@ from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write
 from napari_medseg.io.labels import Found
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
+from napari_medseg.project.grids import case_grid
 from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec, Stage
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.weights.trainable import check_classes
@@ -126,7 +127,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         found = rule.apply(labels)
         labels, ignoring = rule.drawn(found), ignoring or found.ignored is not None
         stem = f"{case.id}-r{revision.number}"
-        mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels, numbers=True)
+        # of an image, the size of its pixels is no matter here, and the person may know it better than the file
+        grid = None if labels.ndim == 2 else case_grid(case)
+        mask = write_mask(masks / f"{stem}{'.png' if grid is None else '.nii.gz'}", labels, grid=grid, numbers=True)
         rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
         focus = ""
         if rim is not None and rim.any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,12 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError, ShapeError
 from napari_medseg.io import nifti, png, tiff
-from napari_medseg.io.image import LARGEST, SMALLEST, Grid, Image, usable_sizes
+from napari_medseg.io.image import SIZES, Grid, Image, usable_sizes
+from napari_medseg.io.mask import NUMBERS, ONE_IS_WHITE, VALUES, WHITE, to_labels
 
 _TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
 READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *_TIFF, *_NIFTI)
-# what stands for white in 8 and 16 bits; and so many greys at the rim of a mask are no labels
-WHITE, RIM_GREYS = (255, 65535), 8
-# what a file of ours says of its values, where they could be taken for something else
-VALUES, NUMBERS, ONE_IS_WHITE = "values", "label numbers", "label 1 is white"
+OME = ".ome"  # what the microscopes' TIFF has before its suffix
 WRITE_SUFFIXES = (*_TIFF, ".png", *_NIFTI)
 
 
@@ -29,9 +28,10 @@ def suffix_of(path: str | Path) -> str:
 
 
 def stem_of(path: str | Path) -> str:
-    """The file's name without its suffix; that of ``a.nii.gz`` is ``a``."""
+    """The file's name without its suffix; that of ``a.nii.gz`` and of ``a.ome.tif`` is ``a``."""
     name, suffix = Path(path).name, suffix_of(path)
-    return name[: len(name) - len(suffix)] or name
+    stem = name[: len(name) - len(suffix)] or name
+    return stem[: -len(OME)] if suffix in _TIFF and stem.lower().endswith(OME) and len(stem) > len(OME) else stem
 
 
 def is_volume(path: str | Path) -> bool:
@@ -89,15 +89,19 @@ def _read(path: Path, *, mask: bool = False) -> Image:
             "Export the image in one of these."
         )
     try:
-        size = path.stat().st_size
+        facts = path.stat()
+        if not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):
+            # a pipe would be waited for without end
+            raise ImageReadError(f"{path} is a pipe or a device; expected a file. Copy what it holds into one.")
         with path.open("rb"):
             pass
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise ImageReadError(f"{path} cannot be read ({reason}). Check the path.") from error
-    if size == 0:
+    if facts.st_size == 0:
         raise ImageReadError(f"{path} is empty (0 bytes); expected an image. Copy or export it again.")
-    image = nifti.read(path) if suffix in _NIFTI else (tiff if suffix in _TIFF else png).read(path, mask=mask)
+    module = tiff if suffix in _TIFF else nifti if suffix in _NIFTI else png
+    image = module.read(path, mask=mask)
     if 0 in image.data.shape:
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
     return image
@@ -106,76 +110,30 @@ def _read(path: Path, *, mask: bool = False) -> Image:
 def read_mask(path: str | Path, *, white: bool = True) -> np.ndarray:
     """Read a mask or a label image.
 
-    A picture of two values, 0 and 255 (or 65535), is a mask in black and white: 0 and 1 are returned. Other values are
-    labels and stay; so do the numbers of a palette. Colour pictures whose channels agree are read as one channel.
+    A picture of two values, 0 and 255 (or 65535), is a mask in black and white: 0 and 1 are returned, save where the
+    file says that its numbers are labels. Other values are labels and stay; so do the numbers of a palette. Colour
+    pictures whose channels agree are read as one channel.
 
     Parameters
     ----------
     path : str or Path
     white : bool
-        255 alone is white. With False it is a number like any other, for who looks at more masks than one: see
-        ``io/labels.py``.
+        Return a mask in black and white as 0 and 1. With False it is bool, for who looks at more masks than one to know
+        what white is: see ``io/labels.py``.
 
     Returns
     -------
     np.ndarray
-        (Y, X) or (Z, Y, X), uint8 or uint16; 0 is the background.
+        (Y, X) or (Z, Y, X), uint8 or uint16, or bool; 0 is the background.
 
     Raises
     ------
     ImageReadError
-        If the file cannot be read or is no mask: in colour, with fractions, or with the greys of a blurred rim.
+        If the file cannot be read or is no mask: in colour, with fractions, with the greys of a blurred rim, with a
+        shape in its opacity, or a photograph.
     """
     path = Path(path)
-    image = _read(path, mask=True)
-    data = image.data
-    if data.ndim == 3 and not image.volume:
-        colours = data[..., :3]
-        if (colours != colours[..., :1]).any():
-            raise ImageReadError(
-                f"{path} is a colour picture of shape {data.shape}; expected a mask with one channel. "
-                "Export it as greyscale."
-            )
-        data = colours[..., 0]
-    if data.dtype == bool:
-        return data.astype(np.uint8)
-    if data.dtype.kind == "f" and (not np.isfinite(data).all() or (data != np.round(data)).any()):
-        raise ImageReadError(f"{path} holds fractions or NaN; expected whole numbers as labels. Threshold it first.")
-    low, high = int(data.min()), int(data.max())
-    if low < 0 or high > np.iinfo(np.uint16).max:
-        raise ImageReadError(f"{path} has labels from {low} to {high}; expected 0 to 65535. Renumber the labels.")
-    if high in WHITE and not ((data != 0) & (data != high)).any():
-        told = _values_of(path)
-        if told == ONE_IS_WHITE or (white and told != NUMBERS):
-            return (data > 0).astype(np.uint8)
-    if not image.volume and _looks_grey(data, jpeg=suffix_of(path) in (".jpg", ".jpeg")):
-        raise ImageReadError(
-            f"{path} looks like greys between black and white, not labels: {len(np.unique(data))} values. JPEG and "
-            "smoothing blur a mask's rim. Threshold it at half and export it as PNG."
-        )
-    return data.astype(np.uint8 if high <= 255 else np.uint16)
-
-
-def numbers_told(path: str | Path) -> bool:
-    """Whether a mask that we wrote says that its numbers are labels: what looks like white is a label too."""
-    return _values_of(Path(path)) == NUMBERS
-
-
-def _values_of(path: Path) -> object:
-    suffix = suffix_of(path)
-    kind = tiff if suffix in _TIFF else nifti if suffix in _NIFTI else png
-    return kind.provenance_of(path).get(VALUES)
-
-
-def _looks_grey(data: np.ndarray, *, jpeg: bool) -> bool:
-    """Whether this is a mask in black and white with greys at its rim: as labels, each grey would be a class."""
-    values, counts = np.unique(data, return_counts=True)
-    if jpeg:
-        # of a JPEG no value is sure unless it has two at most
-        return len(values) > 2
-    rim = (values > 0) & (values < values[-1])
-    white = values[-1] in WHITE and counts[-1] > 2 * counts[rim].max(initial=0)
-    return bool(white and values[0] == 0 and rim.sum() >= RIM_GREYS)
+    return to_labels(_read(path, mask=True), path, white=white)
 
 
 def write_mask(
@@ -236,6 +194,7 @@ def write_mask(
     small = labels.astype(np.uint8 if high <= 255 else np.uint16)
     white = suffix == ".png" and high == 1 and not numbers
     if white or (high in WHITE and not ((small != 0) & (small != high)).any()):
+        # else label 255 would be read as white
         provenance = {**(provenance or {}), VALUES: ONE_IS_WHITE if white else NUMBERS}
     grid = _grid_for(path, small.shape, grid, spacing, unit)
     if suffix in _NIFTI:
@@ -262,10 +221,10 @@ def _grid_for(
             f"{path} would hold {' x '.join(map(str, shape))} px; expected {' x '.join(map(str, grid.shape))}, those "
             "of its image. Choose the image's own mask."
         )
-    if grid.spacing is not None and not usable_sizes(grid.spacing):
+    if grid.spacing is not None and not usable_sizes(grid.spacing, grid.unit):
         raise InputError(
-            f"{path} would get pixels of {' x '.join(map(str, grid.spacing))} {grid.unit}; expected {SMALLEST:g} to "
-            f"{LARGEST:g}. Set the size of the image's pixels."
+            f"{path} would get pixels of {' x '.join(map(str, grid.spacing))} {grid.unit}; expected {SIZES}. "
+            "Set the size of the image's pixels."
         )
     return grid
 

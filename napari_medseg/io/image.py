@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# of what a pixel can measure, in any of the units: from a billionth to a million
-SMALLEST, LARGEST = 1e-9, 1e6
 IN_MM = {"mm": 1.0, "um": 1e-3}
+# what a pixel can measure, mm: from a tenth of an atom to a kilometre, which every format can hold
+SMALLEST, LARGEST = 1e-8, 1e6
+SIZES = f"{SMALLEST:g} to {LARGEST:g} mm"
 
 
-def usable_sizes(sizes: Sequence[Any]) -> bool:
+def usable_sizes(sizes: Sequence[Any], unit: str = "mm") -> bool:
     """Whether these can be sizes of a pixel: numbers, not a text, NaN, nothing, or what no instrument has."""
+    factor = IN_MM.get(unit, 1.0)
     return all(
-        isinstance(size, (int, float, np.number)) and not isinstance(size, bool) and SMALLEST <= size <= LARGEST
+        isinstance(size, (int, float, np.number))
+        and not isinstance(size, bool)
+        and SMALLEST / factor <= size <= LARGEST / factor
         for size in sizes
     )
 
@@ -56,10 +60,10 @@ class Grid:
     header: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, **more: Any) -> Grid:
-        """Of a volume whose affine is known; the voxels' sizes follow from it."""
+    def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, *, unit: str = "mm", **more: Any) -> Grid:
+        """Of a volume whose affine is known; the voxels' sizes follow from it, in mm or, where nobody knows, px."""
         x, y, z = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
-        return cls(shape, spacing=(z, y, x), unit="mm", affine=affine, **more)
+        return cls(shape, spacing=(z, y, x), unit=unit, affine=affine, **more)
 
     @property
     def spacing_mm(self) -> tuple[float, ...] | None:
@@ -131,6 +135,19 @@ class Grid:
 _BY_SIZE = Grid(())
 
 
+# how rows and columns lie, by EXIF's and TIFF's tag 274: whether they change places first, and which are then mirrored
+TURNS = {
+    2: (False, (1,)),
+    3: (False, (0, 1)),
+    4: (False, (0,)),
+    5: (True, ()),
+    6: (True, (1,)),
+    7: (True, (0, 1)),
+    8: (True, (0,)),
+}
+SIDEWAYS = tuple(turn for turn, (swapped, _) in TURNS.items() if swapped)
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """A 2D image or a volume.
@@ -146,6 +163,8 @@ class Image:
     source : Path or None
     grid : Grid
         Where the pixels lie. Given for a volume; of an image it follows from the size of its pixels.
+    numbered : bool
+        The file says that its values are labels, not greys: 255 is then no white.
     """
 
     data: np.ndarray
@@ -153,6 +172,7 @@ class Image:
     unit: str = "px"
     source: Path | None = None
     grid: Grid = _BY_SIZE
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         if self.grid.affine is None:
@@ -168,3 +188,18 @@ class Image:
     def shape(self) -> tuple[int, ...]:
         """(Y, X) or (Z, Y, X)."""
         return tuple(int(n) for n in (self.data.shape if self.volume else self.data.shape[:2]))
+
+    def upright(self, orientation: int) -> Image:
+        """This image with its first row on top, as tag 274 of its file says it is looked at; others stay as they are.
+
+        Parameters
+        ----------
+        orientation : int
+            1 to 8; anything else is no orientation.
+        """
+        if orientation not in TURNS:
+            return self
+        swapped, mirrored = TURNS[orientation]
+        data = np.flip(self.data.swapaxes(0, 1) if swapped else self.data, mirrored)
+        spacing = self.spacing[::-1] if swapped and self.spacing else self.spacing
+        return replace(self, data=np.ascontiguousarray(data), spacing=spacing)

@@ -18,7 +18,8 @@ import numpy as np
 
 from napari_medseg.classes import MOST_CLASS, Classes, listed, named
 from napari_medseg.errors import InputError
-from napari_medseg.io.formats import WHITE, numbers_told, read_mask
+from napari_medseg.io.formats import read_mask
+from napari_medseg.io.mask import WHITE
 
 # a file's numbers take two bytes
 MOST_NUMBER = 65535
@@ -98,21 +99,20 @@ class LabelRule:
                     "Leave one out."
                 )
 
-    @property
-    def mentioned(self) -> frozenset[int]:
-        """Of the numbers that can stand for white, those that something is said of."""
-        mapped = {number for number in WHITE for first, last, _ in self.mapping if first <= number <= last}
-        return frozenset(mapped if self.ignore is None else {*mapped, self.ignore})
-
-    def find(self, mask: np.ndarray, *, path: Path | None = None) -> Found:
-        """What a mask holds: one of a file as :func:`read_numbers` gave it, or one of a project, without ``path``."""
-        there = set(_numbers_in(mask))
-        # what is drawn in a project has numbers only; and a file of ours says what it holds
-        white = path is not None and len(there) == 1 and there <= set(WHITE) - self.mentioned
-        if white and path is not None and not numbers_told(path):
+    def find(self, mask: np.ndarray) -> Found:
+        """What a mask holds, as :func:`read_numbers` gave it."""
+        mask = self._white_as_told(mask)
+        if mask.dtype == bool:
             return Found(frozenset(), white=True)
-        mapped = {self._class_of(number) for number in there}
+        mapped = {self._class_of(number) for number in _numbers_in(mask)}
         return Found(frozenset(mapped - {0, self.ignore}))
+
+    def _white_as_told(self, mask: np.ndarray) -> np.ndarray:
+        """White of a mask in black and white as a number, if something is said of that; else as it is."""
+        if mask.dtype != bool:
+            return mask
+        said = [n for n in WHITE if n == self.ignore or any(first <= n <= last for first, last, _ in self.mapping)]
+        return mask.astype(np.uint16) * np.uint16(said[0]) if said else mask
 
     def apply(self, mask: np.ndarray, *, classes: Classes | None = None, path: Path | None = None) -> MaskLabels:
         """The classes of a mask.
@@ -120,23 +120,24 @@ class LabelRule:
         Parameters
         ----------
         mask : np.ndarray
-            (Y, X) or (Z, Y, X), uint8 or uint16, as :func:`read_numbers` gave it.
+            (Y, X) or (Z, Y, X), uint8, uint16 or bool, as :func:`read_numbers` gave it.
         classes : mapping of int to str, optional
             That there are; white of a mask in black and white is the class where there is one. Default: any number is
             one, and white is 1.
         path : Path, optional
-            It was read from; without one, its numbers are numbers: nothing is white.
+            It was read from, for messages.
 
         Raises
         ------
         InputError
             If the mask holds a number that is no class.
         """
-        found = self.find(mask, path=path)
+        mask = self._white_as_told(mask)
+        found = self.find(mask)
         check_numbers({path or "the mask": found}, classes)
         if found.white:
             number = 1 if classes is None else next(iter(classes))
-            return MaskLabels((mask > 0).astype(np.uint8) * np.uint8(number))
+            return MaskLabels(mask.astype(np.uint8) * np.uint8(number))
         mapped = self._mapped(mask)
         if self.ignore is None:
             return MaskLabels(mapped)
@@ -174,7 +175,11 @@ def _numbers_in(mask: np.ndarray) -> list[int]:
 
 
 def read_numbers(path: str | Path) -> np.ndarray:
-    """Read a mask, its numbers as they stand in the file: 255 is 255. Errors are those of :func:`read_mask`."""
+    """Read a mask, its numbers as they stand in the file; one in black and white, of which nothing says what white is,
+    is bool.
+
+    Errors are those of :func:`read_mask`.
+    """
     return read_mask(path, white=False)
 
 
@@ -186,7 +191,7 @@ def survey(paths: Iterable[Path], rule: LabelRule = PLAIN) -> dict[Path, Found]:
     ImageReadError
         If one cannot be read.
     """
-    return {path: rule.find(read_numbers(path), path=path) for path in paths}
+    return {path: rule.find(read_numbers(path)) for path in paths}
 
 
 def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:

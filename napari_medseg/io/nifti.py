@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import logging
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,23 +14,26 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.atomic import atomic_path
-from napari_medseg.errors import ImageReadError, ShapeError
-from napari_medseg.io.image import IN_MM, Grid, Image, usable_sizes
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.limits import check_claim, check_gzip, check_stored
+from napari_medseg.io.mask import as_told
+from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
-# all that a header says of where its voxels lie; a mask gets the very same numbers
-SPATIAL = (
-    *("pixdim", "xyzt_units", "dim_info", "qform_code", "sform_code"),
-    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"),
-)
-# one of its units of length, in mm; 0 is unknown, and taken for mm as every program does
-UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-# an affine that squeezes one direction so much more than another is no geometry
-LEAST_VOLUME = 1e-6
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
+LABEL = 1002  # its code of intent for numbers that are labels
+_AHEAD = 16_000_000  # so many bytes may stand before the voxels
 
 
-def read(path: Path) -> Image:
+def read(path: Path, *, mask: bool = False) -> Image:
     """Read a volume, turned so that its axes run to the head, the front and the right: (Z, Y, X) of RAS.
+
+    Parameters
+    ----------
+    path : Path
+    mask : bool
+        Labels that were stored with a scale are brought back to whole numbers.
 
     Raises
     ------
@@ -36,9 +42,14 @@ def read(path: Path) -> Image:
     """
     import nibabel
 
-    file, shape = _open(path)
     try:
+        _check(path, mask=mask)
+        file, shape = _open(path)
         data = np.asanyarray(file.dataobj)
+        if mask:
+            data = _whole(data, file.dataobj.slope)
+    except ImageReadError:
+        raise
     # a damaged file fails in many ways: ImageFileError, EOFError, zlib.error, OSError, ValueError, ...
     except Exception as error:
         raise _damaged(path, error) from error
@@ -47,9 +58,28 @@ def read(path: Path) -> Image:
             f"{path} holds {data.dtype} of shape {data.shape}; expected one volume of real numbers with three axes. "
             "Export the volume as a file of its own."
         )
-    grid, orientation = _grid(path, file, shape)
+    grid, orientation = grid_of(path, file, shape)
     turned = nibabel.orientations.apply_orientation(data.reshape(shape), orientation)
-    return Image(np.ascontiguousarray(turned.transpose()), spacing=grid.spacing, unit=grid.unit, source=path, grid=grid)
+    image = Image(
+        np.ascontiguousarray(turned.transpose()),
+        spacing=grid.spacing,
+        unit=grid.unit,
+        source=path,
+        grid=grid,
+        numbered=int(file.header["intent_code"]) == LABEL,
+    )
+    return as_told(image, _told(file.header)) if mask else image
+
+
+def _told(header: Any) -> object:
+    """What this program wrote into a mask's header; nothing where another did."""
+    for extension in header.extensions:
+        # RecursionError: brackets in brackets without end
+        with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            content = extension.get_content()
+            text = content.decode() if isinstance(content, bytes) else content
+            return json.loads(text.rstrip("\0 "))["medseg"]
+    return None
 
 
 def read_grid(path: Path) -> Grid:
@@ -57,7 +87,7 @@ def read_grid(path: Path) -> Grid:
     file, shape = _open(path)
     if len(shape) != 3:
         raise ImageReadError(f"{path} has shape {file.shape}; expected one volume with three axes. Export it again.")
-    return _grid(path, file, shape)[0]
+    return grid_of(path, file, shape)[0]
 
 
 def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
@@ -82,94 +112,44 @@ def _damaged(path: Path, error: Exception) -> ImageReadError:
     )
 
 
-def _grid(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.ndarray]:
-    """Grid of the turned array, and nibabel's orientation of the file (3, 2)."""
+def _check(path: Path, *, mask: bool) -> None:
+    """Weigh what the header says, and read a compressed file's checksum."""
     import nibabel
 
-    header = file.header
-    codes = {name: int(header[f"{name}_code"]) for name in ("sform", "qform")}
-    used = next((name for name, code in codes.items() if code > 0), "pixdim")
-    try:
-        affines = [_with_depth(affine) if len(file.shape) == 2 else affine for affine in _affines(header, codes)]
-    # a quaternion of no length, or sizes of none
-    except Exception as error:
-        raise _nowhere(path, used, codes, str(error)) from error
-    scale = UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
-    affines = [np.diag((scale, scale, scale, 1.0)) @ affine for affine in affines]
-    if not _is_place(affines[0]):
-        raise _nowhere(path, used, codes, str(np.round(affines[0][:3], 6).tolist()))
-    orientation = nibabel.orientations.io_orientation(affines[0])
-    if np.isnan(orientation).any():
-        raise _nowhere(path, used, codes, str(np.round(affines[0][:3], 6).tolist()))
-    back = nibabel.orientations.inv_ornt_aff(orientation, shape)
-    turned = tuple(shape[int(axis)] for axis in np.argsort(orientation[:, 0]))
-    kept = {name: np.asarray(header[name]).tolist() for name in SPATIAL}
-    return (
-        Grid.of_affine(
-            turned[::-1],
-            affines[0] @ back,
-            others=tuple(affine @ back for affine in affines[1:] if _is_place(affine)),
-            stored="".join(nibabel.orientations.aff2axcodes(affines[0])),
-            header={"nifti": {**kept, "axes": len(file.shape), "version": 2 if header["sizeof_hdr"] == 540 else 1}},
-        ),
-        orientation,
+    packed = path.name.lower().endswith(".gz")
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
+    kind = (
+        nibabel.Nifti2Header
+        if 540 in (int.from_bytes(block[:4], e) for e in ("little", "big"))
+        else (nibabel.Nifti1Header)
     )
+    header = kind(block[: kind.sizeof_hdr], check=False)
+    shape, scale = header.get_data_shape(), header.get_slope_inter()
+    ahead, stored = int(header["vox_offset"]), header.get_data_dtype().itemsize
+    if not 0 <= ahead <= _AHEAD:
+        raise ImageReadError(
+            f"{path} says that its voxels begin at byte {ahead}; expected 352 to {_AHEAD}. It is damaged: export it "
+            "again."
+        )
+    needed = ahead + stored * math.prod(shape)
+    if not packed:
+        check_stored(path, needed)
+    # numbers with a scale are read as doubles
+    check_claim(path, shape, stored if scale in ((None, None), (1, 0)) else max(stored, 8), mask=mask)
+    if packed:
+        check_gzip(path, needed)
 
 
-def _affines(header: Any, codes: Mapping[str, int]) -> list[np.ndarray]:
-    """Affines of a header, the one that counts first."""
-    forms = {"sform": header.get_sform, "qform": header.get_qform}
-    found = [np.asarray(forms[name](), np.float64) for name, code in codes.items() if code > 0]
-    if found:
-        return found
-    # neither code: the middle is the origin and x runs to the left, as nibabel has it; ITK and the standard's own
-    # first method begin at the first voxel
-    sizes = np.asarray(header["pixdim"][1:4], np.float64)
-    return [
-        np.asarray(header.get_base_affine(), np.float64),
-        np.diag((-sizes[0], -sizes[1], sizes[2], 1.0)),
-        np.diag((*sizes, 1.0)),
-    ]
+def _whole(data: np.ndarray, slope: float) -> np.ndarray:
+    """Labels that a program stored as whole numbers times a scale: none is farther from its label than half of that.
 
-
-def _with_depth(affine: np.ndarray) -> np.ndarray:
-    """Of a file with two axes, whose header need not say how thick its slice is: 1 mm."""
-    affine = affine.copy()
-    if not affine[:3, 2].any():
-        normal = np.cross(affine[:3, 0], affine[:3, 1])
-        affine[:3, 2] = normal / max(np.linalg.norm(normal), np.finfo(float).tiny)
-    return affine
-
-
-def _is_place(affine: np.ndarray) -> bool:
-    """Whether an affine puts voxels of some size into three directions."""
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or not usable_sizes(sizes.tolist()):
-        return False
-    return bool(abs(np.linalg.det(affine[:3, :3] / sizes)) > LEAST_VOLUME)
-
-
-def _nowhere(path: Path, used: str, codes: Mapping[str, int], says: str) -> ImageReadError:
-    code = f" (code {codes[used]})" if used in codes else ""
-    return ImageReadError(
-        f"{path} has the {used}{code} {says}; expected voxels of some size in three directions. Export the volume "
-        "again, or repair its header."
-    )
-
-
-def provenance_of(path: Path) -> Mapping[str, Any]:
-    """What a mask of ours says of itself; empty for others."""
-    import nibabel
-
-    # whoever reads the volume tells what is wrong
-    with suppress(Exception):
-        file: Any = nibabel.load(path)
-        for extension in file.header.extensions:
-            if extension.get_code() == COMMENT:
-                content = extension.get_content()
-                text = content.decode() if isinstance(content, bytes) else content
-                return dict(json.loads(text.rstrip("\0 "))["medseg"])
-    return {}
+    A scale of one or more puts several labels on one number; then nothing is mended.
+    """
+    if data.dtype.kind != "f" or not 0 < abs(slope) < 1 or not np.isfinite(data).all():
+        return data
+    near = np.round(data)
+    return near if np.abs(data - near).max(initial=0) <= abs(slope) / 2 * (1 + 1e-6) else data
 
 
 def write(
@@ -186,68 +166,24 @@ def write(
     labels : np.ndarray
         (Z, Y, X), or (Y, X): one slice.
     grid : Grid
-        Of the image that was segmented: the mask then lies on it voxel by voxel in any program, as the whole spatial
-        header of a NIfTI image goes into its mask. Of another image, the affine or the size of the pixels does.
+        Of their shape, and of the image that was segmented: the mask then lies on it voxel by voxel in any program, as
+        the whole spatial header of a NIfTI image goes into its mask. Of another image, the affine or the size of the
+        pixels does.
     provenance : mapping, optional
         Stored as JSON in an extension of the header.
 
     Raises
     ------
-    ShapeError
-        If the labels have other pixels than the grid.
     OutputError
         If the file cannot be written.
     """
     import nibabel
 
-    if labels.shape != grid.shape:
-        raise ShapeError(
-            f"labels have shape {labels.shape}; expected {grid.shape}, as of their image. Choose the image's own mask."
-        )
     data = (labels if labels.ndim == 3 else labels[None]).transpose()
     kept = grid.header.get("nifti")
-    image = _on_affine(data, grid) if kept is None else _on_header(data, kept)
+    image = on_affine(data, grid) if kept is None else on_header(data, kept)
     if provenance is not None:
         text = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(COMMENT, text.encode()))
     with atomic_path(path) as temporary:
         image.to_filename(temporary)
-
-
-def _on_header(data: np.ndarray, kept: Mapping[str, Any]) -> Any:
-    """An image (x, y, z) turned back as the file has it, with its spatial header."""
-    import nibabel
-
-    kind = nibabel.Nifti2Image if kept["version"] == 2 else nibabel.Nifti1Image
-    header = kind.header_class()
-    for name in SPATIAL:
-        header[name] = kept[name]
-    codes = {name: int(header[f"{name}_code"]) for name in ("sform", "qform")}
-    affine = _affines(header, codes)[0]
-    orientation = nibabel.orientations.io_orientation(_with_depth(affine) if kept["axes"] == 2 else affine)
-    back = nibabel.orientations.ornt_transform(nibabel.orientations.axcodes2ornt("RAS"), orientation)
-    turned = np.ascontiguousarray(nibabel.orientations.apply_orientation(data, back))
-    if kept["axes"] == 2:
-        turned = turned[..., 0]
-    # without an affine, nibabel leaves what the header says
-    image = kind(turned, None)
-    for name in SPATIAL:
-        image.header[name] = kept[name]
-    return image
-
-
-def _on_affine(data: np.ndarray, grid: Grid) -> Any:
-    """An image (x, y, z) whose geometry comes from elsewhere."""
-    import nibabel
-
-    affine = grid.affine
-    if affine is None:
-        sizes = grid.spacing_mm or (1.0, 1.0)
-        affine = np.diag((sizes[-1], sizes[-2], 1.0 if len(sizes) < 3 else sizes[0], 1.0))
-    image = nibabel.Nifti1Image(np.ascontiguousarray(data), affine)
-    image.set_sform(affine, 1)
-    square = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    # a quaternion knows no shear
-    image.set_qform(affine, 1 if np.allclose(square.T @ square, np.eye(3), atol=1e-5) else 0, strip_shears=True)
-    image.header.set_xyzt_units("mm" if grid.unit in IN_MM else "unknown")
-    return image
