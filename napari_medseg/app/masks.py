@@ -39,6 +39,8 @@ class AddedMasks:
         So many of the folder's masks were stored and accepted.
     told : list of str
         One sentence for each mask that was turned onto its image.
+    named : dict of int to str
+        Classes that the project did not know before, by their numbers.
     """
 
     cases: list[Case]
@@ -46,6 +48,7 @@ class AddedMasks:
     used: int
     masks: int
     told: list[str] = field(default_factory=list)
+    named: dict[int, str] = field(default_factory=dict)
 
 
 def add_with_masks(
@@ -112,7 +115,7 @@ def add_with_masks(
     )
     if not classes and numbers - {1}:
         classes = {number: f"label {number}" for number in sorted(numbers)}
-    name_classes(project, classes, ignore=rule.ignore)
+    named = name_classes(project, classes, ignore=rule.ignore)
     used, told = 0, list[str]()
     for file in readable:
         case = project.find_image(file)
@@ -124,7 +127,7 @@ def add_with_masks(
             project.commit_stroke(case.id, rule.drawn(labels), tool="import")
             project.accept(case.id)
             used += 1
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told)
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
 
 
 def _waits(project: Project, case: Case | None) -> bool:

@@ -241,7 +241,6 @@ def predict_files(
     wanted = {"objects": objects, "prob": probabilities, "edges": edges, "disagreement": disagreement}
     _check_targets(images, Path(out), format, ["mask", *(kind for kind, wish in wanted.items() if wish)])
     folder = check_folder(out)
-    entry, _ = resolve_weights(request.network, request.weights)
     written: list[Path] = []
     for number, path in enumerate(images):
         if progress is not None:
@@ -253,6 +252,7 @@ def predict_files(
         except ShapeError as error:
             raise ShapeError(f"{path}: {error}") from error
         facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+        facts["classes"] = dict(result.classes)
         written += export_masks(
             folder / stem,
             result.labels,
@@ -262,7 +262,6 @@ def predict_files(
             unit=image.unit,
             grid=image.grid,
             provenance=facts,
-            numbers=entry.labels != (1,),
         )
         maps = {
             "prob": result.probabilities[0] if probabilities else None,

@@ -8,7 +8,7 @@ number that is no class is refused, unless the person said which class it is (``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -183,15 +183,22 @@ def read_numbers(path: str | Path) -> np.ndarray:
     return read_mask(path, white=False)
 
 
-def survey(paths: Iterable[Path], rule: LabelRule = PLAIN) -> dict[Path, Found]:
-    """What each mask of a set holds.
+def survey(
+    paths: Sequence[Path], rule: LabelRule = PLAIN, *, progress: Callable[[float, str], None] | None = None
+) -> dict[Path, Found]:
+    """What each mask of a set holds; ``progress`` is told the share that was read.
 
     Raises
     ------
     ImageReadError
         If one cannot be read.
     """
-    return {path: rule.find(read_numbers(path)) for path in paths}
+    found = {}
+    for number, path in enumerate(paths):
+        if progress is not None:
+            progress(number / len(paths), f"reading {path.name}")
+        found[path] = rule.find(read_numbers(path))
+    return found
 
 
 def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
