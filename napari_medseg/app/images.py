@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder, layer_spacing
-from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import read_image, stem_of, walk_images, write_image
 from napari_medseg.io.look import look_of
 from napari_medseg.names import clean_name, one_line
@@ -114,7 +114,7 @@ def add_images(
                 )
             )
         except (ImageReadError, InputError) as error:
-            refused.append(str(error))
+            refused.append(sentence(error))
     return added, refused
 
 

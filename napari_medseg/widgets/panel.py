@@ -14,6 +14,7 @@ from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.keys import bind, unbind
+from napari_medseg.widgets.logged import keep_log
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
@@ -36,6 +37,7 @@ class MedSegPanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        keep_log()
         self.setMinimumWidth(MIN_WIDTH)
         self._viewer: Any = napari_viewer
         self.state, self.bus = PanelState(), Bus()
