@@ -35,6 +35,7 @@ from napari_medseg.app.export import (
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import sentence
 from napari_medseg.io import read_image
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import is_numbered
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
@@ -49,7 +50,7 @@ class ExportSection(QWidget):
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
-        self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), QLabel()
+        self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), TextLabel()
         stored = load_settings()
         self.this.setChecked(True)
         self.format.addItems(list(SUFFIXES))

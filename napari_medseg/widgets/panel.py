@@ -90,6 +90,7 @@ class MedSegPanel(QWidget):
 
     def _ask(self, question: str, *, may_stay: bool = True) -> str:
         box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", question, parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
         answers = {
             box.addButton("Let it finish", QMessageBox.ButtonRole.AcceptRole): "finish",
             box.addButton("Cancel training", QMessageBox.ButtonRole.DestructiveRole): "cancel",
