@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from torch.nn import functional as F
 
 from napari_medseg.errors import ShapeError
 from napari_medseg.inference.normalize import standardise, to_rgb01
-from napari_medseg.io import check_pair, read_image, read_mask
+from napari_medseg.io import fit_mask, read_image, read_mask
 from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import Pair
 from src_train.augment import Augmentation
+
+_log = logging.getLogger(__name__)
 
 Key = tuple[int, int]
 """Index of a pair, seed of its augmentation."""
@@ -38,7 +41,7 @@ class Sample:
 
 
 def load_pair(pair: Pair, folder: Path, *, classes: int) -> Sample:
-    """Read a pair and check that its two sizes agree.
+    """Read a pair and lay the mask on its image.
 
     Parameters
     ----------
@@ -53,11 +56,13 @@ def load_pair(pair: Pair, folder: Path, *, classes: int) -> Sample:
     ImageReadError
         If a file cannot be read.
     ShapeError
-        If the mask has another size than its image, or labels that no class can have.
+        If the mask does not lie on its image, or has labels that no class can have.
     """
     image_path, mask_path = folder / pair.image, folder / pair.mask
     image, mask = read_image(image_path), read_mask(mask_path)
-    check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+    mask, told = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
+    if told:
+        _log.warning(told)
     if classes == 1:
         # objects may be numbered far beyond what a byte holds
         mask = mask > 0

@@ -227,6 +227,8 @@ def evaluate(
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
         report = run(pairs, request, objects=objects, progress=progress)
+    for turned in report["told"]:
+        typer.echo(turned, err=True)
     if json is not None:
         write_text(json, dumps(report, indent=1))
     rows = [
@@ -283,7 +285,7 @@ def open_app(
 
 @app.command()
 def benchmark(
-    what: Annotated[str, typer.Argument(help="speed, accuracy, gui, memory, kill or livewire.")],
+    what: Annotated[str, typer.Argument(help="speed, accuracy, gui, memory, kill, livewire or fuzz.")],
     arguments: Annotated[Optional[list[str]], typer.Argument(help="Passed on to the script.")] = None,
 ) -> None:
     """Run a script of the checkout's benchmarks folder."""
@@ -295,7 +297,8 @@ def benchmark(
     folder = Path(napari_medseg.__file__).resolve().parent.parent / "benchmarks"
     if not folder.is_dir():
         raise InputError(f"{folder} does not exist; benchmarks come with a checkout. Clone the repository.")
-    scripts = {name: folder / f"{name}.py" for name in ("speed", "accuracy", "gui", "memory", "kill", "livewire")}
+    names = ("speed", "accuracy", "gui", "memory", "kill", "livewire", "fuzz")
+    scripts = {name: folder / f"{name}.py" for name in names}
     present = tuple(name for name, path in scripts.items() if path.is_file())
     if what not in present:
         raise UnknownNameError("benchmark", what, present)

@@ -124,7 +124,8 @@ def train(
             return ()
         found = find_pairs(a, b)
         check_kind(network, [image for image, _ in found])
-        check_sizes(found)
+        for turned in check_sizes(found):
+            typer.echo(turned, err=True)
         return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
 
     spec = RunSpec(

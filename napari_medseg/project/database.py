@@ -20,7 +20,7 @@ from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.names import one_line
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _volumes(db: sqlite3.Connection) -> None:
@@ -36,8 +36,12 @@ def _looks_and_classes(db: sqlite3.Connection) -> None:
     )
 
 
+def _grids(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE cases ADD COLUMN grid TEXT")
+
+
 # from version n to n + 1
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks_and_classes}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks_and_classes, 3: _grids}
 
 
 class Database:

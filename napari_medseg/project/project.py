@@ -13,10 +13,11 @@ from typing import Any
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
-from napari_medseg.io import stem_of
+from napari_medseg.io import Grid, stem_of
+from napari_medseg.io.image import SIZES, usable_sizes
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.names import clean_name, one_line
-from napari_medseg.project import audit, history, queries, seals
+from napari_medseg.project import audit, grids, history, queries, seals
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database, can_write
 from napari_medseg.project.files import check_own, fault, image_problems, is_there
@@ -173,6 +174,7 @@ class Project(LabelStore, RunStore):
         spacing: tuple[float, ...] | None = None,
         unit: str = "px",
         look: str | None = None,
+        grid: Grid | None = None,
     ) -> Case:
         """Add an image, or tell where an image of the project lies now, which keeps its group, split and labels.
 
@@ -190,6 +192,8 @@ class Project(LabelStore, RunStore):
         look : str, optional
             As :func:`napari_medseg.io.look.look_of` gives it. A near copy of a case joins that case's group, so that
             both stay on one side of the split.
+        grid : Grid, optional
+            Where its pixels lie; it takes the place of ``spacing`` and ``unit``.
 
         Raises
         ------
@@ -201,7 +205,9 @@ class Project(LabelStore, RunStore):
             If the same file, byte for byte, is in the project and still in its place, its group lies on the other side
             of the split, it looks like a case of another split or group, or a value cannot be used.
         """
-        _check_case(shape, split, spacing)
+        if grid is not None:
+            spacing, unit = grid.spacing, grid.unit
+        _check_case(shape, split, spacing, unit)
         group = None if group is None else one_line(group)
         path = Path(image).resolve()
         digest = _file_sha256(path)
@@ -209,7 +215,7 @@ class Project(LabelStore, RunStore):
         if same:
             if fault(self.path / os.fsdecode(same[2]), digest) is None:
                 raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
-            return self._move(same[0], path)
+            return self._move(same[0], path, grid)
         near = None if look is None else self.looks_like(look)
         if near is not None and (near[2] != split or group not in (None, near[1])):
             raise InputError(
@@ -229,12 +235,12 @@ class Project(LabelStore, RunStore):
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
-                "depth, spacing_z, look) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "depth, spacing_z, look, grid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(name, self._stored(path), digest, height, width, sy, sx, unit, group, split),
                     *(depth or (None,)),
                     *(sz or (None,)),
-                    look,
+                    *(look, grids.kept(grid)),
                 ),
             )
             case_id = int(cursor.lastrowid or 0)
@@ -271,11 +277,12 @@ class Project(LabelStore, RunStore):
                 if beside != case.image and is_there(beside) and fault(beside, case.sha256) is None:
                     self._move(case.id, beside)
 
-    def _move(self, case_id: int, path: Path) -> Case:
-        """Note where an image lies now; its row is sealed again."""
+    def _move(self, case_id: int, path: Path, grid: Grid | None = None) -> Case:
+        """Note where an image lies now, and its grid, which earlier versions did not keep; its row is sealed again."""
         with self._db.transaction() as db:
             was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
-            db.execute("UPDATE cases SET image = ? WHERE id = ?", (self._stored(path), case_id))
+            values = (self._stored(path), grids.kept(grid), case_id)
+            db.execute("UPDATE cases SET image = ?, grid = COALESCE(grid, ?) WHERE id = ?", values)
             facts = {"from": was, "to": self._stored(path), "project": str(self.path)}
             history.add(db, case_id, "move", {**facts, **seals.sealed(db, "cases", case_id)})
         return self.case(case_id)
@@ -397,13 +404,15 @@ class Project(LabelStore, RunStore):
         }
 
 
-def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None) -> None:
+def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None, unit: str) -> None:
     if len(shape) not in (2, 3) or not all(isinstance(side, int) and side > 0 for side in shape):
         raise ShapeError(f"shape is {shape}; expected (Y, X) or (Z, Y, X) px, each 1 or more. Add one image at a time.")
     if split not in ("train", "heldout"):
         raise InputError(f"split is '{split}'; expected 'train' or 'heldout'. Choose one of these.")
-    if spacing is not None and len(spacing) not in (2, 3):
-        raise InputError(f"spacing is {spacing}; expected (y, x) or (z, y, x). Leave it out where it is not known.")
+    if spacing is not None and not (len(spacing) in (2, 3) and usable_sizes(spacing, unit)):
+        raise InputError(
+            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SIZES}. Leave it out where it is not known."
+        )
 
 
 def _file_sha256(path: Path) -> str:

@@ -24,6 +24,7 @@ FIXED: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         ),
         2: ("depth", "spacing_z"),
         3: ("look",),
+        4: ("grid",),
     },
     "strokes": {1: ("id", "case_id", "parent", "kind", "created", "author", "y0", "x0", "y1", "x1", "origin")},
     "revisions": {1: ("id", "case_id", "number", "stroke_id", "sha256", "created", "author")},

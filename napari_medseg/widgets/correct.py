@@ -347,14 +347,14 @@ class CorrectSection(QWidget):
             self._bus.cases_changed.emit()
             self.open_next()
 
-        self.view.accept(done)
+        self.view.accept(done, self.status.setText)
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""
         pixels = self.view.unlock()
         if pixels:
             self.status.setText(f"The next proposal may change the {pixels} pixel(s) that you drew. Undo locks them.")
-        elif self._state.case_id is not None:
+        elif pixels == 0:
             self.status.setText("Nothing is locked: no pixel of this mask was drawn by a person.")
 
     def toggle_mask(self) -> None:

@@ -76,7 +76,7 @@ class Bus:
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
     """How storing the open case goes: a SaveStatus."""
-    proposed = Signal(object, object)
-    """A network's word on an image layer: (Image, Prediction)."""
+    proposed = Signal(object, object, object)
+    """A network's word on an image layer: (Image, Prediction, and of which picture, see app/picture.py)."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""

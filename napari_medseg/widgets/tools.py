@@ -143,7 +143,7 @@ class EditTools(QGroupBox):
 
     def apply(self, name: str) -> None:
         """Run an operation on the chosen label, off the GUI thread, as one step that can be undone."""
-        case = self._view.current
+        case = self._view.to_change()
         if case is None or not self.buttons[name].isEnabled():
             return
         text, operation = self.operations[name]
@@ -157,6 +157,9 @@ class EditTools(QGroupBox):
         case.then(lambda: self._start(case, text, operation, label))
 
     def _start(self, case: OpenCase, text: str, operation: Operation, label: int) -> None:
+        if (why := case.problem()) is not None:
+            self._tell(why)
+            return
         before = np.array(case.labels.data)
 
         def done(after: np.ndarray) -> None:
