@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_medseg.app.images import add_images
-from napari_medseg.errors import ImageReadError, InputError, ShapeError
+from napari_medseg.errors import ImageReadError, InputError, ShapeError, sentence
 from napari_medseg.io import fit_mask, match_masks, read_image, read_mask, walk_images
 from napari_medseg.project import Case, Project
 
@@ -48,12 +48,13 @@ def add_with_masks(
     """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
     unless someone began to draw one. ``group``, ``patients`` and ``split`` are as :func:`add_images` takes them.
 
-    Nothing is added before all masks were read: a bad one leaves the project as it was.
+    Nothing is added before all masks were read. An image whose mask is bad is not added, so that both can be later.
 
     Raises
     ------
     InputError
-        If no mask belongs to an image, two files have the same stem, or a mask cannot be used; the message names it.
+        If no mask belongs to an image, two files have the same stem, or none of the masks can be used; the message
+        names the first.
     OutputError
         If the project cannot be written.
     """
@@ -64,12 +65,14 @@ def add_with_masks(
             f"none of the {count} mask(s) in {masks} belongs to one of the {len(files)} image(s); expected files named "
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
-    readable = _check(matched)
+    readable, bad = _check(matched)
+    if bad and not readable:
+        raise next(iter(bad.values()))
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
         project,
-        [file for file in files if file not in waiting],
+        [file for file in files if file not in waiting and file not in bad],
         group=group,
         patients=patients,
         split=split,
@@ -85,6 +88,7 @@ def add_with_masks(
             project.commit_stroke(case.id, mask, tool="import")
             project.accept(case.id)
             used += 1
+    refused += [sentence(error) for error in bad.values()]
     return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told)
 
 
@@ -93,20 +97,24 @@ def _waits(project: Project, case: Case | None) -> bool:
     return case is not None and case.state in ("new", "proposed") and not project.revisions(case.id)
 
 
-def _check(matched: Mapping[Path, Path]) -> list[Path]:
-    """The images that can be read; their masks all can, and fit."""
-    readable = []
+def _check(matched: Mapping[Path, Path]) -> tuple[list[Path], dict[Path, InputError]]:
+    """The images that can be read, whose masks can be too, and fit; and what is wrong with the masks of others."""
+    readable, bad = [], dict[Path, InputError]()
     for file, mask_path in matched.items():
-        mask = read_mask(mask_path)
-        if mask.max() > 255:
-            raise ShapeError(
-                f"mask {mask_path} has labels up to {mask.max()}; a project takes 0 to 255. Renumber the labels."
-            )
         try:
-            image = read_image(file)
-        except ImageReadError:
-            # told with the other images that cannot be added
-            continue
-        fit_mask(image, mask, image_path=file, mask_path=mask_path)
-        readable.append(file)
-    return readable
+            mask = read_mask(mask_path)
+            if mask.max() > 255:
+                raise ShapeError(
+                    f"mask {mask_path} has labels up to {mask.max()}; a project takes 0 to 255. Renumber the labels."
+                )
+            try:
+                image = read_image(file)
+            except ImageReadError:
+                # told with the other images that cannot be added
+                continue
+            fit_mask(image, mask, image_path=file, mask_path=mask_path)
+        except InputError as error:
+            bad[file] = error
+        else:
+            readable.append(file)
+    return readable, bad

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
-from napari_medseg.cli.output import print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.output import Overwrite, print_done, print_json, print_table, progress_bar, tell_left_out
 from napari_medseg.cli.project import project_app
 from napari_medseg.cli.training import train
 
@@ -168,6 +168,7 @@ def predict(
     ] = False,
     size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Propose a mask for each image."""
@@ -184,7 +185,7 @@ def predict(
         also=tuple(_member(text) for text in also or ()),
     )
     tell_left_out(paths)
-    with progress_bar() as progress:
+    with print_done(), progress_bar() as progress:
         written = predict_files(
             paths,
             request,
@@ -195,6 +196,7 @@ def predict(
             disagreement=disagreement,
             objects=objects,
             boxes=boxes,
+            overwrite=overwrite,
             progress=progress,
         )
     for path in written:

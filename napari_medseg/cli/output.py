@@ -8,11 +8,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from napari_medseg.names import one_line
 
 LINE_SECONDS = 10.0
+
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]
+
+
+@contextmanager
+def print_done() -> Iterator[None]:
+    """Of several files, those that were written are printed where others could not be."""
+    from napari_medseg.errors import PartlyDoneError
+
+    try:
+        yield
+    except PartlyDoneError as error:
+        for path in error.done:
+            typer.echo(path)
+        raise
 
 
 def print_json(value: Any) -> None:
