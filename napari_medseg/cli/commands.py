@@ -123,13 +123,16 @@ def weights_import(
     network: Network,
     layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
     task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a state dict saved by published code."""
+    from napari_medseg.app.batch import check_free
     from napari_medseg.errors import UnknownNameError
     from napari_medseg.weights import import_published
 
     if layout != "published":
         raise UnknownNameError("layout", layout, ("published",))
+    check_free([out], overwrite=overwrite)
     typer.echo(import_published(file, network, out, task=task).id)
     typer.echo(out)
 
@@ -213,11 +216,13 @@ def evaluate(
         bool, typer.Option("--objects", help="The masks number the objects: score these too (PQ).")
     ] = False,
     json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Score proposals against reference masks."""
     from json import dumps
 
+    from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.predict import PredictRequest
     from napari_medseg.io import check_writable, find_pairs, write_text
@@ -225,6 +230,7 @@ def evaluate(
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
+        check_free([json], overwrite=overwrite)
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
