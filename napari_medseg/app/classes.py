@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Project
 
@@ -126,7 +126,15 @@ def only_label_1(project: Project) -> bool:
         return False
     # drawn by its number alone, a label need not have a name
     newest = [revisions[-1] for case in project.cases() if (revisions := project.revisions(case.id))]
-    return all(project.revision_labels(revision.id).max(initial=0) <= 1 for revision in newest)
+    return all(_largest(project, revision.id) <= 1 for revision in newest)
+
+
+def _largest(project: Project, revision: int) -> int:
+    try:
+        return int(project.revision_labels(revision).max(initial=0))
+    except ProjectError:
+        # a damaged one is told where it is written
+        return 0
 
 
 def _is_ignored(name: str) -> bool:

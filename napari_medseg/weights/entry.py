@@ -78,6 +78,13 @@ class WeightsEntry:
         object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
 
     @property
+    def dice(self) -> float | None:
+        """What the file says of its Dice; None where that is nothing, or no score."""
+        score = self.metrics.get("dice")
+        fits, _ = fields.number(0, 1)
+        return float(score) if score is not None and fits(score) else None
+
+    @property
     def output_channels(self) -> int:
         """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""
         return 1 if len(self.classes) == 1 else len(self.classes) + 1

@@ -17,6 +17,7 @@ from napari_medseg.widgets.closing import Ending
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.keys import bind, unbind
+from napari_medseg.widgets.logged import keep_log
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
@@ -39,6 +40,7 @@ class MedSegPanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        keep_log()
         self.setMinimumWidth(MIN_WIDTH)
         self._viewer: Any = napari_viewer
         self.state, self.bus = PanelState(), Bus()
@@ -100,6 +102,7 @@ class MedSegPanel(QWidget):
 
     def _ask(self, question: str, *, may_stay: bool = True) -> str:
         box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", question, parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
         answers = {
             box.addButton("Let it finish", QMessageBox.ButtonRole.AcceptRole): "finish",
             box.addButton("Cancel training", QMessageBox.ButtonRole.DestructiveRole): "cancel",

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -29,6 +28,7 @@ from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import WeightsChoice
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
@@ -55,7 +55,7 @@ class ProposeSection(QWidget):
         self.choice = WeightsChoice(state)
         self.image, self.device = QComboBox(), QComboBox()
         self.task, self.weights = self.choice.task, self.choice.weights
-        self.plan, self.message = QLabel(), QLabel()
+        self.plan, self.message = TextLabel(), TextLabel()
         self.open = ImageOpener(viewer, workers, self.message.setText)
         self.options = ProposeOptions()
         self.boxes = BoxLayers(viewer, lambda: self.options.boxes.setChecked(True))

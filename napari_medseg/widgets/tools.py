@@ -15,6 +15,7 @@ from napari_medseg.errors import sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.mouse_tool import MouseTool
@@ -45,7 +46,7 @@ class EditTools(QGroupBox):
         )
         self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
         self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
-        self.message = QLabel()
+        self.message = TextLabel()
         self.operations: dict[str, tuple[str, Operation]] = {
             "fill_holes": ("Fill holes", operations.fill_holes),
             "smooth": ("Smooth", operations.smooth),
