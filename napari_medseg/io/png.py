@@ -82,7 +82,9 @@ def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool)
     bands = picture.getbands()
     shape = (picture.height, picture.width, *([len(bands)] if len(bands) > 1 else []))
     check_claim(path, shape, 4 if bands[0] in ("I", "F") else itemsize, mask=mask)
-    if picture.format == "JPEG" and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
+    # what a phone hangs behind a picture, such as a film, may look like scans
+    progressive = picture.format in ("JPEG", "MPO") and "progressive" in picture.info
+    if progressive and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
         raise ImageReadError(
             f"{path} is built up in {scans} scans; expected at most {SCANS}, each of which goes over the whole "
             "picture. It is damaged: export it again."
