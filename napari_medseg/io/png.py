@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +56,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 )
             deep = _is_deep(path)
             _weigh(picture, path, 2 if deep else 1, mask=mask)
+            if picture.format == "PNG":
+                _check_sums(path)
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture)
@@ -89,6 +92,24 @@ def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool)
             f"{path} is built up in {scans} scans; expected at most {SCANS}, each of which goes over the whole "
             "picture. It is damaged: export it again."
         )
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a PNG of which a piece does not match its checksum: of the pixels' pieces, no library asks it."""
+    with path.open("rb") as stream:
+        stream.seek(len(_SIGNATURE))
+        while len(head := stream.read(8)) == 8:
+            left, found = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
+            while left and (piece := stream.read(min(left, 1 << 20))):
+                left, found = left - len(piece), zlib.crc32(piece, found)
+            if left or stream.read(4) != found.to_bytes(4, "big"):
+                break
+            if head[4:] == b"IEND":
+                return
+    raise ImageReadError(
+        f"{path} is truncated or damaged: a part of it does not match its checksum; expected a whole picture. "
+        "Copy or export it again."
+    )
 
 
 def size(path: Path) -> tuple[int, int] | None:
