@@ -16,6 +16,9 @@ MedsegError
 
 from __future__ import annotations
 
+from napari_medseg import log
+from napari_medseg.names import one_line
+
 
 class MedsegError(Exception):
     """Base of all errors with a message meant for the user."""
@@ -74,7 +77,13 @@ class Cancelled(OperationError):  # noqa: N818 - a cancellation is no fault
 
 
 def sentence(error: BaseException) -> str:
-    """What to show of an error."""
-    if isinstance(error, MedsegError):
+    """What to show of an error that was caught; the log gets where it came from."""
+    expected = isinstance(error, MedsegError)
+    log.tell(error, expected=expected)
+    if expected:
         return str(error)
-    return f"Unexpected {type(error).__name__}: {error}. Please report this; nothing stored was lost."
+    file = log.path_in_use()
+    # libraries write pages
+    words = one_line(str(error))[:300].rstrip(". ")
+    report = "Please report this" + (f" with {file}, which holds no names of images" if file is not None else "")
+    return f"Unexpected {type(error).__name__}{f': {words}' if words else ''}. {report}; nothing stored was lost."

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_medseg.app.predict import PredictRequest, check_kind, load_predictor, predict_array
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.io import check_pair, read_image, read_mask, stem_of
+from napari_medseg.io import fit_mask, read_image, read_mask, stem_of
 from napari_medseg.metrics import score_case, summarise
 
 
@@ -33,26 +33,27 @@ def evaluate(
     Returns
     -------
     dict
-        ``network``, ``weights``, ``n``, ``mean``, ``interval95`` and ``cases``. HD95 is in px: sets of different pixel
-        sizes could not be averaged.
+        ``network``, ``weights``, ``n``, ``mean``, ``interval95``, ``cases``, and ``told``: a sentence for each mask
+        that was turned onto its image. HD95 is in px: sets of different pixel sizes could not be averaged.
 
     Raises
     ------
     InputError, OperationError
-        If a file cannot be read, or a mask has another size than its image.
+        If a file cannot be read, or a mask does not lie on its image.
     """
     check_kind(request.network, [image for image, _ in pairs])
     classes = len(load_predictor(request).entry.classes)
-    cases = []
+    cases, told = [], list[str]()
     for number, (image_path, mask_path) in enumerate(pairs):
         if progress is not None:
             progress(number / len(pairs), image_path.name)
         image, mask = read_image(image_path), read_mask(mask_path)
-        check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+        mask, turned = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
+        told += [turned] if turned else []
         started = time.perf_counter()
         labels = predict_array(image.data, request, spacing=image.spacing).labels
         seconds = time.perf_counter() - started
         numbered = (number_objects(labels), mask) if objects else None
         cases.append(score_case(stem_of(image_path), labels, mask, seconds=seconds, classes=classes, objects=numbered))
     entry = load_predictor(request).entry
-    return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases}
+    return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases, "told": told}

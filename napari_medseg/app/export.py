@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platformdirs import user_data_path
 
 from napari_medseg import __version__
+from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.errors import InputError, MedsegError
-from napari_medseg.io import Grid, read_image, write_mask
+from napari_medseg.errors import InputError
+from napari_medseg.io import Grid, write_mask
 from napari_medseg.project import Case, Project
+from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 
-_UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
+# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
+MADE_BY = ("network", "weights", "sha256")
+ASKED = ("also", "plan")
 SUFFIXES = {"tiff": ".tif", "png": ".png", "nifti": ".nii.gz"}
 
 
@@ -39,7 +40,7 @@ def suffix_for(format: str, *, volume: bool) -> str:
 
 def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
     """Size of a pixel (y, x) or voxel (z, y, x) of a layer and its unit; none where it counts in pixels."""
-    unit = _UNITS.get(str(units[-1]), "px")
+    unit = unit_of(units)
     if unit == "px":
         return None, "px"
     return tuple(float(s) for s in scale), unit
@@ -122,24 +123,6 @@ def export_masks(
     ]
 
 
-def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
-    """Write labels that their project cannot take to the first place that can: the user's data folder, or a temporary.
-
-    Returns
-    -------
-    Path or None
-        None where nothing can be written at all.
-    """
-    stem = re.sub(r"[^\w.-]+", "_", name) or "mask"
-    file = f"{stem}_rescued_{time.strftime('%Y%m%d-%H%M%S')}{suffix_for('tiff', volume=labels.ndim == 3)}"
-    for folder in (user_data_path("napari-medseg", appauthor=False) / "rescued", Path(tempfile.gettempdir())):
-        try:
-            return export_labels(check_folder(folder) / file, labels)
-        except MedsegError:
-            continue
-    return None
-
-
 def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[str, Any]:
     """Where labels of a case come from: image, proposal, strokes, and the newest revision that holds just them.
 
@@ -157,11 +140,18 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
         "revision": None if revision is None else revision.number,
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
-        "proposal": {key: origin.get(key) for key in ("network", "weights", "sha256")} if origin else None,
+        "proposal": _made_by(origin),
         "classes": {one.label: one.name for one in project.classes()},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }
+
+
+def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a proposal's origin, every network that had a say."""
+    if not origin:
+        return None
+    return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
 
 
 def export_project(
@@ -213,17 +203,13 @@ def export_project(
         labels = project.revision_labels(newest[case.id].id)
         volume = len(case.shape) == 3
         suffix = suffix_for(format, volume=volume)
-        # the file knows how its voxels lie in the patient; where it is gone, the spacing must do
-        grid = read_image(case.image).grid if volume and not case.missing else None
         facts = case_provenance(project, case, labels)
         written += export_masks(
             folder / stems[case.id],
             labels,
             suffix=suffix,
             objects=objects,
-            spacing=case.spacing,
-            unit=case.unit,
-            grid=grid,
+            grid=case_grid(case),
             provenance=facts,
         )
     return written

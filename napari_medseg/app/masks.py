@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_medseg.app.images import add_images
 from napari_medseg.errors import ImageReadError, InputError, ShapeError
-from napari_medseg.io import check_pair, match_masks, read_image, read_mask, walk_images
+from napari_medseg.io import fit_mask, match_masks, read_image, read_mask, walk_images
 from napari_medseg.project import Case, Project
 
 
@@ -24,12 +24,15 @@ class AddedMasks:
         One sentence for each image that was not added.
     used, masks : int
         So many of the folder's masks were stored and accepted.
+    told : list of str
+        One sentence for each mask that was turned onto its image.
     """
 
     cases: list[Case]
     refused: list[str]
     used: int
     masks: int
+    told: list[str] = field(default_factory=list)
 
 
 def add_with_masks(
@@ -72,14 +75,17 @@ def add_with_masks(
         split=split,
         progress=progress,
     )
-    used = 0
+    used, told = 0, list[str]()
     for file in readable:
         case = project.find_image(file)
         if case is not None and _waits(project, case):
-            project.commit_stroke(case.id, read_mask(matched[file]), tool="import")
+            image, mask_path = read_image(file), matched[file]
+            mask, turned = fit_mask(image, read_mask(mask_path), image_path=file, mask_path=mask_path)
+            told += [turned] if turned else []
+            project.commit_stroke(case.id, mask, tool="import")
             project.accept(case.id)
             used += 1
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count)
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told)
 
 
 def _waits(project: Project, case: Case | None) -> bool:
@@ -101,6 +107,6 @@ def _check(matched: Mapping[Path, Path]) -> list[Path]:
         except ImageReadError:
             # told with the other images that cannot be added
             continue
-        check_pair(image, mask, image_path=file, mask_path=mask_path)
+        fit_mask(image, mask, image_path=file, mask_path=mask_path)
         readable.append(file)
     return readable

@@ -21,6 +21,7 @@ from napari_medseg.io import (
     walk_images,
     write_probabilities,
 )
+from napari_medseg.names import one_line
 from napari_medseg.weights import list_weights, resolve_weights
 
 if TYPE_CHECKING:
@@ -274,15 +275,17 @@ def predict_files(
 
 def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[float, float, float, float]]]:
     """Boxes by image path."""
-    by_name = {name: path for path in images for name in (path.name, stem_of(path))}
-    found = {}
+    by_name = {one_line(name): path for path in images for name in (path.name, stem_of(path))}
+    found: dict[Path, list[tuple[float, float, float, float]]] = {}
     for name, rows in read_boxes(file).items():
-        if name not in by_name:
+        path = by_name.get(one_line(name))
+        if path is None:
             raise InputError(
                 f"{file} has boxes for '{name}', which is none of the {len(images)} images. "
                 "Correct the name, or add the image."
             )
-        found[by_name[name]] = rows
+        # the same image may be named with its suffix and without
+        found.setdefault(path, []).extend(rows)
     return found
 
 

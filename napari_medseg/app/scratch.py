@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from platformdirs import user_data_path
 
-from napari_medseg.errors import ProjectError
+from napari_medseg.errors import OutputError, ProjectError
 from napari_medseg.project import Project
 from napari_medseg.project.database import FILE_NAME
 
@@ -26,7 +26,13 @@ def open_scratch() -> Project:
     for number in range(1, MOST + 1):
         folder = base / ("my-images" if number == 1 else f"my-images-{number}")
         try:
-            return Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder)
+            if not (folder / FILE_NAME).exists():
+                return Project.create(folder)
+            project = Project.open(folder)
+            if not project.read_only:
+                return project
+            project.close()
+            raise OutputError(f"{folder} cannot be written: no permission, or a read-only disk. Open another project.")
         except ProjectError as error:
             refused = error
     raise ProjectError(f"{base} holds no project that can be opened: {refused}")

@@ -16,6 +16,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import write_mask, write_text
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
+from napari_medseg.project.grids import case_grid
 from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec, Stage
 from napari_medseg.weights import WeightsEntry, resolve_weights
 
@@ -112,7 +113,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         labels = project.revision_labels(revision.id)
         drawn_labels.update(np.unique(labels[labels > 0]).tolist())
         stem = f"{case.id}-r{revision.number}"
-        mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels)
+        mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels, grid=case_grid(case))
         rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
         focus = ""
         if rim is not None and rim.any():

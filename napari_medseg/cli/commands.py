@@ -40,8 +40,17 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say on stderr what is done, and where errors come from.")
+    ] = False,
+    log_file: Annotated[
+        Optional[Path], typer.Option("--log-file", help="Where the log goes; it holds no names of images.")
+    ] = None,
 ) -> None:
-    return
+    if verbose or log_file is not None:
+        from napari_medseg import log
+
+        log.set_up(log_file, verbose=verbose)
 
 
 @app.command()
@@ -218,6 +227,8 @@ def evaluate(
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
         report = run(pairs, request, objects=objects, progress=progress)
+    for turned in report["told"]:
+        typer.echo(turned, err=True)
     if json is not None:
         write_text(json, dumps(report, indent=1))
     rows = [
@@ -265,8 +276,10 @@ def open_app(
 
     if find_spec("napari") is None:
         raise OperationError('napari is not installed. Install it: pip install "napari-medseg[gui]".')
+    from napari_medseg.cli.display import check_display
     from napari_medseg.widgets.launch import launch
 
+    check_display()
     launch(paths or [], sample_project=sample_project)
 
 

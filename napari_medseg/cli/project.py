@@ -49,6 +49,8 @@ def add(
                 project, paths, masks, group=group, patients=patients, split=split, progress=progress
             )
             added, refused = result.cases, result.refused
+            for turned in result.told:
+                typer.echo(turned, err=True)
             typer.echo(f"{result.used} of {result.masks} masks used", err=True)
     for case in added:
         typer.echo(case.name)

@@ -37,7 +37,7 @@ def _check_same(folder: Path, spec: "RunSpec") -> None:
     path = folder / SPEC_FILE
     if not path.is_file() or not (folder / CHECKPOINT_FILE).exists():
         return
-    before = RunSpec.from_json(path.read_text(encoding="utf-8"), where=str(path))
+    before = RunSpec.read(path)
     before = replace(before, **{name: getattr(spec, name) for name in FREE_FIELDS})
     # as text: JSON knows no difference between a list and a tuple
     if before.to_json() != spec.to_json():
@@ -124,7 +124,8 @@ def train(
             return ()
         found = find_pairs(a, b)
         check_kind(network, [image for image, _ in found])
-        check_sizes(found)
+        for turned in check_sizes(found):
+            typer.echo(turned, err=True)
         return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
 
     spec = RunSpec(

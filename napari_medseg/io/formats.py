@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError, ShapeError
 from napari_medseg.io import nifti, png, tiff
-from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.image import SIZES, Grid, Image, usable_sizes
 from napari_medseg.io.mask import to_labels
 
 _TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
@@ -45,6 +45,24 @@ def header_size(path: str | Path) -> tuple[int, int] | None:
     if is_volume(path):
         return None
     return (tiff if suffix_of(path) in _TIFF else png).size(path)
+
+
+def read_grid(path: str | Path) -> Grid | None:
+    """Where the pixels of an image or a volume lie, by its header, in a moment; None where an image says nothing.
+
+    Raises
+    ------
+    ImageReadError
+        If it is a volume whose header cannot be used.
+    """
+    path = Path(path)
+    if is_volume(path):
+        return nifti.read_grid(path)
+    shape = header_size(path)
+    if shape is None:
+        return None
+    spacing, unit = (tiff if suffix_of(path) in _TIFF else png).pixel_size(path)
+    return Grid(shape, spacing=spacing, unit=unit)
 
 
 def read_image(path: str | Path) -> Image:
@@ -132,19 +150,19 @@ def write_mask(
     labels : np.ndarray
         (Y, X) or (Z, Y, X), bool or integer, 0 to 65535.
     spacing : tuple of float, optional
-        Size of a pixel (y, x) or voxel (z, y, x) in ``unit``.
+        Size of a pixel (y, x) or voxel (z, y, x) in ``unit``; used where there is no grid.
     unit : {'mm', 'um', 'px'}
     grid : Grid, optional
-        Of the volume that was segmented.
+        Of the image that was segmented.
     provenance : mapping, optional
         Where the mask comes from; stored as JSON.
 
     Raises
     ------
     InputError
-        If the suffix is not known.
+        If the suffix is not known, or the size is none of a pixel.
     ShapeError
-        If the labels are no 2D integers in range.
+        If the labels are no 2D integers in range, or of another shape than the grid.
     OutputError
         If the file cannot be written.
     """
@@ -164,19 +182,36 @@ def write_mask(
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ShapeError(f"labels go from {low} to {high}; expected 0 to 65535. Renumber the labels.")
     small = labels.astype(np.uint8 if high <= 255 else np.uint16)
-    flat = None if spacing is None else (spacing[-2], spacing[-1])
+    grid = _grid_for(path, small.shape, grid, spacing, unit)
     if suffix in _NIFTI:
-        scale = spacing if unit == "mm" else None
-        nifti.write(path, small, spacing=scale, grid=grid, provenance=provenance)
+        nifti.write(path, small, grid=grid, provenance=provenance)
     elif suffix in _TIFF:
-        tiff.write(path, small, spacing=flat, unit=unit, provenance=provenance)
+        tiff.write(path, small, spacing=grid.flat, unit=grid.unit, provenance=provenance)
     elif suffix == ".png":
-        png.write_labels(path, small, spacing=flat, unit=unit, provenance=provenance)
+        png.write_labels(path, small, spacing=grid.flat, unit=grid.unit, provenance=provenance)
     else:
         raise InputError(
             f"{path} has suffix '{path.suffix}'; masks are written as {', '.join(WRITE_SUFFIXES)}. Choose one of these."
         )
     return path
+
+
+def _grid_for(
+    path: Path, shape: tuple[int, ...], grid: Grid | None, spacing: tuple[float, ...] | None, unit: str
+) -> Grid:
+    """The grid to write on: what every writer is given."""
+    grid = Grid(shape, spacing=spacing, unit=unit) if grid is None else grid
+    if grid.shape != shape:
+        raise ShapeError(
+            f"{path} would hold {' x '.join(map(str, shape))} px; expected {' x '.join(map(str, grid.shape))}, those "
+            "of its image. Choose the image's own mask."
+        )
+    if grid.spacing is not None and not usable_sizes(grid.spacing, grid.unit):
+        raise InputError(
+            f"{path} would get pixels of {' x '.join(map(str, grid.spacing))} {grid.unit}; expected {SIZES}. "
+            "Set the size of the image's pixels."
+        )
+    return grid
 
 
 def write_image(
@@ -185,6 +220,7 @@ def write_image(
     *,
     spacing: tuple[float, ...] | None = None,
     unit: str = "px",
+    grid: Grid | None = None,
     volume: bool = False,
 ) -> Path:
     """Write an image as TIFF, or a volume as NIfTI, its values unchanged.
@@ -195,6 +231,8 @@ def write_image(
         Ends in ``.tif`` or ``.tiff``, of a volume in ``.nii`` or ``.nii.gz``.
     image : np.ndarray
         (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X), any real dtype.
+    spacing, unit, grid
+        As :func:`write_mask` takes them.
     volume : bool
 
     Raises
@@ -208,10 +246,11 @@ def write_image(
     if suffix_of(path) not in (_NIFTI if volume else _TIFF):
         wanted = ".nii.gz" if volume else ".tif"
         raise InputError(f"{path} has suffix '{path.suffix}'; images are written as {wanted}. Choose that.")
+    grid = _grid_for(path, data.shape if volume else data.shape[:2], grid, spacing, unit)
     if volume:
-        nifti.write(path, data, spacing=spacing if unit == "mm" else None)
+        nifti.write(path, data, grid=grid)
     else:
-        tiff.write(path, data, spacing=None if spacing is None else (spacing[-2], spacing[-1]), unit=unit)
+        tiff.write(path, data, spacing=grid.flat, unit=grid.unit)
     return path
 
 
@@ -224,7 +263,7 @@ def write_probabilities(path: str | Path, probabilities: np.ndarray, *, grid: Gr
     probabilities : np.ndarray
         (Y, X) or (Z, Y, X), float, in [0, 1].
     grid : Grid, optional
-        Of the volume it belongs to.
+        Of the image it belongs to.
 
     Raises
     ------
@@ -234,12 +273,14 @@ def write_probabilities(path: str | Path, probabilities: np.ndarray, *, grid: Gr
         If the file cannot be written.
     """
     path = Path(path)
+    grid = _grid_for(path, probabilities.shape, grid, None, "px")
     if suffix_of(path) in _NIFTI:
         nifti.write(path, probabilities.astype(np.float32), grid=grid)
     elif suffix_of(path) in _TIFF:
-        tiff.write(path, probabilities.astype(np.float32))
+        tiff.write(path, probabilities.astype(np.float32), spacing=grid.flat, unit=grid.unit)
     elif suffix_of(path) == ".png":
-        png.write(path, np.round(np.clip(probabilities, 0, 1) * 255).astype(np.uint8))
+        shades = np.round(np.clip(probabilities, 0, 1) * 255).astype(np.uint8)
+        png.write(path, shades, facts={"spacing": grid.flat, "unit": grid.unit})
     else:
         raise InputError(
             f"{path} has suffix '{path.suffix}'; maps are written as {', '.join(WRITE_SUFFIXES)}. Choose one of these."

@@ -16,6 +16,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_gzip, check_stored
+from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
@@ -35,42 +36,65 @@ def read(path: Path, *, mask: bool = False) -> Image:
     Raises
     ------
     ImageReadError
-        If the file is damaged, or holds no single volume of real numbers.
+        If the file is damaged, holds no single volume of real numbers, or its header puts the voxels nowhere.
     """
     import nibabel
 
     try:
         _check(path, mask=mask)
-        file: Any = nibabel.load(path)
+        file, shape = _open(path)
         data = np.asanyarray(file.dataobj)
         if mask:
             data = _whole(data, file.dataobj.slope)
-        affine = np.asarray(file.affine, dtype=np.float64)
-        orientation = nibabel.orientations.io_orientation(affine)
     except ImageReadError:
         raise
     # a damaged file fails in many ways: ImageFileError, EOFError, zlib.error, OSError, ValueError, ...
     except Exception as error:
-        raise ImageReadError(
-            f"{path} is damaged or no NIfTI ({type(error).__name__}); expected a whole volume. Copy or export it again."
-        ) from error
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if data.ndim != 3 or data.dtype.kind not in "buif" or np.isnan(orientation).any():
+        raise _damaged(path, error) from error
+    if len(shape) != 3 or data.dtype.kind not in "buif":
         raise ImageReadError(
             f"{path} holds {data.dtype} of shape {data.shape}; expected one volume of real numbers with three axes. "
             "Export the volume as a file of its own."
         )
-    turned = nibabel.orientations.apply_orientation(data, orientation)
-    sizes = np.abs(np.asarray(nibabel.affines.voxel_sizes(affine)))[np.argsort(orientation[:, 0])]
-    z, y, x = (float(size) for size in sizes[::-1])
+    grid, orientation = grid_of(path, file, shape)
+    turned = nibabel.orientations.apply_orientation(data.reshape(shape), orientation)
     return Image(
         np.ascontiguousarray(turned.transpose()),
-        spacing=(z, y, x),
-        unit="mm",
+        spacing=grid.spacing,
+        unit=grid.unit,
         source=path,
-        grid=Grid(affine=affine, orientation=orientation),
+        grid=grid,
         numbered=int(file.header["intent_code"]) == LABEL,
+    )
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the voxels lie, as the header says; errors are those of :func:`read`."""
+    file, shape = _open(path)
+    if len(shape) != 3:
+        raise ImageReadError(f"{path} has shape {file.shape}; expected one volume with three axes. Export it again.")
+    return grid_of(path, file, shape)[0]
+
+
+def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
+    """A file whose header was read, and its shape with three axes where there are no more."""
+    import nibabel
+
+    try:
+        file: Any = nibabel.load(path)
+        shape = tuple(int(n) for n in file.shape)
+        if not isinstance(file, nibabel.Nifti1Image):
+            raise ValueError("another format")
+    except Exception as error:
+        raise _damaged(path, error) from error
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return file, (*shape, 1) if len(shape) == 2 else shape
+
+
+def _damaged(path: Path, error: Exception) -> ImageReadError:
+    return ImageReadError(
+        f"{path} is damaged or no NIfTI ({type(error).__name__}); expected a whole volume. Copy or export it again."
     )
 
 
@@ -118,8 +142,7 @@ def write(
     path: Path,
     labels: np.ndarray,
     *,
-    spacing: tuple[float, ...] | None = None,
-    grid: Grid | None = None,
+    grid: Grid,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write labels or a map, whole or not at all.
@@ -128,10 +151,10 @@ def write(
     ----------
     labels : np.ndarray
         (Z, Y, X), or (Y, X): one slice.
-    spacing : tuple of float, optional
-        (z, y, x) or (y, x), mm; used where there is no grid.
-    grid : Grid, optional
-        Of the image that was segmented: the mask then lies on it voxel by voxel in any viewer.
+    grid : Grid
+        Of their shape, and of the image that was segmented: the mask then lies on it voxel by voxel in any program, as
+        the whole spatial header of a NIfTI image goes into its mask. Of another image, the affine or the size of the
+        pixels does.
     provenance : mapping, optional
         Stored as JSON in an extension of the header.
 
@@ -143,15 +166,8 @@ def write(
     import nibabel
 
     data = (labels if labels.ndim == 3 else labels[None]).transpose()
-    if grid is None:
-        z, y, x = (1.0, *(spacing or (1.0, 1.0)))[-3:]
-        affine = np.diag((x, y, z, 1.0))
-    else:
-        canonical = nibabel.orientations.axcodes2ornt("RAS")
-        back = nibabel.orientations.ornt_transform(canonical, grid.orientation)
-        data, affine = nibabel.orientations.apply_orientation(data, back), grid.affine
-    image = nibabel.Nifti1Image(np.ascontiguousarray(data), affine)
-    image.header.set_xyzt_units("mm")
+    kept = grid.header.get("nifti")
+    image = on_affine(data, grid) if kept is None else on_header(data, kept)
     if provenance is not None:
         text = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(COMMENT, text.encode()))

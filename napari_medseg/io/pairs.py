@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.io.formats import OME, READ_SUFFIXES, header_size, stem_of, suffix_of
-from napari_medseg.io.image import Image
+from napari_medseg.errors import InputError
+from napari_medseg.io.formats import OME, READ_SUFFIXES, read_grid, stem_of, suffix_of
+from napari_medseg.io.geometry import lay
+from napari_medseg.io.image import Grid, Image
 
 # what is written beside an image's stem
 RESULTS = ("mask", "objects", "prob", "edges", "disagreement")
@@ -169,34 +170,47 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     return list(matched.items())
 
 
-def check_pair(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> None:
-    """Check that a mask has its image's size.
+def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> tuple[np.ndarray, str | None]:
+    """A mask as it was read, on the pixels of its image.
+
+    Returns
+    -------
+    mask : np.ndarray
+        Of the image's shape.
+    told : str or None
+        What to tell the user, where the mask had to be turned.
 
     Raises
     ------
     ShapeError
-        If it has not; the message names both files and sizes.
+        If it has another size than its image, or lies elsewhere; the message names both files and geometries.
+    ImageReadError
+        If the header of a volume cannot be used.
     """
-    if image.shape != mask.shape:
-        raise _size_error(image_path, mask_path, image.shape, mask.shape)
+    grid = read_grid(mask_path)
+    if grid is None or grid.shape != mask.shape:
+        # what no header tells, the pixels do
+        grid = Grid(mask.shape)
+    turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
+    return turn(mask), turn.told
 
 
-def _size_error(image: Path, mask: Path, wanted: tuple[int, ...], have: tuple[int, ...]) -> ShapeError:
-    found, expected = (" x ".join(str(n) for n in shape) for shape in (have, wanted))
-    return ShapeError(
-        f"mask {mask} is {found} px; its image {image} is {expected} px. Give a mask of the image's size."
-    )
+def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
+    """Check that masks lie on their images by the headers alone; a file whose header says nothing is passed over.
 
-
-def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """Check that masks have their images' sizes by the headers alone; a file whose header says nothing is passed over.
+    Returns
+    -------
+    list of str
+        A sentence for each mask that will be turned.
 
     Raises
     ------
-    ShapeError
-        As :func:`check_pair`.
+    ShapeError, ImageReadError
+        As :func:`fit_mask`.
     """
+    told = []
     for image_path, mask_path in pairs:
-        wanted, have = header_size(image_path), header_size(mask_path)
-        if wanted and have and wanted != have:
-            raise _size_error(image_path, mask_path, wanted, have)
+        image, mask = read_grid(image_path), read_grid(mask_path)
+        if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
+            told.append(turned)
+    return told

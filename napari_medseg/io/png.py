@@ -17,7 +17,7 @@ from PIL import PngImagePlugin, UnidentifiedImageError
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import SIDEWAYS, Image
+from napari_medseg.io.image import IN_MM, SIDEWAYS, SIZES, Image, usable_sizes
 from napari_medseg.io.limits import check_claim
 from napari_medseg.io.mask import choose_labels
 
@@ -60,7 +60,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 _check_sums(path)
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
-            spacing, unit = _spacing(picture)
+            spacing, unit = _spacing(picture, path)
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:
@@ -119,6 +119,15 @@ def size(path: Path) -> tuple[int, int] | None:
         shape = picture.height, picture.width
         return shape[::-1] if _orientation(picture, path) in SIDEWAYS else shape
     return None
+
+
+def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) of the upright picture and its unit, by the header."""
+    # whoever reads the picture tells what is wrong
+    with suppress(Exception), PillowImage.open(path) as picture:
+        spacing, unit = _spacing(picture, path)
+        return (spacing[::-1] if spacing and _orientation(picture, path) in SIDEWAYS else spacing), unit
+    return None, "px"
 
 
 def _orientation(picture: PillowImage.Image, path: Path) -> int:
@@ -196,10 +205,16 @@ def _facts(picture: PillowImage.Image) -> dict[str, Any]:
     return {}
 
 
-def _spacing(picture: PillowImage.Image) -> tuple[tuple[float, float] | None, str]:
+def _spacing(picture: PillowImage.Image, path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) in our own text; whoever wrote it, it is checked."""
     facts = _facts(picture)
     size, unit = facts.get("spacing"), facts.get("unit")
-    if isinstance(size, list) and len(size) == 2 and unit in ("mm", "um"):
+    if isinstance(size, list) and len(size) == 2 and unit in IN_MM:
+        if not usable_sizes(size, unit):
+            raise ImageReadError(
+                f"{path} says that a pixel measures {size[0]!r:.40} x {size[1]!r:.40} {unit}; expected "
+                f"{SIZES}. Save the picture again with another program, which drops that text."
+            )
         return (float(size[0]), float(size[1])), unit
     return None, "px"
 

@@ -17,6 +17,7 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import SIDEWAYS, Image
 from napari_medseg.io.mask import choose_labels
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
+from napari_medseg.io.tiff_size import size_of_pixels
 
 ORIENTATION = 274
 # TIFF's resolution is pixels per unit; what one unit is, in mm
@@ -60,7 +61,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 data = data[..., 0]
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
             data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
-            spacing, unit = _spacing(page)
+            spacing, unit = size_of_pixels(file)
             turn = page.tags.valueof(ORIENTATION, 1)
     except ImageReadError:
         raise
@@ -201,22 +202,14 @@ def size(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _spacing(page: Any) -> tuple[tuple[float, float] | None, str]:
-    tags = page.tags
-    unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else 1
-    mm = {2: 25.4, 3: 10.0}.get(int(unit))
-    if mm is None or "XResolution" not in tags or "YResolution" not in tags:
-        return None, "px"
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        numerator, denominator = tags[name].value
-        if numerator == 0 or denominator == 0:
-            return None, "px"
-        sizes.append(mm * denominator / numerator)
-    # 72 or 96 dots per inch is what programs write when they know nothing
-    if int(unit) == 2 and round(25.4 / sizes[0]) in (72, 96):
-        return None, "px"
-    return (sizes[0], sizes[1]), "mm"
+def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) of the upright picture and its unit, by the header."""
+    # whoever reads the image tells what is wrong
+    with suppress(Exception), tifffile.TiffFile(path) as file:
+        spacing, unit = size_of_pixels(file)
+        turned = file.pages.first.tags.valueof(ORIENTATION, 1) in SIDEWAYS
+        return (spacing[::-1] if spacing and turned else spacing), unit
+    return None, "px"
 
 
 def write(

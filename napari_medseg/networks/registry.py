@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -61,3 +62,20 @@ def create_network(name: str, *, in_channels: int | None = None, classes: int = 
     spec = get_spec(name)
     channels = spec.input.channels if in_channels is None else in_channels
     return spec.build(in_channels=channels, classes=classes, **{**spec.options, **options})
+
+
+def full_options(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a network in a file, of which the file tells all, or those that differ from the declared ones.
+
+    A file that was written before the declaration changed does not tell all: what it leaves out is what was declared
+    then.
+
+    Raises
+    ------
+    UnknownNameError
+        If no network has this name.
+    """
+    spec = get_spec(name)
+    old = spec.earlier is not None and not set(spec.options) <= set(told)
+    declared = spec.earlier.options if old and spec.earlier is not None else spec.options
+    return {**declared, **told}

@@ -25,17 +25,17 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.export import (
     SUFFIXES,
-    case_provenance,
     check_folder,
     export_masks,
     export_project,
-    layer_spacing,
     suffix_for,
 )
+from napari_medseg.app.layer_keys import HISTORY_KEY
+from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import sentence
-from napari_medseg.io import read_image
-from napari_medseg.widgets.layers import is_numbered
+from napari_medseg.errors import InputError, sentence
+from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.layers import images_in, is_numbered
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -49,7 +49,7 @@ class ExportSection(QWidget):
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
-        self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), QLabel()
+        self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), TextLabel()
         stored = load_settings()
         self.this.setChecked(True)
         self.format.addItems(list(SUFFIXES))
@@ -106,30 +106,19 @@ class ExportSection(QWidget):
             self.message.setText("No mask is there to export. Propose one, or select a Labels layer.")
             return
         labels = np.array(layer.data)
-        spacing, unit = layer_spacing(layer.scale, layer.units)
-        facts = dict(layer.metadata.get("medseg", {}))
-        case_id, project = layer.metadata.get("medseg_case"), self._state.project
-        volume = labels.ndim == 3
-        stem, suffix = layer.name.removesuffix(" mask"), suffix_for(format, volume=volume)
+        try:
+            grid = grid_under(images_in(self._viewer), layer)
+        except InputError as error:
+            self._failed(error)
+            return
+        ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
+        stem, suffix = layer.name.removesuffix(" mask"), suffix_for(format, volume=labels.ndim == 3)
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             check_folder(folder)
-            grid = None
-            if case_id is not None and project is not None:
-                case = project.case(case_id)
-                facts.update(case_provenance(project, case, labels))
-                # the file knows how its voxels lie in the patient
-                grid = read_image(case.image).grid if volume and not case.missing else None
-            return export_masks(
-                folder / stem,
-                labels,
-                suffix=suffix,
-                objects=objects,
-                spacing=spacing,
-                unit=unit,
-                grid=grid,
-                provenance=facts,
-            )
+            # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
+            facts = proposal if ask is None else ask(labels)
+            return export_masks(folder / stem, labels, suffix=suffix, objects=objects, grid=grid, provenance=facts)
 
         self._run(write)
 

@@ -8,7 +8,7 @@ import tifffile
 
 from napari_medseg.app import settings
 from napari_medseg.app.demo import sample_project
-from napari_medseg.app.export import case_provenance, export_project, layer_spacing, rescue_labels
+from napari_medseg.app.export import case_provenance, export_project, layer_spacing
 from napari_medseg.app.images import add_images, keep_proposal
 from napari_medseg.app.pictures import before_and_after, draw_contours
 from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
@@ -122,11 +122,6 @@ def test_a_layers_scale_becomes_a_pixel_size(unit, expected):
     spacing, got = layer_spacing((2, 3), (unit, unit))
     assert got == expected
     assert spacing == (None if expected == "px" else (2.0, 3.0))
-
-
-def test_rescued_labels_can_be_read_again():
-    labels = np.eye(9, dtype=np.uint8)
-    np.testing.assert_array_equal(read_mask(rescue_labels("a/b c", labels)), labels)
 
 
 def test_the_scratch_project_is_one_a_window():

@@ -201,6 +201,7 @@ SPECS: tuple[NetworkSpec, ...] = (
         input=InputSpec(multiple=64, mean=0.5, std=0.5),
         recipe=_RECIPE,
         capabilities=_CAN,
+        encoder=("detector.backbone.body.",),
         parameters=59_420_520,
         macs_256=46.864e9,
         macs_tool="thop",
