@@ -37,12 +37,22 @@ def clean_name(name: str, *, default: str = "image") -> str:
     """
     text = unicodedata.normalize("NFC", name)
     text = "".join("_" if unicodedata.category(sign) in _NO_TEXT else sign for sign in _UNSAFE.sub("_", text))
-    text = _DEVICE.sub(r"\1_", text.strip(" .")) or default
-    if len(text.encode()) <= MOST_BYTES:
+    return short_name(_DEVICE.sub(r"\1_", text.strip(" .")) or default)
+
+
+def short_name(name: str) -> str:
+    """The stem of a file that is there already, for files beside it: in NFC, and short enough for an ending.
+
+    One that is too long keeps its beginning and ends in a hash of the whole, the same at each call.
+    """
+    text = unicodedata.normalize("NFC", name)
+    # bytes that are no text are as good a name as any to some file systems
+    whole = text.encode(errors="surrogateescape")
+    if len(whole) <= MOST_BYTES:
         return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    # a sign that was cut in two goes; composing what is left may not make it longer
-    start = text.encode()[: MOST_BYTES - len(digest) - 1].decode(errors="ignore")
+    digest = hashlib.sha256(whole).hexdigest()[:8]
+    # a sign that was cut in two goes
+    start = whole[: MOST_BYTES - len(digest) - 1].decode(errors="ignore")
     return f"{start.rstrip(' .')}-{digest}"
 
 

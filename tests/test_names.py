@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_medseg.names import MOST_BYTES, clean_name, distinct_names, name_key, one_line
+from napari_medseg.names import MOST_BYTES, clean_name, distinct_names, name_key, one_line, short_name
 
 ODD = [
     "../../x",
@@ -83,3 +83,12 @@ def test_ones_own_name_is_not_given_away() -> None:
 def test_what_is_shown_is_one_line() -> None:
     assert one_line("a\nb\x1b[31m\udcff") == "a\\nb\\x1b[31m\\udcff"
     assert one_line("Müller 肝") == "Müller 肝"
+
+
+def test_the_stem_of_a_file_stays_save_where_it_is_too_long() -> None:
+    for name in ("a?b", "CON", ".a", "\udcff", "x" * MOST_BYTES):
+        assert short_name(name) == name
+    for name in ("肝" * 85, "\udcff" * 250, "x" * 201):
+        short = short_name(name)
+        assert len(short.encode(errors="surrogateescape")) <= MOST_BYTES
+        assert short_name(short) == short != short_name(name + "y")

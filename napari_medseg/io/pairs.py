@@ -12,6 +12,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io.formats import OME, READ_SUFFIXES, read_grid, stem_of, suffix_of
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.names import name_key, short_name
 
 # what is written beside an image's stem
 RESULTS = ("mask", "objects", "prob", "edges", "disagreement")
@@ -91,7 +92,7 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     InputError
         If two files have the same stem: which one is meant cannot be known. The message names both.
     """
-    return _unique((stem_of(path), path) for path in paths)
+    return _unique((short_name(stem_of(path)), path) for path in paths)
 
 
 def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
@@ -128,13 +129,26 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
         stems = {stem_of(file) for file in files}
         files = [file for file in files if _is_mask(stem_of(file), stems)]
     found = _unique((_owner(stem_of(file), named), file) for file in files)
-    return {path: found[stem] for stem, path in named.items() if stem in found}, len(found)
+    # some systems, and people, make no difference between A and a; where only one file can be meant, it is
+    alone, spare = _by_key(set(named) - set(found)), _by_key(set(found) - set(named))
+    also = {alone[key]: spare[key] for key in alone.keys() & spare.keys()}
+    owned = {stem: found[also.get(stem, stem)] for stem in named if also.get(stem, stem) in found}
+    return {path: owned[stem] for stem, path in named.items() if stem in owned}, len(found)
+
+
+def _by_key(stems: Iterable[str]) -> dict[str, str]:
+    """Stems by what is one to the eye; two of one key are left out."""
+    keys: dict[str, list[str]] = {}
+    for stem in stems:
+        keys.setdefault(name_key(stem), []).append(stem)
+    return {key: found[0] for key, found in keys.items() if len(found) == 1}
 
 
 def _owner(stem: str, images: Collection[str]) -> str:
     """Stem of the image that a mask belongs to: its own where there is such an image, whatever it looks like."""
+    own = short_name(stem)
     # this program once took .ome for a part of an image's stem
-    return stem if stem in images else stem.removesuffix(MASK).removesuffix(OME)
+    return own if own in images else short_name(stem.removesuffix(MASK).removesuffix(OME))
 
 
 def _is_mask(stem: str, stems: Collection[str]) -> bool:

@@ -1,12 +1,24 @@
 """Images find their masks by stem, and no mask is taken for another image's."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.io import check_sizes, find_pairs, match_masks, stem_of, walk_images, write_image, write_mask
+from napari_medseg.io import (
+    check_sizes,
+    find_pairs,
+    list_images,
+    match_masks,
+    stem_of,
+    walk_images,
+    write_image,
+    write_mask,
+)
 from napari_medseg.io.formats import header_size
+from napari_medseg.names import short_name
 
 
 def save(folder, *names, size=(4, 6)):
@@ -126,3 +138,42 @@ def test_the_ome_of_a_microscope_is_no_part_of_a_stem(tmp_path, mask):
         "x.ome",
         "x.ome",
     ]
+
+
+def _made(folder, *names):
+    folder.mkdir()
+    for name in names:
+        Image.new("L", (4, 4)).save(folder / f"{name}.png")
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        (unicodedata.normalize("NFD", "Müller_01"), unicodedata.normalize("NFC", "Müller_01")),
+        (unicodedata.normalize("NFC", "Müller_01"), unicodedata.normalize("NFD", "Müller_01_mask")),
+        ("IMG_1", "img_1"),
+        ("img_1", "IMG_1_mask"),
+        ("肝" * 80, short_name("肝" * 80) + "_mask"),
+        ("x" * 240, "x" * 240),
+        ("a?b", "a?b_mask"),
+    ],
+)
+def test_one_name_is_one_name_however_it_is_written(tmp_path, image, mask):
+    _made(tmp_path / "i", image, "b")
+    _made(tmp_path / "m", mask, "b")
+    matched, count = match_masks(list_images(tmp_path / "i"), tmp_path / "m")
+    assert (len(matched), count) == (2, 2)
+
+
+def test_case_is_no_matter_only_where_one_file_can_be_meant(tmp_path):
+    _made(tmp_path / "i", "a", "A", "b")
+    _made(tmp_path / "m", "A", "B")
+    matched, _ = match_masks(list_images(tmp_path / "i"), tmp_path / "m")
+    assert {(image.stem, mask.stem) for image, mask in matched.items()} == {("A", "A"), ("b", "B")}
+
+
+def test_one_name_typed_in_two_ways_in_one_folder_is_refused(tmp_path):
+    _made(tmp_path / "i", unicodedata.normalize("NFD", "é"), unicodedata.normalize("NFC", "é"))
+    _made(tmp_path / "m", "é")
+    with pytest.raises(InputError, match="have the same stem"):
+        match_masks(list_images(tmp_path / "i"), tmp_path / "m")
