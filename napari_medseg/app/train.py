@@ -113,7 +113,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         labels = project.revision_labels(revision.id)
         drawn_labels.update(np.unique(labels[labels > 0]).tolist())
         stem = f"{case.id}-r{revision.number}"
-        mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels, grid=case_grid(case))
+        # of an image, the size of its pixels is no matter here, and the person may know it better than the file
+        grid = None if labels.ndim == 2 else case_grid(case)
+        mask = write_mask(masks / f"{stem}{'.png' if grid is None else '.nii.gz'}", labels, grid=grid)
         rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
         focus = ""
         if rim is not None and rim.any():
