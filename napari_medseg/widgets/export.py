@@ -29,13 +29,14 @@ from napari_medseg.app.export import (
     check_folder,
     export_masks,
     export_project,
-    layer_spacing,
     suffix_for,
 )
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import sentence
+from napari_medseg.errors import InputError, sentence
 from napari_medseg.io import read_image
+from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.layers import is_numbered
+from napari_medseg.widgets.places import ground_under
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -43,9 +44,9 @@ from napari_medseg.widgets.workers import Workers
 class ExportSection(QWidget):
     """Writes the mask that is open, or all accepted ones."""
 
-    def __init__(self, viewer: Any, state: PanelState, workers: Workers) -> None:
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
         super().__init__()
-        self._viewer, self._state, self._workers = viewer, state, workers
+        self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
@@ -105,28 +106,34 @@ class ExportSection(QWidget):
         if layer is None:
             self.message.setText("No mask is there to export. Propose one, or select a Labels layer.")
             return
+        opened = self._view.case_of(layer)
+        try:
+            if opened is not None and (why := opened.problem()) is not None:
+                raise InputError(why)
+            ground = ground_under(self._viewer.layers, layer)
+        except InputError as error:
+            self._failed(error)
+            return
         labels = np.array(layer.data)
-        spacing, unit = layer_spacing(layer.scale, layer.units)
         facts = dict(layer.metadata.get("medseg", {}))
-        case_id, project = layer.metadata.get("medseg_case"), self._state.project
         volume = labels.ndim == 3
         stem, suffix = layer.name.removesuffix(" mask"), suffix_for(format, volume=volume)
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             check_folder(folder)
-            grid = None
-            if case_id is not None and project is not None:
-                case = project.case(case_id)
-                facts.update(case_provenance(project, case, labels))
+            grid = ground.grid
+            if opened is not None:
+                case = opened.project.case(opened.case_id)
+                facts.update(case_provenance(opened.project, case, labels))
                 # the file knows how its voxels lie in the patient
-                grid = read_image(case.image).grid if volume and not case.missing else None
+                grid = read_image(case.image).grid if volume and not case.missing else grid
             return export_masks(
                 folder / stem,
                 labels,
                 suffix=suffix,
                 objects=objects,
-                spacing=spacing,
-                unit=unit,
+                spacing=ground.spacing,
+                unit=ground.unit,
                 grid=grid,
                 provenance=facts,
             )
