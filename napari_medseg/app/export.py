@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg import __version__
+from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
@@ -70,6 +71,7 @@ def export_labels(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -84,6 +86,8 @@ def export_labels(
     grid : Grid, optional
         Of the volume that was segmented.
     provenance : mapping, optional
+    numbers : bool
+        As :func:`napari_medseg.io.write_mask` takes it.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
-    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)
+    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
 
 
 def export_masks(
@@ -110,6 +114,7 @@ def export_masks(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
@@ -117,8 +122,10 @@ def export_masks(
     """
     masks = {"mask": labels, **({"objects": number_objects(labels)} if objects else {})}
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in masks}
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
     return [
-        export_labels(paths[name], data, spacing=spacing, unit=unit, grid=grid, provenance=provenance)
+        # of objects, number 1 is one among others
+        export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
         for name, data in masks.items()
     ]
 
@@ -165,6 +172,8 @@ def export_project(
 ) -> list[Path]:
     """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
+    In all files a class has its own number; only where label 1 is the one class of the project, PNG shows it as 255.
+
     Parameters
     ----------
     out : path
@@ -197,6 +206,7 @@ def export_project(
     folder = check_folder(out)
     written: list[Path] = []
     stems = _free_stems(ready)
+    numbers = SUFFIXES[format] == ".png" and not only_label_1(project)
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
@@ -211,6 +221,7 @@ def export_project(
             objects=objects,
             grid=case_grid(case),
             provenance=facts,
+            numbers=numbers,
         )
     return written
 

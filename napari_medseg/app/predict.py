@@ -241,6 +241,7 @@ def predict_files(
     wanted = {"objects": objects, "prob": probabilities, "edges": edges, "disagreement": disagreement}
     _check_targets(images, Path(out), format, ["mask", *(kind for kind, wish in wanted.items() if wish)])
     folder = check_folder(out)
+    entry, _ = resolve_weights(request.network, request.weights)
     written: list[Path] = []
     for number, path in enumerate(images):
         if progress is not None:
@@ -261,6 +262,7 @@ def predict_files(
             unit=image.unit,
             grid=image.grid,
             provenance=facts,
+            numbers=entry.labels != (1,),
         )
         maps = {
             "prob": result.probabilities[0] if probabilities else None,

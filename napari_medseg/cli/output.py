@@ -13,6 +13,8 @@ from typing import Any
 from napari_medseg.names import one_line
 
 LINE_SECONDS = 10.0
+MAP_HELP = "Which classes numbers in the masks are: 100=1,200=2 or 1-65535=1."
+IGNORE_HELP = "Number in the masks that does not count, such as 255."
 
 
 def print_json(value: Any) -> None:

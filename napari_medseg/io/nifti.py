@@ -7,6 +7,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_gzip, check_stored
+from napari_medseg.io.mask import as_told
 from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
@@ -58,7 +60,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         )
     grid, orientation = grid_of(path, file, shape)
     turned = nibabel.orientations.apply_orientation(data.reshape(shape), orientation)
-    return Image(
+    image = Image(
         np.ascontiguousarray(turned.transpose()),
         spacing=grid.spacing,
         unit=grid.unit,
@@ -66,6 +68,18 @@ def read(path: Path, *, mask: bool = False) -> Image:
         grid=grid,
         numbered=int(file.header["intent_code"]) == LABEL,
     )
+    return as_told(image, _told(file.header)) if mask else image
+
+
+def _told(header: Any) -> object:
+    """What this program wrote into a mask's header; nothing where another did."""
+    for extension in header.extensions:
+        # RecursionError: brackets in brackets without end
+        with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            content = extension.get_content()
+            text = content.decode() if isinstance(content, bytes) else content
+            return json.loads(text.rstrip("\0 "))["medseg"]
+    return None
 
 
 def read_grid(path: Path) -> Grid:

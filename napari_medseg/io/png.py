@@ -19,7 +19,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import IN_MM, SIDEWAYS, SIZES, Image, usable_sizes
 from napari_medseg.io.limits import check_claim
-from napari_medseg.io.mask import choose_labels
+from napari_medseg.io.mask import as_told, choose_labels
 
 # Pillow's own guard takes the large pictures of microscopes for attacks; limits.py weighs each picture instead
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -41,7 +41,6 @@ def read(path: Path, *, mask: bool = False) -> Image:
     mask : bool
         Read the numbers of a palette, not its colours, keep the opacity of grey, (Y, X, 2), and read one bit as bool:
         its white is never 255.
-
     Raises
     ------
     ImageReadError
@@ -61,6 +60,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture, path)
+            told = _facts(picture).get("provenance")
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:
@@ -77,7 +77,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
     if data.ndim == 3 and data.shape[-1] == 2 and not mask:
         # grey stays when it has an opacity
         data = data[..., 0]
-    return Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    image = Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    return as_told(image, told) if mask else image
 
 
 def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool) -> None:
@@ -227,7 +228,7 @@ def write_labels(
     unit: str = "px",
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write labels (Y, X) uint8 or uint16; a mask of one class becomes 0 and 255.
+    """Write labels (Y, X) uint8 or uint16.
 
     Raises
     ------
@@ -235,7 +236,7 @@ def write_labels(
         If the file cannot be written.
     """
     facts: dict[str, Any] = {"spacing": spacing, "unit": unit, "provenance": dict(provenance or {})}
-    write(path, labels * np.uint8(255) if labels.max() <= 1 else labels, facts=facts)
+    write(path, labels, facts=facts)
 
 
 def write(path: Path, data: np.ndarray, *, facts: Mapping[str, Any] | None = None) -> None:

@@ -59,7 +59,7 @@ def test_one_bad_mask_leaves_the_project_as_it_was(medseg, project, folders):
         assert status(medseg, project)["cases"] == 0
     bad.unlink()
     tifffile.imwrite(bad.with_suffix(".tif"), read_mask(NUCLEI[1].mask).astype(np.uint16) * 300)
-    refused(medseg(*add), bad.with_suffix(".tif").name, "labels up to 300; a project takes 0 to 255")
+    refused(medseg(*add), bad.with_suffix(".tif").name, "has label 300; a project takes 0 to 255")
     assert status(medseg, project)["cases"] == 0
     bad.with_suffix(".tif").unlink()
     bad.write_bytes(good)
