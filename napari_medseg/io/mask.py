@@ -107,8 +107,9 @@ def choose_labels(numbers: np.ndarray, palette: np.ndarray, path: Path) -> tuple
     colours = palette[np.minimum(used, len(palette) - 1)].astype(int)
     grey = (colours == colours[:, :1]).all()
     darkest = colours.sum(axis=1).min()
-    # a grey that is darker than the background's, or black elsewhere: the numbers stand in some order of a program's
-    if used[0] == 0 and colours[0].sum() > darkest and (grey or darkest == 0):
+    # a program that packs a picture numbers its colours from 0 in some order
+    packed = used[-1] == len(used) - 1 and darkest == 0
+    if used[0] == 0 and colours[0].sum() > darkest and (grey or packed):
         raise ImageReadError(
             f"{path} shows its number 0, the background, as colour {_colour(colours[0])} and another number as "
             f"{_colour(colours[colours.sum(axis=1).argmin()])}; expected the background to be the darkest. "
