@@ -168,6 +168,10 @@ def _value(value: object, depth: int) -> bool:
 TEXT: Check = (text, "text")
 TEXTS: Check = (texts, "a list of names")
 NAMES: Check = ((lambda value: texts(value) and 0 < len(value) <= 255), "a list of 1 to 255 names")
+CLASSES: Check = (
+    lambda value: isinstance(value, list | tuple) and len(value) <= 255 and all(whole(1, 255)[0](one) for one in value),
+    "a list of whole numbers from 1 to 255",
+)
 FLAG: Check = (flag, "true or false")
 SIDES: Check = (sides, f"a list of two sides up to {LARGEST_SIDE[2]} px or three up to {LARGEST_SIDE[3]} px")
 SPACING: Check = (spacing, "a list of three sizes in mm")

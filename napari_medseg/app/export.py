@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_free
+from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
@@ -72,6 +73,7 @@ def export_labels(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -86,6 +88,8 @@ def export_labels(
     grid : Grid, optional
         Of the volume that was segmented.
     provenance : mapping, optional
+    numbers : bool
+        As :func:`napari_medseg.io.write_mask` takes it.
 
     Raises
     ------
@@ -99,7 +103,7 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
-    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)
+    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
 
 
 def export_masks(
@@ -113,6 +117,7 @@ def export_masks(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
@@ -122,8 +127,10 @@ def export_masks(
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
     check_free(paths.values(), overwrite=overwrite)
     masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
     return [
-        export_labels(paths[name], data, spacing=spacing, unit=unit, grid=grid, provenance=provenance)
+        # of objects, number 1 is one among others
+        export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
         for name, data in masks.items()
     ]
 
@@ -176,6 +183,8 @@ def export_project(
 ) -> list[Path]:
     """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
+    In all files a class has its own number; only where label 1 is the one class of the project, PNG shows it as 255.
+
     Parameters
     ----------
     out : path
@@ -215,6 +224,7 @@ def export_project(
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
     targets = (folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects))
     check_free(targets, overwrite=overwrite)
+    numbers = SUFFIXES[format] == ".png" and not only_label_1(project)
     batch = Batch(len(ready), "mask(s) were not written")
     for number, case in enumerate(ready):
         if progress is not None:
@@ -230,6 +240,7 @@ def export_project(
                 overwrite=overwrite,
                 grid=case_grid(case),
                 provenance=facts,
+                numbers=numbers,
             )
     batch.end(written)
     return written

@@ -6,9 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from napari_medseg.app.classes import merged, name_classes, rule_of
 from napari_medseg.app.images import add_images
-from napari_medseg.errors import ImageReadError, InputError, ShapeError, sentence
-from napari_medseg.io import fit_mask, match_masks, read_image, read_mask, walk_images
+from napari_medseg.classes import MOST_CLASS, Classes, listed
+from napari_medseg.errors import ImageReadError, InputError, sentence
+from napari_medseg.io import (
+    PLAIN,
+    LabelRule,
+    all_numbers,
+    check_numbers,
+    fit_mask,
+    match_masks,
+    read_image,
+    read_numbers,
+    walk_images,
+)
+from napari_medseg.io.labels import Found
 from napari_medseg.project import Case, Project
 
 
@@ -43,6 +56,8 @@ def add_with_masks(
     group: str | None = None,
     patients: str = "image",
     split: str = "train",
+    rule: LabelRule = PLAIN,
+    names: Classes | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> AddedMasks:
     """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
@@ -50,11 +65,21 @@ def add_with_masks(
 
     Nothing is added before all masks were read. An image whose mask is bad is not added, so that both can be later.
 
+    The numbers of the masks are those of the project's classes. Where it has none yet, all numbers that are found
+    become classes; more than the first, or another, get names in its table: ``label 2``.
+
+    Parameters
+    ----------
+    rule : LabelRule
+        What numbers in the masks stand for, and which does not count; the project keeps the latter.
+    names : mapping of int to str, optional
+        Further classes, by their numbers.
+
     Raises
     ------
     InputError
-        If no mask belongs to an image, two files have the same stem, or none of the masks can be used; the message
-        names the first.
+        If no mask belongs to an image, two files have the same stem, no mask lies on its image, or one holds a number
+        that is no class; the message names the first.
     OutputError
         If the project cannot be written.
     """
@@ -65,9 +90,18 @@ def add_with_masks(
             f"none of the {count} mask(s) in {masks} belongs to one of the {len(files)} image(s); expected files named "
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
-    readable, bad = _check(matched)
+    rule, classes = rule_of(project, rule), merged(project, names or {})
+    readable, found, bad = _check(matched, rule)
     if bad and not readable:
         raise next(iter(bad.values()))
+    check_numbers(found, classes or None)
+    for path, one in found.items():
+        if max(one.numbers, default=0) > MOST_CLASS:
+            raise InputError(
+                f"mask {path} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
+                "Say which classes they are with --map, such as 300=1 or 1-65535=1."
+            )
+    numbers = all_numbers(found)
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
@@ -78,14 +112,18 @@ def add_with_masks(
         split=split,
         progress=progress,
     )
+    if not classes and numbers - {1}:
+        classes = {number: f"label {number}" for number in sorted(numbers)}
+    name_classes(project, classes, ignore=rule.ignore)
     used, told = 0, list[str]()
     for file in readable:
         case = project.find_image(file)
         if case is not None and _waits(project, case):
             image, mask_path = read_image(file), matched[file]
-            mask, turned = fit_mask(image, read_mask(mask_path), image_path=file, mask_path=mask_path)
+            mask, turned = fit_mask(image, read_numbers(mask_path), image_path=file, mask_path=mask_path)
             told += [turned] if turned else []
-            project.commit_stroke(case.id, mask, tool="import")
+            labels = rule.apply(mask, classes=classes or None, path=mask_path)
+            project.commit_stroke(case.id, rule.drawn(labels), tool="import")
             project.accept(case.id)
             used += 1
     refused += [sentence(error) for error in bad.values()]
@@ -97,16 +135,16 @@ def _waits(project: Project, case: Case | None) -> bool:
     return case is not None and case.state in ("new", "proposed") and not project.revisions(case.id)
 
 
-def _check(matched: Mapping[Path, Path]) -> tuple[list[Path], dict[Path, InputError]]:
-    """The images that can be read, whose masks can be too, and fit; and what is wrong with the masks of others."""
-    readable, bad = [], dict[Path, InputError]()
+def _check(
+    matched: Mapping[Path, Path], rule: LabelRule
+) -> tuple[list[Path], dict[Path, Found], dict[Path, InputError]]:
+    """The images that can be read, whose masks can be too, and fit; what each mask holds; and what is wrong with the
+    masks of other images.
+    """
+    readable, found, bad = [], dict[Path, Found](), dict[Path, InputError]()
     for file, mask_path in matched.items():
         try:
-            mask = read_mask(mask_path)
-            if mask.max() > 255:
-                raise ShapeError(
-                    f"mask {mask_path} has labels up to {mask.max()}; a project takes 0 to 255. Renumber the labels."
-                )
+            mask = read_numbers(mask_path)
             try:
                 image = read_image(file)
             except ImageReadError:
@@ -116,5 +154,6 @@ def _check(matched: Mapping[Path, Path]) -> tuple[list[Path], dict[Path, InputEr
         except InputError as error:
             bad[file] = error
         else:
+            found[mask_path] = rule.find(mask)
             readable.append(file)
-    return readable, bad
+    return readable, found, bad

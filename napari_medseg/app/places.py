@@ -103,7 +103,7 @@ def _alike(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _said(values: np.ndarray) -> str:
-    return np.array2string(values, precision=6, separator=", ", suppress_small=True).replace("\n", "")
+    return str((np.round(values, 6) + 0.0).tolist())
 
 
 def image_under(images: Sequence[Any], mask: Any) -> Any:

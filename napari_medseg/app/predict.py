@@ -254,6 +254,7 @@ def predict_files(
     )
     check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
+    entry, _ = resolve_weights(request.network, request.weights)
     written: list[Path] = []
     batch = Batch(len(images), "image(s) were not segmented")
     for number, path in enumerate(images):
@@ -277,6 +278,7 @@ def predict_files(
                 unit=image.unit,
                 grid=image.grid,
                 provenance=facts,
+                numbers=entry.labels != (1,),
             )
             maps = {
                 "prob": result.probabilities[0] if probabilities else None,

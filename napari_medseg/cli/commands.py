@@ -8,7 +8,16 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
-from napari_medseg.cli.output import Overwrite, print_done, print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.output import (
+    IGNORE_HELP,
+    MAP_HELP,
+    Overwrite,
+    print_done,
+    print_json,
+    print_table,
+    progress_bar,
+    tell_left_out,
+)
 from napari_medseg.cli.project import project_app
 from napari_medseg.cli.training import train
 
@@ -215,6 +224,8 @@ def evaluate(
     objects: Annotated[
         bool, typer.Option("--objects", help="The masks number the objects: score these too (PQ).")
     ] = False,
+    mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
+    ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
@@ -225,8 +236,9 @@ def evaluate(
     from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.predict import PredictRequest
-    from napari_medseg.io import check_writable, find_pairs, write_text
+    from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
+    rule = parse_rule(mapping, ignore)
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
@@ -234,7 +246,7 @@ def evaluate(
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
-        report = run(pairs, request, objects=objects, progress=progress)
+        report = run(pairs, request, objects=objects, rule=rule, progress=progress)
     for turned in report["told"]:
         typer.echo(turned, err=True)
     if json is not None:

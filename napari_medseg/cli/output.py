@@ -15,6 +15,8 @@ import typer
 from napari_medseg.names import one_line
 
 LINE_SECONDS = 10.0
+MAP_HELP = "Which classes numbers in the masks are: 100=1,200=2 or 1-65535=1."
+IGNORE_HELP = "Number in the masks that does not count, such as 255."
 
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from napari_medseg.cli.output import Overwrite, progress_bar
+from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_bar
 
 if TYPE_CHECKING:
     from napari_medseg.project.runs import RunSpec
@@ -87,8 +87,11 @@ def train(
     accumulate: Annotated[int, typer.Option(min=1, help="Send a batch through in so many parts, for less memory.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, no, bf16 or fp16.")] = "auto",
     classes: Annotated[
-        Optional[list[str]], typer.Option(help="Name of a class, in the order of the masks' numbers. Repeatable.")
+        Optional[list[str]],
+        typer.Option(help="Name of a class, in the order of their numbers from 1, or NUMBER=NAME. Repeatable."),
     ] = None,
+    mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
+    ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     time_budget: Annotated[Optional[float], typer.Option(min=0, help="Minutes.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides everything on the CPU.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run beside --out.")] = False,
@@ -100,17 +103,21 @@ def train(
     from dataclasses import replace
 
     from napari_medseg.app.batch import check_free
+    from napari_medseg.app.classes import classes_to_learn
     from napari_medseg.app.export import check_folder
     from napari_medseg.app.predict import check_kind
+    from napari_medseg.classes import parse_classes
     from napari_medseg.errors import InputError, UnknownNameError
     from napari_medseg.inference.device import resolve_device
-    from napari_medseg.io import atomic_path, check_sizes, check_writable, find_pairs, stem_of, write_text
+    from napari_medseg.io import atomic_path, check_sizes, check_writable, find_pairs, parse_rule, stem_of, write_text
     from napari_medseg.networks import get_spec
     from napari_medseg.project.lock import FileLock
     from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
     from napari_medseg.weights import resolve_weights
     from napari_medseg.weights.hub import find_pretrained
+    from napari_medseg.weights.trainable import check_classes
 
+    rule, asked = parse_rule(mapping, ignore), parse_classes(classes or [])
     if out.suffix != ".safetensors":
         raise InputError(f"--out is {out}; expected a name that ends in .safetensors. Add the suffix.")
     if (val_images is None) != (val_masks is None):
@@ -130,11 +137,15 @@ def train(
             typer.echo(turned, err=True)
         return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
 
+    train, val = pairs(images, masks), pairs(val_images, val_masks)
+    known = asked or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
+    learned = classes_to_learn([Path(pair.mask) for pair in (*train, *val)], rule, known)
+    check_classes(network, learned, ignore=ignore)
     spec = RunSpec(
         network=network,
         task=task if entry is None or task != "custom" else entry.task,
-        train=pairs(images, masks),
-        val=pairs(val_images, val_masks),
+        train=train,
+        val=val,
         start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
         stages=(Stage(size=_sides(size, recipe_spec.input), epochs=epochs or recipe_spec.recipe.epochs),),
         batch_size=batch_size or recipe_spec.recipe.batch_size,
@@ -147,7 +158,10 @@ def train(
         seed=seed,
         device=device,
         time_budget_minutes=time_budget,
-        classes=tuple(classes or ()) or (("foreground",) if entry is None else entry.classes),
+        classes=tuple(learned.values()),
+        labels=tuple(learned),
+        mapping=rule.mapping,
+        ignore=rule.ignore,
         trained_on=(*(entry.trained_on if entry else ()), images.resolve().name),
         licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
         version=1 if entry is None else entry.version + 1,

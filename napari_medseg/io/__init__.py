@@ -16,6 +16,16 @@ from napari_medseg.io.formats import (
     write_probabilities,
 )
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.labels import (
+    PLAIN,
+    LabelRule,
+    MaskLabels,
+    all_numbers,
+    check_numbers,
+    parse_rule,
+    read_numbers,
+    survey,
+)
 from napari_medseg.io.pairs import (
     RESULTS,
     by_stem,
@@ -28,13 +38,18 @@ from napari_medseg.io.pairs import (
 )
 
 __all__ = [
+    "PLAIN",
     "READ_SUFFIXES",
     "RESULTS",
     "WRITE_SUFFIXES",
     "Grid",
     "Image",
+    "LabelRule",
+    "MaskLabels",
+    "all_numbers",
     "atomic_path",
     "by_stem",
+    "check_numbers",
     "check_sizes",
     "check_writable",
     "find_pairs",
@@ -42,12 +57,15 @@ __all__ = [
     "is_volume",
     "list_images",
     "match_masks",
+    "parse_rule",
     "read_boxes",
     "read_grid",
     "read_image",
     "read_mask",
+    "read_numbers",
     "stem_of",
     "suffix_of",
+    "survey",
     "walk_images",
     "write_image",
     "write_mask",

@@ -13,7 +13,7 @@ import numpy as np
 from napari_medseg.errors import ImageReadError, InputError, ShapeError
 from napari_medseg.io import nifti, png, tiff
 from napari_medseg.io.image import SIZES, Grid, Image, usable_sizes
-from napari_medseg.io.mask import to_labels
+from napari_medseg.io.mask import NUMBERS, ONE_IS_WHITE, VALUES, WHITE, to_labels
 
 _TIFF, _NIFTI = (".tif", ".tiff"), (".nii", ".nii.gz")
 READ_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *_TIFF, *_NIFTI)
@@ -107,17 +107,24 @@ def _read(path: Path, *, mask: bool = False) -> Image:
     return image
 
 
-def read_mask(path: str | Path) -> np.ndarray:
+def read_mask(path: str | Path, *, white: bool = True) -> np.ndarray:
     """Read a mask or a label image.
 
-    A picture of two values, 0 and 255 (or 65535, or 1), is a mask: 0 and 1 are returned, save where the file says that
-    its numbers are labels. Other values are labels and stay; so do the numbers of a palette. Colour pictures whose
-    channels agree are read as one channel.
+    A picture of two values, 0 and 255 (or 65535), is a mask in black and white: 0 and 1 are returned, save where the
+    file says that its numbers are labels. Other values are labels and stay; so do the numbers of a palette. Colour
+    pictures whose channels agree are read as one channel.
+
+    Parameters
+    ----------
+    path : str or Path
+    white : bool
+        Return a mask in black and white as 0 and 1. With False it is bool, for who looks at more masks than one to know
+        what white is: see ``io/labels.py``.
 
     Returns
     -------
     np.ndarray
-        (Y, X) or (Z, Y, X), uint8 or uint16; 0 is the background.
+        (Y, X) or (Z, Y, X), uint8 or uint16, or bool; 0 is the background.
 
     Raises
     ------
@@ -126,7 +133,7 @@ def read_mask(path: str | Path) -> np.ndarray:
         shape in its opacity, or a photograph.
     """
     path = Path(path)
-    return to_labels(_read(path, mask=True), path)
+    return to_labels(_read(path, mask=True), path, white=white)
 
 
 def write_mask(
@@ -137,11 +144,12 @@ def write_mask(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> Path:
     """Write labels, whole or not at all.
 
-    TIFF keeps the labels, the pixel size and the provenance. PNG does too, but shows a mask of one class as 0 and
-    255, as viewers expect. NIfTI takes volumes, and an image as one slice.
+    TIFF keeps the labels, the pixel size and the provenance. PNG does too, but shows label 1 alone as 0 and 255, as
+    viewers expect. NIfTI takes volumes, and an image as one slice. Read back, the labels are the same in all of them.
 
     Parameters
     ----------
@@ -156,6 +164,8 @@ def write_mask(
         Of the image that was segmented.
     provenance : mapping, optional
         Where the mask comes from; stored as JSON.
+    numbers : bool
+        Also in PNG a 1 is written as 1: for masks of several classes, of which this one may hold the first only.
 
     Raises
     ------
@@ -182,13 +192,18 @@ def write_mask(
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ShapeError(f"labels go from {low} to {high}; expected 0 to 65535. Renumber the labels.")
     small = labels.astype(np.uint8 if high <= 255 else np.uint16)
+    white = suffix == ".png" and high == 1 and not numbers
+    if white or (high in WHITE and not ((small != 0) & (small != high)).any()):
+        # else label 255 would be read as white
+        provenance = {**(provenance or {}), VALUES: ONE_IS_WHITE if white else NUMBERS}
     grid = _grid_for(path, small.shape, grid, spacing, unit)
     if suffix in _NIFTI:
         nifti.write(path, small, grid=grid, provenance=provenance)
     elif suffix in _TIFF:
         tiff.write(path, small, spacing=grid.flat, unit=grid.unit, provenance=provenance)
     elif suffix == ".png":
-        png.write_labels(path, small, spacing=grid.flat, unit=grid.unit, provenance=provenance)
+        shades = small * np.uint8(255) if white else small
+        png.write_labels(path, shades, spacing=grid.flat, unit=grid.unit, provenance=provenance)
     else:
         raise InputError(
             f"{path} has suffix '{path.suffix}'; masks are written as {', '.join(WRITE_SUFFIXES)}. Choose one of these."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from napari_medseg.io.image import Image
 
 # what stands for white in 8 and 16 bits; and so many greys at the rim of a mask are no labels
 WHITE, RIM_GREYS = (255, 65535), 8
+# what a file of ours says of its values, where they could be taken for something else
+VALUES, NUMBERS, ONE_IS_WHITE = "values", "label numbers", "label 1 is white"
 # greys up to here look black: those of a palette are then numbers too
 DARK = 64
 # a photograph has so many greys at least, and most of its neighbouring pixels differ
@@ -19,7 +23,15 @@ PHOTO_GREYS, PHOTO_PAIRS = 32, 1000
 _AT_ONCE = 1 << 20
 
 
-def to_labels(image: Image, path: Path) -> np.ndarray:
+def as_told(image: Image, told: object) -> Image:
+    """A mask with what its file says of its values, if we wrote it: ``told`` is its provenance."""
+    values = told.get(VALUES) if isinstance(told, Mapping) else None
+    if values == NUMBERS:
+        return replace(image, numbered=True)
+    return replace(image, data=image.data > 0) if values == ONE_IS_WHITE else image
+
+
+def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
     """The labels of a picture that was read as a mask.
 
     Parameters
@@ -28,11 +40,13 @@ def to_labels(image: Image, path: Path) -> np.ndarray:
         (Y, X), (Y, X, 2 to 4: the last of 2 and 4 is an opacity) or a volume.
     path : Path
         For the messages.
+    white : bool
+        White of a mask in black and white is 1; with False, such a mask is bool.
 
     Returns
     -------
     np.ndarray
-        (Y, X) or (Z, Y, X), uint8 or uint16; 0 is the background.
+        (Y, X) or (Z, Y, X), uint8 or uint16, or bool; 0 is the background.
 
     Raises
     ------
@@ -52,7 +66,7 @@ def to_labels(image: Image, path: Path) -> np.ndarray:
     labels = data.astype(np.uint8 if high <= 255 else np.uint16)
     values, counts = _histogram(labels)
     if high in WHITE and not image.numbered and set(values) <= {0, high}:
-        return (labels == high).astype(np.uint8)
+        return (labels == high).astype(np.uint8 if white else bool)
     if len(values) >= PHOTO_GREYS and _looks_photographed(labels):
         raise ImageReadError(
             f"{path} looks like a photograph or a scan, not labels: {len(values)} values, and most neighbours differ. "
@@ -93,8 +107,9 @@ def choose_labels(numbers: np.ndarray, palette: np.ndarray, path: Path) -> tuple
     colours = palette[np.minimum(used, len(palette) - 1)].astype(int)
     grey = (colours == colours[:, :1]).all()
     darkest = colours.sum(axis=1).min()
-    # a grey that is darker than the background's, or black elsewhere: the numbers stand in some order of a program's
-    if used[0] == 0 and colours[0].sum() > darkest and (grey or darkest == 0):
+    # a program that packs a picture numbers its colours from 0 in some order
+    packed = used[-1] == len(used) - 1 and darkest == 0
+    if used[0] == 0 and colours[0].sum() > darkest and (grey or packed):
         raise ImageReadError(
             f"{path} shows its number 0, the background, as colour {_colour(colours[0])} and another number as "
             f"{_colour(colours[colours.sum(axis=1).argmin()])}; expected the background to be the darkest. "

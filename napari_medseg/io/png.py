@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import IN_MM, SIDEWAYS, SIZES, Image, usable_sizes
 from napari_medseg.io.limits import check_claim
-from napari_medseg.io.mask import choose_labels
+from napari_medseg.io.mask import as_told, choose_labels
 
 # Pillow's own guard takes the large pictures of microscopes for attacks; limits.py weighs each picture instead
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -40,7 +41,6 @@ def read(path: Path, *, mask: bool = False) -> Image:
     mask : bool
         Read the numbers of a palette, not its colours, keep the opacity of grey, (Y, X, 2), and read one bit as bool:
         its white is never 255.
-
     Raises
     ------
     ImageReadError
@@ -55,9 +55,12 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 )
             deep = _is_deep(path)
             _weigh(picture, path, 2 if deep else 1, mask=mask)
+            if picture.format == "PNG":
+                _check_sums(path)
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture, path)
+            told = _facts(picture).get("provenance")
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:
@@ -74,7 +77,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
     if data.ndim == 3 and data.shape[-1] == 2 and not mask:
         # grey stays when it has an opacity
         data = data[..., 0]
-    return Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    image = Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    return as_told(image, told) if mask else image
 
 
 def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool) -> None:
@@ -82,11 +86,31 @@ def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool)
     bands = picture.getbands()
     shape = (picture.height, picture.width, *([len(bands)] if len(bands) > 1 else []))
     check_claim(path, shape, 4 if bands[0] in ("I", "F") else itemsize, mask=mask)
-    if picture.format == "JPEG" and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
+    # what a phone hangs behind a picture, such as a film, may look like scans
+    progressive = picture.format in ("JPEG", "MPO") and "progressive" in picture.info
+    if progressive and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
         raise ImageReadError(
             f"{path} is built up in {scans} scans; expected at most {SCANS}, each of which goes over the whole "
             "picture. It is damaged: export it again."
         )
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a PNG of which a piece does not match its checksum: of the pixels' pieces, no library asks it."""
+    with path.open("rb") as stream:
+        stream.seek(len(_SIGNATURE))
+        while len(head := stream.read(8)) == 8:
+            left, found = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
+            while left and (piece := stream.read(min(left, 1 << 20))):
+                left, found = left - len(piece), zlib.crc32(piece, found)
+            if left or stream.read(4) != found.to_bytes(4, "big"):
+                break
+            if head[4:] == b"IEND":
+                return
+    raise ImageReadError(
+        f"{path} is truncated or damaged: a part of it does not match its checksum; expected a whole picture. "
+        "Copy or export it again."
+    )
 
 
 def size(path: Path) -> tuple[int, int] | None:
@@ -204,7 +228,7 @@ def write_labels(
     unit: str = "px",
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write labels (Y, X) uint8 or uint16; a mask of one class becomes 0 and 255.
+    """Write labels (Y, X) uint8 or uint16.
 
     Raises
     ------
@@ -212,7 +236,7 @@ def write_labels(
         If the file cannot be written.
     """
     facts: dict[str, Any] = {"spacing": spacing, "unit": unit, "provenance": dict(provenance or {})}
-    write(path, labels * np.uint8(255) if labels.max() <= 1 else labels, facts=facts)
+    write(path, labels, facts=facts)
 
 
 def write(path: Path, data: np.ndarray, *, facts: Mapping[str, Any] | None = None) -> None:

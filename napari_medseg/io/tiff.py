@@ -15,7 +15,7 @@ import tifffile
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import SIDEWAYS, Image
-from napari_medseg.io.mask import choose_labels
+from napari_medseg.io.mask import as_told, choose_labels
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
 from napari_medseg.io.tiff_size import size_of_pixels
 
@@ -62,7 +62,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
             data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
             spacing, unit = size_of_pixels(file)
-            turn = page.tags.valueof(ORIENTATION, 1)
+            turn, told = page.tags.valueof(ORIENTATION, 1), _told(page)
     except ImageReadError:
         raise
     # a damaged TIFF fails in many ways: TiffFileError, struct.error, ValueError, IndexError, zlib errors, ...
@@ -72,7 +72,16 @@ def read(path: Path, *, mask: bool = False) -> Image:
         ) from error
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
-    return Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    image = Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    return as_told(image, told) if mask else image
+
+
+def _told(page: Any) -> object:
+    """What this program wrote into a mask's description; nothing where another did."""
+    # RecursionError: brackets in brackets without end
+    with suppress(ValueError, RecursionError, KeyError, TypeError):
+        return json.loads(page.description)["medseg"]
+    return None
 
 
 def _whole(file: tifffile.TiffFile) -> list[Any]:
@@ -156,7 +165,8 @@ def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) 
         palette = (page.colormap // 256).astype(np.uint8)
         if mask:
             return choose_labels(data, palette.T, path)
-        return np.moveaxis(palette[:, data], 0, -1), False
+        # of one bit, numbers too
+        return np.moveaxis(palette[:, data.astype(np.uint16, copy=False)], 0, -1), False
     if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
         if data.dtype.kind == "b":
             return ~data, False

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg import fields
+from napari_medseg.classes import class_labels
 from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.io.labels import LabelRule
 
 SPEC_FILE = "spec.json"
 EVENTS_FILE = "events.jsonl"
@@ -40,6 +42,8 @@ class Pair:
         How often it is drawn against others, where a run draws (``epoch_images``).
     focus : str
         Path of a mask of pixels that count for more: a rim that a person corrected; empty: all count alike.
+    white : bool
+        The mask is in black and white, whatever numbers the others have: white is the foreground.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Pair:
     group: str = ""
     weight: float = 1.0
     focus: str = ""
+    white: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +136,12 @@ class RunSpec:
         Of the weights that were scored take the best; else the last. Few cases that also judge a run must not choose.
     classes : tuple of str
         Foreground classes.
+    labels : tuple of int
+        Their numbers, 1 to 255, ascending; none given: 1, 2, ...
+    mapping : tuple of (first, last, number of the class)
+        These numbers in the masks stand for that class.
+    ignore : int or None
+        Pixels of this number, as mapped, count neither in the loss nor in the scores.
     licence : str
     trained_on : tuple of str
         Names of training sets, for the weights' entry.
@@ -172,10 +183,26 @@ class RunSpec:
     validate_every: int = 1
     choose_best: bool = True
     classes: tuple[str, ...] = ("foreground",)
+    labels: tuple[int, ...] = ()
+    mapping: tuple[tuple[int, int, int], ...] = ()
+    ignore: int | None = None
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     version: int = 1
     nice: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
+
+    @property
+    def rule(self) -> LabelRule:
+        """How the numbers in masks are read."""
+        return LabelRule(mapping=self.mapping, ignore=self.ignore)
+
+    @property
+    def named(self) -> dict[int, str]:
+        """Names of the classes by their numbers."""
+        return dict(zip(self.labels, self.classes, strict=True))
 
     @property
     def epochs(self) -> int:
@@ -211,10 +238,17 @@ class RunSpec:
             values[key] = tuple(Pair(**pair) for pair in values.get(key, ()))
         if "stages" in values:
             values["stages"] = tuple(_stage(stage) for stage in values["stages"])
-        for key in ("classes", "trained_on", "spacing", "window"):
+        for key in ("classes", "labels", "trained_on", "spacing", "window"):
             if values.get(key) is not None:
                 values[key] = tuple(values[key])
-        spec = cls(**values)
+        if "mapping" in values:
+            values["mapping"] = tuple(tuple(part) for part in values["mapping"])
+        try:
+            spec = cls(**values)
+            # says what is wrong with it
+            _ = spec.rule
+        except ValueError as error:
+            raise InputError(f"labels in {where}: {error}. {_AGAIN}") from error
         if not spec.train:
             raise InputError(f"{where} has no training pairs; expected at least one. Accept a correction first.")
         if spec.clock and not spec.time_budget_minutes:
@@ -251,6 +285,7 @@ _EPOCHS, _BATCH, _COUNT = 1_000_000, 65_536, 10_000_000
 _PAIR: Mapping[str, fields.Check] = {
     **dict.fromkeys(("name", "image", "mask", "group", "focus"), fields.TEXT),
     "weight": fields.number(0, 1e6),
+    "white": fields.FLAG,
 }
 
 
@@ -285,6 +320,13 @@ def _stages(value: Any) -> bool:
     return _of(Stage, _STAGE, ("size", "epochs"), value) and 1 <= len(value) <= 1000
 
 
+def _mapping(value: Any) -> bool:
+    is_number = fields.whole(0, 65535)[0]
+    return isinstance(value, list | tuple) and all(
+        isinstance(part, list | tuple) and len(part) == 3 and all(is_number(one) for one in part) for part in value
+    )
+
+
 _FIELDS: Mapping[str, fields.Check] = {
     **dict.fromkeys(("network", "task", "precision", "augmentation", "device", "licence"), fields.TEXT),
     **dict.fromkeys(("start_from", "keep_from", "pretrained", "schedule"), fields.optional(fields.TEXT)),
@@ -308,6 +350,9 @@ _FIELDS: Mapping[str, fields.Check] = {
     "epoch_images": fields.optional(fields.whole(1, _COUNT)),
     "validate_every": fields.whole(1, _EPOCHS),
     "classes": fields.NAMES,
+    "labels": fields.CLASSES,
+    "mapping": (_mapping, "a list of first number, last number and class"),
+    "ignore": fields.optional(fields.whole(1, 255)),
     "trained_on": fields.TEXTS,
     "version": fields.whole(),
     "nice": fields.whole(0, 19),

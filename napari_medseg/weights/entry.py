@@ -8,6 +8,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from napari_medseg import fields
+from napari_medseg.classes import class_labels
 from napari_medseg.errors import WeightsError
 from napari_medseg.networks import InputSpec, full_options, get_spec, list_networks
 
@@ -29,6 +30,8 @@ class WeightsEntry:
         Names of the training sets.
     classes : tuple of str
         Names of the foreground classes, in the order of the output.
+    labels : tuple of int
+        Their numbers in masks, 1 to 255, ascending; none given: 1, 2, ...
     input_size : tuple of int
         Side lengths (y, x), of volumes (z, y, x), the network was trained at last, px.
     spacing : tuple of float or None
@@ -58,6 +61,7 @@ class WeightsEntry:
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     classes: tuple[str, ...] = ("foreground",)
+    labels: tuple[int, ...] = ()
     input_size: tuple[int, ...] = (256, 256)
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
@@ -68,6 +72,9 @@ class WeightsEntry:
     size_bytes: int = 0
     sha256: str = ""
     file: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
 
     @property
     def dice(self) -> float | None:
@@ -128,7 +135,10 @@ class WeightsEntry:
         if wrong is not None:
             raise WeightsError(f"{wrong} {_AGAIN}")
         kept = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
-        return cls(**kept).declared_then()
+        try:
+            return cls(**kept).declared_then()
+        except ValueError as error:
+            raise WeightsError(f"'labels' in {where}: {error}. {_AGAIN}") from error
 
 
 def intensity_of(source: Any) -> dict[str, Any]:
@@ -175,6 +185,7 @@ _FIELDS: Mapping[str, fields.Check] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), fields.TEXT),
     "trained_on": fields.TEXTS,
     "classes": fields.NAMES,
+    "labels": fields.CLASSES,
     "version": fields.whole(),
     "size_bytes": fields.whole(most=10**15),
     "input_size": fields.SIDES,

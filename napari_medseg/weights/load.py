@@ -50,7 +50,8 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     # not only options it lacks: values that make no network
     except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError) as error:
         raise WeightsError(
-            f"{path} was trained with options {dict(entry.options)!s:.400} that {network} does not have. Update napari-medseg."
+            f"{path} was trained with options {dict(entry.options)!s:.400} that {network} does not have. "
+            "Update napari-medseg."
         ) from error
     try:
         with safe_open(path, "pt") as file:

@@ -86,6 +86,10 @@ class CaseView(QObject):
         """The case that keys and buttons act on."""
         return self._open.get(self._state.case_id or 0)
 
+    def case_of(self, layer: Labels) -> OpenCase | None:
+        """The case whose mask a layer is; a copy of that mask is none."""
+        return next((opened for opened in self._open.values() if opened.labels == layer), None)
+
     def holds(self, case: OpenCase) -> bool:
         """Whether a case is still open."""
         return self._open.get(case.case_id) is case

@@ -9,6 +9,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
+from napari_medseg.app.classes import COLOURS
 from napari_medseg.app.export import layer_spacing
 from napari_medseg.app.layer_keys import (
     DISAGREEMENT_SUFFIX,
@@ -31,8 +32,6 @@ from napari_medseg.project.labels import labels_sha256
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
-# bright on dark and on bright images alike; napari's own first label is a dark brown
-COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 

@@ -59,6 +59,13 @@ def test_a_void_of_a_palette_is_a_number(tmp_path):
     np.testing.assert_array_equal(read_mask(with_palette(tmp_path / "w.png", MASK * 255, greys)), MASK)
 
 
+def test_a_street_of_many_colours_keeps_its_numbers(tmp_path):
+    """Sets of other fields have a class 0 in colour, and show what is void as black."""
+    colours = [(128, 64, 128), (244, 35, 232), (70, 70, 70), *[(0, 0, 0)] * 253]
+    numbers = np.where(LABELS == 1, 255, LABELS)
+    np.testing.assert_array_equal(read_mask(with_palette(tmp_path / "m.png", numbers, colours)), numbers)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize(
     ("colours", "words"),
