@@ -65,7 +65,7 @@ def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
     if data.dtype.kind == "f" and (data != np.round(data)).any():
         some = "from 0 to 1, as a map of probabilities does" if 0 <= data.min() <= data.max() <= 1 else "between labels"
         raise ImageReadError(
-            f"{path} holds fractions {some}; expected whole numbers as labels. Threshold a map, or export the labels as "
+            f"{path} holds fractions {some}; expected whole numbers as labels. Threshold a map; export labels as "
             "numbers."
         )
     low, high = int(data.min()), int(data.max())
