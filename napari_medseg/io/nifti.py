@@ -104,6 +104,8 @@ def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
         raise
     except Exception as error:
         raise _damaged(path, error) from error
+    if min(shape, default=0) < 1:
+        raise ImageReadError(f"{path} has shape {shape}; expected at least one pixel along each axis. Export it again.")
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     return file, (*shape, 1) if len(shape) == 2 else shape
