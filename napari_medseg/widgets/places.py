@@ -99,7 +99,8 @@ def _alike(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _said(values: np.ndarray) -> str:
-    return np.array2string(values, precision=6, separator=", ", suppress_small=True).replace("\n", "")
+    # six digits, and no minus before a zero
+    return str((np.array([float(f"{value:.6g}") for value in values.flat]) + 0.0).reshape(values.shape).tolist())
 
 
 def image_under(layers: Any, mask: Labels) -> Image | None:
