@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from facts import report
 
-WAIT = 300.0
+WAIT = 120.0
 
 
 def loop(until: Callable[[], bool]) -> None:
@@ -101,7 +101,12 @@ def cycle(viewer: Any, panel: Any, folder: Path, wait: Callable[[Callable[[], bo
         # at the last image the next stays this one
         wait(lambda before=before: "Accepted" in panel.correct.status.text() or panel.state.case_id != before)
         panel.correct.open_neighbour(1)
-        wait(lambda before=before: panel.state.case_id not in (None, before) and idle())
+        try:
+            wait(lambda before=before: panel.state.case_id not in (None, before) and idle())
+        except AssertionError:
+            v=panel.correct.view
+            print(_, before, panel.state.case_id, panel.correct.status.text(), v._opening, v._open, panel.correct.table.rowCount(), [c.name for c in panel.state.project.cases()], [c.state for c in panel.state.project.cases()], v.current and (v.current.session.status, v.current._move, v.current._busy, v.current._waiting, v.current.session.unfit), panel.banner.text(), panel.state.project.path, flush=True)
+            raise
     own = viewer.add_image(rng.integers(0, 255, (200, 210), dtype=np.uint8), name="own")
     panel.propose.run.click()
     wait(lambda: panel.propose._ticket is None and "medseg_case" in own.metadata and idle())
