@@ -95,9 +95,10 @@ def _mask(path: Path) -> None:
 
 
 def _header(path: Path) -> None:
-    from napari_medseg.io.formats import header_size
+    from napari_medseg.io.formats import header_size, read_grid
 
     header_size(path)
+    read_grid(path)
 
 
 def _boxes(path: Path) -> None:

@@ -140,8 +140,23 @@ def damage(blob: bytes, other: bytes, chance: random.Random, *, name: str) -> by
     """
     if name.endswith(".gz") and chance.random() < 0.5:
         return gzip.compress(_mutate(gzip.decompress(blob), other, chance), 1)
+    if name.endswith(".tif") and chance.random() < 0.4:
+        return _damage_tag(blob, chance)
     changed = _mutate(blob, other, chance)
     return _mend_png(changed) if name.endswith(".png") and chance.random() < 0.6 else changed
+
+
+def _damage_tag(blob: bytes, chance: random.Random) -> bytes:
+    """A TIFF one of whose tags has another kind, count or value; the seeds are little-endian but for BigTIFF."""
+    data = bytearray(blob)
+    if blob[:4] != b"II*\0":
+        return _mutate(blob, blob, chance)
+    start = int.from_bytes(blob[4:8], "little")
+    entry = start + 2 + 12 * chance.randrange(max(1, int.from_bytes(blob[start : start + 2], "little")))
+    at, width = chance.choice(((2, 2), (4, 4), (8, 2), (8, 4), (8, 4), (8, 4)))
+    value = chance.choice((*ODD, chance.randrange(len(blob) + 1)))
+    data[entry + at : entry + at + width] = (value & (256**width - 1)).to_bytes(width, "little")
+    return bytes(data)
 
 
 def _mutate(blob: bytes, other: bytes, chance: random.Random) -> bytes:

@@ -40,6 +40,7 @@ class Person:
         # case, y, x and value of the stroke that is not told yet, and the stroke before it
         self._drawn: tuple[int, int, int, int] | None = None
         self._before = 0
+        self._idle = 0
         self._said = False
         self._timer = QTimer()
         self._timer.timeout.connect(self._work)
@@ -50,6 +51,11 @@ class Person:
         opened = panel.correct.view.current
         project, case_id = panel.state.project, panel.state.case_id
         masks = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        if project is not None and case_id is None:
+            # all are accepted: a person looks at one of them again
+            self._idle += 1
+            if self._idle % 50 == 0:
+                panel.correct.table.cellActivated.emit(self._random.randrange(panel.correct.table.rowCount()), 0)
         if opened is None or project is None or case_id is None or not masks:
             return
         if not self._said:

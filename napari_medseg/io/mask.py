@@ -58,8 +58,16 @@ def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
         data = _one_channel(data, path)
     if data.dtype == bool:
         return data.astype(np.uint8)
-    if data.dtype.kind == "f" and (not np.isfinite(data).all() or (data != np.round(data)).any()):
-        raise ImageReadError(f"{path} holds fractions or NaN; expected whole numbers as labels. Threshold it first.")
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        raise ImageReadError(
+            f"{path} holds NaN or infinity; expected whole numbers as labels. Export the labels again."
+        )
+    if data.dtype.kind == "f" and (data != np.round(data)).any():
+        some = "from 0 to 1, as a map of probabilities does" if 0 <= data.min() <= data.max() <= 1 else "between labels"
+        raise ImageReadError(
+            f"{path} holds fractions {some}; expected whole numbers as labels. Threshold a map; export labels as "
+            "numbers."
+        )
     low, high = int(data.min()), int(data.max())
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ImageReadError(f"{path} has labels from {low} to {high}; expected 0 to 65535. Renumber the labels.")
@@ -107,8 +115,9 @@ def choose_labels(numbers: np.ndarray, palette: np.ndarray, path: Path) -> tuple
     colours = palette[np.minimum(used, len(palette) - 1)].astype(int)
     grey = (colours == colours[:, :1]).all()
     darkest = colours.sum(axis=1).min()
-    # a grey that is darker than the background's, or black elsewhere: the numbers stand in some order of a program's
-    if used[0] == 0 and colours[0].sum() > darkest and (grey or darkest == 0):
+    # a program that packs a picture numbers its colours from 0 in some order
+    packed = used[-1] == len(used) - 1 and darkest == 0
+    if used[0] == 0 and colours[0].sum() > darkest and (grey or packed):
         raise ImageReadError(
             f"{path} shows its number 0, the background, as colour {_colour(colours[0])} and another number as "
             f"{_colour(colours[colours.sum(axis=1).argmin()])}; expected the background to be the darkest. "

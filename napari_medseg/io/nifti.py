@@ -23,7 +23,7 @@ from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
 COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 LABEL = 1002  # its code of intent for numbers that are labels
-_AHEAD = 16_000_000  # so many bytes may stand before the voxels
+_AHEAD, _NOTE = 16_000_000, 16  # so many bytes may stand before the voxels; and the shortest note among them
 
 
 def read(path: Path, *, mask: bool = False) -> Image:
@@ -43,8 +43,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
     import nibabel
 
     try:
-        _check(path, mask=mask)
         file, shape = _open(path)
+        _check(path, mask=mask)
         data = np.asanyarray(file.dataobj)
         if mask:
             data = _whole(data, file.dataobj.slope)
@@ -95,12 +95,17 @@ def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
     import nibabel
 
     try:
+        _read_header(path)
         file: Any = nibabel.load(path)
         shape = tuple(int(n) for n in file.shape)
         if not isinstance(file, nibabel.Nifti1Image):
             raise ValueError("another format")
+    except ImageReadError:
+        raise
     except Exception as error:
         raise _damaged(path, error) from error
+    if min(shape, default=0) < 1:
+        raise ImageReadError(f"{path} has shape {shape}; expected at least one pixel along each axis. Export it again.")
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     return file, (*shape, 1) if len(shape) == 2 else shape
@@ -112,27 +117,56 @@ def _damaged(path: Path, error: Exception) -> ImageReadError:
     )
 
 
-def _check(path: Path, *, mask: bool) -> None:
-    """Weigh what the header says, and read a compressed file's checksum."""
+def _read_header(path: Path) -> Any:
+    """The header as it stands there, before nibabel follows it: what it puts before the voxels is read without measure.
+
+    Raises
+    ------
+    ImageReadError
+        If the voxels begin too far off, or a note before them is longer than the room for it.
+    """
     import nibabel
 
-    packed = path.name.lower().endswith(".gz")
-    with gzip.open(path) if packed else path.open("rb") as stream:
+    with _stream(path) as stream:
         block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
-    kind = (
-        nibabel.Nifti2Header
-        if 540 in (int.from_bytes(block[:4], e) for e in ("little", "big"))
-        else (nibabel.Nifti1Header)
-    )
-    header = kind(block[: kind.sizeof_hdr], check=False)
+        sizes = {int.from_bytes(block[:4], end) for end in ("little", "big")}
+        kinds = [k for k in (nibabel.Nifti1Header, nibabel.Nifti2Header) if k.sizeof_hdr in sizes]
+        if not kinds:
+            raise ValueError("no header")
+        kind = kinds[0]
+        header = kind(block[: kind.sizeof_hdr], check=False)
+        begins = float(header["vox_offset"])
+        if not 0 <= begins <= _AHEAD:
+            raise ImageReadError(
+                f"{path} says that its voxels begin at byte {begins:.0f}; expected 352 to {_AHEAD}. It is damaged: "
+                "export it again."
+            )
+        at, order = kind.sizeof_hdr + 4, "big" if header.endianness == ">" else "little"
+        stream.seek(kind.sizeof_hdr)
+        noted = stream.read(4)[:1] not in (b"", b"\0")
+        while noted and at + _NOTE <= begins:
+            stream.seek(at)
+            length = int.from_bytes(stream.read(4), order, signed=True)
+            if not _NOTE <= length <= begins - at:
+                raise ImageReadError(
+                    f"{path} has a note of {length} bytes before its voxels; expected {_NOTE} to {begins - at:.0f}. "
+                    "It is damaged: export it again."
+                )
+            at += length
+    return header
+
+
+def _stream(path: Path) -> Any:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _check(path: Path, *, mask: bool) -> None:
+    """Weigh what the header says, and read a compressed file's checksum."""
+    header = _read_header(path)
     shape, scale = header.get_data_shape(), header.get_slope_inter()
-    ahead, stored = int(header["vox_offset"]), header.get_data_dtype().itemsize
-    if not 0 <= ahead <= _AHEAD:
-        raise ImageReadError(
-            f"{path} says that its voxels begin at byte {ahead}; expected 352 to {_AHEAD}. It is damaged: export it "
-            "again."
-        )
-    needed = ahead + stored * math.prod(shape)
+    stored = header.get_data_dtype().itemsize
+    needed = int(header["vox_offset"]) + stored * math.prod(shape)
+    packed = path.name.lower().endswith(".gz")
     if not packed:
         check_stored(path, needed)
     # numbers with a scale are read as doubles

@@ -20,6 +20,8 @@ SPATIAL = (
 UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 # an affine that squeezes one direction so much more than another is no geometry
 LEAST_VOLUME = 1e-6
+# and no patient is so far off, mm
+FARTHEST = 1e12
 
 
 def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.ndarray]:
@@ -37,10 +39,10 @@ def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.nda
     scale = UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     affines = [affine * np.array([[scale], [scale], [scale], [1.0]]) for affine in affines]
     if not _is_place(affines[0]):
-        raise _nowhere(path, used, codes, str(np.round(affines[0][:3], 6).tolist()))
+        raise _nowhere(path, used, codes, _rows(affines[0]))
     orientation = nibabel.orientations.io_orientation(affines[0])
     if np.isnan(orientation).any():
-        raise _nowhere(path, used, codes, str(np.round(affines[0][:3], 6).tolist()))
+        raise _nowhere(path, used, codes, _rows(affines[0]))
     back = nibabel.orientations.inv_ornt_aff(orientation, shape)
     turned = tuple(shape[int(axis)] for axis in np.argsort(orientation[:, 0]))
     kept = {name: np.asarray(header[name]).tolist() for name in SPATIAL}
@@ -54,6 +56,10 @@ def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.nda
         ),
         orientation,
     )
+
+
+def _rows(affine: np.ndarray) -> str:
+    return str([[float(f"{value:.6g}") for value in row] for row in affine[:3].tolist()])
 
 
 def _affines(header: Any, codes: Mapping[str, int]) -> list[np.ndarray]:
@@ -83,8 +89,11 @@ def _with_depth(affine: np.ndarray) -> np.ndarray:
 
 def _is_place(affine: np.ndarray) -> bool:
     """Whether an affine puts voxels of some size into three directions."""
+    # squares of larger ones are no numbers
+    if not np.isfinite(affine).all() or np.abs(affine).max() > FARTHEST:
+        return False
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or not usable_sizes(sizes.tolist()):
+    if not usable_sizes(sizes.tolist()):
         return False
     return bool(abs(np.linalg.det(affine[:3, :3] / sizes)) > LEAST_VOLUME)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +55,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 )
             deep = _is_deep(path)
             _weigh(picture, path, 2 if deep else 1, mask=mask)
+            if picture.format == "PNG":
+                _check_sums(path)
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture, path)
@@ -83,11 +86,31 @@ def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool)
     bands = picture.getbands()
     shape = (picture.height, picture.width, *([len(bands)] if len(bands) > 1 else []))
     check_claim(path, shape, 4 if bands[0] in ("I", "F") else itemsize, mask=mask)
-    if picture.format == "JPEG" and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
+    # what a phone hangs behind a picture, such as a film, may look like scans
+    progressive = picture.format in ("JPEG", "MPO") and "progressive" in picture.info
+    if progressive and (scans := path.read_bytes().count(b"\xff\xda")) > SCANS:
         raise ImageReadError(
             f"{path} is built up in {scans} scans; expected at most {SCANS}, each of which goes over the whole "
             "picture. It is damaged: export it again."
         )
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a PNG of which a piece does not match its checksum: of the pixels' pieces, no library asks it."""
+    with path.open("rb") as stream:
+        stream.seek(len(_SIGNATURE))
+        while len(head := stream.read(8)) == 8:
+            left, found = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
+            while left and (piece := stream.read(min(left, 1 << 20))):
+                left, found = left - len(piece), zlib.crc32(piece, found)
+            if left or stream.read(4) != found.to_bytes(4, "big"):
+                break
+            if head[4:] == b"IEND":
+                return
+    raise ImageReadError(
+        f"{path} is truncated or damaged: a part of it does not match its checksum; expected a whole picture. "
+        "Copy or export it again."
+    )
 
 
 def size(path: Path) -> tuple[int, int] | None:

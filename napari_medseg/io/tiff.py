@@ -165,7 +165,8 @@ def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) 
         palette = (page.colormap // 256).astype(np.uint8)
         if mask:
             return choose_labels(data, palette.T, path)
-        return np.moveaxis(palette[:, data], 0, -1), False
+        # of one bit, numbers too
+        return np.moveaxis(palette[:, data.astype(np.uint16, copy=False)], 0, -1), False
     if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
         if data.dtype.kind == "b":
             return ~data, False

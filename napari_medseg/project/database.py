@@ -147,7 +147,8 @@ class Database:
         if "disk i/o" in text:
             return OutputError(f"{self.path} cannot be read or written: the disk failed. Check the disk or network.")
         return ProjectError(
-            f"{self.path} is damaged or no project ({error}). Choose another file, or restore it from a backup."
+            f"{self.path} is damaged or no project ({one_line(str(error))}). Choose another file, or restore it from a "
+            "backup."
         )
 
     @contextmanager

@@ -70,5 +70,6 @@ def problems(rows: Iterable[tuple]) -> list[str]:
             found.append(f"History row {expected} is missing.")
         if seal(previous, row[:-1]) != row[-1]:
             found.append(f"History row {row[0]} does not match its seal: it or a row before it was changed.")
-        previous, expected = row[-1], row[0] + 1
+        # a damaged number is none
+        previous, expected = row[-1], (row[0] if isinstance(row[0], int) else expected) + 1
     return found

@@ -36,6 +36,7 @@ from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
+from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import images_in, is_numbered
 from napari_medseg.widgets.state import PanelState
@@ -48,9 +49,9 @@ MOST_TOLD = 20
 class ExportSection(QWidget):
     """Writes the mask that is open, or all accepted ones."""
 
-    def __init__(self, viewer: Any, state: PanelState, workers: Workers) -> None:
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
         super().__init__()
-        self._viewer, self._state, self._workers = viewer, state, workers
+        self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
@@ -113,12 +114,15 @@ class ExportSection(QWidget):
         if layer is None:
             self.message.setText("No mask is there to export. Propose one, or select a Labels layer.")
             return
-        labels = np.array(layer.data)
+        opened = self._view.case_of(layer)
         try:
+            if opened is not None and (why := opened.problem()) is not None:
+                raise InputError(why)
             grid = grid_under(images_in(self._viewer), layer)
         except InputError as error:
             self._failed(error)
             return
+        labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
         project = self._state.project

@@ -48,7 +48,7 @@ class MedSegPanel(QWidget):
         self.propose = ProposeSection(napari_viewer, self.state, self.bus, self.workers)
         self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
-        self.export = ExportSection(napari_viewer, self.state, self.workers)
+        self.export = ExportSection(napari_viewer, self.state, self.correct.view, self.workers)
         self.correct.may_leave = lambda: self.retrain.may_close(self._ask, "another project is opened")
         self.tabs = QTabWidget()
         for name, section in (

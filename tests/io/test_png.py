@@ -107,3 +107,28 @@ def test_a_text_without_end_is_no_reason_to_refuse_a_picture(tmp_path):
 def test_a_damaged_exif_is_passed_over(tmp_path):
     Image.fromarray(LABELS).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\1\x12")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, LABELS)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_no_flipped_bit_of_a_png_is_read_as_other_pixels(tmp_path, deep):
+    smooth = np.add.outer(np.arange(40), np.arange(50))
+    data = np.dstack([smooth * 300] * 3).astype(np.uint16) if deep else smooth.astype(np.uint8)
+    whole = imagecodecs.png_encode(data)
+    (tmp_path / "a.png").write_bytes(whole)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, data)
+    refused = 0
+    for bit in range(8 * 8, len(whole) * 8, 29):
+        blob = bytearray(whole)
+        blob[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "b.png").write_bytes(blob)
+        with pytest.raises(ImageReadError, match=r"b\.png (is|says) "):
+            read_image(tmp_path / "b.png")
+        refused += 1
+    assert refused > 20
+
+
+def test_what_hangs_behind_a_png_does_not_matter(tmp_path):
+    Image.fromarray(LABELS).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open("ab") as stream:
+        stream.write(b"something else")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, LABELS)

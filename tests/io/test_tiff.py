@@ -1,5 +1,7 @@
 """What a TIFF says of its colours counts."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -126,3 +128,16 @@ def test_labels_where_white_is_zero_are_told_by_their_background(tmp_path, store
         return
     with pytest.raises(ImageReadError, match="says that its zero is white"):
         read_mask(tmp_path / "m.tif")
+
+
+def test_a_palette_of_one_bit_has_numbers_too(tmp_path):
+    bits, colours = np.array([[1, 0, 1, 1, 0, 0, 0, 1]] * 4, np.uint8), struct.pack("<6H", 0, 65535, 0, 0, 0, 0)
+    entries = {256: 8, 257: 4, 258: 1, 259: 1, 262: 3, 273: 134, 277: 1, 278: 4, 279: 4, 320: 138}
+    rows = b"".join(
+        struct.pack("<HHII", tag, 3, 6 if tag == 320 else 1, value) for tag, value in sorted(entries.items())
+    )
+    blob = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + bytes(4)
+    assert len(blob) == 134
+    (tmp_path / "p.tif").write_bytes(blob + np.packbits(bits).tobytes() + colours)
+    np.testing.assert_array_equal(read_mask(tmp_path / "p.tif"), bits)
+    np.testing.assert_array_equal(read_image(tmp_path / "p.tif").data[..., 0], bits * 255)
