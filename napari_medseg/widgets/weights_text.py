@@ -33,7 +33,10 @@ def weights_facts(entry: WeightsEntry) -> tuple[str, str]:
         for able, text in (
             (spec.capabilities.edges, "gives an edge map"),
             (spec.capabilities.box_prompt, "finds boxes, and takes yours"),
-            (len(entry.classes) > 1, f"tells apart {', '.join(entry.classes)}"),
+            (
+                entry.labels != (1,),
+                f"draws {', '.join(f'{n} ({c})' for n, c in zip(entry.labels, entry.classes, strict=True))}",
+            ),
         )
         if able
     ]
