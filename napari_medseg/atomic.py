@@ -54,7 +54,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{suffix}")
+    # without the name: the longest that a file can have leaves no room beside it
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp{suffix}")
     try:
         yield temporary
         with temporary.open("rb+") as stream:

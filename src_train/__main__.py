@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from napari_medseg.errors import ImageReadError, MedsegError, ProjectError
+from napari_medseg.errors import MedsegError, ProjectError
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
@@ -64,12 +64,9 @@ def main(arguments: list[str]) -> int:
     held: FileLock | None = None
     ended = threading.Event()
     try:
-        try:
-            text = (folder / SPEC_FILE).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ImageReadError(
-                f"{folder / SPEC_FILE} cannot be read ({error.strerror}). Name a run's folder."
-            ) from error
+        if not (folder / SPEC_FILE).is_file():
+            # says why; a folder that holds no run is not written to
+            RunSpec.read(folder / SPEC_FILE)
         signal.signal(signal.SIGTERM, _cancel)
         signal.signal(signal.SIGINT, _cancel)
         if arguments[2:]:
@@ -86,7 +83,7 @@ def main(arguments: list[str]) -> int:
             # was meant for whoever worked here before
             wish.unlink(missing_ok=True)
             threading.Thread(target=_follow_wish, args=(wish, ended), daemon=True).start()
-        spec = RunSpec.from_json(text, where=str(folder / SPEC_FILE))
+        spec = RunSpec.read(folder / SPEC_FILE)
         if spec.nice and hasattr(os, "nice"):
             os.nice(spec.nice)
         from src_train.trainer import Trainer

@@ -34,6 +34,8 @@ _LATER_FIELDS: dict[str, Any] = {
     "keep_share": 0.5,
     "choose_best": True,
     "fit_budget": False,
+    "mapping": [],
+    "ignore": None,
     "encoder_rate": 1.0,
     "clock": False,
     "average": None,
@@ -46,9 +48,11 @@ def fingerprint(spec: RunSpec) -> str:
     for name in _FREE_FIELDS:
         values.pop(name)
     for pair in (*values["train"], *values["val"]):
-        for name, default in (("weight", 1.0), ("focus", "")):
+        for name, default in (("weight", 1.0), ("focus", ""), ("white", False)):
             if pair[name] == default:
                 pair.pop(name)
+    if values["labels"] == list(range(1, len(values["classes"]) + 1)):
+        values.pop("labels")
     for name, default in _LATER_FIELDS.items():
         if values[name] == default:
             values.pop(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_medseg.errors import ShapeError
+from napari_medseg.classes import MOST_CLASS, Classes
+from napari_medseg.errors import InputError
 from napari_medseg.inference.normalize import standardise, to_rgb01
-from napari_medseg.io import check_pair, read_image, read_mask
+from napari_medseg.io import PLAIN, LabelRule, MaskLabels, fit_mask, read_image, read_mask, read_numbers
 from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import Pair
 from src_train.augment import Augmentation
+from src_train.targets import VOID
+
+_log = logging.getLogger(__name__)
 
 Key = tuple[int, int]
 """Index of a pair, seed of its augmentation."""
@@ -25,8 +30,8 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A pair at its own size: image as read, mask (Y, X) or (Z, Y, X) uint8 class index, voxel size of a volume, mm;
-    of an image, pixels (Y, X) that count for more.
+    """A pair at its own size: image as read, mask (Y, X) or (Z, Y, X) uint8 channel of the class, counted from 1, or
+    :data:`VOID`; voxel size of a volume, mm; of an image, pixels (Y, X) that count for more.
     """
 
     name: str
@@ -37,61 +42,85 @@ class Sample:
     focus: np.ndarray | None = None
 
 
-def load_pair(pair: Pair, folder: Path, *, classes: int) -> Sample:
-    """Read a pair and check that its two sizes agree.
+def load_pair(pair: Pair, folder: Path, *, classes: Classes | int, rule: LabelRule = PLAIN) -> Sample:
+    """Read a pair, lay the mask on its image, and check that its numbers are those of classes.
 
     Parameters
     ----------
     pair : Pair
     folder : Path
         Relative paths count from here.
-    classes : int
-        Foreground classes; with one, every label above 0 counts as 1.
+    classes : mapping of int to str, or int
+        Names of the classes by their numbers, in the order of the network's channels; or how many, numbered from 1.
+    rule : LabelRule
+        What else numbers stand for.
 
     Raises
     ------
     ImageReadError
         If a file cannot be read.
     ShapeError
-        If the mask has another size than its image, or labels that no class can have.
+        If the mask does not lie on its image.
+    InputError
+        If the mask holds a number that is no class.
     """
+    if isinstance(classes, int):
+        classes = {number: f"class {number}" for number in range(1, classes + 1)}
     image_path, mask_path = folder / pair.image, folder / pair.mask
-    image, mask = read_image(image_path), read_mask(mask_path)
-    check_pair(image, mask, image_path=image_path, mask_path=mask_path)
-    if classes == 1:
-        # objects may be numbered far beyond what a byte holds
-        mask = mask > 0
-    elif mask.max() > 255:
-        raise ShapeError(
-            f"mask {mask_path} has labels up to {mask.max()}; {classes} classes are numbered from 1 to {classes}. "
-            "Renumber the labels."
-        )
+    image, mask = read_image(image_path), read_numbers(mask_path)
+    mask, told = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
+    if told:
+        _log.warning("%s", told)
+    found = (PLAIN if pair.white else rule).apply(mask, classes=classes, path=mask_path)
     spacing = image.spacing if image.volume else None
     focus = read_mask(folder / pair.focus) > 0 if pair.focus else None
-    return Sample(pair.name, image.data, mask.astype(np.uint8), pair.weight, spacing, focus)
+    return Sample(pair.name, image.data, to_channels(found, tuple(classes)), pair.weight, spacing, focus)
+
+
+def to_channels(found: MaskLabels, labels: Sequence[int]) -> np.ndarray:
+    """Channel of each pixel's class, counted from 1, 0 for the background, :data:`VOID` where it does not count: uint8.
+
+    Numbers become channels here and nowhere else; the predictor turns them back.
+
+    Raises
+    ------
+    InputError
+        If there are more classes than a byte holds beside what does not count.
+    """
+    if len(labels) >= VOID:
+        raise InputError(f"there are {len(labels)} classes; expected at most {VOID - 1}. Leave some out.")
+    table = np.zeros(MOST_CLASS + 1, np.uint8)
+    table[list(labels)] = np.arange(1, len(labels) + 1)
+    channels = table[found.numbers]
+    if found.ignored is not None:
+        channels[found.ignored] = VOID
+    return channels
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
-    """Resize a class index map by the largest share of each pixel.
+    """Resize a map of channels by the largest share of each pixel.
 
     Parameters
     ----------
     mask : Tensor
-        (Y, X), uint8 class index.
+        (Y, X), uint8: channel of the class, or :data:`VOID`.
     size : tuple of int
         (H, W).
     classes : int
-        Foreground classes; with one, every index above 0 counts as 1.
+        Foreground classes.
 
     Returns
     -------
     Tensor
         (1, H, W), uint8.
     """
-    index = (mask > 0).long() if classes == 1 else mask.long().clamp(max=classes)
-    shares = F.one_hot(index, classes + 1).permute(2, 0, 1)[None].float()  # (1, K + 1, Y, X)
+    void = mask == VOID
+    count = classes + 1 + bool(void.any())
+    index = mask.long().masked_fill(void, classes + 1)
+    shares = F.one_hot(index, count).permute(2, 0, 1)[None].float()  # (1, count, Y, X)
     small = F.interpolate(shares, size=size, mode="bilinear", antialias=True, align_corners=False)
-    return small[0].argmax(dim=0, keepdim=True).to(torch.uint8)
+    found = small[0].argmax(dim=0, keepdim=True).to(torch.uint8)
+    return found.masked_fill(found == classes + 1, VOID)
 
 
 class TrainingSet:

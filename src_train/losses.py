@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_medseg.networks import Recipe, SegmentationOutput
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from src_train.targets import VOID
 
 
 def _binary(logits: Tensor) -> bool:
@@ -22,7 +21,7 @@ def _binary(logits: Tensor) -> bool:
 FOCUS = 3.0
 
 
-def cross_entropy(logits: Tensor, target: Tensor, focus: Tensor | None = None) -> Tensor:
+def cross_entropy(logits: Tensor, target: Tensor, focus: Tensor | None = None, counted: Tensor | None = None) -> Tensor:
     """Mean cross entropy; binary for one output channel.
 
     Parameters
@@ -33,33 +32,41 @@ def cross_entropy(logits: Tensor, target: Tensor, focus: Tensor | None = None) -
         (B, 1, H, W), integer class index.
     focus : Tensor, optional
         (B, 1, H, W), 0 or 1: pixels that count :data:`FOCUS` times.
+    counted : Tensor, optional
+        (B, 1, H, W), bool: pixels that count at all.
     """
-    how = "mean" if focus is None else "none"
+    how = "mean" if focus is None and counted is None else "none"
     if _binary(logits):
         loss = F.binary_cross_entropy_with_logits(logits, (target > 0).to(logits.dtype), reduction=how)
     else:
         loss = F.cross_entropy(logits, target[:, 0].long(), reduction=how)
-    if focus is None:
+    if how == "mean":
         return loss
-    weight = 1 + (FOCUS - 1) * focus.to(loss.dtype).reshape(loss.shape)
-    return (weight * loss).sum() / weight.sum()
+    weight = torch.ones_like(loss)
+    if focus is not None:
+        weight = weight + (FOCUS - 1) * focus.to(loss.dtype).reshape(loss.shape)
+    if counted is not None:
+        weight = weight * counted.reshape(loss.shape)
+    return (weight * loss).sum() / weight.sum().clamp_min(1e-6)
 
 
-def make_dice(smooth: float) -> Loss:
-    """Soft Dice loss per image and class, background left out, then the mean.
+def make_dice(smooth: float) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """Soft Dice loss per image and class, background left out, then the mean; over the pixels that count, bool.
 
     Parameters
     ----------
     smooth : float
         Added to numerator and denominator.
     """
-    binary = DiceLoss(sigmoid=True, smooth_nr=smooth, smooth_dr=smooth)
-    multi = DiceLoss(softmax=True, to_onehot_y=True, include_background=False, smooth_nr=smooth, smooth_dr=smooth)
+    small = {"smooth_nr": smooth, "smooth_dr": smooth}
+    binary, multi = DiceLoss(**small), DiceLoss(to_onehot_y=True, include_background=False, **small)
 
-    def dice(logits: Tensor, target: Tensor) -> Tensor:
-        if _binary(logits):
-            return binary(logits, (target > 0).to(logits.dtype))
-        return multi(logits, target.long())
+    def dice(logits: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
+        found = logits.sigmoid() if _binary(logits) else logits.softmax(dim=1)
+        if counted is not None:
+            # the target is background there already
+            found = found * counted
+        return binary(found, (target > 0).to(found.dtype)) if _binary(logits) else multi(found, target.long())
 
     return dice
 
@@ -82,7 +89,7 @@ def rim(target: Tensor) -> Tensor:
     return pool(mask, 3, stride=1, padding=1) + pool(-mask, 3, stride=1, padding=1)
 
 
-def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]:
+def build_loss(recipe: Recipe, *, void: bool = False) -> Callable[[SegmentationOutput, Tensor], Tensor]:
     """What a recipe minimises: its losses on the logits, on each further map, and Dice on the edges.
 
     A second channel of the target holds pixels that count for more in the cross entropy.
@@ -91,6 +98,8 @@ def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]
     ----------
     recipe : Recipe
         ``losses`` names ``bce`` and ``dice``.
+    void : bool
+        Targets may hold :data:`VOID`: pixels that do not count; edges next to them do not either.
 
     Returns
     -------
@@ -103,26 +112,37 @@ def build_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor], Tensor]
         If a name is unknown.
     """
     dice = make_dice(recipe.smooth)
-    known: dict[str, Loss] = {"bce": cross_entropy, "dice": dice}
-    parts = [(weight, known[name]) for name, weight in recipe.losses.items()]
+    if unknown := set(recipe.losses) - {"bce", "dice"}:
+        raise KeyError(f"losses are {sorted(recipe.losses)}; expected bce and dice, not {unknown}")
 
-    def on_map(logits: Tensor, target: Tensor, focus: Tensor | None) -> Tensor:
+    def on_map(logits: Tensor, target: Tensor, focus: Tensor | None, counted: Tensor | None) -> Tensor:
         # half precision overflows in sums over a whole image
         logits = logits.float()
         found = [
-            weight * (cross_entropy(logits, target, focus) if part is cross_entropy else part(logits, target))
-            for weight, part in parts
+            weight * (cross_entropy(logits, target, focus, counted) if name == "bce" else dice(logits, target, counted))
+            for name, weight in recipe.losses.items()
         ]
         return torch.stack(found).sum()
 
     def total(output: SegmentationOutput, target: Tensor) -> Tensor:
         target, focus = target[:, :1], target[:, 1:] if target.shape[1] > 1 else None
-        loss = on_map(output.logits, target, focus)
+        counted = far = None
+        if void:
+            ignored = target == VOID
+            target, counted, far = target.masked_fill(ignored, 0), ~ignored, ~_grown(ignored)
+        loss = on_map(output.logits, target, focus, counted)
         if recipe.aux_weight:
             for logits in output.aux:
-                loss = loss + recipe.aux_weight * on_map(logits, target, focus)
+                loss = loss + recipe.aux_weight * on_map(logits, target, focus, counted)
         if recipe.edge_weight and output.edge_logits is not None:
-            loss = loss + recipe.edge_weight * dice(output.edge_logits.float(), rim(target))
+            edges = rim(target) if far is None else rim(target) * far
+            loss = loss + recipe.edge_weight * dice(output.edge_logits.float(), edges, far)
         return loss
 
     return total
+
+
+def _grown(mask: Tensor) -> Tensor:
+    """By a pixel to each side: (B, 1, *spatial), bool."""
+    pool = F.max_pool2d if mask.dim() == 4 else F.max_pool3d
+    return pool(mask.float(), 3, stride=1, padding=1) > 0

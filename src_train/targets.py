@@ -1,4 +1,4 @@
-"""What a detector learns from masks: the boxes around their parts."""
+"""What networks learn from: channels of classes, and for a detector the boxes around the parts of masks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from torch import Tensor
 from napari_medseg.networks.blocks.boxes import ROOM
 
 LEAST = 4  # px
+# stands for what does not count, in a map of channels
+VOID = 255
 
 
 def boxes_of(mask: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.entry import intensity_of
 from napari_medseg.weights.load import load_network, save_state
 from napari_medseg.weights.pretrained import load_pretrained
+from napari_medseg.weights.trainable import check_classes
 from napari_medseg.weights.widen import load_widened
 from src_train.augment import Augmentation
 from src_train.average import Average
@@ -33,7 +34,7 @@ from src_train.events import EventLog
 from src_train.losses import build_loss
 from src_train.optim import build_optimizer, learning_rate_at, set_rate, stale
 from src_train.roi_losses import roi_loss
-from src_train.targets import boxes_of
+from src_train.targets import VOID, boxes_of
 from src_train.volumes import TrainingVolumes
 
 
@@ -60,16 +61,16 @@ class Trainer:
         self.engine = Engine(spec.device, precision=spec.precision, unused_parameters=bool(self.network_spec.unused))
         self.augmentation = Augmentation(spec.augmentation) if spec.augment else None
         boxes = self.network_spec.capabilities.boxes
-        self.loss = None if boxes else build_loss(self.recipe)
+        self.loss = None if boxes else build_loss(self.recipe, void=spec.ignore is not None)
         self.learning_rate = spec.learning_rate or self.recipe.learning_rate
-        classes = len(spec.classes)
-        self.train_samples = [load_pair(pair, folder, classes=classes) for pair in spec.train]
-        self.val_samples = [load_pair(pair, folder, classes=classes) for pair in spec.val]
+        check_classes(spec.network, spec.named, ignore=spec.ignore)
+        self.train_samples = [load_pair(pair, folder, classes=spec.named, rule=spec.rule) for pair in spec.train]
+        self.val_samples = [load_pair(pair, folder, classes=spec.named, rule=spec.rule) for pair in spec.val]
         torch.manual_seed(spec.seed)
         self.options, self.intensity = self._form()
         self.network = self.engine.place(self._fresh_network())
         self.average = None if spec.average is None else Average(spec.average)
-        kept = None if spec.keep_from is None else load_widened(spec.network, spec.keep_from, spec.classes)
+        kept = None if spec.keep_from is None else load_widened(spec.network, spec.keep_from, spec.labels)
         self._kept = None if kept is None else kept.state_dict()
         optimizer = build_optimizer(
             self.network,
@@ -102,7 +103,7 @@ class Trainer:
             if self.spec.pretrained is not None:
                 load_pretrained(fresh, self.spec.network, self.spec.pretrained)
             return fresh
-        return load_widened(self.spec.network, self.spec.start_from, self.spec.classes)
+        return load_widened(self.spec.network, self.spec.start_from, self.spec.labels)
 
     def run(self) -> WeightsEntry:
         """Train to the end of the stages or of the time budget.
@@ -349,7 +350,7 @@ class Trainer:
             entry, network = self._entry(sides), self.engine.plain_copy(self.network)
             network.load_state_dict(self._result(epoch))
             predictor = Predictor(network, self.network_spec, entry, device=str(self.engine.device))
-            score = mean_dice(predictor, self.val_samples, classes=len(self.spec.classes))
+            score = mean_dice(predictor, self.val_samples)
         return float(self.engine.agree(score))
 
     def _entry(self, sides: tuple[int, ...]) -> WeightsEntry:
@@ -362,6 +363,7 @@ class Trainer:
             licence=spec.licence,
             trained_on=spec.trained_on,
             classes=spec.classes,
+            labels=spec.labels,
             input_size=sides,
             spacing=spec.spacing,
             window=spec.window,
@@ -425,11 +427,12 @@ def freeze_norm(network: nn.Module) -> None:
             module.eval()
 
 
-def mean_dice(predictor: Predictor, samples: Sequence[Sample], *, classes: int) -> float:
-    """Mean Dice over samples and foreground classes."""
+def mean_dice(predictor: Predictor, samples: Sequence[Sample]) -> float:
+    """Mean Dice over samples and foreground classes; what is ignored does not count."""
     scores = []
     for sample in samples:
         labels = predictor.predict(sample.image, spacing=sample.spacing).labels
-        truth = (sample.mask > 0).astype(np.uint8) if classes == 1 else sample.mask
-        scores.append(np.mean([dice(labels == k, truth == k) for k in range(1, classes + 1)]))
+        counted = sample.mask != VOID
+        channels = enumerate(predictor.entry.labels, start=1)
+        scores.append(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))
     return float(np.mean(scores))

@@ -13,6 +13,7 @@ from napari_medseg.inference.volume import resampled_size, resize_volume, to_gre
 from napari_medseg.networks import InputSpec
 from src_train.augment import Augmentation
 from src_train.dataset import Key, Sample
+from src_train.targets import VOID
 
 FOREGROUND_SHARE = 0.5
 
@@ -57,9 +58,9 @@ class TrainingVolumes:
         for sample in samples:
             size = resampled_size(sample.mask.shape, sample.spacing, spacing)
             image = resize_volume(to_grey01(sample.image, window=window)[None], size)[0]
-            index = np.minimum(sample.mask, 1 if classes == 1 else classes)
-            shares = np.stack([(index == k).astype(np.float32) for k in range(classes + 1)])
-            mask = resize_volume(shares, size).argmax(axis=0).astype(np.uint8)
+            kinds = [*range(classes + 1), *([VOID] if (sample.mask == VOID).any() else [])]
+            shares = np.stack([(sample.mask == kind).astype(np.float32) for kind in kinds])
+            mask = np.array(kinds, np.uint8)[resize_volume(shares, size).argmax(axis=0)]
             margin = [(0, max(0, side - n)) for side, n in zip(sides, size, strict=True)]
             self._images.append(np.pad(image, margin, mode="edge"))
             self._masks.append(np.pad(mask, margin))
@@ -84,7 +85,7 @@ class TrainingVolumes:
     def _place(self, mask: np.ndarray, rng: np.random.Generator) -> tuple[slice, ...]:
         """Half of the windows lie around a voxel of the foreground, the others anywhere."""
         room = [n - side for n, side in zip(mask.shape, self._sides, strict=True)]
-        found = np.argwhere(mask > 0) if rng.random() < FOREGROUND_SHARE else np.empty((0, 3))
+        found = np.argwhere((mask > 0) & (mask != VOID)) if rng.random() < FOREGROUND_SHARE else np.empty((0, 3))
         if len(found):
             middle = found[rng.integers(len(found))]
             starts = [int(np.clip(m - side // 2, 0, r)) for m, side, r in zip(middle, self._sides, room, strict=True)]

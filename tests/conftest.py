@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from napari_medseg import log
+
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 # small tensors: more threads only wait for each other, most of all on a busy machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -13,9 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("user")
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
     monkeypatch.setattr("napari_medseg.app.settings.settings_path", lambda: folder / "settings.json")
+    yield
+    log.tear_down()
 
 
 @pytest.fixture

@@ -5,19 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import OutputError, sentence
+from napari_medseg.errors import InputError, OutputError, sentence
 from napari_medseg.project import Box, Project, Revision
 from napari_medseg.project.history import clock_problem
-from napari_medseg.project.labels import changed_box, stacked
-from napari_medseg.project.touched import inside, keep_touched
 
 RETRY_SECONDS = 2.0
 
@@ -37,7 +34,7 @@ class SaveStatus:
     warning : str or None
         Something is wrong, though all is stored.
     lost : int
-        Strokes that cannot be stored at all: they are on the screen only.
+        Strokes that cannot be stored at all, or a mask that cannot: they are on the screen only.
     """
 
     pending: int
@@ -104,6 +101,8 @@ class CorrectionSession:
         self._last_saved: float | None = None
         self._warning: str | None = None
         self._lost, self._why_lost = 0, ""
+        # what is on the screen cannot be stored as it is, see :meth:`refuse`
+        self._unfit: str | None = None
         self._thread = threading.Thread(target=self._write, name=f"medseg-case-{case_id}", daemon=True)
         self._thread.start()
 
@@ -113,11 +112,23 @@ class CorrectionSession:
         with self._changed:
             return SaveStatus(
                 pending=len(self._queue),
-                error=self._error or self._why_lost or None,
+                error=self._error or self._unfit or self._why_lost or None,
                 last_saved=self._last_saved,
                 warning=self._warning,
-                lost=self._lost,
+                lost=self._lost + (self._unfit is not None),
             )
+
+    @property
+    def unfit(self) -> str | None:
+        """Why what is on the screen cannot be stored as it is; None where it can."""
+        return self._unfit
+
+    def refuse(self, why: str | None) -> None:
+        """Say that what is on the screen cannot be stored, and why; None: it can be again."""
+        with self._changed:
+            before, self._unfit = self._unfit, why
+        if before != why and self._on_status is not None:
+            self._on_status(self.status)
 
     def stroke(self, labels: np.ndarray, box: Box, tool: str = "brush") -> Future[int | None]:
         """Store what a box holds now.
@@ -154,9 +165,28 @@ class CorrectionSession:
         """Let later proposals change what was drawn so far."""
         return self._enqueue(lambda: self.project.unlock(self.case_id))
 
-    def accept(self) -> Future[Revision]:
-        """Accept the labels as they are after all that was asked before."""
-        return self._enqueue(lambda: self.project.accept(self.case_id))
+    def accept(self, shown: np.ndarray) -> Future[Revision]:
+        """Accept the labels as they are after all that was asked before.
+
+        Parameters
+        ----------
+        shown : np.ndarray
+            What is on the screen; copied at once. Where the project then holds anything else, the future has an
+            :class:`InputError` and nothing is accepted.
+        """
+        seen = np.array(shown)
+
+        def accept() -> Revision:
+            held = self.project.labels(self.case_id)
+            if seen.shape != held.shape or not np.array_equal(seen, held):
+                name, why = self.project.case(self.case_id).name, self.status.error
+                raise InputError(
+                    f"the mask of '{name}' on the screen is not the stored one; expected the same, and nothing was "
+                    f"accepted. {why or 'Close the image and open it again to see what is stored.'}"
+                )
+            return self.project.accept(self.case_id)
+
+        return self._enqueue(accept)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all is stored; False where that took longer than ``timeout`` seconds."""
@@ -171,7 +201,7 @@ class CorrectionSession:
 
     def close(self, timeout: float = 10.0) -> bool:
         """Store what is left and stop; False where something could not be stored."""
-        done = self.flush(timeout) and not self._lost
+        done = self.flush(timeout) and not self.status.lost
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -230,97 +260,3 @@ class CorrectionSession:
             self._error = error
         if self._on_status is not None:
             self._on_status(self.status)
-
-
-class StrokeTracker:
-    """Finds what changed in an array that someone paints in, and hands it to a session.
-
-    Parameters
-    ----------
-    session : CorrectionSession
-    stored : CaseLabels
-        As the project holds it; copied.
-    """
-
-    def __init__(self, session: CorrectionSession, stored: CaseLabels) -> None:
-        self.session = session
-        self._stored: np.ndarray
-        self._touched: np.ndarray
-        # below proposals inside boxes
-        self._base: np.ndarray | None
-        self.reset(stored)
-
-    def update(self, labels: np.ndarray, tool: str) -> Box | None:
-        """Compare with what was handed over last, and hand over the difference.
-
-        Returns
-        -------
-        tuple of int or None
-            The box that changed, half-open; None where nothing did.
-        """
-        labels = labels.reshape(self._stored.shape)
-        box = changed_box(self._stored, labels)
-        if box is not None:
-            part = inside(box)
-            self._touched[part] |= self._stored[part] != labels[part]
-            self._stored[part] = labels[part]
-            self.session.stroke(labels[part], box, tool)
-        return box
-
-    def propose(self, labels: np.ndarray, origin: Mapping[str, Any]) -> np.ndarray:
-        """Hand over a proposal.
-
-        What a person changed stays. A proposal inside boxes (``origin['boxes']``) adds to what was shown before the
-        first of them; any other replaces it. Boxes that a network found (``origin['found_boxes']``) are the person's
-        to correct: what it segmented in them goes when they are proposed in again.
-
-        Returns
-        -------
-        np.ndarray
-            What to show, of the shape of ``labels``.
-        """
-        proposed, boxes = labels, origin.get("boxes")
-        if boxes:
-            if self._base is None:
-                self._base = self._stored.copy()
-            within = np.zeros(labels.shape, bool)
-            for box in boxes:
-                # a pixel belongs to a box that covers any of it
-                within[int(box[0]) : ceil(box[2]), int(box[1]) : ceil(box[3])] = True
-            proposed = np.where(within & (labels > 0), labels, self._base.reshape(labels.shape))
-        else:
-            self._base = np.zeros_like(self._stored) if "found_boxes" in origin else None
-        self._stored = keep_touched(proposed.reshape(self._stored.shape), self._stored, self._touched)
-        shown = self._stored.reshape(labels.shape).copy()
-        self.session.propose(shown, origin)
-        return shown
-
-    def unlock(self) -> None:
-        """Let later proposals change what was drawn so far."""
-        self._touched[...] = False
-        self.session.unlock()
-
-    @property
-    def touched(self) -> np.ndarray:
-        """Pixels that are a person's, (rows, X) bool; a copy."""
-        return self._touched.copy()
-
-    def rebase(self, stored: CaseLabels, labels: np.ndarray) -> np.ndarray:
-        """Put what was drawn beyond what was handed over on top of what the project holds now.
-
-        Returns
-        -------
-        np.ndarray
-            What to show, of the shape of ``labels``; :meth:`update` hands the difference over.
-        """
-        drawn = labels.reshape(self._stored.shape)
-        changed = drawn != self._stored
-        self.reset(stored)
-        return np.where(changed, drawn, self._stored).reshape(labels.shape)
-
-    def reset(self, stored: CaseLabels) -> None:
-        """The array was replaced by what the project holds."""
-        rows = stacked(stored.labels.shape)
-        self._stored = np.array(stored.labels).reshape(rows)
-        self._touched = np.array(stored.touched).reshape(rows)
-        self._base = np.zeros_like(self._stored) if stored.found_boxes else None

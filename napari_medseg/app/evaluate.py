@@ -9,7 +9,8 @@ from typing import Any
 
 from napari_medseg.app.predict import PredictRequest, check_kind, load_predictor, predict_array
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.io import check_pair, read_image, read_mask, stem_of
+from napari_medseg.errors import InputError
+from napari_medseg.io import PLAIN, LabelRule, check_numbers, fit_mask, read_image, read_numbers, stem_of, survey
 from napari_medseg.metrics import score_case, summarise
 
 
@@ -18,6 +19,7 @@ def evaluate(
     request: PredictRequest,
     *,
     objects: bool = False,
+    rule: LabelRule = PLAIN,
     progress: Callable[[float, str], None] | None = None,
 ) -> dict[str, Any]:
     """Segment images and score them against their masks.
@@ -29,30 +31,53 @@ def evaluate(
     request : PredictRequest
     objects : bool
         The masks number the objects: score these too (panoptic quality).
+    rule : LabelRule
+        What numbers in the masks stand for, and which do not count.
 
     Returns
     -------
     dict
-        ``network``, ``weights``, ``n``, ``mean``, ``interval95`` and ``cases``. HD95 is in px: sets of different pixel
-        sizes could not be averaged.
+        ``network``, ``weights``, ``n``, ``mean``, ``interval95``, ``cases``, and ``told``: a sentence for each mask
+        that was turned onto its image. HD95 is in px: sets of different pixel sizes could not be averaged.
 
     Raises
     ------
     InputError, OperationError
-        If a file cannot be read, or a mask has another size than its image.
+        If a file cannot be read, a mask does not lie on its image, or holds a number that is no class of the weights.
     """
     check_kind(request.network, [image for image, _ in pairs])
-    classes = len(load_predictor(request).entry.classes)
-    cases = []
+    entry = load_predictor(request).entry
+    # objects may have any numbers
+    classes = None if objects else dict(zip(entry.labels, entry.classes, strict=True))
+    if objects and len(entry.classes) > 1:
+        raise InputError(
+            f"the masks number objects, and {entry.id} tells {len(entry.classes)} classes apart; expected one. "
+            "Leave the objects out, or choose other weights."
+        )
+    # all at once, not after an hour of scoring
+    check_numbers(survey([mask for _, mask in pairs], rule), classes)
+    cases, told = [], list[str]()
     for number, (image_path, mask_path) in enumerate(pairs):
         if progress is not None:
             progress(number / len(pairs), image_path.name)
-        image, mask = read_image(image_path), read_mask(mask_path)
-        check_pair(image, mask, image_path=image_path, mask_path=mask_path)
+        image, mask = read_image(image_path), read_numbers(mask_path)
+        mask, turned = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
+        told += [turned] if turned else []
+        truth = rule.apply(mask, classes=classes, path=mask_path)
         started = time.perf_counter()
         labels = predict_array(image.data, request, spacing=image.spacing).labels
         seconds = time.perf_counter() - started
-        numbered = (number_objects(labels), mask) if objects else None
-        cases.append(score_case(stem_of(image_path), labels, mask, seconds=seconds, classes=classes, objects=numbered))
+        numbered = (number_objects(labels), truth.numbers) if objects else None
+        cases.append(
+            score_case(
+                stem_of(image_path),
+                labels,
+                truth.numbers,
+                seconds=seconds,
+                classes=1 if classes is None else tuple(classes),
+                ignored=truth.ignored,
+                objects=numbered,
+            )
+        )
     entry = load_predictor(request).entry
-    return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases}
+    return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases, "told": told}

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platformdirs import user_data_path
 
 from napari_medseg import __version__
+from napari_medseg.app.batch import Batch, check_free
+from napari_medseg.app.classes import only_label_1
+from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.errors import InputError, MedsegError
-from napari_medseg.io import Grid, read_image, write_mask
+from napari_medseg.errors import InputError
+from napari_medseg.io import Grid, write_mask
+from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
+from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 
-_UNITS = {"millimeter": "mm", "mm": "mm", "micrometer": "um", "um": "um", "µm": "um", "micron": "um"}
+# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
+MADE_BY = ("network", "weights", "sha256")
+ASKED = ("also", "plan")
 SUFFIXES = {"tiff": ".tif", "png": ".png", "nifti": ".nii.gz"}
 
 
@@ -39,7 +43,7 @@ def suffix_for(format: str, *, volume: bool) -> str:
 
 def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
     """Size of a pixel (y, x) or voxel (z, y, x) of a layer and its unit; none where it counts in pixels."""
-    unit = _UNITS.get(str(units[-1]), "px")
+    unit = unit_of(units)
     if unit == "px":
         return None, "px"
     return tuple(float(s) for s in scale), unit
@@ -69,6 +73,7 @@ def export_labels(
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -83,6 +88,9 @@ def export_labels(
     grid : Grid, optional
         Of the volume that was segmented.
     provenance : mapping, optional
+        Its ``classes``, names by their numbers, say what else there is beside what this mask holds.
+    numbers : bool
+        As :func:`napari_medseg.io.write_mask` takes it; so it is where there are other classes than 1.
 
     Raises
     ------
@@ -96,7 +104,8 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
-    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts)
+    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
+    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
 
 
 def export_masks(
@@ -105,39 +114,32 @@ def export_masks(
     *,
     suffix: str,
     objects: bool = False,
+    overwrite: bool = False,
     spacing: tuple[float, ...] | None = None,
     unit: str = "px",
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
+    numbers: bool = False,
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
-    Parameters and errors are those of :func:`export_labels`.
+    Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
     """
-    masks = {"mask": labels, **({"objects": number_objects(labels)} if objects else {})}
-    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in masks}
+    kinds = mask_kinds(objects)
+    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
+    check_free(paths.values(), overwrite=overwrite)
+    masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
     return [
-        export_labels(paths[name], data, spacing=spacing, unit=unit, grid=grid, provenance=provenance)
+        # of objects, number 1 is one among others
+        export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
         for name, data in masks.items()
     ]
 
 
-def rescue_labels(name: str, labels: np.ndarray) -> Path | None:
-    """Write labels that their project cannot take to the first place that can: the user's data folder, or a temporary.
-
-    Returns
-    -------
-    Path or None
-        None where nothing can be written at all.
-    """
-    stem = re.sub(r"[^\w.-]+", "_", name) or "mask"
-    file = f"{stem}_rescued_{time.strftime('%Y%m%d-%H%M%S')}{suffix_for('tiff', volume=labels.ndim == 3)}"
-    for folder in (user_data_path("napari-medseg", appauthor=False) / "rescued", Path(tempfile.gettempdir())):
-        try:
-            return export_labels(check_folder(folder) / file, labels)
-        except MedsegError:
-            continue
-    return None
+def mask_kinds(objects: bool) -> tuple[str, ...]:
+    """What :func:`export_masks` writes of a mask."""
+    return ("mask", "objects") if objects else ("mask",)
 
 
 def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[str, Any]:
@@ -157,11 +159,18 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
         "revision": None if revision is None else revision.number,
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
-        "proposal": {key: origin.get(key) for key in ("network", "weights", "sha256")} if origin else None,
+        "proposal": _made_by(origin),
         "classes": {one.label: one.name for one in project.classes()},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }
+
+
+def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of a proposal's origin, every network that had a say."""
+    if not origin:
+        return None
+    return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
 
 
 def export_project(
@@ -171,9 +180,12 @@ def export_project(
     format: str = "tiff",
     case_ids: Sequence[int] | None = None,
     objects: bool = False,
+    overwrite: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
     """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
+
+    In all files a class has its own number; only where label 1 is the one class of the project, PNG shows it as 255.
 
     Parameters
     ----------
@@ -185,6 +197,8 @@ def export_project(
         Default: all cases that have a revision.
     objects : bool
         Also write every object with a number of its own.
+    overwrite : bool
+        Files that are there may be replaced.
 
     Returns
     -------
@@ -193,9 +207,11 @@ def export_project(
     Raises
     ------
     InputError
-        If the format is not known, or a case or all of them were never accepted.
+        If the format is not known, a case or all of them were never accepted, or a file is there already.
+    PartlyDoneError
+        If some of several masks could not be written; the others are.
     OutputError
-        If a file cannot be written.
+        If no file can be written.
     """
     suffix_for(format, volume=False)
     wanted = [case for case in project.cases() if case_ids is None or case.id in case_ids]
@@ -207,38 +223,41 @@ def export_project(
     folder = check_folder(out)
     written: list[Path] = []
     stems = _free_stems(ready)
+    suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
+    targets = (folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects))
+    check_free(targets, overwrite=overwrite)
+    numbers = SUFFIXES[format] == ".png" and not only_label_1(project)
+    batch = Batch(len(ready), "mask(s) were not written")
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
-        labels = project.revision_labels(newest[case.id].id)
-        volume = len(case.shape) == 3
-        suffix = suffix_for(format, volume=volume)
-        # the file knows how its voxels lie in the patient; where it is gone, the spacing must do
-        grid = read_image(case.image).grid if volume and not case.missing else None
-        facts = case_provenance(project, case, labels)
-        written += export_masks(
-            folder / stems[case.id],
-            labels,
-            suffix=suffix,
-            objects=objects,
-            spacing=case.spacing,
-            unit=case.unit,
-            grid=grid,
-            provenance=facts,
-        )
+        with batch.item():
+            labels = project.revision_labels(newest[case.id].id)
+            facts = case_provenance(project, case, labels)
+            written += export_masks(
+                folder / stems[case.id],
+                labels,
+                suffix=suffixes[case.id],
+                objects=objects,
+                overwrite=overwrite,
+                grid=case_grid(case),
+                provenance=facts,
+                numbers=numbers,
+            )
+    batch.end(written)
     return written
 
 
 def _free_stems(cases: Sequence[Case]) -> dict[int, str]:
     """A stem of its own for each case, by number: two patients' images may have one name."""
     # a case's own name is kept for it; some file systems take 'A' and 'a' for one
-    names = {case.name.casefold() for case in cases}
+    names = {name_key(case.name) for case in cases}
     stems: dict[int, str] = {}
     taken: set[str] = set()
     for case in cases:
         stem = case.name
-        while stem.casefold() in taken or (stem != case.name and stem.casefold() in names):
+        while name_key(stem) in taken or (stem != case.name and name_key(stem) in names):
             stem = f"{stem}_{case.id}"
-        taken.add(stem.casefold())
+        taken.add(name_key(stem))
         stems[case.id] = stem
     return stems

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medseg.app.correct import CaseLabels, case_labels
-from napari_medseg.app.export import check_folder, layer_spacing
-from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import read_image, stem_of, walk_images, write_image
+from napari_medseg.app.export import check_folder
+from napari_medseg.errors import ImageReadError, InputError, sentence
+from napari_medseg.io import Grid, read_grid, read_image, stem_of, walk_images, write_image
 from napari_medseg.io.look import look_of
+from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
 
 if TYPE_CHECKING:
@@ -43,11 +44,15 @@ def patient_of(file: Path, by: str) -> str | None:
     InputError
         If ``by`` is none of these.
     """
+    _check_by(by)
+    if by == "folder":
+        return one_line(file.absolute().parent.name)
+    return re.split(r"[_\- ]", one_line(stem_of(file)))[0] or None if by == "name" else None
+
+
+def _check_by(by: str) -> None:
     if by not in PATIENTS:
         raise InputError(f"patients are told by '{by}'; expected one of {', '.join(PATIENTS)}. Choose one of them.")
-    if by == "folder":
-        return file.absolute().parent.name
-    return re.split(r"[_\- ]", stem_of(file))[0] or None if by == "name" else None
 
 
 def add_images(
@@ -88,6 +93,7 @@ def add_images(
     OutputError
         If the project cannot be written.
     """
+    _check_by(patients)
     files, _ = walk_images(paths)
     added: list[Case] = []
     refused: list[str] = []
@@ -107,13 +113,12 @@ def add_images(
                     group=patient,
                     # a patient who is held out stays so; who names a group says which side it is on
                     split=split if group or patient is None else sides.get(patient, split),
-                    spacing=image.spacing,
-                    unit=image.unit,
+                    grid=image.grid,
                     look=look_of(image.data),
                 )
             )
         except (ImageReadError, InputError) as error:
-            refused.append(str(error))
+            refused.append(sentence(error))
     return added, refused
 
 
@@ -124,8 +129,7 @@ def keep_proposal(
     *,
     name: str,
     source: str | Path | None = None,
-    scale: Sequence[float] = (1, 1),
-    units: Sequence[str] = ("pixel", "pixel"),
+    grid: Grid | None = None,
 ) -> tuple[Case, CaseLabels]:
     """Make sure that an image someone has open is a case, and store a proposal on it as an undoable stroke.
 
@@ -138,8 +142,8 @@ def keep_proposal(
     source : path, optional
         Where the image comes from. Where that file does not hold exactly these pixels, they are written into the
         project's ``images``.
-    scale, units
-        Of the layer.
+    grid : Grid, optional
+        Where its pixels lie, as far as the layer knows. Of a volume, a file that holds it knows better.
 
     Returns
     -------
@@ -152,23 +156,24 @@ def keep_proposal(
     OutputError
         If the project cannot be written.
     """
-    spacing, unit = layer_spacing(scale, units)
     path = None if source is None else Path(source)
     shape = prediction.labels.shape
     volume = len(shape) == 3
     if path is None or not _holds(path, image):
-        stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "image"
+        stem = clean_name(name)
         digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:8]
         path = check_folder(project.path / "images") / f"{stem}-{digest}{'.nii.gz' if volume else '.tif'}"
         if not path.exists():
-            write_image(path, image, spacing=spacing, unit=unit, volume=volume)
+            write_image(path, image, grid=grid, volume=volume)
     found = project.find_image(path)
     look = look_of(image)
     near = None if look is None else project.looks_like(look)
     split = "train" if near is None else near[2]
     case = found
     if case is None or case.missing:
-        case = project.add_case(path, shape=shape, name=name, split=split, spacing=spacing, unit=unit, look=look)
+        # of an image, the person may have said how large its pixels are; of a volume, the file says where they lie
+        lies = read_grid(path) if volume else grid
+        case = project.add_case(path, shape=shape, name=name, split=split, grid=lies, look=look)
     project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
     return project.case(case.id), case_labels(project, case.id)
 

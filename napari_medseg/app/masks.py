@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from napari_medseg.app.classes import merged, name_classes, rule_of
 from napari_medseg.app.images import add_images
-from napari_medseg.errors import ImageReadError, InputError, ShapeError
-from napari_medseg.io import check_pair, match_masks, read_image, read_mask, walk_images
+from napari_medseg.classes import MOST_CLASS, Classes, listed
+from napari_medseg.errors import ImageReadError, InputError, sentence
+from napari_medseg.io import (
+    PLAIN,
+    LabelRule,
+    all_numbers,
+    check_numbers,
+    check_white,
+    fit_mask,
+    match_masks,
+    read_image,
+    read_numbers,
+    walk_images,
+)
+from napari_medseg.io.labels import Found
 from napari_medseg.project import Case, Project
 
 
@@ -24,12 +38,18 @@ class AddedMasks:
         One sentence for each image that was not added.
     used, masks : int
         So many of the folder's masks were stored and accepted.
+    told : list of str
+        One sentence for each mask that was turned onto its image.
+    named : dict of int to str
+        Classes that the project did not know before, by their numbers.
     """
 
     cases: list[Case]
     refused: list[str]
     used: int
     masks: int
+    told: list[str] = field(default_factory=list)
+    named: dict[int, str] = field(default_factory=dict)
 
 
 def add_with_masks(
@@ -40,17 +60,30 @@ def add_with_masks(
     group: str | None = None,
     patients: str = "image",
     split: str = "train",
+    rule: LabelRule = PLAIN,
+    names: Classes | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> AddedMasks:
     """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
     unless someone began to draw one. ``group``, ``patients`` and ``split`` are as :func:`add_images` takes them.
 
-    Nothing is added before all masks were read: a bad one leaves the project as it was.
+    Nothing is added before all masks were read. An image whose mask is bad is not added, so that both can be later.
+
+    The numbers of the masks are those of the project's classes. Where it has none yet, all numbers that are found
+    become classes; more than the first, or another, get names in its table: ``label 2``.
+
+    Parameters
+    ----------
+    rule : LabelRule
+        What numbers in the masks stand for, and which does not count; the project keeps the latter.
+    names : mapping of int to str, optional
+        Further classes, by their numbers.
 
     Raises
     ------
     InputError
-        If no mask belongs to an image, two files have the same stem, or a mask cannot be used; the message names it.
+        If no mask belongs to an image, two files have the same stem, or none of the masks can be used; the message
+        names the first; or if nobody said what white is in them.
     OutputError
         If the project cannot be written.
     """
@@ -61,25 +94,37 @@ def add_with_masks(
             f"none of the {count} mask(s) in {masks} belongs to one of the {len(files)} image(s); expected files named "
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
-    readable = _check(matched)
+    rule, classes = rule_of(project, rule), merged(project, names or {})
+    readable, found, bad = _check(matched, rule, classes)
+    if bad and not readable:
+        raise next(iter(bad.values()))
+    numbers = all_numbers(found)
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
         project,
-        [file for file in files if file not in waiting],
+        [file for file in files if file not in waiting and file not in bad],
         group=group,
         patients=patients,
         split=split,
         progress=progress,
     )
-    used = 0
+    if not classes and numbers - {1}:
+        classes = {number: f"label {number}" for number in sorted(numbers)}
+    named = name_classes(project, classes, ignore=rule.ignore)
+    used, told = 0, list[str]()
     for file in readable:
         case = project.find_image(file)
         if case is not None and _waits(project, case):
-            project.commit_stroke(case.id, read_mask(matched[file]), tool="import")
+            image, mask_path = read_image(file), matched[file]
+            mask, turned = fit_mask(image, read_numbers(mask_path), image_path=file, mask_path=mask_path)
+            told += [turned] if turned else []
+            labels = rule.apply(mask, classes=classes or None, path=mask_path)
+            project.commit_stroke(case.id, rule.drawn(labels), tool="import")
             project.accept(case.id)
             used += 1
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count)
+    refused += [sentence(error) for error in bad.values()]
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
 
 
 def _waits(project: Project, case: Case | None) -> bool:
@@ -87,20 +132,44 @@ def _waits(project: Project, case: Case | None) -> bool:
     return case is not None and case.state in ("new", "proposed") and not project.revisions(case.id)
 
 
-def _check(matched: Mapping[Path, Path]) -> list[Path]:
-    """The images that can be read; their masks all can, and fit."""
-    readable = []
+def _check(
+    matched: Mapping[Path, Path], rule: LabelRule, classes: Classes
+) -> tuple[list[Path], dict[Path, Found], dict[Path, InputError]]:
+    """The images that can be read, whose masks can be too, and fit; what these hold; and what is wrong with others.
+
+    Raises
+    ------
+    InputError
+        If it cannot be known what white is, or no mask holds the numbers of classes alone.
+    """
+    found, bad = dict[Path, Found](), dict[Path, InputError]()
     for file, mask_path in matched.items():
-        mask = read_mask(mask_path)
-        if mask.max() > 255:
-            raise ShapeError(
-                f"mask {mask_path} has labels up to {mask.max()}; a project takes 0 to 255. Renumber the labels."
-            )
         try:
-            image = read_image(file)
-        except ImageReadError:
-            # told with the other images that cannot be added
-            continue
-        check_pair(image, mask, image_path=file, mask_path=mask_path)
-        readable.append(file)
-    return readable
+            mask = read_numbers(mask_path)
+            try:
+                image = read_image(file)
+            except ImageReadError:
+                # told with the other images that cannot be added
+                continue
+            fit_mask(image, mask, image_path=file, mask_path=mask_path)
+        except InputError as error:
+            bad[file] = error
+        else:
+            found[file] = rule.find(mask)
+    check_white({matched[file]: one for file, one in found.items()}, classes or None)
+    outside = dict[Path, InputError]()
+    for file, one in found.items():
+        try:
+            check_numbers({matched[file]: one}, classes or None)
+            if max(one.numbers, default=0) > MOST_CLASS:
+                raise InputError(
+                    f"mask {matched[file]} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
+                    "Say which classes they are with --map, such as 300=1 or 1-65535=1."
+                )
+        except InputError as error:
+            outside[file] = error
+    if outside and len(outside) == len(found):
+        # all numbers at once
+        check_numbers({matched[file]: one for file, one in found.items()}, classes or None)
+    fitting = {file: one for file, one in found.items() if file not in outside}
+    return list(fitting), fitting, {**bad, **outside}

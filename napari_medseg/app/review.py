@@ -12,12 +12,12 @@ from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.gate import Suspect, Verdict, judge, verdict_json
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.errors import MedsegError
-from napari_medseg.io import read_image, read_mask
+from napari_medseg.io import PLAIN, Image, MaskLabels, fit_mask, read_image, read_numbers
 from napari_medseg.metrics import dice, hd95
 from napari_medseg.metrics.alignment import FITS_BETTER, USUAL, Fit, fit, moved, outliers, rim_contrast, rim_likeness
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
-from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
+from napari_medseg.project.runs import WEIGHTS_FILE, Pair, RunSpec
 from napari_medseg.weights import read_entry, resolve_weights
 
 
@@ -74,12 +74,12 @@ def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str) -> l
     new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
     rows = []
     for pair in spec.val:
-        read, truth = read_image(folder / pair.image), read_mask(folder / pair.mask)
-        image = read.data
-        before, after = (predict_array(image, weights, spacing=read.spacing).labels for weights in (old, new))
-        if len(spec.classes) == 1:
-            truth = (truth > 0).astype(truth.dtype)
-        classes = range(1, len(spec.classes) + 1)
+        read, mask = _read(pair, spec, folder)
+        image, truth = read.data, mask.numbers
+        before, after = (_labels_of(image, weights, spec, read.spacing) for weights in (old, new))
+        if mask.ignored is not None:
+            before, after = (np.where(mask.ignored, 0, labels) for labels in (before, after))
+        classes = spec.labels
         shown = np.s_[:] if truth.ndim == 2 else int((truth > 0).sum(axis=(1, 2)).argmax())
         rows.append(
             Comparison(
@@ -95,6 +95,23 @@ def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str) -> l
             )
         )
     return rows
+
+
+def _read(pair: Pair, spec: RunSpec, folder: Path) -> tuple[Image, MaskLabels]:
+    """A pair's image, and its mask as the run reads it."""
+    image, path = read_image(folder / pair.image), folder / pair.mask
+    mask, _ = fit_mask(image, read_numbers(path), image_path=folder / pair.image, mask_path=path)
+    return image, (PLAIN if pair.white else spec.rule).apply(mask, classes=spec.named, path=path)
+
+
+def _labels_of(
+    image: np.ndarray, request: PredictRequest, spec: RunSpec, spacing: tuple[float, ...] | None
+) -> np.ndarray:
+    """What weights say of an image, in the run's numbers: the one class of the old weights may have another number."""
+    found = predict_array(image, request, spacing=spacing)
+    if len(found.classes) == len(spec.labels) == 1:
+        return (found.labels > 0).astype(np.uint8) * np.uint8(spec.labels[0])
+    return found.labels
 
 
 def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
@@ -117,7 +134,8 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     for pair in spec.train:
         if pair.image in anchors:
             continue
-        image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
+        read, labels = _read(pair, spec, folder)
+        image, mask = read.data, labels.numbers > 0
         if mask.ndim == 2:
             pairs.append(pair)
             contrasts.append(rim_contrast(image, mask))
@@ -126,7 +144,8 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
     suspects = []
     for number, (pair, of_one) in enumerate(zip(pairs, fits, strict=True)):
         if number in odd or _looks_wrong(of_one):
-            image, mask = read_image(folder / pair.image).data, read_mask(folder / pair.mask) > 0
+            read, labels = _read(pair, spec, folder)
+            image, mask = read.data, labels.numbers > 0
             new, own = of_one[0], rim_likeness(contrasts[number], contrasts)
             move = next((found.move for found in of_one if found.looks_moved), new.move)
             inverted = new.inverted > new.moved if own is None else own < -USUAL
@@ -191,7 +210,8 @@ def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | No
         # they are gone: nothing is given up
         return None
     same_kind = get_spec(network).input.ndim == get_spec(spec.network).input.ndim
-    if not same_kind or len(entry.classes) != len(spec.classes):
+    same_classes = entry.labels == spec.labels or len(entry.labels) == len(spec.labels) == 1
+    if not same_kind or not same_classes:
         return None
     return PredictRequest(network=network, weights=adopted, device=device)
 

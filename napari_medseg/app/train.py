@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from napari_medseg.app.anchors import anchors_of
+from napari_medseg.app.classes import classes_of, rule_of
 from napari_medseg.app.export import check_folder
+from napari_medseg.classes import listed
 from napari_medseg.errors import InputError
-from napari_medseg.io import write_mask, write_text
+from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
+from napari_medseg.io.labels import Found
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
+from napari_medseg.project.grids import case_grid
 from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec, Stage
 from napari_medseg.weights import WeightsEntry, resolve_weights
+from napari_medseg.weights.trainable import check_classes
 
 # a correction that was not trained on yet is drawn so often against one that was
 NEW_WEIGHT = 2.0
@@ -49,6 +54,8 @@ class RetrainOptions:
         No more epochs than fit into this; one at least.
     device : str
     seed : int
+    rule : LabelRule
+        What drawn labels stand for, and which does not count, beside the one that the project says so of.
     """
 
     network: str
@@ -57,6 +64,7 @@ class RetrainOptions:
     minutes: float | None = None
     device: str = "auto"
     seed: int = 0
+    rule: LabelRule = PLAIN
 
 
 def accepted(project: Project, split: str) -> list[Case]:
@@ -73,6 +81,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     stand for less than half of the sets, the result is the mean with the weights that the project began with.
 
     Where several labels were drawn and the weights tell fewer apart, the network learns as many classes as there are.
+    Each class keeps the number it was drawn with.
 
     Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
     groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
@@ -88,12 +97,14 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     Raises
     ------
     InputError
-        If fewer than two corrections are accepted, one of their images was changed since, the weights cannot be used,
-        or the network tells one class only and several were drawn.
+        If fewer than two corrections are accepted, one of their images was changed since, the weights cannot be used, a
+        label was drawn that is none of the project's classes, or the network tells one class only and several were
+        drawn.
     OutputError
         If the folder cannot be written.
     """
     entry, path = resolve_weights(options.network, options.weights)
+    rule = rule_of(project, options.rule)
     _set_aside(project)
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
     if len(train) < 2:
@@ -105,14 +116,21 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     folder = check_folder(project.path / "runs" / f"{number:04d}")
     masks = check_folder(folder / "masks")
 
-    known, drawn_labels = _trained_before(project), set[int]()
+    known = _trained_before(project)
+    drawn_labels: dict[str, Found] = {}
+    ignoring = False
 
     def pair(case: Case) -> Pair:
+        nonlocal ignoring
         revision = project.revisions(case.id)[-1]
         labels = project.revision_labels(revision.id)
-        drawn_labels.update(np.unique(labels[labels > 0]).tolist())
+        drawn_labels[f"the mask of '{case.name}'"] = rule.find(labels)
+        found = rule.apply(labels)
+        labels, ignoring = rule.drawn(found), ignoring or found.ignored is not None
         stem = f"{case.id}-r{revision.number}"
-        mask = write_mask(masks / f"{stem}{'.png' if labels.ndim == 2 else '.nii.gz'}", labels)
+        # of an image, the size of its pixels is no matter here, and the person may know it better than the file
+        grid = None if labels.ndim == 2 else case_grid(case)
+        mask = write_mask(masks / f"{stem}{'.png' if grid is None else '.nii.gz'}", labels, grid=grid, numbers=True)
         rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
         focus = ""
         if rim is not None and rim.any():
@@ -129,7 +147,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     sides = tuple(entry.input_size)
     start = str(path) if str(options.weights).endswith(".safetensors") else entry.id
     pairs, judges = tuple(pair(case) for case in train), tuple(pair(case) for case in held_out)
-    classes = _classes(project, entry, drawn_labels)
+    classes = _classes(project, entry, drawn_labels, rule)
+    ignore = rule.ignore if ignoring else None
+    check_classes(entry.network, classes, ignore=ignore)
     drawn = max(LEAST_DRAWN, len(pairs))
     replayed = max(LEAST_ANCHORS, round(drawn * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
     # anchors know of one class only
@@ -157,7 +177,10 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         augmentation="full" if len(sides) == 2 else "volume",
         spacing=entry.spacing,
         window=entry.window,
-        classes=classes,
+        classes=tuple(classes.values()),
+        labels=tuple(classes),
+        # the masks of the run are mapped already
+        ignore=ignore,
         licence=entry.licence if entry.licence == "research-only" else "local",
         trained_on=(*entry.trained_on, f"{len(train)} {CORRECTIONS}"),
         version=entry.version + 1,
@@ -193,27 +216,36 @@ def _trained_before(project: Project) -> set[str]:
     return {Path(pair.mask).name for run in adopted for pair in RunSpec.from_json(run.spec).train}
 
 
-def _classes(project: Project, entry: WeightsEntry, drawn: set[int]) -> tuple[str, ...]:
-    """Names of the classes to learn: those of the weights, and those that were drawn beyond them."""
-    # one label, whichever it is, is the foreground
-    if max(drawn, default=1) <= len(entry.classes) or (len(entry.classes) == 1 and len(drawn) == 1):
-        return entry.classes
+def _classes(project: Project, entry: WeightsEntry, found: Mapping[str, Found], rule: LabelRule) -> dict[int, str]:
+    """The classes to learn, by their numbers: those of the weights, and those that were drawn beyond them."""
+    names, drawn = classes_of(project), all_numbers(found)
+    # where the project has a table of classes, what is drawn is one of them, or was mapped by who starts the round
+    mapped = {number: f"label {number}" for _, _, number in rule.mapping}
+    check_numbers(found, {**mapped, **names} if names else None)
+    of_weights = dict(zip(entry.labels, entry.classes, strict=True))
+    if len(entry.classes) == 1 and len(drawn) < 2:
+        # one label, whichever it is, is the foreground
+        label = next(iter(drawn or entry.labels))
+        return {label: names.get(label, entry.classes[0])}
     if get_spec(entry.network).capabilities.boxes:
         raise InputError(
-            f"labels {', '.join(map(str, sorted(drawn)))} were drawn, and {entry.network} tells one class from the "
-            "background only. Choose another network in the section Propose."
+            f"{listed(drawn)} were drawn, and {entry.network} tells one class from the background only. "
+            "Choose another network in the section Propose."
         )
-    names = {one.label: one.name for one in project.classes()}
-    if len(entry.classes) > 1:
-        names.update(enumerate(entry.classes, start=1))
-    return tuple(names.get(label, f"label {label}") for label in range(1, max(drawn) + 1))
+    # a single class may be any of those that were drawn; several are what they are
+    kept = of_weights if len(of_weights) > 1 else {}
+    names = {**kept, **names}
+    return {label: names.get(label, f"label {label}") for label in sorted(drawn | set(kept))}
 
 
 def _anchors(sets: Sequence[str], weight: float) -> list[Pair]:
     """Images of the original training sets, which together weigh so much."""
     found = anchors_of(sets)
     each = weight / max(1, len(found))
-    return [Pair(name=f"anchor {name}", image=str(image), mask=str(mask), weight=each) for name, image, mask in found]
+    return [
+        Pair(name=f"anchor {name}", image=str(image), mask=str(mask), weight=each, white=True)
+        for name, image, mask in found
+    ]
 
 
 def _anchored(trained_on: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_medseg.errors import WeightsError
 from napari_medseg.project import Project
+from napari_medseg.project.damage import damage_told
 from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.store import check_file, file_sha256
 
@@ -33,7 +34,18 @@ class Version:
 
 
 def versions(project: Project) -> list[Version]:
-    """In the order in which they were first adopted; before any, what the first run started from."""
+    """In the order in which they were first adopted; before any, what the first run started from.
+
+    Raises
+    ------
+    ProjectError
+        If the history is damaged.
+    """
+    with damage_told(f"The history of {project.path}"):
+        return _versions(project)
+
+
+def _versions(project: Project) -> list[Version]:
     found: dict[str, Version] = {}
     now = project.adopted()
     rows = project.history()

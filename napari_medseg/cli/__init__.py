@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from types import TracebackType
 
 STOPPED = "medseg: stopped; what was written before is whole.\n"
 
 
+class _LastHands:
+    """Whatever error comes out of a command is told in one line, and written into the log; then the process ends."""
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from napari_medseg.errors import MedsegError, PartlyDoneError, sentence
+        from napari_medseg.names import one_line
+
+        if isinstance(error, KeyboardInterrupt):
+            sys.stderr.write(STOPPED)
+            raise SystemExit(130) from None
+        if isinstance(error, SystemExit):
+            # typer says nothing when it is interrupted
+            if error.code == 130:
+                sys.stderr.write(STOPPED)
+        elif isinstance(error, BrokenPipeError):
+            raise SystemExit(0) from None
+        elif isinstance(error, Exception):
+            said = sentence(error)
+            for line in error.problems if isinstance(error, PartlyDoneError) else (said,):
+                sys.stderr.write(f"medseg: {one_line(line)}\n")
+            raise SystemExit(error.exit_code if isinstance(error, MedsegError) else 1) from None
+
+
 def main() -> None:
     """Entry point; exit code 0 done, 1 failure, 2 bad usage or input, 130 interrupted."""
-    from napari_medseg.errors import MedsegError
+    # names that are no text, or that this terminal has no letters for, must not end what writes them
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    with _LastHands():
+        from napari_medseg import log
 
-    try:
+        log.set_up()
         # a person may stop it while this still loads
         from napari_medseg.cli.commands import app
 
         app()
-    except MedsegError as error:
-        sys.stderr.write(f"medseg: {error}\n")
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        sys.stderr.write(STOPPED)
-        raise SystemExit(130) from None
-    except SystemExit as end:
-        # typer says nothing when it is interrupted
-        if end.code == 130:
-            sys.stderr.write(STOPPED)
-        raise
-    except BrokenPipeError:
-        raise SystemExit(0) from None
 
 
 __all__ = ["main"]

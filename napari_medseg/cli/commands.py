@@ -8,7 +8,16 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
-from napari_medseg.cli.output import print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.output import (
+    IGNORE_HELP,
+    MAP_HELP,
+    Overwrite,
+    print_done,
+    print_json,
+    print_table,
+    progress_bar,
+    tell_left_out,
+)
 from napari_medseg.cli.project import project_app
 from napari_medseg.cli.training import train
 
@@ -40,8 +49,17 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say on stderr what is done, and where errors come from.")
+    ] = False,
+    log_file: Annotated[
+        Optional[Path], typer.Option("--log-file", help="Where the log goes; it holds no names of images.")
+    ] = None,
 ) -> None:
-    return
+    if verbose or log_file is not None:
+        from napari_medseg import log
+
+        log.set_up(log_file, verbose=verbose)
 
 
 @app.command()
@@ -114,6 +132,7 @@ def weights_import(
     network: Network,
     layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
     task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
+    overwrite: Overwrite = False,
     pipeline: Annotated[
         Optional[str],
         typer.Option(
@@ -123,12 +142,14 @@ def weights_import(
     ] = None,
 ) -> None:
     """Convert a state dict saved by published code."""
+    from napari_medseg.app.batch import check_free
     from napari_medseg.errors import UnknownNameError
     from napari_medseg.weights import import_published
     from napari_medseg.weights.pipeline import ABOUT
 
     if layout != "published":
         raise UnknownNameError("layout", layout, ("published",))
+    check_free([out], overwrite=overwrite)
     entry = import_published(file, network, out, task=task, pipeline=pipeline)
     if used := entry.training.get("pipeline"):
         typer.echo(f"Intensities go in {ABOUT[used]}.", err=True)
@@ -170,6 +191,7 @@ def predict(
     ] = False,
     size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Propose a mask for each image."""
@@ -186,7 +208,7 @@ def predict(
         also=tuple(_member(text) for text in also or ()),
     )
     tell_left_out(paths)
-    with progress_bar() as progress:
+    with print_done(), progress_bar() as progress:
         written = predict_files(
             paths,
             request,
@@ -197,6 +219,7 @@ def predict(
             disagreement=disagreement,
             objects=objects,
             boxes=boxes,
+            overwrite=overwrite,
             progress=progress,
         )
     for path in written:
@@ -212,23 +235,31 @@ def evaluate(
     objects: Annotated[
         bool, typer.Option("--objects", help="The masks number the objects: score these too (PQ).")
     ] = False,
+    mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
+    ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Score proposals against reference masks."""
     from json import dumps
 
+    from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.predict import PredictRequest
-    from napari_medseg.io import check_writable, find_pairs, write_text
+    from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
+    rule = parse_rule(mapping, ignore)
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
+        check_free([json], overwrite=overwrite)
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)
-        report = run(pairs, request, objects=objects, progress=progress)
+        report = run(pairs, request, objects=objects, rule=rule, progress=progress)
+    for turned in report["told"]:
+        typer.echo(turned, err=True)
     if json is not None:
         write_text(json, dumps(report, indent=1))
     rows = [
@@ -276,14 +307,16 @@ def open_app(
 
     if find_spec("napari") is None:
         raise OperationError('napari is not installed. Install it: pip install "napari-medseg[gui]".')
+    from napari_medseg.cli.display import check_display
     from napari_medseg.widgets.launch import launch
 
+    check_display()
     launch(paths or [], sample_project=sample_project)
 
 
 @app.command()
 def benchmark(
-    what: Annotated[str, typer.Argument(help="speed, accuracy, gui, memory, kill or livewire.")],
+    what: Annotated[str, typer.Argument(help="speed, accuracy, gui, memory, kill, livewire or fuzz.")],
     arguments: Annotated[Optional[list[str]], typer.Argument(help="Passed on to the script.")] = None,
 ) -> None:
     """Run a script of the checkout's benchmarks folder."""
@@ -295,7 +328,8 @@ def benchmark(
     folder = Path(napari_medseg.__file__).resolve().parent.parent / "benchmarks"
     if not folder.is_dir():
         raise InputError(f"{folder} does not exist; benchmarks come with a checkout. Clone the repository.")
-    scripts = {name: folder / f"{name}.py" for name in ("speed", "accuracy", "gui", "memory", "kill", "livewire")}
+    names = ("speed", "accuracy", "gui", "memory", "kill", "livewire", "fuzz")
+    scripts = {name: folder / f"{name}.py" for name in names}
     present = tuple(name for name, path in scripts.items() if path.is_file())
     if what not in present:
         raise UnknownNameError("benchmark", what, present)

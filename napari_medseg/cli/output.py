@@ -8,9 +8,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+from napari_medseg.names import one_line
 
 LINE_SECONDS = 10.0
+MAP_HELP = "Which classes numbers in the masks are: 100=1,200=2 or 1-65535=1."
+IGNORE_HELP = "Number in the masks that does not count, such as 255."
+
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]
+
+
+@contextmanager
+def print_done() -> Iterator[None]:
+    """Of several files, those that were written are printed where others could not be."""
+    from napari_medseg.errors import PartlyDoneError
+
+    try:
+        yield
+    except PartlyDoneError as error:
+        for path in error.done:
+            typer.echo(path)
+        raise
 
 
 def print_json(value: Any) -> None:
@@ -22,17 +44,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     """A table on stdout, as wide as it needs where stdout is no terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        # not as markup: a case may be called [left] eye
+        table.add_row(*(Text(one_line(str(cell))) for cell in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
     # not the table's own title: that wraps at the width of a narrow table
-    console.print(title, style="bold", highlight=False)
+    console.print(Text(one_line(title), style="bold"))
     console.print(table)
 
 
@@ -42,7 +66,9 @@ def tell_left_out(paths: Sequence[Path]) -> None:
 
     _, left_out = walk_images(paths)
     if left_out:
-        sys.stderr.write(f"{len(left_out)} file(s) left out as results of images beside them, first {left_out[0]}\n")
+        sys.stderr.write(
+            f"{len(left_out)} file(s) left out as results of images beside them, first {one_line(str(left_out[0]))}\n"
+        )
 
 
 @contextmanager
@@ -59,12 +85,12 @@ def progress_bar() -> Iterator[Callable[[float, str], None]]:
             nonlocal last
             if time.monotonic() - last >= LINE_SECONDS:
                 last = time.monotonic()
-                sys.stderr.write(f"{fraction:4.0%} {text}\n")
+                sys.stderr.write(f"{fraction:4.0%} {one_line(text)}\n")
                 sys.stderr.flush()
 
         yield line
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda fraction, text: bar.update(task, completed=fraction, description=text)
+        yield lambda fraction, text: bar.update(task, completed=fraction, description=one_line(text))

@@ -5,7 +5,16 @@ from typing import Annotated, Optional
 
 import typer
 
-from napari_medseg.cli.output import print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.output import (
+    IGNORE_HELP,
+    MAP_HELP,
+    Overwrite,
+    print_done,
+    print_json,
+    print_table,
+    progress_bar,
+    tell_left_out,
+)
 from napari_medseg.cli.training import MOST_SEED
 
 project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
@@ -32,13 +41,24 @@ def add(
     ] = "image",
     held_out: Annotated[bool, typer.Option("--held-out", help="For scoring only, never trained on.")] = False,
     masks: Annotated[Optional[Path], typer.Option(help="Folder of finished masks: stored and accepted.")] = None,
+    classes: Annotated[
+        Optional[list[str]],
+        typer.Option(help="NUMBER=NAME of a class in the masks, kept with the project. Repeatable."),
+    ] = None,
+    mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
+    ignore: Annotated[Optional[int], typer.Option(help=f"{IGNORE_HELP} Kept with the project.")] = None,
 ) -> None:
     """Add images, and their finished masks where there are some."""
     from napari_medseg.app.images import add_images
     from napari_medseg.app.masks import add_with_masks
-    from napari_medseg.errors import InputError
+    from napari_medseg.classes import named, parse_classes
+    from napari_medseg.errors import InputError, PartlyDoneError
+    from napari_medseg.io import parse_rule
     from napari_medseg.project import Project
 
+    rule, names = parse_rule(mapping, ignore), parse_classes(classes or [])
+    if masks is None and (mapping is not None or ignore is not None or names):
+        raise InputError("--classes, --map and --ignore are about masks; expected --masks. Name their folder.")
     tell_left_out(paths)
     split = "heldout" if held_out else "train"
     with Project.open(folder) as project, progress_bar() as progress:
@@ -46,14 +66,28 @@ def add(
             added, refused = add_images(project, paths, group=group, patients=patients, split=split, progress=progress)
         else:
             result = add_with_masks(
-                project, paths, masks, group=group, patients=patients, split=split, progress=progress
+                project,
+                paths,
+                masks,
+                group=group,
+                patients=patients,
+                split=split,
+                rule=rule,
+                names=names,
+                progress=progress,
             )
             added, refused = result.cases, result.refused
+            for turned in result.told:
+                typer.echo(turned, err=True)
             typer.echo(f"{result.used} of {result.masks} masks used", err=True)
+            if result.named:
+                typer.echo(f"new classes: {named(result.named)}", err=True)
     for case in added:
         typer.echo(case.name)
+    if len(refused) == 1 and not added:
+        raise InputError(refused[0])
     if refused:
-        raise InputError(f"{len(refused)} image(s) were not added; the first: {refused[0]}")
+        raise PartlyDoneError(refused, "image(s) were not added", added)
 
 
 @project_app.command()
@@ -98,6 +132,8 @@ def retrain(
     minutes: Annotated[Optional[float], typer.Option(min=0, help="No more epochs than fit into it.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
+    ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if the gate lets them in.")] = False,
 ) -> None:
     """Fine-tune on the accepted corrections and compare before and after."""
@@ -106,16 +142,18 @@ def retrain(
     from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
     from napari_medseg.errors import InputError, TrainingError
     from napari_medseg.inference.device import resolve_device
+    from napari_medseg.io import parse_rule
     from napari_medseg.project import Project
     from napari_medseg.project.runs import WEIGHTS_FILE
 
+    rule = parse_rule(mapping, ignore)
     resolve_device(device)
     with Project.open(folder) as project:
         chosen = weights or project.adopted()
         if chosen is None:
             raise InputError("no weights were adopted in this project yet. Name some with --weights.")
         options = RetrainOptions(
-            network=network, weights=chosen, epochs=epochs, minutes=minutes, device=device, seed=seed
+            network=network, weights=chosen, epochs=epochs, minutes=minutes, device=device, seed=seed, rule=rule
         )
         spec, run_folder = plan_retrain(project, options)
         run = project.add_run(spec.to_json(), run_folder.relative_to(project.path))
@@ -153,12 +191,13 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
     from napari_medseg.app.export import export_project
     from napari_medseg.project import Project
 
-    with Project.open(folder) as project, progress_bar() as progress:
-        written = export_project(project, out, format=format, objects=objects, progress=progress)
+    with print_done(), Project.open(folder) as project, progress_bar() as progress:
+        written = export_project(project, out, format=format, objects=objects, overwrite=overwrite, progress=progress)
     for path in written:
         typer.echo(path)

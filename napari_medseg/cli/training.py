@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from napari_medseg.cli.output import progress_bar
+from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_bar
 
 if TYPE_CHECKING:
     from napari_medseg.project.runs import RunSpec
@@ -37,7 +37,7 @@ def _check_same(folder: Path, spec: "RunSpec") -> None:
     path = folder / SPEC_FILE
     if not path.is_file() or not (folder / CHECKPOINT_FILE).exists():
         return
-    before = RunSpec.from_json(path.read_text(encoding="utf-8"), where=str(path))
+    before = RunSpec.read(path)
     before = replace(before, **{name: getattr(spec, name) for name in FREE_FIELDS})
     # as text: JSON knows no difference between a list and a tuple
     if before.to_json() != spec.to_json():
@@ -87,28 +87,37 @@ def train(
     accumulate: Annotated[int, typer.Option(min=1, help="Send a batch through in so many parts, for less memory.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, no, bf16 or fp16.")] = "auto",
     classes: Annotated[
-        Optional[list[str]], typer.Option(help="Name of a class, in the order of the masks' numbers. Repeatable.")
+        Optional[list[str]],
+        typer.Option(help="Name of a class, in the order of their numbers from 1, or NUMBER=NAME. Repeatable."),
     ] = None,
+    mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
+    ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     time_budget: Annotated[Optional[float], typer.Option(min=0, help="Minutes.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides everything on the CPU.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run beside --out.")] = False,
+    overwrite: Overwrite = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Train a network by its paper's recipe; the run is kept beside OUT as '<stem>.run'."""
     import shutil
     from dataclasses import replace
 
+    from napari_medseg.app.batch import check_free
+    from napari_medseg.app.classes import classes_to_learn
     from napari_medseg.app.export import check_folder
     from napari_medseg.app.predict import check_kind
+    from napari_medseg.classes import parse_classes
     from napari_medseg.errors import InputError, UnknownNameError
     from napari_medseg.inference.device import resolve_device
-    from napari_medseg.io import atomic_path, check_sizes, check_writable, find_pairs, stem_of, write_text
+    from napari_medseg.io import atomic_path, check_sizes, check_writable, find_pairs, parse_rule, stem_of, write_text
     from napari_medseg.networks import get_spec
     from napari_medseg.project.lock import FileLock
     from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
     from napari_medseg.weights import resolve_weights
     from napari_medseg.weights.hub import find_pretrained
+    from napari_medseg.weights.trainable import check_classes
 
+    rule, asked = parse_rule(mapping, ignore), parse_classes(classes or [])
     if out.suffix != ".safetensors":
         raise InputError(f"--out is {out}; expected a name that ends in .safetensors. Add the suffix.")
     if (val_images is None) != (val_masks is None):
@@ -124,14 +133,20 @@ def train(
             return ()
         found = find_pairs(a, b)
         check_kind(network, [image for image, _ in found])
-        check_sizes(found)
+        for turned in check_sizes(found):
+            typer.echo(turned, err=True)
         return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
 
+    train, val = pairs(images, masks), pairs(val_images, val_masks)
+    known = asked or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
+    with progress_bar() as progress:
+        learned = classes_to_learn([Path(pair.mask) for pair in (*train, *val)], rule, known, progress=progress)
+    check_classes(network, learned, ignore=ignore)
     spec = RunSpec(
         network=network,
         task=task if entry is None or task != "custom" else entry.task,
-        train=pairs(images, masks),
-        val=pairs(val_images, val_masks),
+        train=train,
+        val=val,
         start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
         stages=(Stage(size=_sides(size, recipe_spec.input), epochs=epochs or recipe_spec.recipe.epochs),),
         batch_size=batch_size or recipe_spec.recipe.batch_size,
@@ -144,7 +159,10 @@ def train(
         seed=seed,
         device=device,
         time_budget_minutes=time_budget,
-        classes=tuple(classes or ()) or (("foreground",) if entry is None else entry.classes),
+        classes=tuple(learned.values()),
+        labels=tuple(learned),
+        mapping=rule.mapping,
+        ignore=rule.ignore,
         trained_on=(*(entry.trained_on if entry else ()), images.resolve().name),
         licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
         version=1 if entry is None else entry.version + 1,
@@ -160,6 +178,8 @@ def train(
         raise InputError(
             f"{folder} holds a run already; expected none. Go on from it with --resume, or delete the folder."
         )
+    # a run that goes on ends in its own file
+    check_free([out], overwrite=overwrite or resume)
     check_folder(folder)
     check_writable(out)
     # nothing of a run is changed while another command has it

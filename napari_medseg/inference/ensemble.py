@@ -31,10 +31,13 @@ def combine(predictions: Sequence[Prediction], *, threshold: float = 0.5) -> Pre
     InputError
         If the predictions are of different classes.
     """
-    counts = [len(p.probabilities) for p in predictions]
-    if len(set(counts)) > 1:
-        names = ", ".join(f"{p.origin['weights']} ({n})" for p, n in zip(predictions, counts, strict=True))
-        raise InputError(f"the networks give different numbers of classes: {names}. Choose networks of one task.")
+    # not the names: two networks may call one thing 'lesion' and 'foreground'
+    numbers = [tuple(p.classes) for p in predictions]
+    if len(set(numbers)) > 1:
+        told = "; ".join(
+            f"{p.origin['weights']} {', '.join(f'{n} {name}' for n, name in p.classes.items())}" for p in predictions
+        )
+        raise InputError(f"the networks give different classes: {told}. Choose networks of one task.")
     stack = np.stack([p.probabilities for p in predictions])  # (N, K, *spatial)
     mean = stack.mean(axis=0, dtype=np.float32)
     foreground = stack.sum(axis=1).clip(0, 1)
@@ -44,11 +47,12 @@ def combine(predictions: Sequence[Prediction], *, threshold: float = 0.5) -> Pre
     first = predictions[0]
     maps = mean if len(mean) == 1 else np.concatenate((1 - mean.sum(axis=0, keepdims=True), mean))
     return Prediction(
-        labels=to_labels(maps, threshold),
+        labels=to_labels(maps, threshold, numbers[0]),
         probabilities=mean,
         edges=first.edges,
         boxes=first.boxes,
         disagreement=spread.clip(0, 0.5),
+        classes=first.classes,
         origin={
             **first.origin,
             "also": [{key: p.origin[key] for key in ("network", "weights", "sha256")} for p in predictions[1:]],

@@ -34,9 +34,11 @@ class Prediction:
     Attributes
     ----------
     labels : np.ndarray
-        (Y, X) or (Z, Y, X), uint8; 0 is the background.
+        (Y, X) or (Z, Y, X), uint8: numbers of the classes; 0 is the background.
     probabilities : np.ndarray
         (K, *spatial), float32, in [0, 1]: one map for each foreground class.
+    classes : mapping of int to str
+        Names of the classes by their numbers, in the order of the maps.
     edges : np.ndarray or None
         (Y, X), float32, in [0, 1]: probability of a boundary, where the network has such a map.
     boxes : np.ndarray or None
@@ -53,6 +55,7 @@ class Prediction:
     edges: np.ndarray | None = None
     boxes: np.ndarray | None = None
     disagreement: np.ndarray | None = None
+    classes: Mapping[int, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -216,7 +219,7 @@ class Predictor:
         shown = given
         if given is None and found.boxes is not None and geometry is not None:
             shown = from_network(found.boxes, geometry)
-        labels = to_labels(maps, threshold)
+        labels = to_labels(maps, threshold, self.entry.labels)
         step(1.0, "done")
         return Prediction(
             labels=labels,
@@ -224,6 +227,7 @@ class Predictor:
             edges=None if found.edges is None else np.clip(back(_array(found.edges))[0], 0, 1),
             boxes=None if shown is None else shown.astype(np.float32),
             disagreement=None if spread is None else np.clip(back(_array(spread)), 0, 0.5)[0],
+            classes=dict(zip(self.entry.labels, self.entry.classes, strict=True)),
             origin={
                 "network": self.spec.name,
                 "weights": self.entry.id,
@@ -316,8 +320,11 @@ def _array(maps: Tensor) -> np.ndarray:
     return maps.numpy()
 
 
-def to_labels(maps: np.ndarray, threshold: float) -> np.ndarray:
-    """Labels (spatial, uint8) of maps (C, *spatial): one channel of foreground, or all classes with the background."""
+def to_labels(maps: np.ndarray, threshold: float, numbers: Sequence[int]) -> np.ndarray:
+    """Labels (spatial, uint8) of maps (C, *spatial): one channel of foreground, or all classes with the background.
+
+    ``numbers`` are those of the classes, in the order of the channels.
+    """
     if len(maps) == 1:
-        return (maps[0] >= threshold).astype(np.uint8)
-    return maps.argmax(axis=0).astype(np.uint8)
+        return (maps[0] >= threshold).astype(np.uint8) * np.uint8(numbers[0])
+    return np.array((0, *numbers), np.uint8)[maps.argmax(axis=0)]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
+import re
 from pathlib import Path
 
 from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.fields import number, parse_json, shown
 
 Boxes = dict[str, list[tuple[float, float, float, float]]]
+_MOST_BYTES = 64 << 20
+# no image is so large, px
+_FARTHEST = 1e9
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _COLUMNS = ("image", "y0", "x0", "y1", "x1")
 
 
@@ -32,9 +38,13 @@ def read_boxes(path: str | Path) -> Boxes:
     """
     path = Path(path)
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{path} is larger than {_MOST_BYTES >> 20} MB; expected a file of boxes. Correct it.")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageReadError(f"{path} cannot be read ({error}). Check the path.") from error
+    except OSError as error:
+        raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
     if path.suffix.lower() == ".json":
         return _from_json(text, path)
     if path.suffix.lower() == ".csv":
@@ -44,7 +54,7 @@ def read_boxes(path: str | Path) -> Boxes:
 
 def _from_json(text: str, path: Path) -> Boxes:
     try:
-        values = json.loads(text)
+        values = parse_json(text, unique=True)
     except ValueError as error:
         raise InputError(f"{path} is no JSON ({error}). Correct it.") from error
     if not isinstance(values, dict) or not all(isinstance(rows, list) for rows in values.values()):
@@ -54,19 +64,36 @@ def _from_json(text: str, path: Path) -> Boxes:
 
 
 def _from_csv(text: str, path: Path) -> Boxes:
-    reader = csv.DictReader(text.splitlines())
-    if not set(_COLUMNS) <= set(reader.fieldnames or ()):
-        raise InputError(f"{path} has the columns {reader.fieldnames}; expected {', '.join(_COLUMNS)}. Correct it.")
+    # strict: a quote that is never closed would swallow the lines below
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found: Boxes = {}
-    for number, row in enumerate(reader, start=2):
-        box = _box([row[name] for name in _COLUMNS[1:]], f"{path}, line {number}")
-        found.setdefault(row["image"], []).append(box)
+    try:
+        if not set(_COLUMNS) <= set(reader.fieldnames or ()):
+            columns = shown(reader.fieldnames)
+            raise InputError(f"{path} has the columns {columns}; expected {', '.join(_COLUMNS)}. Correct it.")
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            # None: fewer cells than columns, or more
+            if None in row or None in row.values() or not row["image"]:
+                raise InputError(f"{where} has not a cell for each column; expected {', '.join(_COLUMNS)}. Correct it.")
+            found.setdefault(row["image"], []).append(_box([row[name] for name in _COLUMNS[1:]], where))
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num} is no CSV ({error}). Correct it.") from error
     return found
 
 
 def _box(values: object, where: str) -> tuple[float, float, float, float]:
-    try:
-        y0, x0, y1, x1 = (float(value) for value in values)  # type: ignore[attr-defined]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where} is {values}; expected four numbers y0, x0, y1, x1. Correct it.") from error
-    return y0, x0, y1, x1
+    if isinstance(values, list) and len(values) == 4:
+        y0, x0, y1, x1 = (_side(value) for value in values)
+        if y0 is not None and x0 is not None and y1 is not None and x1 is not None:
+            return y0, x0, y1, x1
+    raise InputError(f"{where} is {shown(values)}; expected four numbers y0, x0, y1, x1 in px. Correct it.")
+
+
+def _side(value: object) -> float | None:
+    if isinstance(value, str):
+        # float() takes more than a number: 1_0, nan, digits of other scripts
+        value = float(value) if _NUMBER.fullmatch(value.strip()) else None
+    # as JSON has it: a number, also a huge one; true is none
+    fits, _ = number(-_FARTHEST, _FARTHEST)
+    return float(value) if isinstance(value, int | float) and fits(value) else None

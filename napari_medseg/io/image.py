@@ -2,26 +2,150 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+IN_MM = {"mm": 1.0, "um": 1e-3}
+# what a pixel can measure, mm: from a tenth of an atom to a kilometre, which every format can hold
+SMALLEST, LARGEST = 1e-8, 1e6
+SIZES = f"{SMALLEST:g} to {LARGEST:g} mm"
 
-@dataclass(frozen=True, slots=True)
+
+def usable_sizes(sizes: Sequence[Any], unit: str = "mm") -> bool:
+    """Whether these can be sizes of a pixel: numbers, not a text, NaN, nothing, or what no instrument has."""
+    factor = IN_MM.get(unit, 1.0)
+    return all(
+        isinstance(size, (int, float, np.number))
+        and not isinstance(size, bool)
+        and SMALLEST / factor <= size <= LARGEST / factor
+        for size in sizes
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Where the voxels of a file lie in the patient, kept so that a mask can lie on them again.
+    """Where the pixels of an array lie: what a mask of it must have to lie there too, whatever the format.
+
+    The project keeps it, every writer gets it.
 
     Parameters
     ----------
-    affine : np.ndarray
-        (4, 4), from the file's voxel indices to mm.
-    orientation : np.ndarray
-        (3, 2), nibabel's: how the file's axes were turned when it was read.
+    shape : tuple of int
+        (Y, X) of an image, (Z, Y, X) of a volume, px.
+    spacing : tuple of float or None
+        Size of a pixel (y, x) or voxel (z, y, x) in ``unit``; None where nothing is known.
+    unit : str
+        ``mm``, ``um`` or ``px``.
+    affine : np.ndarray or None
+        Of a volume: (4, 4), from the array's indices (x, y, z) to mm; x runs to the right, y to the front, z up.
+    others : tuple of np.ndarray
+        Affines by which other programs may read the same file.
+    stored : str
+        How the axes run in the file, such as ``LPS``; the array may have been turned when it was read.
+    header : mapping
+        What the file's format needs to write the very same geometry again, as plain values, under the format's name.
     """
 
-    affine: np.ndarray
-    orientation: np.ndarray
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...] | None = None
+    unit: str = "px"
+    affine: np.ndarray | None = None
+    others: tuple[np.ndarray, ...] = ()
+    stored: str = ""
+    header: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, *, unit: str = "mm", **more: Any) -> Grid:
+        """Of a volume whose affine is known; the voxels' sizes follow from it, in mm or, where nobody knows, px."""
+        x, y, z = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+        return cls(shape, spacing=(z, y, x), unit=unit, affine=affine, **more)
+
+    @property
+    def spacing_mm(self) -> tuple[float, ...] | None:
+        """Sizes in mm; None where they are not known."""
+        if self.spacing is None or self.unit not in IN_MM:
+            return None
+        return tuple(size * IN_MM[self.unit] for size in self.spacing)
+
+    @property
+    def flat(self) -> tuple[float, float] | None:
+        """Size of a pixel (y, x), for formats of images."""
+        return None if self.spacing is None else (self.spacing[-2], self.spacing[-1])
+
+    def describe(self) -> str:
+        """The geometry in words, for whoever has to compare two of them."""
+        sides = " x ".join(str(n) for n in self.shape)
+        if self.spacing is None:
+            return f"{sides} px of unknown size"
+        text = f"{sides} px of {' x '.join(f'{size:.6g}' for size in self.spacing)} {self.unit}"
+        if self.affine is None:
+            return text
+        ends = [self.affine @ (*end, 1) for end in ((0, 0, 0), tuple(n - 1 for n in reversed(self.shape)))]
+        first, last = (", ".join(f"{value:.5g}" for value in end[:3] + 0.0) for end in ends)
+        text += f", from ({first}) to ({last}) mm"
+        axes = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
+        if not np.allclose(axes, np.eye(3), atol=1e-4):
+            text += f", axes along {', '.join(str(tuple(axis)) for axis in (np.round(axes.T, 3) + 0.0).tolist())}"
+        return text + (f", stored {self.stored}" if self.stored else "")
+
+    def to_json(self) -> str:
+        """As text, to be kept; see :meth:`from_json`."""
+        facts = {
+            "shape": self.shape,
+            "spacing": self.spacing,
+            "unit": self.unit,
+            "affine": None if self.affine is None else self.affine.tolist(),
+            "others": [other.tolist() for other in self.others],
+            "stored": self.stored,
+            "header": dict(self.header),
+        }
+        return json.dumps(facts, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Grid:
+        """From text of :meth:`to_json`.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        try:
+            facts = json.loads(text)
+            spacing, affine = facts["spacing"], facts["affine"]
+            return cls(
+                shape=tuple(int(n) for n in facts["shape"]),
+                spacing=None if spacing is None else tuple(float(size) for size in spacing),
+                unit=str(facts["unit"]),
+                affine=None if affine is None else np.array(affine, np.float64).reshape(4, 4),
+                others=tuple(np.array(other, np.float64).reshape(4, 4) for other in facts["others"]),
+                stored=str(facts["stored"]),
+                header=dict(facts["header"]),
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"no geometry: {error}") from error
+
+
+# an image without a grid of its own lies as the size of its pixels says
+_BY_SIZE = Grid(())
+
+
+# how rows and columns lie, by EXIF's and TIFF's tag 274: whether they change places first, and which are then mirrored
+TURNS = {
+    2: (False, (1,)),
+    3: (False, (0, 1)),
+    4: (False, (0,)),
+    5: (True, ()),
+    6: (True, (1,)),
+    7: (True, (0, 1)),
+    8: (True, (0,)),
+}
+SIDEWAYS = tuple(turn for turn, (swapped, _) in TURNS.items() if swapped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +155,51 @@ class Image:
     Parameters
     ----------
     data : np.ndarray
-        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X) where there is a grid; dtype as in the file.
+        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X) of a volume; dtype as in the file.
     spacing : tuple of float or None
         Size of a pixel (y, x) or voxel (z, y, x) in ``unit``; None where the file says nothing.
     unit : str
         ``mm``, ``um`` or ``px``.
     source : Path or None
-    grid : Grid or None
-        Of a volume.
+    grid : Grid
+        Where the pixels lie. Given for a volume; of an image it follows from the size of its pixels.
+    numbered : bool
+        The file says that its values are labels, not greys: 255 is then no white.
     """
 
     data: np.ndarray
     spacing: tuple[float, ...] | None = None
     unit: str = "px"
     source: Path | None = None
-    grid: Grid | None = None
+    grid: Grid = _BY_SIZE
+    numbered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.grid.affine is None:
+            shape = tuple(int(n) for n in self.data.shape[:2])
+            object.__setattr__(self, "grid", Grid(shape, spacing=self.spacing, unit=self.unit))
 
     @property
     def volume(self) -> bool:
         """Whether this is a volume."""
-        return self.grid is not None
+        return self.grid.affine is not None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(Y, X) or (Z, Y, X)."""
         return tuple(int(n) for n in (self.data.shape if self.volume else self.data.shape[:2]))
+
+    def upright(self, orientation: int) -> Image:
+        """This image with its first row on top, as tag 274 of its file says it is looked at; others stay as they are.
+
+        Parameters
+        ----------
+        orientation : int
+            1 to 8; anything else is no orientation.
+        """
+        if orientation not in TURNS:
+            return self
+        swapped, mirrored = TURNS[orientation]
+        data = np.flip(self.data.swapaxes(0, 1) if swapped else self.data, mirrored)
+        spacing = self.spacing[::-1] if swapped and self.spacing else self.spacing
+        return replace(self, data=np.ascontiguousarray(data), spacing=spacing)

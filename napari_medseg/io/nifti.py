@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import logging
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +16,181 @@ import numpy as np
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.limits import check_claim, check_gzip, check_stored
+from napari_medseg.io.mask import as_told
+from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
+LABEL = 1002  # its code of intent for numbers that are labels
+_AHEAD, _NOTE = 16_000_000, 16  # so many bytes may stand before the voxels; and the shortest note among them
 
 
-def read(path: Path) -> Image:
+def read(path: Path, *, mask: bool = False) -> Image:
     """Read a volume, turned so that its axes run to the head, the front and the right: (Z, Y, X) of RAS.
+
+    Parameters
+    ----------
+    path : Path
+    mask : bool
+        Labels that were stored with a scale are brought back to whole numbers.
 
     Raises
     ------
     ImageReadError
-        If the file is damaged, or holds no single volume of real numbers.
+        If the file is damaged, holds no single volume of real numbers, or its header puts the voxels nowhere.
     """
     import nibabel
 
     try:
-        file: Any = nibabel.load(path)
+        file, shape = _open(path)
+        _check(path, mask=mask)
         data = np.asanyarray(file.dataobj)
-        affine = np.asarray(file.affine, dtype=np.float64)
-        orientation = nibabel.orientations.io_orientation(affine)
+        if mask:
+            data = _whole(data, file.dataobj.slope)
+    except ImageReadError:
+        raise
     # a damaged file fails in many ways: ImageFileError, EOFError, zlib.error, OSError, ValueError, ...
     except Exception as error:
-        raise ImageReadError(
-            f"{path} is damaged or no NIfTI ({type(error).__name__}); expected a whole volume. Copy or export it again."
-        ) from error
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if data.ndim != 3 or data.dtype.kind not in "buif" or np.isnan(orientation).any():
+        raise _damaged(path, error) from error
+    if len(shape) != 3 or data.dtype.kind not in "buif":
         raise ImageReadError(
             f"{path} holds {data.dtype} of shape {data.shape}; expected one volume of real numbers with three axes. "
             "Export the volume as a file of its own."
         )
-    turned = nibabel.orientations.apply_orientation(data, orientation)
-    sizes = np.abs(np.asarray(nibabel.affines.voxel_sizes(affine)))[np.argsort(orientation[:, 0])]
-    z, y, x = (float(size) for size in sizes[::-1])
-    return Image(
+    grid, orientation = grid_of(path, file, shape)
+    turned = nibabel.orientations.apply_orientation(data.reshape(shape), orientation)
+    image = Image(
         np.ascontiguousarray(turned.transpose()),
-        spacing=(z, y, x),
-        unit="mm",
+        spacing=grid.spacing,
+        unit=grid.unit,
         source=path,
-        grid=Grid(affine=affine, orientation=orientation),
+        grid=grid,
+        numbered=int(file.header["intent_code"]) == LABEL,
     )
+    return as_told(image, _told(file.header)) if mask else image
+
+
+def _told(header: Any) -> object:
+    """What this program wrote into a mask's header; nothing where another did."""
+    for extension in header.extensions:
+        # RecursionError: brackets in brackets without end
+        with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            content = extension.get_content()
+            text = content.decode() if isinstance(content, bytes) else content
+            return json.loads(text.rstrip("\0 "))["medseg"]
+    return None
+
+
+def read_grid(path: Path) -> Grid:
+    """Where the voxels lie, as the header says; errors are those of :func:`read`."""
+    file, shape = _open(path)
+    if len(shape) != 3:
+        raise ImageReadError(f"{path} has shape {file.shape}; expected one volume with three axes. Export it again.")
+    return grid_of(path, file, shape)[0]
+
+
+def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
+    """A file whose header was read, and its shape with three axes where there are no more."""
+    import nibabel
+
+    try:
+        _read_header(path)
+        file: Any = nibabel.load(path)
+        shape = tuple(int(n) for n in file.shape)
+        if not isinstance(file, nibabel.Nifti1Image):
+            raise ValueError("another format")
+    except ImageReadError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+    if min(shape, default=0) < 1:
+        raise ImageReadError(f"{path} has shape {shape}; expected at least one pixel along each axis. Export it again.")
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return file, (*shape, 1) if len(shape) == 2 else shape
+
+
+def _damaged(path: Path, error: Exception) -> ImageReadError:
+    return ImageReadError(
+        f"{path} is damaged or no NIfTI ({type(error).__name__}); expected a whole volume. Copy or export it again."
+    )
+
+
+def _read_header(path: Path) -> Any:
+    """The header as it stands there, before nibabel follows it: what it puts before the voxels is read without measure.
+
+    Raises
+    ------
+    ImageReadError
+        If the voxels begin too far off, or a note before them is longer than the room for it.
+    """
+    import nibabel
+
+    with _stream(path) as stream:
+        block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
+        sizes = {int.from_bytes(block[:4], end) for end in ("little", "big")}
+        kinds = [k for k in (nibabel.Nifti1Header, nibabel.Nifti2Header) if k.sizeof_hdr in sizes]
+        if not kinds:
+            raise ValueError("no header")
+        kind = kinds[0]
+        header = kind(block[: kind.sizeof_hdr], check=False)
+        begins = float(header["vox_offset"])
+        if not 0 <= begins <= _AHEAD:
+            raise ImageReadError(
+                f"{path} says that its voxels begin at byte {begins:.0f}; expected 352 to {_AHEAD}. It is damaged: "
+                "export it again."
+            )
+        at, order = kind.sizeof_hdr + 4, "big" if header.endianness == ">" else "little"
+        stream.seek(kind.sizeof_hdr)
+        noted = stream.read(4)[:1] not in (b"", b"\0")
+        while noted and at + _NOTE <= begins:
+            stream.seek(at)
+            length = int.from_bytes(stream.read(4), order, signed=True)
+            if not _NOTE <= length <= begins - at:
+                raise ImageReadError(
+                    f"{path} has a note of {length} bytes before its voxels; expected {_NOTE} to {begins - at:.0f}. "
+                    "It is damaged: export it again."
+                )
+            at += length
+    return header
+
+
+def _stream(path: Path) -> Any:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _check(path: Path, *, mask: bool) -> None:
+    """Weigh what the header says, and read a compressed file's checksum."""
+    header = _read_header(path)
+    shape, scale = header.get_data_shape(), header.get_slope_inter()
+    stored = header.get_data_dtype().itemsize
+    needed = int(header["vox_offset"]) + stored * math.prod(shape)
+    packed = path.name.lower().endswith(".gz")
+    if not packed:
+        check_stored(path, needed)
+    # numbers with a scale are read as doubles
+    check_claim(path, shape, stored if scale in ((None, None), (1, 0)) else max(stored, 8), mask=mask)
+    if packed:
+        check_gzip(path, needed)
+
+
+def _whole(data: np.ndarray, slope: float) -> np.ndarray:
+    """Labels that a program stored as whole numbers times a scale: none is farther from its label than half of that.
+
+    A scale of one or more puts several labels on one number; then nothing is mended.
+    """
+    if data.dtype.kind != "f" or not 0 < abs(slope) < 1 or not np.isfinite(data).all():
+        return data
+    near = np.round(data)
+    return near if np.abs(data - near).max(initial=0) <= abs(slope) / 2 * (1 + 1e-6) else data
 
 
 def write(
     path: Path,
     labels: np.ndarray,
     *,
-    spacing: tuple[float, ...] | None = None,
-    grid: Grid | None = None,
+    grid: Grid,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write labels or a map, whole or not at all.
@@ -69,10 +199,10 @@ def write(
     ----------
     labels : np.ndarray
         (Z, Y, X), or (Y, X): one slice.
-    spacing : tuple of float, optional
-        (z, y, x) or (y, x), mm; used where there is no grid.
-    grid : Grid, optional
-        Of the image that was segmented: the mask then lies on it voxel by voxel in any viewer.
+    grid : Grid
+        Of their shape, and of the image that was segmented: the mask then lies on it voxel by voxel in any program, as
+        the whole spatial header of a NIfTI image goes into its mask. Of another image, the affine or the size of the
+        pixels does.
     provenance : mapping, optional
         Stored as JSON in an extension of the header.
 
@@ -84,15 +214,8 @@ def write(
     import nibabel
 
     data = (labels if labels.ndim == 3 else labels[None]).transpose()
-    if grid is None:
-        z, y, x = (1.0, *(spacing or (1.0, 1.0)))[-3:]
-        affine = np.diag((x, y, z, 1.0))
-    else:
-        canonical = nibabel.orientations.axcodes2ornt("RAS")
-        back = nibabel.orientations.ornt_transform(canonical, grid.orientation)
-        data, affine = nibabel.orientations.apply_orientation(data, back), grid.affine
-    image = nibabel.Nifti1Image(np.ascontiguousarray(data), affine)
-    image.header.set_xyzt_units("mm")
+    kept = grid.header.get("nifti")
+    image = on_affine(data, grid) if kept is None else on_header(data, kept)
     if provenance is not None:
         text = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(COMMENT, text.encode()))

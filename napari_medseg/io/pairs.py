@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.io.formats import READ_SUFFIXES, header_size, stem_of, suffix_of
-from napari_medseg.io.image import Image
+from napari_medseg.errors import InputError
+from napari_medseg.io.formats import OME, READ_SUFFIXES, read_grid, stem_of, suffix_of
+from napari_medseg.io.geometry import lay
+from napari_medseg.io.image import Grid, Image
+from napari_medseg.names import name_key, short_name
 
 # what is written beside an image's stem
 RESULTS = ("mask", "objects", "prob", "edges", "disagreement")
+MASK = "_mask"
+_RESULT = re.compile(rf"(.+)_(?:{'|'.join(RESULTS)})(?:_\d+)?", re.DOTALL)
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """Image files of a folder, sorted by name; hidden files are left out.
+    """Image files of a folder, sorted by name; hidden files and folders are left out.
 
     Raises
     ------
@@ -27,7 +32,9 @@ def list_images(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of images. Check the path.")
     try:
-        found = sorted(p for p in folder.iterdir() if suffix_of(p) in READ_SUFFIXES and not p.name.startswith("."))
+        named = [p for p in folder.iterdir() if suffix_of(p) in READ_SUFFIXES and not p.name.startswith(".")]
+        # a folder may be called like an image: microscopes do that
+        found = sorted(p for p in named if not p.is_dir())
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check who may read it.") from error
     if not found:
@@ -57,7 +64,7 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
             continue
         files = list_images(path)
         stems = {stem_of(file) for file in files}
-        results = [file for file in files if any(head in stems for head in _heads(stem_of(file)))]
+        results = [file for file in files if _head(stem_of(file)) in stems]
         left_out += results
         images += [file for file in files if file not in results]
     return images, left_out
@@ -71,22 +78,26 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _heads(stem: str) -> list[str]:
-    """The image's stem, if this one is that of a result: ``a`` for ``a_mask`` and ``a_mask_2``."""
-    return [stem[: stem.rindex(f"_{kind}")] for kind in RESULTS if f"_{kind}" in stem]
+def _head(stem: str) -> str | None:
+    """The image's stem, if this one is that of a result: ``a`` for ``a_mask`` and ``a_mask_2``, not ``a_masked``."""
+    found = _RESULT.fullmatch(stem)
+    return found[1] if found else None
 
 
-def by_stem(paths: Iterable[Path], *, end: str = "") -> dict[str, Path]:
-    """Files by stem; an ``end`` such as ``_mask`` is no part of it.
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by stem.
 
     Raises
     ------
     InputError
         If two files have the same stem: which one is meant cannot be known. The message names both.
     """
+    return _unique((short_name(stem_of(path)), path) for path in paths)
+
+
+def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in paths:
-        stem = stem_of(path).removesuffix(end)
+    for stem, path in named:
         if stem in found:
             raise InputError(
                 f"{found[stem]} and {path} have the same stem '{stem}'; expected one file of each stem, as images and "
@@ -112,10 +123,37 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
         If the folder is missing or empty, or two images or two masks have the same stem.
     """
     named = by_stem(images)
+    files = list_images(masks)
     # where one folder holds both, only the name tells a mask
-    together = Path(masks).resolve() in {path.parent.resolve() for path in named.values()}
-    found = by_stem((p for p in list_images(masks) if not together or stem_of(p).endswith("_mask")), end="_mask")
-    return {path: found[stem] for stem, path in named.items() if stem in found}, len(found)
+    if Path(masks).resolve() in {path.parent.resolve() for path in named.values()}:
+        stems = {stem_of(file) for file in files}
+        files = [file for file in files if _is_mask(stem_of(file), stems)]
+    found = _unique((_owner(stem_of(file), named), file) for file in files)
+    # some systems, and people, make no difference between A and a; where only one file can be meant, it is
+    alone, spare = _by_key(set(named) - set(found)), _by_key(set(found) - set(named))
+    also = {alone[key]: spare[key] for key in alone.keys() & spare.keys()}
+    owned = {stem: found[also.get(stem, stem)] for stem in named if also.get(stem, stem) in found}
+    return {path: owned[stem] for stem, path in named.items() if stem in owned}, len(found)
+
+
+def _by_key(stems: Iterable[str]) -> dict[str, str]:
+    """Stems by what is one to the eye; two of one key are left out."""
+    keys: dict[str, list[str]] = {}
+    for stem in stems:
+        keys.setdefault(name_key(stem), []).append(stem)
+    return {key: found[0] for key, found in keys.items() if len(found) == 1}
+
+
+def _owner(stem: str, images: Collection[str]) -> str:
+    """Stem of the image that a mask belongs to: its own where there is such an image, whatever it looks like."""
+    own = short_name(stem)
+    # this program once took .ome for a part of an image's stem
+    return own if own in images else short_name(stem.removesuffix(MASK).removesuffix(OME))
+
+
+def _is_mask(stem: str, stems: Collection[str]) -> bool:
+    """Whether a file among images is a mask: not so an image ``a_mask`` that has a mask ``a_mask_mask`` of its own."""
+    return stem.endswith(MASK) and (stem + MASK not in stems or stem.removesuffix(MASK) in stems)
 
 
 def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]:
@@ -131,9 +169,11 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
         If a folder is missing or empty, two files of one have the same stem, or an image has no mask; the message
         names the first such image.
     """
+    files = list_images(images)
     # where one folder holds both
-    together = Path(images).resolve() == Path(masks).resolve()
-    files = [path for path in list_images(images) if not (together and stem_of(path).endswith("_mask"))]
+    if Path(images).resolve() == Path(masks).resolve():
+        stems = {stem_of(file) for file in files}
+        files = [file for file in files if not _is_mask(stem_of(file), stems)]
     matched, _ = match_masks(files, masks)
     alone = [path.name for path in files if path not in matched]
     if alone:
@@ -144,34 +184,47 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     return list(matched.items())
 
 
-def check_pair(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> None:
-    """Check that a mask has its image's size.
+def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Path) -> tuple[np.ndarray, str | None]:
+    """A mask as it was read, on the pixels of its image.
+
+    Returns
+    -------
+    mask : np.ndarray
+        Of the image's shape.
+    told : str or None
+        What to tell the user, where the mask had to be turned.
 
     Raises
     ------
     ShapeError
-        If it has not; the message names both files and sizes.
+        If it has another size than its image, or lies elsewhere; the message names both files and geometries.
+    ImageReadError
+        If the header of a volume cannot be used.
     """
-    if image.shape != mask.shape:
-        raise _size_error(image_path, mask_path, image.shape, mask.shape)
+    grid = read_grid(mask_path)
+    if grid is None or grid.shape != mask.shape:
+        # what no header tells, the pixels do
+        grid = Grid(mask.shape)
+    turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
+    return turn(mask), turn.told
 
 
-def _size_error(image: Path, mask: Path, wanted: tuple[int, ...], have: tuple[int, ...]) -> ShapeError:
-    found, expected = (" x ".join(str(n) for n in shape) for shape in (have, wanted))
-    return ShapeError(
-        f"mask {mask} is {found} px; its image {image} is {expected} px. Give a mask of the image's size."
-    )
+def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
+    """Check that masks lie on their images by the headers alone; a file whose header says nothing is passed over.
 
-
-def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """Check that masks have their images' sizes by the headers alone; a file whose header says nothing is passed over.
+    Returns
+    -------
+    list of str
+        A sentence for each mask that will be turned.
 
     Raises
     ------
-    ShapeError
-        As :func:`check_pair`.
+    ShapeError, ImageReadError
+        As :func:`fit_mask`.
     """
+    told = []
     for image_path, mask_path in pairs:
-        wanted, have = header_size(image_path), header_size(mask_path)
-        if wanted and have and wanted != have:
-            raise _size_error(image_path, mask_path, wanted, have)
+        image, mask = read_grid(image_path), read_grid(mask_path)
+        if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
+            told.append(turned)
+    return told

@@ -14,55 +14,55 @@ import tifffile
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import Image
+from napari_medseg.io.image import SIDEWAYS, Image
+from napari_medseg.io.mask import as_told, choose_labels
+from napari_medseg.io.tiff_limits import check_chain, check_sizes
+from napari_medseg.io.tiff_size import size_of_pixels
 
+ORIENTATION = 274
 # TIFF's resolution is pixels per unit; what one unit is, in mm
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 
 
 def read(path: Path, *, mask: bool = False) -> Image:
-    """Read the single page of a TIFF.
+    """Read the single page of a TIFF, upright as its orientation says.
 
     Parameters
     ----------
     path : Path
     mask : bool
-        Read the labels of a palette, not its colours.
+        Read the labels of a palette, not its colours, and keep the opacity of grey: (Y, X, 2).
 
     Raises
     ------
     ImageReadError
-        If the file is damaged, holds several images, or colours that are no RGB.
+        If the file is damaged, holds several images, or channels or colours that are no grey or RGB.
     """
     try:
         with tifffile.TiffFile(path) as file:
-            # a reduced copy is no further image
-            found = [series for series in file.series if not series.keyframe.is_reduced] or file.series[:1]
-            series, page = found[0], file.pages.first
+            check_chain(file, path)
+            found = _whole(file)
+            series, page = found[0], found[0].keyframe
             if len(found) > 1:
                 shapes = " and ".join(" x ".join(map(str, one.shape)) for one in found[:2])
                 raise ImageReadError(
                     f"{path} holds {len(found)} images ({shapes}); expected one 2D image. "
                     "Save the one you need as a file of its own."
                 )
-            grey_alpha = page.samplesperpixel == 2 and bool(page.extrasamples) and series.axes[-1] == "S"
-            shape = tuple(n for n in series.shape if n != 1) if len(series.shape) > 3 else series.shape
-            planar = len(shape) == 3 and shape[-1] not in (3, 4) and shape[0] in (3, 4) and series.axes[0] in "SC"
-            if len(shape) > 3 or (len(shape) == 3 and shape[-1] not in (1, 3, 4) and not (planar or grey_alpha)):
-                raise ImageReadError(
-                    f"{path} is a stack of {shape[0]} pages of shape {shape[1:]}; expected one 2D image. "
-                    "Save the page you need as a file of its own."
-                )
+            shape, planar = _layout(series, page, path)
+            check_sizes(series, page, path, mask=mask)
             data = series.asarray().reshape(shape)
             if planar:
                 data = np.moveaxis(data, 0, -1)
-            if data.ndim == 3 and (data.shape[-1] == 1 or grey_alpha):
+            data = _drop_empty(data, page, path)
+            if data.ndim == 3 and (data.shape[-1] == 1 or (data.shape[-1] == 2 and not mask)):
                 # as in PNG, grey stays when it has an opacity
                 data = data[..., 0]
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
-            data = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
-            spacing, unit = _spacing(page)
+            data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
+            spacing, unit = size_of_pixels(file)
+            turn, told = page.tags.valueof(ORIENTATION, 1), _told(page)
     except ImageReadError:
         raise
     # a damaged TIFF fails in many ways: TiffFileError, struct.error, ValueError, IndexError, zlib errors, ...
@@ -72,10 +72,69 @@ def read(path: Path, *, mask: bool = False) -> Image:
         ) from error
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
-    return Image(data, spacing, unit, path)
+    image = Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    return as_told(image, told) if mask else image
 
 
-def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) -> np.ndarray:
+def _told(page: Any) -> object:
+    """What this program wrote into a mask's description; nothing where another did."""
+    # RecursionError: brackets in brackets without end
+    with suppress(ValueError, RecursionError, KeyError, TypeError):
+        return json.loads(page.description)["medseg"]
+    return None
+
+
+def _whole(file: tifffile.TiffFile) -> list[Any]:
+    """Images of a file; a reduced copy is no further image."""
+    return [series for series in file.series if not series.keyframe.is_reduced] or list(file.series[:1])
+
+
+def _has_opacity(page: Any) -> bool:
+    """Whether the last sample of a pixel is its opacity; one that is not said to be anything is a channel."""
+    return bool(page.extrasamples) and int(page.extrasamples[-1]) in (1, 2)
+
+
+def _layout(series: Any, page: Any, path: Path) -> tuple[tuple[int, ...], bool]:
+    """The shape to read, and whether its channels come first.
+
+    Raises
+    ------
+    ImageReadError
+        If there are several pages, or channels that are no grey or RGB.
+    """
+    kept = [(n, axis) for n, axis in zip(series.shape, series.axes, strict=True) if n != 1 or len(series.shape) <= 3]
+    shape, axes = tuple(n for n, _ in kept), "".join(axis for _, axis in kept)
+    if len(shape) < 3:
+        return shape, False
+    last, first = axes[-1] in "SC", axes[0] in "SC"
+    planar = first and not last
+    channels = shape[0] if planar else shape[-1]
+    if len(shape) > 3 or not (first or last or channels in (1, 3, 4)):
+        raise ImageReadError(
+            f"{path} is a stack of {shape[0]} pages of shape {shape[1:]}; expected one 2D image. "
+            "Save the page you need as a file of its own."
+        )
+    if channels not in (1, 3, 4) and not (channels == 2 and _has_opacity(page)):
+        raise ImageReadError(
+            f"{path} holds {channels} channels; expected one (grey) or three (RGB). "
+            "Save the channel you need as a file of its own."
+        )
+    return shape, planar
+
+
+def _drop_empty(data: np.ndarray, page: Any, path: Path) -> np.ndarray:
+    """Of four channels, a last one that is no opacity goes only where it is the same all over."""
+    if data.ndim < 3 or data.shape[-1] != 4 or _has_opacity(page):
+        return data
+    if data[..., 3].min() != data[..., 3].max():
+        raise ImageReadError(
+            f"{path} holds 4 channels, of which the last is not said to be an opacity; expected one (grey) or three "
+            "(RGB). Save the channels you need as a file of its own."
+        )
+    return data[..., :3]
+
+
+def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) -> tuple[np.ndarray, bool]:
     """Grey or RGB as the page's colour model says: 0 is black, colours of a palette are looked up.
 
     Parameters
@@ -87,50 +146,79 @@ def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) 
     keep : bool
         Leave an inverted scale as it is.
 
+    Returns
+    -------
+    data : np.ndarray
+    numbered : bool
+        Whether these are numbers of a palette.
+
     Raises
     ------
     ImageReadError
-        If the colours are no RGB.
+        If the colours are no RGB, or labels cannot be told from their inverse.
     """
     if "PhotometricInterpretation" not in page.tags:
-        return data
+        return data, False
     model = tifffile.PHOTOMETRIC(page.photometric)
-    if model == tifffile.PHOTOMETRIC.PALETTE and not mask:
+    if model == tifffile.PHOTOMETRIC.PALETTE:
         # 16 bits a colour, of which viewers show the upper 8
-        return (np.moveaxis(page.colormap[:, data], 0, -1) // 256).astype(np.uint8)
+        palette = (page.colormap // 256).astype(np.uint8)
+        if mask:
+            return choose_labels(data, palette.T, path)
+        # of one bit, numbers too
+        return np.moveaxis(palette[:, data.astype(np.uint16, copy=False)], 0, -1), False
     if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
-        return ~data if data.dtype.kind == "b" else (2**page.bitspersample - 1 - data).astype(data.dtype)
+        if data.dtype.kind == "b":
+            return ~data, False
+        white = 2**page.bitspersample - 1
+        if not mask or _shown_inverted(data, white, path):
+            return (white - data).astype(data.dtype), False
+        return data, False
     # a JPEG inside is RGB once it is read
     jpeg = page.compression in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
     if model.name in ("SEPARATED", "CIELAB", "ICCLAB", "ITULAB") or (model.name == "YCBCR" and not jpeg):
         raise ImageReadError(f"{path} has colours in {model.name}; expected grey or RGB. Export it as RGB.")
-    return data
+    return data, False
+
+
+def _shown_inverted(data: np.ndarray, white: int, path: Path) -> bool:
+    """Whether the labels of a file where zero is white are the inverse of its numbers: the background tells.
+
+    Raises
+    ------
+    ImageReadError
+        If both could be.
+    """
+    zero, full = data == 0, data == white
+    if full.any() and (not zero.any() or (zero | full).all()):
+        return True
+    if zero.any() and not full.any() and not zero.all():
+        return False
+    raise ImageReadError(
+        f"{path} says that its zero is white, and holds numbers from {data.min()} to {data.max()}, of which either "
+        "end could be the background; expected black as zero. Export it again so."
+    )
 
 
 def size(path: Path) -> tuple[int, int] | None:
-    """(Y, X) of the first page; None where it cannot be read."""
+    """(Y, X) of the image as it is read, upright; None where it cannot be read."""
     # whoever reads the image tells what is wrong
     with suppress(Exception), tifffile.TiffFile(path) as file:
-        return file.pages.first.imagelength, file.pages.first.imagewidth
+        check_chain(file, path)
+        page = _whole(file)[0].keyframe
+        shape = page.imagelength, page.imagewidth
+        return shape[::-1] if page.tags.valueof(ORIENTATION, 1) in SIDEWAYS else shape
     return None
 
 
-def _spacing(page: Any) -> tuple[tuple[float, float] | None, str]:
-    tags = page.tags
-    unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else 1
-    mm = {2: 25.4, 3: 10.0}.get(int(unit))
-    if mm is None or "XResolution" not in tags or "YResolution" not in tags:
-        return None, "px"
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        numerator, denominator = tags[name].value
-        if numerator == 0 or denominator == 0:
-            return None, "px"
-        sizes.append(mm * denominator / numerator)
-    # 72 or 96 dots per inch is what programs write when they know nothing
-    if int(unit) == 2 and round(25.4 / sizes[0]) in (72, 96):
-        return None, "px"
-    return (sizes[0], sizes[1]), "mm"
+def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Size of a pixel (y, x) of the upright picture and its unit, by the header."""
+    # whoever reads the image tells what is wrong
+    with suppress(Exception), tifffile.TiffFile(path) as file:
+        spacing, unit = size_of_pixels(file)
+        turned = file.pages.first.tags.valueof(ORIENTATION, 1) in SIDEWAYS
+        return (spacing[::-1] if spacing and turned else spacing), unit
+    return None, "px"
 
 
 def write(

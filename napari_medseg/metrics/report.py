@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_medseg.classes import listed
+from napari_medseg.errors import InputError
 from napari_medseg.metrics.overlap import dice, iou, precision, recall
 from napari_medseg.metrics.panoptic import panoptic_quality
 from napari_medseg.metrics.surface import hd95
@@ -21,7 +23,8 @@ def score_case(
     *,
     seconds: float = 0.0,
     spacing: tuple[float, float] | None = None,
-    classes: int = 1,
+    classes: int | Sequence[int] = 1,
+    ignored: np.ndarray | None = None,
     objects: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """All scores of one case, averaged over its foreground classes.
@@ -30,17 +33,37 @@ def score_case(
     ----------
     name : str
     pred, truth : np.ndarray
-        (Y, X), class index; with one class, all above 0 counts as 1.
+        (Y, X), numbers of classes.
     seconds : float
         What the prediction took.
     spacing : tuple of float, optional
         Size of a pixel (y, x); default: HD95 in px.
-    classes : int
-        Foreground classes.
+    classes : int or sequence of int
+        Numbers of the foreground classes; or how many, numbered from 1: with one, all above 0 is foreground.
+    ignored : np.ndarray, optional
+        (Y, X), bool: pixels that do not count.
     objects : (pred, truth), optional
         (Y, X), integer: one number an object; adds ``pq``.
+
+    Raises
+    ------
+    InputError
+        If a mask holds a number that is no class: it would count as background.
     """
-    masks = [(pred > 0, truth > 0)] if classes == 1 else [(pred == k, truth == k) for k in range(1, classes + 1)]
+    if ignored is not None:
+        pred, truth = np.where(ignored, 0, pred), np.where(ignored, 0, truth)
+        objects = None if objects is None else (np.where(ignored, 0, objects[0]), np.where(ignored, 0, objects[1]))
+    if classes == 1:
+        masks = [(pred > 0, truth > 0)]
+    else:
+        numbers = range(1, classes + 1) if isinstance(classes, int) else classes
+        outside = set(np.unique(truth).tolist()) - {0, *numbers}
+        if outside:
+            raise InputError(
+                f"the mask of '{name}' holds {listed(outside)}; expected {', '.join(map(str, numbers))}. "
+                "Say which classes they are, or that they do not count."
+            )
+        masks = [(pred == number, truth == number) for number in numbers]
 
     def mean(values: list[float]) -> float:
         return float(np.mean(values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from napari_medseg.app.layer_keys import facts_of
 from napari_medseg.io import read_image, stem_of, suffix_of
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -28,6 +29,12 @@ def read_volumes(path: str | Sequence[str]) -> list[LayerData]:
     layers: list[LayerData] = []
     for file in paths:
         image = read_image(file)
-        look = {"name": stem_of(file), "scale": image.spacing, "units": ("millimeter",) * 3, "rgb": False}
+        look = {
+            "name": stem_of(file),
+            "scale": image.spacing,
+            "units": ("millimeter",) * 3,
+            "rgb": False,
+            "metadata": facts_of(image),
+        }
         layers.append((image.data, look, "image"))
     return layers

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import napari
 import numpy as np
+from napari.layers import Image, Labels, Layer
 
-from napari_medseg.app.export import export_labels, layer_spacing
+from napari_medseg.app.export import export_labels
+from napari_medseg.app.layer_keys import HISTORY_KEY, MAP_SUFFIXES, shows
+from napari_medseg.app.places import grid_under
 
 
 def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as TIFF or PNG, of a volume as NIfTI.
+    """Write a Labels layer as TIFF or PNG, of a volume as NIfTI, onto the pixels of the image that it lies on.
 
     Raises
     ------
     MedsegError
-        If the layer is no mask of an image or a volume, or the file cannot be written.
+        If the layer is no mask of an image or a volume, does not lie on its image, or the file cannot be written.
     """
-    spacing, unit = layer_spacing(attributes.get("scale", (1, 1)), attributes.get("units", ("pixel", "pixel")))
-    facts = dict(attributes.get("metadata", {}).get("medseg", {}))
-    return [str(export_labels(path, np.asarray(data), spacing=spacing, unit=unit, provenance=facts))]
+    viewer = napari.current_viewer()
+    layers: list[Any] = [] if viewer is None else list(viewer.layers)
+    images = [layer for layer in layers if isinstance(layer, Image) and shows(layer) not in MAP_SUFFIXES]
+    # napari hands over what the layer holds, not the layer
+    shown = (layer for layer in layers if isinstance(layer, Labels) and layer.data is data)
+    layer = next(shown, None) or Layer.create(data, attributes, "labels")
+    ask = layer.metadata.get(HISTORY_KEY)
+    labels = np.asarray(data)
+    facts = ask(labels) if ask is not None else dict(layer.metadata.get("medseg", {}))
+    return [str(export_labels(path, labels, grid=grid_under(images, layer), provenance=facts))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zlib
 from collections.abc import Callable
@@ -11,25 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError
-from napari_medseg.project import history
+from napari_medseg.project import history, seals
 from napari_medseg.project.database import Database
 from napari_medseg.project.queries import tiles_sha256
-
-# what never changes in a row once it is made, save where an image lies, which the history tells
-FIXED = {
-    "cases": "id, name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, depth, spacing_z, look",
-    "strokes": "id, case_id, parent, kind, created, author, y0, x0, y1, x1, origin",
-    "revisions": "id, case_id, number, stroke_id, sha256, created, author",
-    "runs": "id, folder, created, spec",
-    "project": "id, created, software",
-}
-
-
-def row_sha256(db: Any, table: str, number: int) -> str | None:
-    """Hash of what never changes in a row; None where there is no such row."""
-    # repr: a damaged row may hold bytes
-    row = db.execute(f"SELECT {FIXED[table]} FROM {table} WHERE id = ?", (number,)).fetchone()
-    return None if row is None else hashlib.sha256(json.dumps(row, default=repr).encode()).hexdigest()
 
 
 def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list[str]:
@@ -57,16 +40,16 @@ def problems(db: Database, revision_labels: Callable[[int], np.ndarray]) -> list
         # what it says cannot be held against anything
         return found + broken
     told = [(row[1], row[4], json.loads(row[5])) for row in rows]
-    with db.transaction() as connection:
+    with db.snapshot() as connection:
         return found + _rows(connection, told) + _values(connection, told)
 
 
 def _rows(db: Any, told: list[tuple]) -> list[str]:
     """What never changes."""
     found = []
-    sealed: dict[str, set[int]] = {table: set() for table in FIXED}
+    sealed: dict[str, set[int]] = {table: set() for table in seals.FIXED}
     # the last one counts: the row of an image that was moved is sealed again
-    seals: dict[tuple[str, int], str] = {}
+    last: dict[tuple[str, int], tuple[str, int | None]] = {}
     for _, _, detail in told:
         if "tiles" in detail:
             sealed["strokes"].add(detail["stroke"])
@@ -75,9 +58,9 @@ def _rows(db: Any, told: list[tuple]) -> list[str]:
         # histories of older versions do not seal rows
         for table, number, digest in detail.get("rows", ()):
             sealed[table].add(number)
-            seals[table, number] = digest
-    for (table, number), digest in seals.items():
-        if row_sha256(db, table, number) != digest:
+            last[table, number] = (digest, detail.get("schema"))
+    for (table, number), (digest, schema) in last.items():
+        if not seals.holds(db, table, number, digest, schema):
             found.append(f"Row {number} of {table} was changed or removed.")
     # what was added behind the history's back
     old = any("rows" not in detail and kind == "add" for _, kind, detail in told)
@@ -121,7 +104,10 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
             found.append(f"Case {number} is '{split}'; the history says '{splits[number]}'.")
     for number, *values in db.execute("SELECT id, state, weights, result FROM runs"):
         for key, value in zip(("state", "weights", "result"), values, strict=True):
-            said = runs.get(number, {}).get(key, value)
+            about = runs.get(number, {})
+            # weights and a result that the history does not know of were put in behind its back; older versions, which
+            # sealed no rows, did not tell all
+            said = about.get(key, None if "rows" in about else value)
             if value != said:
                 found.append(f"The {key} of run {number} is {value!r}; the history says {said!r}.")
     there = {label: (name, colour) for label, name, colour in db.execute("SELECT label, name, colour FROM classes")}

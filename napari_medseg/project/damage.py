@@ -23,6 +23,6 @@ def damage_told(where: str) -> Iterator[None]:
     """
     try:
         yield
-    # a size or a place may also have grown beyond what the machine can hold
-    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+    # a size or a place may also have grown beyond what the machine can hold, and JSON be other than what was written
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError, MemoryError, RecursionError) as error:
         raise ProjectError(f"{where} is damaged ({error}). Restore the project from a backup.") from error

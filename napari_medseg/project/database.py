@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +15,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from napari_medseg import __version__
-from napari_medseg.errors import OutputError, ProjectError
+from napari_medseg.atomic import output_error
+from napari_medseg.errors import InputError, OutputError, ProjectError
+from napari_medseg.names import one_line
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _volumes(db: sqlite3.Connection) -> None:
@@ -30,8 +36,12 @@ def _looks_and_classes(db: sqlite3.Connection) -> None:
     )
 
 
+def _grids(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE cases ADD COLUMN grid TEXT")
+
+
 # from version n to n + 1
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks_and_classes}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks_and_classes, 3: _grids}
 
 
 class Database:
@@ -43,6 +53,9 @@ class Database:
         The SQLite file.
     create : bool
         Make it; it must not exist.
+    read_only : bool
+        Nothing can be written there: a copy is opened, as SQLite needs to write beside what it reads, and older
+        versions are brought up to this one. :meth:`seal` ends what may be written into the copy.
 
     Raises
     ------
@@ -52,11 +65,14 @@ class Database:
         If the disk is full or the folder cannot be written to.
     """
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+        self.path, self.read_only = path, read_only
+        self._sealed = False
+        self._copy = _copy(path) if read_only else None
+        self._opened = path if self._copy is None else Path(self._copy.name) / FILE_NAME
         self._lock = threading.RLock()
         with self.told():
-            self._connection = sqlite3.connect(path, check_same_thread=False, timeout=5.0, isolation_level=None)
+            self._connection = sqlite3.connect(self._opened, check_same_thread=False, timeout=5.0, isolation_level=None)
         try:
             with self.told():
                 self._connection.execute("PRAGMA journal_mode=WAL")
@@ -68,8 +84,12 @@ class Database:
                 self._file = self._which()
                 self._migrate()
         except (ProjectError, OutputError):
-            self._connection.close()
+            self.close()
             raise
+
+    def seal(self) -> None:
+        """From now on nothing is written into a copy: it would be lost."""
+        self._sealed = self.read_only
 
     def _create(self) -> None:
         schema = (files("napari_medseg") / "project" / "schema.sql").read_text(encoding="utf-8")
@@ -79,7 +99,8 @@ class Database:
     def _migrate(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         tables = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if version == 0 or "strokes" not in tables:
+        # SQLite takes any number there, and a flipped bit makes it a negative one
+        if version < 1 or "strokes" not in tables:
             raise ProjectError(f"{self.path} is no project of medseg. Choose a project, or create a new one.")
         if version > SCHEMA_VERSION:
             raise ProjectError(
@@ -93,7 +114,7 @@ class Database:
     def _which(self) -> tuple[int, int] | None:
         """Device and number of the file that has the name now."""
         try:
-            found = self.path.stat()
+            found = self._opened.stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -106,6 +127,10 @@ class Database:
         # a damaged schema makes SQLite's own message undecodable
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._sentence(error) from error
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"a name holds bytes that are no text ({one_line(error.object)}); expected UTF-8. Rename it."
+            ) from error
 
     def _sentence(self, error: Exception) -> ProjectError | OutputError:
         text = str(error).lower()
@@ -122,7 +147,8 @@ class Database:
         if "disk i/o" in text:
             return OutputError(f"{self.path} cannot be read or written: the disk failed. Check the disk or network.")
         return ProjectError(
-            f"{self.path} is damaged or no project ({error}). Choose another file, or restore it from a backup."
+            f"{self.path} is damaged or no project ({one_line(str(error))}). Choose another file, or restore it from a "
+            "backup."
         )
 
     @contextmanager
@@ -134,6 +160,11 @@ class Database:
         OutputError
             If it could not be stored; then nothing was.
         """
+        if self._sealed:
+            raise OutputError(
+                f"{self.path} cannot be written: no permission, or a read-only disk; it can be looked at, verified and "
+                "exported. Copy the project to a folder you may write to."
+            )
         with self._lock, self.told():
             # SQLite would go on writing into a file that has no name any more, or another one
             now = self._which()
@@ -156,6 +187,17 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """To read several tables as they were at one moment."""
+        with self._lock, self.told():
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
     def rows(self, query: str, *values: object) -> list[tuple]:
         """All rows of a query."""
         with self._lock, self.told():
@@ -170,3 +212,27 @@ class Database:
         """Close the connection; SQLite folds its journal into the file."""
         with self._lock:
             self._connection.close()
+            if self._copy is not None:
+                self._copy.cleanup()
+
+
+def can_write(path: Path) -> bool:
+    """Whether a project's database can be changed: it and its folder, as SQLite writes beside it."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _copy(path: Path) -> tempfile.TemporaryDirectory[str]:
+    """The database, and what its journal holds of it, where it can be opened."""
+    folder = tempfile.TemporaryDirectory(prefix="medseg-", ignore_cleanup_errors=True)
+    try:
+        for end in ("", "-wal"):
+            source = path.with_name(path.name + end)
+            if source.exists():
+                target = Path(folder.name) / (FILE_NAME + end)
+                shutil.copyfile(source, target)
+    except OSError as error:
+        folder.cleanup()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise output_error(Path(folder.name), error) from error
+        raise ProjectError(f"{path} cannot be read ({error.strerror}). Check who may read it.") from error
+    return folder

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from napari_medseg.errors import ProjectError
 from napari_medseg.project.records import Case
 
 
@@ -13,8 +14,28 @@ def is_there(path: Path) -> bool:
     """Whether there is such a file; not so either where its folder may not be looked into."""
     try:
         return path.is_file()
-    except OSError:
+    # ValueError: a damaged path
+    except (OSError, ValueError):
         return False
+
+
+def check_own(path: Path) -> None:
+    """Make sure that a project's database has one name: under two, two windows could have it open.
+
+    Raises
+    ------
+    ProjectError
+        If it is a link, or has another name elsewhere.
+    """
+    if path.is_symlink():
+        raise ProjectError(
+            f"{path} is a link to {path.resolve()}; expected the project's own file. Open the folder that it lies in."
+        )
+    if path.stat().st_nlink > 1:
+        raise ProjectError(
+            f"{path} is one file with another elsewhere (a hard link); expected a file of its own. "
+            "Copy it, and put the copy in its place."
+        )
 
 
 def fault(path: Path, sha256: str) -> str | None:

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+# a flipped bit makes a time text, bytes, or one that no clock shows; it is told by the audit, not here
+LAST = "SELECT MAX(created) FROM {} WHERE typeof(created) IN ('real', 'integer') AND created < 253402300800"
+
 
 @lru_cache(maxsize=1)
 def author() -> str:
@@ -19,6 +22,15 @@ def author() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no such user in a container, no pwd module on Windows
         return "unknown"
+
+
+def when(created: object, format: str = "%Y-%m-%d %H:%M") -> str:
+    """A time (seconds since the epoch) for a person; ``an unknown time`` where damage made it no time."""
+    try:
+        return time.strftime(format, time.localtime(created))  # type: ignore[arg-type]
+    # text or bytes, no number, a year beyond the calendar, one that the system does not know
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "an unknown time"
 
 
 def clock_problem(last: float | None) -> str | None:
@@ -31,9 +43,8 @@ def clock_problem(last: float | None) -> str | None:
     """
     if last is None or time.time() > last - 60:
         return None
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last))
     return (
-        f"The computer's clock was set back: the last entry is of {when}. Set the clock right; "
+        f"The computer's clock was set back: the last entry is of {when(last)}. Set the clock right; "
         "strokes keep their order whatever it says."
     )
 
@@ -59,5 +70,6 @@ def problems(rows: Iterable[tuple]) -> list[str]:
             found.append(f"History row {expected} is missing.")
         if seal(previous, row[:-1]) != row[-1]:
             found.append(f"History row {row[0]} does not match its seal: it or a row before it was changed.")
-        previous, expected = row[-1], row[0] + 1
+        # a damaged number is none
+        previous, expected = row[-1], (row[0] if isinstance(row[0], int) else expected) + 1
     return found

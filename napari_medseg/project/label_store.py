@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
-from napari_medseg.project import audit, history, queries
+from napari_medseg.project import history, queries, seals
+from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import (
     PATH,
@@ -204,7 +205,7 @@ class LabelStore:
     @staticmethod
     def _note(db: Any, case_id: int, kind: str, facts: Mapping[str, Any], table: str, number: int) -> None:
         """Into the history, with the seal of the row that was made."""
-        history.add(db, case_id, kind, {**facts, "rows": [(table, number, audit.row_sha256(db, table, number))]})
+        history.add(db, case_id, kind, {**facts, **seals.sealed(db, table, number)})
 
     @staticmethod
     def _insert_stroke(
@@ -270,7 +271,8 @@ class LabelStore:
     def proposal_origin(self, case_id: int, revision_id: int | None = None) -> dict[str, Any] | None:
         """Where the newest proposal below the current labels, or a revision's, comes from; None: all drawn by hand."""
         row = self._db.row(queries.ORIGIN, self._stroke(case_id, revision_id))
-        return None if row is None else json.loads(row[0])
+        with damage_told(f"{self.path / FILE_NAME}, the origin of a proposal"):
+            return None if row is None else dict(json.loads(row[0]))
 
     def strokes_below(self, case_id: int, revision_id: int | None = None) -> int:
         """Strokes of a person that the current labels, or a revision's, are made of: none that was undone."""

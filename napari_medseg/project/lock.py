@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import platform
+import stat
 import sys
 import time
 from pathlib import Path
@@ -15,6 +17,10 @@ from napari_medseg.atomic import output_error
 from napari_medseg.errors import ProjectError
 
 RUN_LOCK = "trainer.lock"
+# more than process and computer take
+_MOST = 1000
+# how systems say that someone else has a lock
+_TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 if sys.platform == "win32":
     import msvcrt
@@ -30,6 +36,33 @@ else:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _open(path: Path, flags: int) -> int:
+    """A plain file, never what a link points to: that is not a lock's to write to.
+
+    Raises
+    ------
+    OSError
+        With ``errno.ELOOP`` where it is a link or anything else than a file.
+    """
+    # a pipe would wait for a reader
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    number = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.ELOOP, "a link or no file", str(path))
+    return number
+
+
+def _opened(path: Path) -> tuple[IO[str], bool]:
+    """The file, made if need be, and whether it can be written; where there is none and none can be made: an error."""
+    try:
+        return os.fdopen(_open(path, os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8", errors="replace"), True
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+    return os.fdopen(_open(path, os.O_RDONLY), "r", encoding="utf-8", errors="replace"), False
+
+
 class FileLock:
     """Held from construction to :meth:`release`.
 
@@ -39,43 +72,67 @@ class FileLock:
         Made if need be; holds the process number and the computer of who has it.
     what, hint : str
         For the message: what is locked, and what to do about it.
+    read_only : bool
+        Nothing will be written: where no lock can be made, there is none to be had, and none is needed.
 
     Raises
     ------
     ProjectError
-        If another process or window holds it.
+        If another process or window holds it, or the path is a link.
     OutputError
         If the folder cannot be written to.
     """
 
-    def __init__(self, path: Path, what: str, hint: str) -> None:
+    def __init__(self, path: Path, what: str, hint: str, *, read_only: bool = False) -> None:
+        self._stream: IO[str] | None = None
         try:
-            self._stream = path.open("a+", encoding="utf-8")
+            stream, writable = _opened(path)
         except OSError as error:
+            if read_only and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
+                return
+            if error.errno == errno.ELOOP:
+                raise ProjectError(
+                    f"{path} is a link to something else, or no file; expected a file of its own. Remove it."
+                ) from error
             raise output_error(path, error) from error
         try:
-            _lock(self._stream)
+            _lock(stream)
         except OSError as error:
-            self._stream.close()
+            stream.close()
+            if read_only and error.errno not in _TAKEN:
+                # a network drive that gives no locks to who may only read
+                return
             raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}") from error
         try:
-            self._stream.seek(0)
-            self._stream.truncate()
-            self._stream.write(json.dumps({"pid": os.getpid(), "host": platform.node()}))
-            self._stream.flush()
+            if writable and not read_only:
+                _sign(stream)
         except OSError as error:
             # the name of the holder is a courtesy, the lock is what counts; but a full disk is said at once
-            self._stream.close()
+            stream.close()
             raise output_error(path, error) from error
+        self._stream = stream
 
     def release(self) -> None:
         """Let others have it."""
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
 
 
-def lock_project(folder: Path) -> FileLock:
+def _sign(stream: IO[str]) -> None:
+    """Who has the lock now. What a lock never holds is left as it is."""
+    stream.seek(0)
+    before = stream.read(_MOST).strip("\x00 \r\n")
+    if before and not (before.startswith('{"pid"') and len(before) < _MOST):
+        return
+    stream.seek(0)
+    stream.truncate()
+    stream.write(json.dumps({"pid": os.getpid(), "host": platform.node()}))
+    stream.flush()
+
+
+def lock_project(folder: Path, *, read_only: bool = False) -> FileLock:
     """One window has a project."""
-    return FileLock(folder / "project.lock", f"project {folder}", "Close it there first.")
+    return FileLock(folder / "project.lock", f"project {folder}", "Close it there first.", read_only=read_only)
 
 
 def lock_run(folder: Path) -> FileLock:
@@ -94,7 +151,12 @@ def training_in(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        with path.open("a+", encoding="utf-8") as stream:
+        stream, _ = _opened(path)
+    except OSError as error:
+        # a link is nothing that a trainer made; what is closed to this user may be another's
+        return None if error.errno == errno.ELOOP else {}
+    try:
+        with stream:
             _lock(stream)
     except OSError:
         return holder(path)
@@ -104,8 +166,10 @@ def training_in(folder: Path) -> dict[str, Any] | None:
 def holder(path: Path) -> dict[str, Any]:
     """Who wrote a lock's file last."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with os.fdopen(_open(path, os.O_RDONLY), encoding="utf-8") as stream:
+            facts = json.loads(stream.read(_MOST))
+    # RecursionError: brackets without end
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

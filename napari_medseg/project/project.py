@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
-import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
-from napari_medseg.io import stem_of
+from napari_medseg.io import Grid, stem_of
+from napari_medseg.io.image import SIZES, usable_sizes
 from napari_medseg.io.look import NEAR, difference
-from napari_medseg.project import audit, history, queries
+from napari_medseg.names import clean_name, one_line
+from napari_medseg.project import audit, grids, history, queries, seals
 from napari_medseg.project.damage import damage_told
-from napari_medseg.project.database import FILE_NAME, Database
-from napari_medseg.project.files import fault, image_problems
+from napari_medseg.project.database import FILE_NAME, Database, can_write
+from napari_medseg.project.files import check_own, fault, image_problems, is_there
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
-from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, HistoryRow, LabelClass
 from napari_medseg.project.run_store import RunStore
 from napari_medseg.project.runs import finished
+
+_LAST_STROKE = history.LAST.format("strokes")
 
 
 class Project(LabelStore, RunStore):
@@ -34,14 +39,17 @@ class Project(LabelStore, RunStore):
     path : Path
         The project's folder.
     recovered : str or None
-        What to tell the user when the last session did not end properly.
+        What to tell the user: the last session did not end properly, or nothing can be stored.
+    read_only : bool
+        It can be looked at, verified and exported; what would change it raises an OutputError.
     """
 
     def __init__(self, folder: Path, *, create: bool) -> None:
         path = folder.resolve()
-        self._lock = lock_project(path)
+        read_only = not create and not can_write(path / FILE_NAME)
+        self._lock = lock_project(path, read_only=read_only)
         try:
-            db = Database(path / FILE_NAME, create=create)
+            db = Database(path / FILE_NAME, create=create, read_only=read_only)
         except BaseException:
             self._lock.release()
             raise
@@ -59,14 +67,23 @@ class Project(LabelStore, RunStore):
     def _begin(self, *, create: bool) -> None:
         self.recovered = None if create else self._what_happened()
         # nobody has the project open; a trainer may have been left at work, or have ended its work since
-        for run in self.runs():
-            if run.state == "running" and not training_in(run.folder) and not finished(run.folder):
-                self.set_run(run.id, "interrupted")
+        # a damaged row is told where it is used, and by the audit, which could not be asked if it barred the project
+        with suppress(ProjectError):
+            for run in self.runs():
+                if run.state == "running" and not training_in(run.folder) and not finished(run.folder):
+                    self.set_run(run.id, "interrupted")
         with self._db.transaction() as connection:
             connection.execute("UPDATE project SET clean = 0")
             if create:
-                rows = [("project", 1, audit.row_sha256(connection, "project", 1))]
-                history.add(connection, None, "create", {"rows": rows})
+                history.add(connection, None, "create", seals.sealed(connection, "project", 1))
+        with suppress(ProjectError):
+            self._find_beside()
+        self._db.seal()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be stored: no permission, or a read-only disk."""
+        return self._db.read_only
 
     # ---- opening and closing -------------------------------------------------------------------------------------
 
@@ -102,22 +119,28 @@ class Project(LabelStore, RunStore):
         folder = Path(path)
         if folder.name == FILE_NAME:
             folder = folder.parent
-        if not (folder / FILE_NAME).is_file():
+        if not is_there(folder / FILE_NAME):
             raise ProjectError(f"{folder} holds no project (no {FILE_NAME}). Choose another folder, or create one.")
+        check_own(folder / FILE_NAME)
         return cls(folder, create=False)
 
     def _what_happened(self) -> str | None:
-        said = (self._how_it_ended(), clock_problem((self._db.row("SELECT MAX(created) FROM history") or (None,))[0]))
+        if self.read_only:
+            return (
+                "This project cannot be written to (no permission, or a read-only disk): it can be looked at, verified "
+                "and exported. To draw in it, copy it to a folder you may write to."
+            )
+        said = (self._how_it_ended(), clock_problem(self._db.rows(history.LAST.format("history"))[0][0]))
         return " ".join(text for text in said if text) or None
 
     def _how_it_ended(self) -> str | None:
         if self._db.rows("SELECT clean FROM project")[0][0]:
             return None
-        count, last = self._db.rows("SELECT COUNT(*), MAX(created) FROM strokes")[0]
+        count, last = (self._db.rows(query)[0][0] for query in ("SELECT COUNT(*) FROM strokes", _LAST_STROKE))
         if not count:
             return "The last session ended unexpectedly; no stroke had been drawn."
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last))
-        return f"The last session ended unexpectedly; all {count} strokes and proposals up to {when} are here."
+        up_to = history.when(last, "%Y-%m-%d %H:%M:%S")
+        return f"The last session ended unexpectedly; all {count} strokes and proposals up to {up_to} are here."
 
     def close(self) -> None:
         """Close; more calls do nothing."""
@@ -125,8 +148,9 @@ class Project(LabelStore, RunStore):
             return
         self._closed = True
         try:
-            with self._db.transaction() as db:
-                db.execute("UPDATE project SET clean = 1")
+            if not self.read_only:
+                with self._db.transaction() as db:
+                    db.execute("UPDATE project SET clean = 1")
         finally:
             self._db.close()
             self._lock.release()
@@ -150,6 +174,7 @@ class Project(LabelStore, RunStore):
         spacing: tuple[float, ...] | None = None,
         unit: str = "px",
         look: str | None = None,
+        grid: Grid | None = None,
     ) -> Case:
         """Add an image, or tell where an image of the project lies now, which keeps its group, split and labels.
 
@@ -167,6 +192,8 @@ class Project(LabelStore, RunStore):
         look : str, optional
             As :func:`napari_medseg.io.look.look_of` gives it. A near copy of a case joins that case's group, so that
             both stay on one side of the split.
+        grid : Grid, optional
+            Where its pixels lie; it takes the place of ``spacing`` and ``unit``.
 
         Raises
         ------
@@ -178,14 +205,17 @@ class Project(LabelStore, RunStore):
             If the same file, byte for byte, is in the project and still in its place, its group lies on the other side
             of the split, it looks like a case of another split or group, or a value cannot be used.
         """
-        _check_case(shape, split, spacing)
+        if grid is not None:
+            spacing, unit = grid.spacing, grid.unit
+        _check_case(shape, split, spacing, unit)
+        group = None if group is None else one_line(group)
         path = Path(image).resolve()
         digest = _file_sha256(path)
         same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
         if same:
-            if fault(self.path / same[2], digest) is None:
+            if fault(self.path / os.fsdecode(same[2]), digest) is None:
                 raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
-            return self._move(same[0], path)
+            return self._move(same[0], path, grid)
         near = None if look is None else self.looks_like(look)
         if near is not None and (near[2] != split or group not in (None, near[1])):
             raise InputError(
@@ -199,37 +229,62 @@ class Project(LabelStore, RunStore):
                 f"{path} is to be '{split}', but '{other[0]}' of the same group '{group}' is not; a group stays "
                 "together so that scores stay honest. Choose the other split."
             )
-        name = safe_name(name or stem_of(path))
+        name = clean_name(name or stem_of(path))
         *sz, sy, sx = spacing or (None, None)
         *depth, height, width = shape
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
-                "depth, spacing_z, look) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "depth, spacing_z, look, grid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(name, self._stored(path), digest, height, width, sy, sx, unit, group, split),
                     *(depth or (None,)),
                     *(sz or (None,)),
-                    look,
+                    *(look, grids.kept(grid)),
                 ),
             )
             case_id = int(cursor.lastrowid or 0)
-            facts = {"name": name, "sha256": digest, "split": split}
-            history.add(
-                db, case_id, "add", {**facts, "rows": [("cases", case_id, audit.row_sha256(db, "cases", case_id))]}
-            )
+            facts = {"name": name, "sha256": digest, "split": split, "project": str(self.path)}
+            history.add(db, case_id, "add", {**facts, **seals.sealed(db, "cases", case_id)})
         return self.case(case_id)
 
-    def _stored(self, path: Path) -> str:
-        return path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
+    def _stored(self, path: Path) -> str | bytes:
+        text = path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # a name that is no UTF-8 is bytes on the disk, and here
+            return os.fsencode(text)
+        return text
 
-    def _move(self, case_id: int, path: Path) -> Case:
-        """Note where an image lies now; its row is sealed again."""
+    def _find_beside(self) -> None:
+        """Images that lie where they lay, seen from the project: both were moved together, by a copy to another disk.
+
+        Only the very same bytes are taken for them.
+        """
+        missing = [case for case in self.cases() if case.missing]
+        if not missing:
+            return
+        # where the project lay when it was last told where the image lies
+        lay: dict[int | None, str] = {}
+        for row in self.history():
+            if row.kind in ("add", "move"):
+                with suppress(ValueError, AttributeError):
+                    lay[row.case_id] = json.loads(row.detail).get("project") or ""
+        for case in missing:
+            with suppress(ValueError, OSError, TypeError):
+                beside = Path(os.path.normpath(self.path / os.path.relpath(case.image, lay.get(case.id) or self.path)))
+                if beside != case.image and is_there(beside) and fault(beside, case.sha256) is None:
+                    self._move(case.id, beside)
+
+    def _move(self, case_id: int, path: Path, grid: Grid | None = None) -> Case:
+        """Note where an image lies now, and its grid, which earlier versions did not keep; its row is sealed again."""
         with self._db.transaction() as db:
             was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
-            db.execute("UPDATE cases SET image = ? WHERE id = ?", (self._stored(path), case_id))
-            rows = [("cases", case_id, audit.row_sha256(db, "cases", case_id))]
-            history.add(db, case_id, "move", {"from": was, "to": self._stored(path), "rows": rows})
+            values = (self._stored(path), grids.kept(grid), case_id)
+            db.execute("UPDATE cases SET image = ?, grid = COALESCE(grid, ?) WHERE id = ?", values)
+            facts = {"from": was, "to": self._stored(path), "project": str(self.path)}
+            history.add(db, case_id, "move", {**facts, **seals.sealed(db, "cases", case_id)})
         return self.case(case_id)
 
     def looks_like(self, look: str) -> tuple[str, str, str] | None:
@@ -298,7 +353,7 @@ class Project(LabelStore, RunStore):
         """
         if not 1 <= label <= 255:
             raise InputError(f"label is {label}; expected 1 to 255. Choose another.")
-        name = " ".join(name.split())
+        name = one_line(" ".join(name.split()))
         other = self._db.row("SELECT label FROM classes WHERE name = ? AND label <> ?", name, label)
         if not name or other:
             why = f"label {other[0]} has it already" if other else "it is empty"
@@ -349,13 +404,15 @@ class Project(LabelStore, RunStore):
         }
 
 
-def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None) -> None:
+def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None, unit: str) -> None:
     if len(shape) not in (2, 3) or not all(isinstance(side, int) and side > 0 for side in shape):
         raise ShapeError(f"shape is {shape}; expected (Y, X) or (Z, Y, X) px, each 1 or more. Add one image at a time.")
     if split not in ("train", "heldout"):
         raise InputError(f"split is '{split}'; expected 'train' or 'heldout'. Choose one of these.")
-    if spacing is not None and len(spacing) not in (2, 3):
-        raise InputError(f"spacing is {spacing}; expected (y, x) or (z, y, x). Leave it out where it is not known.")
+    if spacing is not None and not (len(spacing) in (2, 3) and usable_sizes(spacing, unit)):
+        raise InputError(
+            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SIZES}. Leave it out where it is not known."
+        )
 
 
 def _file_sha256(path: Path) -> str:

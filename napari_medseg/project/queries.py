@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import os
 import sqlite3
 from pathlib import Path
 
+from napari_medseg.io.image import usable_sizes
+from napari_medseg.names import clean_name
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.files import is_there
 from napari_medseg.project.labels import PATH
-from napari_medseg.project.names import safe_name
 from napari_medseg.project.records import Case, Run
 
 # accepted: the newest revision is of what is shown. In progress: something was drawn on top of a proposal or nothing.
@@ -24,7 +26,7 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
         ELSE 'in progress'
     END,
     (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind NOT IN ('proposal', 'unlock')),
-    c.depth, c.spacing_z
+    c.depth, c.spacing_z, c.grid
 FROM cases c ORDER BY c.id
 """
 REDO = "SELECT id, y0, x0, y1, x1 FROM strokes WHERE case_id = ? AND parent = ? ORDER BY id DESC LIMIT 1"
@@ -51,22 +53,30 @@ def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:
 def to_case(row: tuple, folder: Path) -> Case:
     """A row of :data:`CASES`."""
     with damage_told(f"{folder}, image {row[0]}"):
-        image = folder / row[2]
+        # bytes: a name that is no UTF-8
+        image = folder / os.fsdecode(row[2])
         return Case(
             id=row[0],
             # what was added by an older version, or behind the program's back, may hold any name
-            name=safe_name(row[1]),
+            name=clean_name(row[1]),
             image=image,
             sha256=row[3],
             shape=shape_of(row[13], row[4], row[5]),
-            spacing=None if row[6] is None else (row[6], row[7]) if row[14] is None else (row[14], row[6], row[7]),
+            spacing=_spacing(row[8], row[14], row[6], row[7]),
             unit=row[8],
             group=row[9],
             split=row[10],
             state=row[11],
             strokes=row[12],
             missing=not is_there(image),
+            grid=row[15],
         )
+
+
+def _spacing(unit: str, *sizes: object) -> tuple[float, ...] | None:
+    """(y, x) or (z, y, x); None where nobody knows. An earlier version believed whatever size a file told."""
+    known = tuple(float(size) for size in sizes if isinstance(size, (int, float)))
+    return known if len(known) > 1 and usable_sizes(known, unit) else None
 
 
 def to_run(row: tuple, folder: Path) -> Run:

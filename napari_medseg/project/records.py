@@ -35,6 +35,8 @@ class Case:
         Strokes in the history, proposals left out.
     missing : bool
         The image file is not where it was, or that folder is closed to the user.
+    grid : str or None
+        Where its voxels lie, as JSON; see :func:`napari_medseg.project.grids.case_grid`.
     """
 
     id: int
@@ -49,6 +51,7 @@ class Case:
     state: str
     strokes: int
     missing: bool
+    grid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

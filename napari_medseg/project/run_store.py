@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.errors import WeightsError
-from napari_medseg.project import audit, history, queries
+from napari_medseg.project import history, queries, seals
 from napari_medseg.project.database import Database
 from napari_medseg.project.files import fault, is_there
 from napari_medseg.project.records import Run
@@ -46,8 +46,7 @@ class RunStore:
                 # a file of the user's, which may change: to go back to it, it must be what it is now
                 start = self._inside(Path(start).resolve())
                 facts["start"] = {"weights": start, "sha256": weights_sha256(start, self.path)}
-            rows = [("runs", inserted, audit.row_sha256(db, "runs", int(inserted or 0)))]
-            history.add(db, None, "train", {**facts, "rows": rows})
+            history.add(db, None, "train", {**facts, **seals.sealed(db, "runs", int(inserted or 0))})
         return int(inserted or 0)
 
     def set_run(self, run_id: int, state: str, *, weights: str | Path | None = None, result: str | None = None) -> None:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
-from napari_medseg.errors import InputError
+from napari_medseg import fields
+from napari_medseg.classes import class_labels
+from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.io.labels import LabelRule
 
 SPEC_FILE = "spec.json"
 EVENTS_FILE = "events.jsonl"
@@ -38,6 +42,8 @@ class Pair:
         How often it is drawn against others, where a run draws (``epoch_images``).
     focus : str
         Path of a mask of pixels that count for more: a rim that a person corrected; empty: all count alike.
+    white : bool
+        The mask is in black and white, whatever numbers the others have: white is the foreground.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Pair:
     group: str = ""
     weight: float = 1.0
     focus: str = ""
+    white: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +136,12 @@ class RunSpec:
         Of the weights that were scored take the best; else the last. Few cases that also judge a run must not choose.
     classes : tuple of str
         Foreground classes.
+    labels : tuple of int
+        Their numbers, 1 to 255, ascending; none given: 1, 2, ...
+    mapping : tuple of (first, last, number of the class)
+        These numbers in the masks stand for that class.
+    ignore : int or None
+        Pixels of this number, as mapped, count neither in the loss nor in the scores.
     licence : str
     trained_on : tuple of str
         Names of training sets, for the weights' entry.
@@ -170,10 +183,26 @@ class RunSpec:
     validate_every: int = 1
     choose_best: bool = True
     classes: tuple[str, ...] = ("foreground",)
+    labels: tuple[int, ...] = ()
+    mapping: tuple[tuple[int, int, int], ...] = ()
+    ignore: int | None = None
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     version: int = 1
     nice: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
+
+    @property
+    def rule(self) -> LabelRule:
+        """How the numbers in masks are read."""
+        return LabelRule(mapping=self.mapping, ignore=self.ignore)
+
+    @property
+    def named(self) -> dict[int, str]:
+        """Names of the classes by their numbers."""
+        return dict(zip(self.labels, self.classes, strict=True))
 
     @property
     def epochs(self) -> int:
@@ -185,7 +214,7 @@ class RunSpec:
         return json.dumps(asdict(self), indent=1, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str, *, where: str = "spec.json") -> RunSpec:
+    def from_json(cls, text: str | bytes, *, where: str = "spec.json") -> RunSpec:
         """Parse field by field.
 
         Raises
@@ -194,49 +223,140 @@ class RunSpec:
             If the text is no JSON object, or a field is unknown, missing or empty.
         """
         try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"{where} is no JSON ({error}). Write it again with medseg.") from error
+            values = fields.parse_json(text)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"{where} is no JSON ({error}). {_AGAIN}") from error
         if not isinstance(values, dict):
-            raise InputError(f"{where} is {type(values).__name__}; expected an object. Write it again with medseg.")
-        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+            raise InputError(f"{where} is {type(values).__name__}; expected an object. {_AGAIN}")
+        unknown = sorted(set(values) - {f.name for f in dataclass_fields(cls)})
         if unknown:
-            raise InputError(f"{where} has an unknown field '{unknown[0]}'. Remove it or update medseg.")
+            raise InputError(f"{where} has an unknown field {fields.shown(unknown[0])}. Remove it or update medseg.")
+        wrong = fields.wrong_field(values, _FIELDS, where, required=("network", "task", "train"))
+        if wrong is not None:
+            raise InputError(f"{wrong} {_AGAIN}")
+        for key in ("train", "val"):
+            values[key] = tuple(Pair(**pair) for pair in values.get(key, ()))
+        if "stages" in values:
+            values["stages"] = tuple(_stage(stage) for stage in values["stages"])
+        for key in ("classes", "labels", "trained_on", "spacing", "window"):
+            if values.get(key) is not None:
+                values[key] = tuple(values[key])
+        if "mapping" in values:
+            values["mapping"] = tuple(tuple(part) for part in values["mapping"])
         try:
-            for key in ("train", "val"):
-                values[key] = tuple(Pair(**pair) for pair in values.get(key, ()))
-            if "stages" in values:
-                values["stages"] = tuple(_stage(stage) for stage in values["stages"])
-            for key in ("classes", "trained_on", "spacing", "window"):
-                if values.get(key) is not None:
-                    values[key] = tuple(values[key])
             spec = cls(**values)
-        except TypeError as error:
-            raise InputError(f"{where} lacks or misnames a field ({error}). Write it again with medseg.") from error
+            # says what is wrong with it
+            _ = spec.rule
+        except ValueError as error:
+            raise InputError(f"labels in {where}: {error}. {_AGAIN}") from error
         if not spec.train:
             raise InputError(f"{where} has no training pairs; expected at least one. Accept a correction first.")
-        if not spec.stages or any(min(stage.sides) < 1 or stage.epochs < 1 for stage in spec.stages):
-            raise InputError(f"stages in {where} need at least one epoch at a size of 1 px or more. Correct them.")
-        if spec.epoch_images is not None and (spec.epoch_images < 1 or min(pair.weight for pair in spec.train) < 0):
-            raise InputError(
-                f"epoch_images in {where} is {spec.epoch_images}; expected 1 or more and weights from 0 up."
-            )
         if spec.clock and not spec.time_budget_minutes:
             raise InputError(
                 f"clock in {where} is true without time_budget_minutes; expected minutes that the schedule can follow. "
                 "Name them, or set clock to false."
             )
-        if spec.average is not None and not 0 < spec.average < 1:
-            raise InputError(f"average in {where} is {spec.average}; expected a decay between 0 and 1. Correct it.")
-        for name in ("batch_size", "accumulate"):
-            if getattr(spec, name) < 1:
-                raise InputError(f"{name} in {where} is {getattr(spec, name)}; expected 1 or more. Correct it.")
         return spec
+
+    @classmethod
+    def read(cls, path: str | Path) -> RunSpec:
+        """From a run's file.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is none.
+        """
+        path = Path(path)
+        try:
+            return cls.from_json(path.read_bytes(), where=str(path))
+        except OSError as error:
+            raise ImageReadError(f"{path} cannot be read ({error.strerror}). Name a run's folder.") from error
 
 
 def _stage(values: dict[str, Any]) -> Stage:
     size = values.get("size")
     return Stage(**{**values, "size": tuple(size) if isinstance(size, list) else size})
+
+
+_AGAIN = "Write it again with medseg."
+# more than anyone trains with, and few enough to be counted with
+_EPOCHS, _BATCH, _COUNT = 1_000_000, 65_536, 10_000_000
+_PAIR: Mapping[str, fields.Check] = {
+    **dict.fromkeys(("name", "image", "mask", "group", "focus"), fields.TEXT),
+    "weight": fields.number(0, 1e6),
+    "white": fields.FLAG,
+}
+
+
+# of what the program counts with; the rest is shown
+_EVENT: Mapping[str, fields.Check] = {
+    "event": fields.TEXT,
+    **dict.fromkeys(("epoch", "epochs"), fields.whole(0, _EPOCHS * 1000)),
+}
+
+
+def _of(cls: type, checks: Mapping[str, fields.Check], required: tuple[str, ...], value: object) -> bool:
+    """Whether a list holds such objects and nothing else."""
+    names = {f.name for f in dataclass_fields(cls)}
+    return isinstance(value, list | tuple) and all(
+        isinstance(one, Mapping) and set(one) <= names and fields.wrong_field(one, checks, "", required) is None
+        for one in value
+    )
+
+
+def _pairs(value: object) -> bool:
+    return _of(Pair, _PAIR, ("name", "image", "mask"), value)
+
+
+def _size(value: object) -> bool:
+    return fields.sides(value) if isinstance(value, list | tuple) else fields.sides((value, value))
+
+
+_STAGE: Mapping[str, fields.Check] = {"size": (_size, ""), "epochs": fields.whole(1, _EPOCHS)}
+
+
+def _stages(value: Any) -> bool:
+    return _of(Stage, _STAGE, ("size", "epochs"), value) and 1 <= len(value) <= 1000
+
+
+def _mapping(value: Any) -> bool:
+    is_number = fields.whole(0, 65535)[0]
+    return isinstance(value, list | tuple) and all(
+        isinstance(part, list | tuple) and len(part) == 3 and all(is_number(one) for one in part) for part in value
+    )
+
+
+_FIELDS: Mapping[str, fields.Check] = {
+    **dict.fromkeys(("network", "task", "precision", "augmentation", "device", "licence"), fields.TEXT),
+    **dict.fromkeys(("start_from", "keep_from", "pretrained", "schedule"), fields.optional(fields.TEXT)),
+    **dict.fromkeys(("train", "val"), (_pairs, "a list of pairs, each with name, image and mask")),
+    "options": fields.OBJECT,
+    "keep_share": fields.number(0, 1),
+    "stages": (_stages, f"a list of stages, each of 1 epoch or more at 1 to {fields.LARGEST_SIDE[2]} px"),
+    **dict.fromkeys(("batch_size", "accumulate"), fields.whole(1, _BATCH)),
+    "patience": fields.optional(fields.whole(0, _EPOCHS)),
+    "spacing": fields.optional(fields.SPACING),
+    "window": fields.optional(fields.WINDOW),
+    "learning_rate": fields.optional(fields.number(0, 1e6)),
+    "encoder_rate": fields.number(0, 1e6),
+    "average": (
+        lambda value: value is None or (fields.number()[0](value) and 0 < value < 1),
+        "a decay between 0 and 1",
+    ),
+    "seed": fields.whole(0, 2**63 - 1),
+    "time_budget_minutes": fields.optional(fields.number(0, 1e9)),
+    **dict.fromkeys(("fit_budget", "clock", "augment", "freeze_norm", "choose_best"), fields.FLAG),
+    "epoch_images": fields.optional(fields.whole(1, _COUNT)),
+    "validate_every": fields.whole(1, _EPOCHS),
+    "classes": fields.NAMES,
+    "labels": fields.CLASSES,
+    "mapping": (_mapping, "a list of first number, last number and class"),
+    "ignore": fields.optional(fields.whole(1, 255)),
+    "trained_on": fields.TEXTS,
+    "version": fields.whole(),
+    "nice": fields.whole(0, 19),
+}
 
 
 def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
@@ -268,10 +388,10 @@ def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict[str, Any]]
     events: list[dict[str, Any]] = []
     for line in whole.splitlines():
         try:
-            event = json.loads(line)
+            event = fields.parse_json(line)
         except ValueError:
             continue
-        if isinstance(event, Mapping) and "event" in event:
+        if isinstance(event, Mapping) and fields.wrong_field(event, _EVENT, "", ("event",)) is None:
             events.append(dict(event))
     return events, offset + len(whole)
 

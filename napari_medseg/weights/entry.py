@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from math import isfinite
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
+from napari_medseg import fields
+from napari_medseg.classes import class_labels
 from napari_medseg.errors import WeightsError
 from napari_medseg.networks import InputSpec, full_options, get_spec, list_networks
 
@@ -28,6 +30,8 @@ class WeightsEntry:
         Names of the training sets.
     classes : tuple of str
         Names of the foreground classes, in the order of the output.
+    labels : tuple of int
+        Their numbers in masks, 1 to 255, ascending; none given: 1, 2, ...
     input_size : tuple of int
         Side lengths (y, x), of volumes (z, y, x), the network was trained at last, px.
     spacing : tuple of float or None
@@ -57,6 +61,7 @@ class WeightsEntry:
     licence: str = "local"
     trained_on: tuple[str, ...] = ()
     classes: tuple[str, ...] = ("foreground",)
+    labels: tuple[int, ...] = ()
     input_size: tuple[int, ...] = (256, 256)
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
@@ -67,6 +72,16 @@ class WeightsEntry:
     size_bytes: int = 0
     sha256: str = ""
     file: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", class_labels(self.classes, self.labels))
+
+    @property
+    def dice(self) -> float | None:
+        """What the file says of its Dice; None where that is nothing, or no score."""
+        score = self.metrics.get("dice")
+        fits, _ = fields.number(0, 1)
+        return float(score) if score is not None and fits(score) else None
 
     @property
     def output_channels(self) -> int:
@@ -114,15 +129,16 @@ class WeightsEntry:
         """
         if not isinstance(values, Mapping):
             raise WeightsError(f"{where} tells of itself by {values!r:.40}; expected an object. {_AGAIN}")
-        known = {f.name for f in fields(cls)}
+        known = {f.name for f in dataclass_fields(cls)}
         kept = {key: value for key, value in values.items() if key in known}
-        for key, (fits, expected) in _FIELDS.items():
-            if key in kept or key in ("id", "network", "task"):
-                value = kept.get(key)
-                if not fits(value):
-                    raise WeightsError(f"'{key}' in {where} is {value!r:.80}; expected {expected}. {_AGAIN}")
-                kept[key] = tuple(value) if isinstance(value, list) else value
-        return cls(**kept).declared_then()
+        wrong = fields.wrong_field(kept, _FIELDS, where, required=("id", "network", "task"))
+        if wrong is not None:
+            raise WeightsError(f"{wrong} {_AGAIN}")
+        kept = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+        try:
+            return cls(**kept).declared_then()
+        except ValueError as error:
+            raise WeightsError(f"'labels' in {where}: {error}. {_AGAIN}") from error
 
 
 def intensity_of(source: Any) -> dict[str, Any]:
@@ -131,42 +147,26 @@ def intensity_of(source: Any) -> dict[str, Any]:
 
 
 _AGAIN = "Fetch or train the weights again."
+# channels, repetitions: beyond, building the network would take for ever
+_LARGEST = 4096
 
 
-def _text(value: object) -> bool:
-    return isinstance(value, str)
+def _options(value: Any) -> bool:
+    def small(one: object) -> bool:
+        if isinstance(one, list | tuple):
+            return len(one) <= 64 and all(small(each) for each in one)
+        return one is None or isinstance(one, str | bool) or (isinstance(one, int | float) and abs(one) <= _LARGEST)
 
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and value >= 0
-
-
-def _numbers(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(one, int | float) and isfinite(one) for one in value)
-
-
-def _sides(value: Any) -> bool:
-    return _numbers(value) and len(value) in (2, 3) and all(isinstance(one, int) and one > 0 for one in value)
-
-
-def _spacing(value: Any) -> bool:
-    return value is None or (_numbers(value) and len(value) == 3 and min(value) > 0)
-
-
-def _window(value: Any) -> bool:
-    return value is None or (_numbers(value) and len(value) == 2 and value[0] < value[1])
-
-
-def _object(value: object) -> bool:
-    return isinstance(value, Mapping)
+    # how many channels go in and come out is not the options' to say
+    return (
+        fields.plain(value)
+        and all(small(one) for one in value.values())
+        and not {"classes", "in_channels"} & set(value)
+    )
 
 
 def _number_or_three(value: Any) -> bool:
-    return _numbers(value) and len(value) == 3 if isinstance(value, list | tuple) else _numbers([value])
+    return fields.numbers(value) and len(value) == 3 if isinstance(value, list | tuple) else fields.numbers([value])
 
 
 def _intensity(value: Any) -> bool:
@@ -174,24 +174,24 @@ def _intensity(value: Any) -> bool:
         return False
     if not value:
         return True
+    if not (_number_or_three(value["mean"]) and _number_or_three(value["std"])):
+        return False
     spread = value["std"] if isinstance(value["std"], list | tuple) else [value["std"]]
-    return (
-        _number_or_three(value["mean"])
-        and _number_or_three(value["std"])
-        and min(spread) > 0
-        and value["order"] in ("rgb", "bgr")
-    )
+    return min(spread) > 0 and value["order"] in ("rgb", "bgr")
 
 
 # what a field may hold, and how that is called
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), (_text, "text")),
-    "trained_on": (_texts, "a list of names"),
-    "classes": (lambda value: _texts(value) and len(value) > 0, "a list of names, one at least"),
-    **dict.fromkeys(("version", "size_bytes"), (_whole, "a whole number")),
-    "input_size": (_sides, "a list of two or three sides in px"),
-    "spacing": (_spacing, "a list of three sizes in mm, or null"),
-    "window": (_window, "a list of two intensities, the lower one first, or null"),
-    **dict.fromkeys(("options", "metrics", "training"), (_object, "an object")),
+_FIELDS: Mapping[str, fields.Check] = {
+    **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), fields.TEXT),
+    "trained_on": fields.TEXTS,
+    "classes": fields.NAMES,
+    "labels": fields.CLASSES,
+    "version": fields.whole(),
+    "size_bytes": fields.whole(most=10**15),
+    "input_size": fields.SIDES,
+    "spacing": fields.optional(fields.SPACING),
+    "window": fields.optional(fields.WINDOW),
+    "options": (_options, f"an object of sizes up to {_LARGEST}"),
+    **dict.fromkeys(("metrics", "training"), fields.OBJECT),
     "intensity": (_intensity, "an object with mean, std (above 0) and order ('rgb' or 'bgr'), or an empty one"),
 }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
+from napari_medseg.fields import shown
 from napari_medseg.networks import create_network, list_networks
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
@@ -47,15 +48,21 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     entry, path = resolve_weights(network, weights)
     check_file(entry, path)
     try:
-        module = create_network(network, classes=entry.output_channels, **entry.options)
+        # first without memory: what a file says of its network may take more than the machine has
+        wanted = {name: tuple(value.shape) for name, value in _build(entry, "meta").state_dict().items()}
     # not only options it lacks: values that make no network
     except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError) as error:
         raise WeightsError(
-            f"{path} was trained with options {dict(entry.options)} that {network} does not have. Update napari-medseg."
+            f"{path} was trained with options {shown(dict(entry.options))} that {network} does not have. "
+            "Update napari-medseg."
         ) from error
     try:
         with safe_open(path, "pt") as file:
             told = (file.metadata() or {}).get(TENSORS_KEY)
+            names = file.keys()
+            if wanted != {name: tuple(file.get_slice(name).get_shape()) for name in names}:
+                raise _other_tensors(entry, path)
+        module = _build(entry, "cpu")
         state = load_file(path)
         if told is not None and tensors_sha256(state) != told:
             raise WeightsError(
@@ -64,11 +71,20 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
             )
         module.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path} does not hold the tensors of {network} with {len(entry.classes)} class(es). "
-            "Choose weights of this network, or fetch the file again."
-        ) from error
+        raise _other_tensors(entry, path) from error
     return module.eval(), entry
+
+
+def _build(entry: WeightsEntry, device: str) -> nn.Module:
+    with torch.device(device):
+        return create_network(entry.network, classes=entry.output_channels, **entry.options)
+
+
+def _other_tensors(entry: WeightsEntry, path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path} does not hold the tensors of {entry.network} with {len(entry.classes)} class(es). "
+        "Choose weights of this network, or fetch the file again."
+    )
 
 
 def tensors_sha256(state: Mapping[str, Tensor]) -> str:

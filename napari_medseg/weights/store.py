@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from napari_medseg.errors import UnknownNameError, WeightsError
+from napari_medseg.fields import parse_json
 from napari_medseg.networks import get_spec
 from napari_medseg.weights.entry import WeightsEntry
 
@@ -82,12 +83,11 @@ def read_entry(path: str | Path) -> WeightsEntry:
         with path.open("rb") as stream:
             head = stream.read(8)
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER + 1
-            header = json.loads(stream.read(length)) if length <= _MAX_HEADER else None
-        size = path.stat().st_size
+            size = path.stat().st_size
+            header = parse_json(stream.read(length)) if length <= min(_MAX_HEADER, size - len(head)) else None
     except OSError as error:
         raise _unreadable(path, error) from error
-    # RecursionError: brackets without end
-    except (ValueError, RecursionError):
+    except ValueError:
         header = None
     if not isinstance(header, dict):
         raise WeightsError(f"{path} is no safetensors file or is truncated. Fetch or train the weights again.")
@@ -99,8 +99,8 @@ def read_entry(path: str | Path) -> WeightsEntry:
             "Convert published weights with 'medseg weights import'."
         )
     try:
-        values = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as error:
+        values = parse_json(text)
+    except (TypeError, ValueError, AttributeError) as error:
         raise WeightsError(
             f"what {path} says of itself is no JSON ({error}). Fetch or train the weights again."
         ) from error
@@ -125,6 +125,16 @@ def list_weights(*, network: str | None = None) -> list[WeightsEntry]:
     """
     entries = [entry for entry in _manifest() if network in (None, entry.network)]
     return sorted(entries, key=lambda entry: (entry.network, entry.task, -entry.version))
+
+
+def _check_size(entry: WeightsEntry, path: Path) -> None:
+    """What a network saw in training must be an image to it, or a volume."""
+    takes = get_spec(entry.network).input
+    if len(entry.input_size) != takes.ndim or min(entry.input_size) < takes.multiple:
+        raise WeightsError(
+            f"'input_size' in {path} is {entry.input_size}; {entry.network} expects {takes.ndim} sides of "
+            f"{takes.multiple} px or more. Choose other weights, or fetch the file again."
+        )
 
 
 def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]:
@@ -160,6 +170,7 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
                 f"{path} holds weights of network '{entry.network}'; expected '{network}'. "
                 "Choose that network, or other weights."
             )
+        _check_size(entry, path)
         return entry, path
     ours = list_weights(network=network)
     for entry in ours:

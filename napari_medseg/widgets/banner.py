@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_medseg.app.correct import SaveStatus
+from napari_medseg.widgets.labels import as_html
 from napari_medseg.widgets.state import Bus, PanelState
 
 
@@ -17,6 +19,7 @@ class StorageBanner(QLabel):
         super().__init__()
         self.setObjectName("medseg_banner")
         self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
         self.setStyleSheet("QLabel { background: #7a2e2e; color: white; padding: 6px; border-radius: 3px; }")
         self.hide()
         bus.save_status.connect(self._show_status)
@@ -34,14 +37,15 @@ class StorageBanner(QLabel):
 
 def trouble(status: SaveStatus) -> str | None:
     """What is wrong and what becomes of the strokes; None: nothing is."""
+    why = as_html(status.error or "")
     if status.lost:
         return (
-            f"<b>Cannot be stored:</b> {status.error or ''} {status.lost} stroke(s) are on the screen only; when "
+            f"<b>Cannot be stored:</b> {why} {status.lost} stroke(s) are on the screen only; when "
             "this image is closed, its mask is written to another folder, which you are told."
         )
     if status.error:
         return (
-            f"<b>Not stored yet:</b> {status.error} Your {status.pending} stroke(s) are in memory; you can go on "
+            f"<b>Not stored yet:</b> {why} Your {status.pending} stroke(s) are in memory; you can go on "
             "drawing, and all is stored as soon as it can be."
         )
-    return f"<b>Stored, but:</b> {status.warning}" if status.warning else None
+    return f"<b>Stored, but:</b> {as_html(status.warning)}" if status.warning else None

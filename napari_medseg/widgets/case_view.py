@@ -12,23 +12,27 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_medseg.app.correct import CaseLabels, SaveStatus, case_labels
-from napari_medseg.app.images import keep_proposal
+from napari_medseg.app.layer_keys import FILE_KEY
+from napari_medseg.app.picture import picture_of
+from napari_medseg.app.places import grid_of
 from napari_medseg.app.predict import predict_array
-from napari_medseg.app.scratch import open_scratch
-from napari_medseg.errors import sentence
+from napari_medseg.app.scratch import keep_somewhere
+from napari_medseg.errors import InputError, sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.ahead import Ahead
+from napari_medseg.widgets.elsewhere import looks_elsewhere, note_new
 from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.layers import (
-    FILE_KEY,
     MASK_SUFFIX,
-    is_mask,
+    OF_KEY,
     layers_of,
     new_labels,
     plain_image,
+    remove_all,
     show_image,
     show_labels,
 )
@@ -36,7 +40,7 @@ from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 
-Loaded = tuple[Case, ReadImage, CaseLabels, Prediction | None]
+Loaded = tuple[Case, ReadImage, CaseLabels, Prediction | None, tuple]
 
 
 class CaseView(QObject):
@@ -57,20 +61,17 @@ class CaseView(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._next_of = next_of
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
-        self._ready: dict[tuple[int, str], Prediction] = {}
-        # what is computed ahead, and for which case
-        self._ahead: Ticket | None = None
-        self._ahead_of: int | None = None
+        self.ahead = Ahead(state, workers, next_of)
         self._detached = False
         self._habits = Habits()
         # what keys ask for while a case's mask is the active layer
         self.actions: dict[str, Callable[[], None]] = {}
         self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
         bus.proposed.connect(self._proposed)
+        viewer.layers.events.inserted.connect(self._layer_inserted)
         viewer.layers.events.removed.connect(self._layer_removed)
         viewer.layers.selection.events.active.connect(self._layer_selected)
 
@@ -78,6 +79,10 @@ class CaseView(QObject):
     def current(self) -> OpenCase | None:
         """The case that keys and buttons act on."""
         return self._open.get(self._state.case_id or 0)
+
+    def case_of(self, layer: Labels) -> OpenCase | None:
+        """The case whose mask a layer is; a copy of that mask is none."""
+        return next((opened for opened in self._open.values() if opened.labels == layer), None)
 
     def holds(self, case: OpenCase) -> bool:
         """Whether a case is still open."""
@@ -92,9 +97,7 @@ class CaseView(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
-        if self._ahead is not None and self._ahead_of != case_id:
-            # nobody waits while another case's proposal is made
-            self._ahead.cancel()
+        self.ahead.make_way(case_id)
         if case_id in self._open:
             self._select(self._open[case_id])
             return
@@ -112,10 +115,10 @@ class CaseView(QObject):
         stored = case_labels(project, case_id)
         request, prediction = state.request_for(volume=image.volume), None
         if case.state == "new" and request is not None:
-            prediction = self._ready.pop((case_id, request.weights), None) or predict_array(
+            prediction = self.ahead.take(case_id, request.weights) or predict_array(
                 image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
             )
-        return case, image, stored, prediction
+        return case, image, stored, prediction, picture_of(image.data)
 
     def _failed(self, error: BaseException) -> None:
         self._opening = None
@@ -123,7 +126,7 @@ class CaseView(QObject):
         show_warning(sentence(error))
 
     def _show(self, loaded: Loaded) -> None:
-        case, image, stored, prediction = loaded
+        case, image, stored, prediction, picture = loaded
         self._opening = None
         self._bus.opening.emit(False)
         project = self._state.project
@@ -133,17 +136,17 @@ class CaseView(QObject):
         shown = show_image(self._viewer, image, name=case.name)
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
-        opened = self._follow(project, case.id, shown, mask, stored, listed=True)
+        opened = self._follow(project, case.id, shown, mask, stored, picture=picture, listed=True)
         for other in own:
             # the user's own layers stay, out of sight
             for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
                 layer.visible = False
         if prediction is not None:
-            opened.propose(prediction)
+            opened.propose(prediction, self._tell)
         # before the case is told of: a tool of ours that is on takes it over then
         mask.mode = self._habits.mode
         self._select(opened)
-        self._prefetch(project, case.id)
+        self.ahead.compute(project, case.id)
 
     def _select(self, opened: OpenCase) -> None:
         for layer in (opened.image, opened.labels):
@@ -155,37 +158,18 @@ class CaseView(QObject):
         self._state.case_id = opened.case_id
         self._bus.cases_changed.emit()
 
-    def _prefetch(self, project: Project, after: int) -> None:
-        """Compute the next case's proposal while the person corrects this one."""
-        state, ready, find = self._state, set(self._ready), self._next_of(project, after)
-
-        def compute(ticket: Ticket, progress: Any) -> tuple[int, str, Prediction] | None:
-            case = find(ticket)
-            self._ahead_of = None if case is None else case.id
-            if case is None or case.state != "new":
-                return None
-            request = state.request_for(volume=len(case.shape) == 3)
-            if request is None or (case.id, request.weights) in ready:
-                return None
-            image = read_image(case.image)
-            prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
-            return case.id, request.weights, prediction
-
-        def done(found: tuple[int, str, Prediction] | None) -> None:
-            if found is not None and self._state.project is project:
-                self._ready[found[0], found[1]] = found[2]
-
-        self._ahead_of = None
-        # an error is told when the case is opened
-        self._ahead = self._workers.run(compute, on_done=done, on_error=lambda error: None)
-
     # ---- from a proposal on the user's own layers ----------------------------------------------------------------
 
-    def _proposed(self, image: Image, prediction: Prediction) -> None:
+    def _proposed(self, image: Image, prediction: Prediction, picture: tuple) -> None:
         """Show a proposal; where the image is no case yet, keep it in the project so that strokes are stored too."""
         opened = self._open.get(image.metadata.get("medseg_case", 0))
+        if opened is not None and opened.image == image and opened.picture not in (None, picture):
+            # its pixels were changed in their place, which napari tells nobody
+            self._left(opened)
+            opened = None
         if opened is not None and opened.image == image:
-            opened.propose(prediction)
+            opened.picture = picture
+            opened.propose(prediction, self._tell)
             self._viewer.layers.selection.active = opened.labels
             return
         data, project = plain_image(image), self._state.project
@@ -193,31 +177,31 @@ class CaseView(QObject):
             # its data were exchanged while the network ran
             return
         labels = show_labels(self._viewer, image, prediction)
-        scale, units = tuple(float(s) for s in image.scale), tuple(str(u) for u in image.units)
+        name, grid = image.name, grid_of(image)
         source = image.source.path or image.metadata.get(FILE_KEY)
 
         def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case, CaseLabels]:
-            into = project or open_scratch()
-            try:
-                case, stored = keep_proposal(
-                    into, data, prediction, name=image.name, source=source, scale=scale, units=units
-                )
-            except BaseException:
-                if project is None:
-                    into.close()
-                raise
-            return into, case, stored
+            if picture_of(data) != picture:
+                raise InputError(f"'{image.name}' shows another picture by now. Propose again.")
+            return keep_somewhere(project, data, prediction, name=name, source=source, grid=grid)
 
         self._workers.run(
             keep,
-            on_done=lambda kept: self._kept(image, labels, prediction.labels, *kept),
+            on_done=lambda kept: self._kept(image, labels, prediction.labels, picture, *kept),
             on_error=lambda error: show_warning(f"Strokes on this mask are not stored. {sentence(error)}"),
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
 
     def _kept(
-        self, image: Image, labels: Labels, proposed: np.ndarray, project: Project, case: Case, stored: CaseLabels
+        self,
+        image: Image,
+        labels: Labels,
+        proposed: np.ndarray,
+        picture: tuple,
+        project: Project,
+        case: Case,
+        stored: CaseLabels,
     ) -> None:
         if self._state.project is None:
             self._state.project = project
@@ -227,71 +211,99 @@ class CaseView(QObject):
         if case.id in self._open:
             # the same image is open as another layer; there the proposal and its strokes are
             opened = self._open[case.id]
-            opened.move(opened.session.shown, lambda error: show_warning(sentence(error)))
+            opened.move(opened.session.shown, self._tell)
             self._viewer.layers.remove(labels)
+            self._viewer.layers.selection.active = opened.labels
         elif labels in self._viewer.layers and image in self._viewer.layers:
-            if not np.array_equal(stored.labels, proposed):
+            drawn = np.asarray(labels.data)
+            if not np.array_equal(stored.labels, proposed) and drawn.shape == proposed.shape:
                 # someone drew in this image in an earlier session, and perhaps again while it was looked up
-                drawn = np.asarray(labels.data)
                 labels.data = np.where(drawn != proposed, drawn, stored.labels)
-            opened = self._follow(project, case.id, image, labels, stored, listed=False)
+            opened = self._follow(project, case.id, image, labels, stored, picture=picture, listed=False)
             self._state.case_id = opened.case_id
         self._bus.cases_changed.emit()
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
 
     def _follow(
-        self, project: Project, case_id: int, image: Image, labels: Labels, stored: CaseLabels, *, listed: bool
+        self,
+        project: Project,
+        case_id: int,
+        image: Image,
+        labels: Labels,
+        stored: CaseLabels,
+        *,
+        picture: tuple,
+        listed: bool,
     ) -> OpenCase:
         current = self.current
-        self._open[case_id] = OpenCase(
+        opened = OpenCase(
             project,
             case_id,
             image,
             labels,
             stored,
+            picture=picture,
             listed=listed,
             on_status=self._on_status,
             parent=self,
         )
+        opened.left.connect(lambda: self._left(opened))
+        self._open[case_id] = opened
         if current is not None:
             self._habits.learn(current.labels, current.project)
         self._habits.give(labels, project)
         bind(labels, self.actions)
         return self._open[case_id]
 
+    def to_change(self) -> OpenCase | None:
+        """The case that keys and buttons act on, if it is what the person looks at; None: there is none, or told why.
+
+        Whoever has selected another layer means that one.
+        """
+        opened = self.current
+        if opened is not None and (why := looks_elsewhere(self._viewer, opened)) is not None:
+            show_warning(why)
+            return None
+        return opened
+
     def undo(self) -> None:
-        """Go back by one stroke, also one from an earlier session."""
-        self._move(lambda opened: opened.session.undo())
+        """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
+        opened = self.to_change()
+        if opened is not None:
+            opened.undo(self._tell)
 
     def redo(self) -> None:
         """Take an undo back."""
-        self._move(lambda opened: opened.session.redo())
-
-    def _move(self, ask: Callable[[OpenCase], Future]) -> None:
-        opened = self.current
+        opened = self.to_change()
         if opened is not None:
-            opened.move(lambda: ask(opened), lambda error: show_warning(sentence(error)))
+            opened.move(opened.session.redo, self._tell)
 
-    def unlock(self) -> int:
-        """Let later proposals change what was drawn in the open case; how many pixels that are."""
-        opened = self.current
+    def _tell(self, error: BaseException) -> None:
+        show_warning(sentence(error))
+
+    def unlock(self) -> int | None:
+        """Let later proposals change what was drawn in the open case; how many pixels that are, None: not done."""
+        opened = self.to_change()
         if opened is None:
-            return 0
+            return None
         pixels = int(opened.touched().sum())
         if pixels:
             opened.unlock()
         return pixels
 
-    def accept(self, done: Callable[[Revision], None]) -> None:
-        """Accept the labels as they are drawn now."""
-        opened = self.current
+    def accept(self, done: Callable[[Revision], None], refused: Callable[[str], None]) -> None:
+        """Accept the labels as they are drawn now; where they are not the case's, say why."""
+        opened = self.to_change()
         if opened is None:
             return
 
         def accept() -> None:
-            opened.compare()
-            self._when_done(opened.session.accept(), done)
+            if (why := opened.problem()) is not None:
+                refused(why)
+                show_warning(why)
+                return
+            self._when_done(opened.session.accept(np.asarray(opened.labels.data)), done)
 
         opened.then(accept)
 
@@ -317,6 +329,25 @@ class CaseView(QObject):
             if active in (opened.labels, opened.image, *layers_of(self._viewer, opened.image)):
                 self._state.case_id = opened.case_id
 
+    def _layer_inserted(self, event: Any) -> None:
+        if (told := note_new(self._viewer, event.value)) is not None:
+            show_warning(told)
+
+    def _left(self, opened: OpenCase) -> None:
+        """A case's image layer shows another picture now: both layers are the user's own from here on."""
+        image, labels = opened.image, opened.labels
+        opened.listed = False
+        self._close(opened, force=True)
+        # of the other picture: nothing may take it for a mask of this one
+        labels.metadata.pop(OF_KEY, None)
+        labels.visible = False
+        self._viewer.layers.selection.active = image
+        self._bus.cases_changed.emit()
+        show_warning(
+            f"'{image.name}' shows another picture than before. What was drawn is stored with the first one, and its "
+            "mask is out of sight. Propose again for this one."
+        )
+
     # ---- closing -------------------------------------------------------------------------------------------------
 
     def _layer_removed(self, event: Any) -> None:
@@ -338,30 +369,24 @@ class CaseView(QObject):
         if self._state.case_id == opened.case_id:
             self._state.case_id = None
         if opened.listed:
-            self._remove_layers(opened)
+            remove_all(self._viewer, opened.image, opened.labels)
         opened.deleteLater()
         return True
 
-    def _remove_layers(self, opened: OpenCase) -> None:
-        """Nothing of this image may lie over the next one: maps, boxes and objects go with it."""
-        for layer in (*layers_of(self._viewer, opened.image), opened.labels, opened.image):
-            if layer not in self._viewer.layers:
-                continue
-            if is_mask(layer) and layer != opened.labels:
-                # a copy that the person made is theirs: it stays, out of sight
-                layer.visible = False
-            else:
-                self._viewer.layers.remove(layer)
-
     def _close_listed(self) -> bool:
         return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
+
+    def unstored(self) -> list[tuple[str, str]]:
+        """Names of the cases that cannot be closed without loss, and why."""
+        found = [(opened.image.name, opened.unstored()) for opened in self._open.values()]
+        return [(name, why) for name, why in found if why is not None]
 
     def close_all(self, *, force: bool = False) -> bool:
         """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        self._ready.clear()
+        self.ahead.ready.clear()
         closed = [self._close(opened, force=force) for opened in list(self._open.values())]
         return all(closed)
 
@@ -373,5 +398,6 @@ class CaseView(QObject):
     def detach(self) -> None:
         """Let go of the viewer."""
         self._detached = True
+        self._viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._viewer.layers.selection.events.active.disconnect(self._layer_selected)

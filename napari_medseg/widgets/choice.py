@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox, QLabel
+from qtpy.QtWidgets import QComboBox
 
 from napari_medseg.app.predict import takes
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.weights_text import nothing_fits, weights_facts, weights_title
 
@@ -31,7 +32,7 @@ class WeightsChoice(QObject):
         self._state = state
         self._known: list[tuple[str, WeightsEntry]] = []
         self._fits = {"volume": False, "boxes": False}
-        self.task, self.weights, self.about = QComboBox(), QComboBox(), QLabel()
+        self.task, self.weights, self.about = QComboBox(), QComboBox(), TextLabel()
         self.about.setWordWrap(True)
         self.task.currentTextChanged.connect(self._task_picked)
         self._adopted: str | None = None
@@ -52,7 +53,7 @@ class WeightsChoice(QObject):
             if takes(entry.network, volume=volume) and (not boxes or get_spec(entry.network).capabilities.box_prompt)
         ]
         # a person's own first, then the most accurate: the first of a task is what is chosen unless someone chooses
-        self._known.sort(key=lambda known: (known[0] == known[1].id, -float(known[1].metrics.get("dice") or 0)))
+        self._known.sort(key=lambda known: (known[0] == known[1].id, -(known[1].dice or 0)))
         self._adopted = self._state.project.adopted() if self._state.project is not None else None
         of_adopted = next((entry.task for identity, entry in self._known if identity == self._adopted), None)
         wanted = (of_adopted, self.task.currentText(), load_settings().get("task"))
@@ -89,11 +90,19 @@ class WeightsChoice(QObject):
         identity = self.weights.currentData()
         entry = next((e for i, e in self._known if i == identity), None)
         if entry is None:
-            self.about.setText(nothing_fits(**self._fits))
+            self.about.setText(nothing_fits(**self._fits) + self._unusable())
         else:
             self._state.network, self._state.weights = entry.network, identity
-            self.about.setText(weights_facts(entry))
+            bold, text = weights_facts(entry)
+            self.about.set_bold(bold, text + self._unusable())
         self.chosen.emit()
+
+    def _unusable(self) -> str:
+        """What of the project's own weights cannot be chosen, to be told beside what can."""
+        bad = self._state.unusable
+        if not bad:
+            return ""
+        return f" {len(bad)} weights file(s) of the project cannot be used; the first: {bad[0]}"
 
     def others(self) -> list[tuple[str, WeightsEntry]]:
         """What could be asked beside the choice: (id or path, entry)."""

@@ -18,19 +18,14 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_medseg.app.classes import colour_of
 from napari_medseg.errors import sentence
 from napari_medseg.project import LabelClass, Project
 from napari_medseg.widgets.case_view import CaseView
-from napari_medseg.widgets.layers import COLOURS
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
 
 LABEL, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
-
-
-def colour_of(label: int) -> str:
-    """The colour of a label that nobody gave one."""
-    return COLOURS[(label - 1) % len(COLOURS)]
 
 
 class ClassList(QGroupBox):

@@ -33,6 +33,7 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.keys import cheat_sheet, key_of
+from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
@@ -61,7 +62,7 @@ class CorrectSection(QWidget):
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
         self.classes = ClassList(viewer, state, self.view, workers)
-        self.project, self.status, self.saved, self.keys = QLabel(), QLabel(), QLabel(), QLabel()
+        self.project, self.status, self.saved, self.keys = TextLabel(), TextLabel(), TextLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.last, self.patients = LastProject(self.open_project), PatientChoice()
         self.table = QTableWidget(0, 3)
@@ -254,7 +255,7 @@ class CorrectSection(QWidget):
             self.project.setText("No project is open. A project keeps your images' masks and every stroke.")
         else:
             done = sum(case.state == "accepted" for case in cases)
-            self.project.setText(f"<b>{project.path.name}</b>: {done} of {len(cases)} accepted")
+            self.project.set_bold(project.path.name, f": {done} of {len(cases)} accepted")
         self.last.offer(project is None)
         self.table.setRowCount(len(cases))
         for row, case in enumerate(cases):
@@ -263,7 +264,7 @@ class CorrectSection(QWidget):
             for column, text in enumerate((name, state, str(case.strokes))):
                 item = QTableWidgetItem(text)
                 item.setData(Qt.ItemDataRole.UserRole, case.id)
-                item.setToolTip(str(case.image))
+                item.setToolTip(as_tip(str(case.image)))
                 if column == 1:
                     item.setForeground(QColor("#e05d5d" if case.missing else COLOURS[case.state]))
                 self.table.setItem(row, column, item)
@@ -346,14 +347,14 @@ class CorrectSection(QWidget):
             self._bus.cases_changed.emit()
             self.open_next()
 
-        self.view.accept(done)
+        self.view.accept(done, self.status.setText)
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""
         pixels = self.view.unlock()
         if pixels:
             self.status.setText(f"The next proposal may change the {pixels} pixel(s) that you drew. Undo locks them.")
-        elif self._state.case_id is not None:
+        elif pixels == 0:
             self.status.setText("Nothing is locked: no pixel of this mask was drawn by a person.")
 
     def toggle_mask(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QPushButton
 
 from napari_medseg.app.settings import load_settings
+from napari_medseg.widgets.labels import as_tip
 
 
 class LastProject(QPushButton):
@@ -28,6 +29,7 @@ class LastProject(QPushButton):
         """Show the button, or hide it."""
         stored = load_settings().get("project") if wanted else None
         self._folder = Path(str(stored or ""))
-        self.setText(f"Open last: {self._folder.name}")
-        self.setToolTip(str(self._folder))
+        # an ampersand underlines what follows
+        self.setText(f"Open last: {self._folder.name}".replace("&", "&&"))
+        self.setToolTip(as_tip(str(self._folder)))
         self.setVisible(bool(stored))

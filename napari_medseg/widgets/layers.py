@@ -9,23 +9,29 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
+from napari_medseg.app.classes import COLOURS
 from napari_medseg.app.export import layer_spacing
+from napari_medseg.app.layer_keys import (
+    DISAGREEMENT_SUFFIX,
+    EDGES_SUFFIX,
+    GRID_KEY,
+    MASK_SUFFIX,
+    OBJECTS_SUFFIX,
+    OF_KEY,
+    PROBABILITY_SUFFIX,
+    SIZE_KEY,
+    facts_of,
+    shows,
+)
 from napari_medseg.inference import Prediction
 from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project.labels import labels_sha256
 
-MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
-DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX = " disagreement", " objects"
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 UNITS = {"um": "micrometer", "mm": "millimeter"}
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
-FILE_KEY = "medseg_file"
-# of a layer made for an image: which image that is, and what the layer shows
-OF_KEY = "medseg_of"
-# bright on dark and on bright images alike; napari's own first label is a dark brown
-COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
@@ -51,7 +57,18 @@ def spacing_of(layer: Image) -> tuple[float, ...] | None:
 
 def made_for(image: Layer, suffix: str) -> dict[str, Any]:
     """Metadata of a layer made for an image: names change and come twice, so a layer is never found by its name."""
-    return {OF_KEY: (str(image.unique_id), suffix)}
+    return {OF_KEY: (str(image.unique_id), suffix), **grid_facts(image)}
+
+
+def grid_facts(image: Layer) -> dict[str, Any]:
+    """What a layer that lies on an image takes over from its metadata, for whoever writes it."""
+    return {key: image.metadata[key] for key in (GRID_KEY, SIZE_KEY) if key in image.metadata}
+
+
+def image_of(viewer: Any, layer: Layer) -> Image | None:
+    """The image that a layer was made for, if it is still in the viewer."""
+    number = layer.metadata.get(OF_KEY, ("",))[0]
+    return next((image for image in viewer.layers if str(image.unique_id) == number), None)
 
 
 def layers_of(viewer: Any, image: Layer) -> list[Layer]:
@@ -59,29 +76,30 @@ def layers_of(viewer: Any, image: Layer) -> list[Layer]:
     return [layer for layer in viewer.layers if layer.metadata.get(OF_KEY, ("", ""))[0] == str(image.unique_id)]
 
 
+def images_in(viewer: Any) -> list[Image]:
+    """The images that are open, without maps of ours."""
+    return [layer for layer in viewer.layers if isinstance(layer, Image) and not is_map(layer)]
+
+
 def find(viewer: Any, kind: type[Layer], image: Layer, suffix: str) -> Any:
     """The layer of this kind that shows this of an image, or None."""
-    found = (layer for layer in layers_of(viewer, image) if isinstance(layer, kind) and _shows(layer) == suffix)
+    found = (layer for layer in layers_of(viewer, image) if isinstance(layer, kind) and shows(layer) == suffix)
     return next(found, None)
-
-
-def _shows(layer: Layer) -> str:
-    return str(layer.metadata.get(OF_KEY, ("", ""))[1])
 
 
 def is_mask(layer: Layer) -> bool:
     """Whether a layer shows an image's mask, or is a copy of one that does."""
-    return _shows(layer) == MASK_SUFFIX
+    return shows(layer) == MASK_SUFFIX
 
 
 def is_map(layer: Layer) -> bool:
     """Whether a layer is a map that we added, not an image to segment."""
-    return _shows(layer) in MAPS
+    return shows(layer) in MAPS
 
 
 def is_numbered(layer: Layer) -> bool:
     """Whether a layer shows a mask's objects: it is no mask of its own."""
-    return _shows(layer) == OBJECTS_SUFFIX
+    return shows(layer) == OBJECTS_SUFFIX
 
 
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
@@ -120,10 +138,22 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
         name=name,
         scale=image.spacing or (1.0,) * len(image.shape),
         units=(unit,) * len(image.shape),
-        metadata={FILE_KEY: str(image.source)} if image.source else {},
+        metadata=facts_of(image),
     )
     viewer.add_layer(layer)
     return layer
+
+
+def remove_all(viewer: Any, image: Image, mask: Labels) -> None:
+    """Nothing of an image may lie over the next one: maps, boxes and objects go with it."""
+    for layer in (*layers_of(viewer, image), mask, image):
+        if layer not in viewer.layers:
+            continue
+        if is_mask(layer) and layer != mask:
+            # a copy that the person made is theirs: it stays, out of sight
+            layer.visible = False
+        else:
+            viewer.layers.remove(layer)
 
 
 def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:

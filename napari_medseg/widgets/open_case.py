@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus, StrokeTracker
-from napari_medseg.app.export import rescue_labels
+from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus
+from napari_medseg.app.export import case_provenance
+from napari_medseg.app.layer_keys import HISTORY_KEY
+from napari_medseg.app.places import apart, grid_of
+from napari_medseg.app.rescue import rescue_labels
+from napari_medseg.app.tracker import HINT, StrokeTracker
+from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
+from napari_medseg.widgets.layers import PLACE, place_of, plain_image
 
 SETTLE_MS = 200
 CLOSE_SECONDS = 2.0
@@ -36,6 +43,8 @@ class OpenCase(QObject):
     labels : Labels
     stored : CaseLabels
         What the project holds; what the layer shows beyond it is stored as a stroke.
+    picture : tuple
+        Of the image, as :func:`napari_medseg.app.picture.picture_of` tells it.
     listed : bool
         Opened from the project's list; its layers go when it is closed. Otherwise they are the user's own.
     on_status : callable
@@ -44,6 +53,8 @@ class OpenCase(QObject):
     """
 
     _answered = Signal()
+    # the image layer shows another picture than this case's
+    left = Signal()
 
     def __init__(
         self,
@@ -53,6 +64,7 @@ class OpenCase(QObject):
         labels: Labels,
         stored: CaseLabels,
         *,
+        picture: tuple,
         listed: bool,
         on_status: Callable[[SaveStatus], None],
         parent: QObject,
@@ -60,6 +72,8 @@ class OpenCase(QObject):
         super().__init__(parent)
         self.project, self.case_id, self.listed = project, case_id, listed
         self.image, self.labels = image, labels
+        self.picture: tuple | None = picture
+        self._pixels = plain_image(image)
         self.session = CorrectionSession(project, case_id, on_status)
         self._tracker = StrokeTracker(self.session, stored)
         # of the mouse tool that is on, for the history; None: napari's own
@@ -68,6 +82,7 @@ class OpenCase(QObject):
         self.edges: dict[tuple[int, ...], np.ndarray] = {}
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
+        labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown)
         self.closed = False
         # what :meth:`then` waits for, and what waits; an undo or redo that is on its way
         self._busy, self._waiting = False, deque[Callable[[], None]]()
@@ -81,6 +96,9 @@ class OpenCase(QObject):
         self._settle.timeout.connect(self._look)
         labels.events.paint.connect(self._painted)
         labels.events.set_data.connect(self._touched)
+        image.events.data.connect(self._image_changed)
+        for name in PLACE:
+            getattr(image.events, name).connect(self._image_moved)
         self.compare()
 
     def _painted(self, event: Any = None) -> None:
@@ -90,6 +108,19 @@ class OpenCase(QObject):
 
     def _touched(self, event: Any = None) -> None:
         self._settle.start()
+
+    def _image_changed(self, event: Any = None) -> None:
+        data = plain_image(self.image)
+        if data is None or self._pixels is None or not np.array_equal(data, self._pixels):
+            self.left.emit()
+            return
+        # the same numbers of another type, perhaps
+        self.picture, self._pixels = None, data
+
+    def _image_moved(self, event: Any = None) -> None:
+        """The mask is the image's: it goes with it. Where it was moved itself, see :meth:`problem`."""
+        for name, value in place_of(self.image).items():
+            setattr(self.labels, name, value)
 
     def _look(self) -> None:
         # one press of the button is one stroke: napari gathers it under this name, and says so only at its end
@@ -130,14 +161,30 @@ class OpenCase(QObject):
             Called with an error.
         """
 
+        self.then(lambda: self._start(ask, failed))
+
+    def undo(self, failed: Callable[[BaseException], None]) -> None:
+        """Go back by one stroke; where what is shown cannot be stored, to what is stored."""
+
         def start() -> None:
             self.compare()
-            self._failed = failed
-            self._move = ask()
-            # on the writing thread; who is closed by then asks no more
-            self._move.add_done_callback(lambda _: self.closed or self._answered.emit())
+            if self.session.unfit is None:
+                self._start(self.session.undo, failed)
+                return
+            self.labels.data = self._tracker.shown()
+            self.compare()
 
         self.then(start)
+
+    def _start(self, ask: Callable[[], Future[CaseLabels | None]], failed: Callable[[BaseException], None]) -> None:
+        self.compare()
+        if self.session.unfit is not None:
+            failed(InputError(self.session.unfit))
+            return
+        self._failed = failed
+        self._move = ask()
+        # on the writing thread; who is closed by then asks no more
+        self._move.add_done_callback(lambda _: self.closed or self._answered.emit())
 
     def _take_answer(self) -> None:
         if self._move is None or not self._move.done():
@@ -161,18 +208,28 @@ class OpenCase(QObject):
             return
         self._tracker.update(np.asarray(self.labels.data), self.tool or TOOLS.get(str(self.labels.mode), "edit"))
 
+    def problem(self) -> str | None:
+        """Why what is on the screen is not this case's mask as it would be stored; None where it is."""
+        self.compare()
+        return self.session.unfit or apart(self.labels, self.image)
+
     def apply(self, labels: np.ndarray, tool: str) -> None:
         """Show the labels that an operation made, as one stroke; in its turn, see :meth:`then`."""
         self.compare()
         self._tracker.update(labels, tool)
         self.labels.data = labels
 
-    def propose(self, prediction: Prediction) -> None:
-        """Show a network's labels instead, save where someone drew; what was before stays in the history."""
+    def propose(self, prediction: Prediction, failed: Callable[[BaseException], None]) -> None:
+        """Show a network's labels instead, save where someone drew; what was before stays in the history.
+
+        ``failed`` is called with an error where what is shown is not stored: it would be gone.
+        """
         origin = {k: v for k, v in prediction.origin.items() if k != "messages"}
 
         def show() -> None:
-            self.compare()
+            if (why := self.problem()) is not None:
+                failed(InputError(why))
+                return
             self.labels.data = self._tracker.propose(prediction.labels, origin)
 
         self.then(show)
@@ -189,7 +246,14 @@ class OpenCase(QObject):
     def touched(self) -> np.ndarray:
         """Pixels that proposals leave alone, bool, of the labels' shape; a copy."""
         self.compare()
-        return self._tracker.touched.reshape(self.labels.data.shape)
+        return self._tracker.touched
+
+    def unstored(self) -> str | None:
+        """Why not all that is on the screen is stored, after a try; None where it is."""
+        stored, status = self._store_all(), self.session.status
+        if stored and not status.lost:
+            return "what you asked for last is not done yet." if self._waiting else None
+        return (status.error or "The disk does not answer.").removesuffix(HINT)
 
     def close(self, *, force: bool) -> str | None:
         """Store what is left and let go of the layers.
@@ -204,26 +268,46 @@ class OpenCase(QObject):
         str or None
             What to tell the user: why it stays open, or where the labels are now.
         """
-        stored = self._store_all()
+        why, name, told = self.unstored(), self.image.name, None
+        status = self.session.status
         if self._waiting and not force:
-            return f"'{self.image.name}' stays open until what you asked for is done. Try again in a moment."
-        told = None
-        if not stored or self.session.status.lost:
-            reason = self.session.status.error or "The disk does not answer."
-            name = self.image.name
-            if not stored and not force:
-                return f"'{name}' stays open, its last strokes are not stored yet: {reason}"
-            place = rescue_labels(name, np.asarray(self.labels.data))
+            return f"'{name}' stays open until what you asked for is done. Try again in a moment."
+        if why is not None and (status.pending or status.lost):
+            if status.pending and not force:
+                return f"'{name}' stays open, its last strokes are not stored yet: {why}"
+            place = self._rescue()
             where = "nowhere else could be written to" if place is None else f"they are in {place}"
-            told = f"The last strokes on '{name}' could not be stored in the project, {where}. {reason}"
+            told = f"The last strokes on '{name}' could not be stored in the project, {where}. {why}"
         self._settle.stop()
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.set_data.disconnect(self._touched)
+        self.image.events.data.disconnect(self._image_changed)
+        for name in PLACE:
+            getattr(self.image.events, name).disconnect(self._image_moved)
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
+        self._note_origin()
         self.session.close(timeout=0.5)
         self.closed = True
         return told
+
+    def _note_origin(self) -> None:
+        """The layer may stay: it tells from here on which proposal its labels come from, as the history says now."""
+        facts = self.labels.metadata
+        facts.pop(HISTORY_KEY, None)
+        try:
+            origin = self.project.proposal_origin(self.case_id)
+        except MedsegError:
+            # of a project that is gone, nothing is known
+            origin = None
+        now, then = origin or {}, facts.get("medseg", {})
+        if any(now.get(key) != then.get(key) for key in ("sha256", "also")):
+            facts["medseg"] = dict(now)
+
+    def _rescue(self) -> Path | None:
+        """Write what is on the screen elsewhere, on its image's pixels where it lies on them."""
+        labels, grid = np.asarray(self.labels.data), grid_of(self.image)
+        return rescue_labels(self.image.name, labels, grid=grid if labels.shape == grid.shape else None)
 
     def _store_all(self) -> bool:
         """Whether all that was drawn and asked for reached the disk, or cannot ever."""

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg.app.review import Review
+from napari_medseg.widgets.labels import TextLabel
 
 COLUMNS = ("Held-out image", "Dice", "new", "HD95", "new")
 # of the table, px
@@ -42,7 +43,7 @@ class Outcome(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: Pictured | None = None
-        self.checks, self.picture = QLabel(), QLabel()
+        self.checks, self.picture = TextLabel(), QLabel()
         self.table = QTableWidget(0, len(COLUMNS))
         self.adopt, self.keep = QPushButton("Use new all the same"), QPushButton("Keep old")
         self.checks.setWordWrap(True)
@@ -77,7 +78,7 @@ class Outcome(QWidget):
         """Show a run's figures and pictures; the person decides where the gate did not let it in."""
         self._shown = shown
         rows, verdict = shown.review.rows, shown.review.verdict
-        marks = "".join(f"{'✓' if check.passed else '✗'} {check.text}<br>" for check in verdict.checks)
+        marks = "".join(f"{'✓' if check.passed else '✗'} {check.text}\n" for check in verdict.checks)
         legend = "Green: your mask; orange: the network's, before (left) and after." if rows else ""
         self.checks.setText(marks + legend)
         self.table.setRowCount(len(rows))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from napari.utils.notifications import show_error, show_warning
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QLabel, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_medseg.app.rescue import rescue_folder, untold_rescues
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.banner import StorageBanner
+from napari_medseg.widgets.closing import Ending
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.keys import bind, unbind
+from napari_medseg.widgets.logged import keep_log
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
@@ -36,6 +40,7 @@ class MedSegPanel(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        keep_log()
         self.setMinimumWidth(MIN_WIDTH)
         self._viewer: Any = napari_viewer
         self.state, self.bus = PanelState(), Bus()
@@ -43,7 +48,7 @@ class MedSegPanel(QWidget):
         self.propose = ProposeSection(napari_viewer, self.state, self.bus, self.workers)
         self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
-        self.export = ExportSection(napari_viewer, self.state, self.workers)
+        self.export = ExportSection(napari_viewer, self.state, self.correct.view, self.workers)
         self.correct.may_leave = lambda: self.retrain.may_close(self._ask, "another project is opened")
         self.tabs = QTabWidget()
         for name, section in (
@@ -70,24 +75,34 @@ class MedSegPanel(QWidget):
         bind(napari_viewer, actions)
         self.correct.view.actions = actions
         self._closed = False
+        self._ending = Ending(self, self._may_close, self.shut_down)
         self.destroyed.connect(self.workers.close)
+        self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
 
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """In a window now: hear of its closing."""
-        super().showEvent(event)
-        self.window().installEventFilter(self)
+    def _tell_rescued(self, files: list[Path]) -> None:
+        """What was rescued as a window closed: there was nobody left to tell."""
+        if files:
+            names = ", ".join(file.name for file in files[:3]) + (", ..." if len(files) > 3 else "")
+            show_warning(f"Masks that could not be stored in their project lie in {files[0].parent}: {names}.")
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """The window is about to close while training is at work: ask first."""
-        # a floating panel's own window is only hidden by its Close
-        closing = event is not None and event.type() == QEvent.Type.Close and isinstance(watched, QMainWindow)
-        if event is not None and closing and not self._closed and not self.retrain.may_close(self._ask):
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
+    def _may_close(self) -> bool:
+        """Before the window closes: is all stored, and what becomes of the run?"""
+        unstored = self.correct.view.unstored()
+        return (not unstored or self._ask_unstored(unstored)) and self.retrain.may_close(self._ask)
+
+    def _ask_unstored(self, unstored: list[tuple[str, str]]) -> bool:
+        text = "\n".join(f"'{name}': {why}" for name, why in unstored)
+        box = QMessageBox(QMessageBox.Icon.Warning, "MedSeg", "The last strokes are not stored.", parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setInformativeText(f"{text}\n\nClose all the same? The masks are then written to {rescue_folder()}.")
+        close = box.addButton("Close, write them there", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return box.clickedButton() is close
 
     def _ask(self, question: str, *, may_stay: bool = True) -> str:
         box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", question, parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
         answers = {
             box.addButton("Let it finish", QMessageBox.ButtonRole.AcceptRole): "finish",
             box.addButton("Cancel training", QMessageBox.ButtonRole.DestructiveRole): "cancel",
@@ -108,16 +123,22 @@ class MedSegPanel(QWidget):
         if self._closed:
             return
         self._closed = True
-        self.propose.close_section()
-        self.retrain.close_section()
-        self.correct.close_section()
-        self.workers.close()
-        unbind(self._viewer)
+        self._ending.stop()
+        with ExitStack() as last_first:
+            # whatever one of them cannot do, the others are done
+            last_first.callback(unbind, self._viewer)
+            last_first.callback(self.workers.close)
+            last_first.callback(self.propose.close_section)
+            last_first.callback(self.correct.close_section)
+            last_first.callback(self.retrain.close_section)
 
     def event(self, event: QEvent) -> bool:
         """napari deletes a dock's widget without closing it."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._removed()
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self._removed()
+            else:
+                self._ending.look()
         if event.type() in (QEvent.Type.Close, QEvent.Type.DeferredDelete):
             self.shut_down()
         return super().event(event)

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -22,16 +21,19 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest, describe_plan, predict_array
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import WeightsChoice
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
     PROBABILITY_SUFFIX,
+    image_of,
     is_map,
     plain_image,
     show_map,
@@ -53,7 +55,7 @@ class ProposeSection(QWidget):
         self.choice = WeightsChoice(state)
         self.image, self.device = QComboBox(), QComboBox()
         self.task, self.weights = self.choice.task, self.choice.weights
-        self.plan, self.message = QLabel(), QLabel()
+        self.plan, self.message = TextLabel(), TextLabel()
         self.open = ImageOpener(viewer, workers, self.message.setText)
         self.options = ProposeOptions()
         self.boxes = BoxLayers(viewer, lambda: self.options.boxes.setChecked(True))
@@ -155,8 +157,12 @@ class ProposeSection(QWidget):
 
     def _follow_selection(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if isinstance(active, Image) and not is_map(active):
-            self._select(active)
+        if active is None:
+            return
+        # a mask, boxes, a map: whoever selects one looks at its image
+        image = image_of(self._viewer, active) or active
+        if isinstance(image, Image) and not is_map(image):
+            self._select(image)
 
     def _select(self, layer: Image) -> None:
         for row in range(self.image.count()):
@@ -230,8 +236,12 @@ class ProposeSection(QWidget):
         spacing = spacing_of(layer) if self._volume else None
         self._busy(True)
         self.message.setText("")
-        self._ticket = self._workers.run(
-            lambda ticket, progress: predict_array(
+        # what is proposed on is what is seen
+        layer.visible = True
+
+        def work(ticket: Ticket, progress: Any) -> tuple[Prediction, tuple]:
+            picture = picture_of(data)
+            prediction = predict_array(
                 data,
                 request,
                 boxes=boxes,
@@ -239,8 +249,12 @@ class ProposeSection(QWidget):
                 spacing=spacing,
                 progress=progress,
                 cancelled=lambda: ticket.cancelled,
-            ),
-            on_done=lambda prediction: self._show(layer, prediction),
+            )
+            return prediction, picture
+
+        self._ticket = self._workers.run(
+            work,
+            on_done=lambda found: self._show(layer, data, *found),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
             on_error=self._failed,
         )
@@ -270,10 +284,14 @@ class ProposeSection(QWidget):
         self.message.setText(sentence(error))
         show_error(sentence(error))
 
-    def _show(self, layer: Image, prediction: Prediction) -> None:
+    def _show(self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple) -> None:
         self._busy(False)
         if layer not in self._viewer.layers:
             self.message.setText("The image was closed meanwhile; its mask was dropped.")
+            return
+        now = plain_image(layer)
+        if now is None or (now is not data and not np.array_equal(now, data)):
+            self.message.setText("The image was changed meanwhile; its mask was dropped. Propose again.")
             return
         for message in prediction.origin["messages"]:
             show_info(message)
@@ -282,13 +300,13 @@ class ProposeSection(QWidget):
             (self.options.edges, prediction.edges, EDGES_SUFFIX),
             (self.options.disagreement, prediction.disagreement, DISAGREEMENT_SUFFIX),
         )
-        for wanted, data, suffix in maps:
-            if wanted.isChecked() and data is not None:
-                show_map(self._viewer, layer, data, suffix=suffix)
+        for wanted, shown, suffix in maps:
+            if wanted.isChecked() and shown is not None:
+                show_map(self._viewer, layer, shown, suffix=suffix)
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
         # last: the mask lies on top and is what is drawn in
-        self._bus.proposed.emit(layer, prediction)
+        self._bus.proposed.emit(layer, prediction, picture)
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_medseg.app.pictures import before_and_after
 from napari_medseg.app.process import RunProcess
@@ -19,6 +19,7 @@ from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
 from napari_medseg.widgets.curves import Curves, load_plotting
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.run_text import broken_text, event_text, left_text
 from napari_medseg.widgets.state import Bus, PanelState
@@ -45,7 +46,7 @@ class RetrainSection(QWidget):
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
         self.resume = QPushButton("Resume")
         self._broken: Unfinished | None = None
-        self.progress, self.curves, self.message = QProgressBar(), Curves(), QLabel()
+        self.progress, self.curves, self.message = QProgressBar(), Curves(), TextLabel()
         self.outcome = Outcome()
         self.versions = VersionList(state, bus, workers, self.message.setText)
         self._build()
@@ -332,7 +333,7 @@ class RetrainSection(QWidget):
         if verdict.adopt:
             self.adopt_new()
         else:
-            self.message.setText(f"<b>The old weights stay.</b> {verdict.reason}")
+            self.message.set_bold("The old weights stay.", f" {verdict.reason}")
 
     def adopt_new(self) -> None:
         """Use the new weights for proposals from now on; the old stay selectable."""
@@ -351,7 +352,7 @@ class RetrainSection(QWidget):
         self.outcome.decided()
         self._bus.weights_changed.emit()
         self.versions.refresh()
-        self.message.setText(f"<b>Adopted as {path.stem}.</b> Any earlier version can be used again below.")
+        self.message.set_bold(f"Adopted as {path.stem}.", " Any earlier version can be used again below.")
         show_info("The new weights are in use.")
 
     def keep_old(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QListWidget, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QListWidget, QPushButton, QVBoxLayout
 
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.spots import opinions_request, spots_of
@@ -15,6 +15,7 @@ from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import plain_image, spacing_of
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
@@ -42,7 +43,7 @@ class SpotList(QGroupBox):
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._found: _Found | None = None
         self._ticket: Ticket | None = None
-        self.list, self.message = QListWidget(), QLabel()
+        self.list, self.message = QListWidget(), TextLabel()
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next worst")
         self.previous.setToolTip(key_of("previous_spot"))
         self.next.setToolTip(key_of("next_spot"))

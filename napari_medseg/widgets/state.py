@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from psygnal import Signal, SignalGroupDescriptor
 
+from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest, takes
-from napari_medseg.app.train import project_weights
 from napari_medseg.project import Project
-from napari_medseg.weights import WeightsEntry, list_weights, read_entry
+from napari_medseg.weights import WeightsEntry, list_weights
 
 
 @dataclass(eq=False)
@@ -27,6 +26,8 @@ class PanelState:
     project : Project or None
     case_id : int or None
         The open case.
+    unusable : list of str
+        A sentence for each of the project's weights that could not be listed.
     """
 
     network: str = "cmunext-xxs"
@@ -35,6 +36,7 @@ class PanelState:
     also: tuple[tuple[str, str], ...] = ()
     project: Project | None = None
     case_id: int | None = None
+    unusable: list[str] = field(default_factory=list)
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -61,8 +63,8 @@ class PanelState:
 
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
         """Bundled weights and those adopted in the project: (id or path, entry)."""
-        own: list[Path] = project_weights(self.project) if self.project is not None else []
-        return [(str(path), read_entry(path)) for path in own] + [(e.id, e) for e in list_weights()]
+        own, self.unusable = own_weights(self.project) if self.project is not None else ([], [])
+        return [(str(path), entry) for path, entry in own] + [(e.id, e) for e in list_weights()]
 
 
 class Bus:
@@ -74,7 +76,7 @@ class Bus:
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
     """How storing the open case goes: a SaveStatus."""
-    proposed = Signal(object, object)
-    """A network's word on an image layer: (Image, Prediction)."""
+    proposed = Signal(object, object, object)
+    """A network's word on an image layer: (Image, Prediction, and of which picture, see app/picture.py)."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""

@@ -15,6 +15,7 @@ from napari_medseg.errors import sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.mouse_tool import MouseTool
@@ -45,7 +46,7 @@ class EditTools(QGroupBox):
         )
         self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
         self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
-        self.message = QLabel()
+        self.message = TextLabel()
         self.operations: dict[str, tuple[str, Operation]] = {
             "fill_holes": ("Fill holes", operations.fill_holes),
             "smooth": ("Smooth", operations.smooth),
@@ -142,7 +143,7 @@ class EditTools(QGroupBox):
 
     def apply(self, name: str) -> None:
         """Run an operation on the chosen label, off the GUI thread, as one step that can be undone."""
-        case = self._view.current
+        case = self._view.to_change()
         if case is None or not self.buttons[name].isEnabled():
             return
         text, operation = self.operations[name]
@@ -156,6 +157,9 @@ class EditTools(QGroupBox):
         case.then(lambda: self._start(case, text, operation, label))
 
     def _start(self, case: OpenCase, text: str, operation: Operation, label: int) -> None:
+        if (why := case.problem()) is not None:
+            self._tell(why)
+            return
         before = np.array(case.labels.data)
 
         def done(after: np.ndarray) -> None:

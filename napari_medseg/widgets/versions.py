@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from napari.utils.notifications import show_warning
@@ -10,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.errors import sentence
+from napari_medseg.project.history import when
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -56,10 +56,9 @@ class VersionList(QWidget):
     def _show(self, found: list[Version]) -> None:
         self.list.clear()
         for version in found:
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(version.adopted))
             name = version.weights.rpartition("/")[2].removesuffix(".safetensors")
             name = version.weights if version.sha256 is None else name
-            self.list.addItem(f"{name}, {when}{' (in use)' if version.in_use else ''}", version)
+            self.list.addItem(f"{name}, {when(version.adopted)}{' (in use)' if version.in_use else ''}", version)
             if version.in_use:
                 self.list.setCurrentIndex(self.list.count() - 1)
         self.setVisible(len(found) > 1)

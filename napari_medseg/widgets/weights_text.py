@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_medseg.names import one_line
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 
@@ -9,18 +10,22 @@ from napari_medseg.weights import WeightsEntry
 def weights_title(entry: WeightsEntry) -> str:
     """A line of a list: name, version, and how good."""
     title = get_spec(entry.network).title.partition(" (")[0]
-    score = entry.metrics.get("dice")
-    return f"{title} v{entry.version}" + (f", Dice {score:.2f}" if score else "")
+    return f"{title} v{entry.version}" + (f", Dice {entry.dice:.2f}" if entry.dice else "")
 
 
-def weights_facts(entry: WeightsEntry) -> str:
-    """A paragraph: how good on what, licence, size, what the network gives and takes."""
-    spec, score = get_spec(entry.network), entry.metrics.get("dice")
+def weights_facts(entry: WeightsEntry) -> tuple[str, str]:
+    """A paragraph: how good on what, licence, size, what the network gives and takes; what is to stand in bold first.
+
+    What the file says is text of any origin: to be shown as it is.
+    """
+    spec, score = get_spec(entry.network), entry.dice
     kind = "volumes" if spec.capabilities.volumes else "images"
     parts = []
     if score:
         parts.append(f"Dice {score:.2f} on {entry.metrics.get('n')} {kind} it had not seen.")
-    parts.append("<b>Research use only.</b>" if entry.licence == "research-only" else f"Licence: {entry.licence}.")
+    bold = "Research use only." if entry.licence == "research-only" else ""
+    if not bold:
+        parts.append(f"Licence: {entry.licence}.")
     if entry.trained_on:
         parts.append(f"Trained on {', '.join(entry.trained_on)}.")
     gives = [
@@ -28,7 +33,10 @@ def weights_facts(entry: WeightsEntry) -> str:
         for able, text in (
             (spec.capabilities.edges, "gives an edge map"),
             (spec.capabilities.box_prompt, "finds boxes, and takes yours"),
-            (len(entry.classes) > 1, f"tells apart {', '.join(entry.classes)}"),
+            (
+                entry.labels != (1,),
+                f"draws {', '.join(f'{n} ({c})' for n, c in zip(entry.labels, entry.classes, strict=True))}",
+            ),
         )
         if able
     ]
@@ -36,7 +44,7 @@ def weights_facts(entry: WeightsEntry) -> str:
         parts.append(f"It {' and '.join(gives)}.")
     if entry.size_bytes:
         parts.append(f"{entry.size_bytes / 1e6:.1f} MB, {spec.parameters or 0:,} parameters.")
-    return " ".join(parts)
+    return bold, one_line(" ".join(["", *parts] if bold else parts))
 
 
 def nothing_fits(*, volume: bool, boxes: bool) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_medseg.errors import Cancelled
+from napari_medseg import log
+from napari_medseg.errors import Cancelled, MedsegError
 
 
 class Ticket:
@@ -88,6 +89,7 @@ class Workers(QObject):
                 return
             # shown to the user, and to nobody else: a thread has no caller
             except Exception as error:  # noqa: BLE001
+                log.tell(error, expected=isinstance(error, MedsegError))
                 caught, handler = error, on_error or self._on_error
                 self._finished.emit((ticket, lambda: handler(caught), True))
                 return

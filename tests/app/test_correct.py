@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from napari_medseg.app import correct
-from napari_medseg.app.correct import CorrectionSession, StrokeTracker, case_labels
-from napari_medseg.errors import OutputError, ShapeError
+from napari_medseg.app.correct import CorrectionSession, case_labels
+from napari_medseg.app.tracker import StrokeTracker
+from napari_medseg.errors import InputError, OutputError, ShapeError
 from napari_medseg.project import Project
 
 
@@ -34,7 +35,7 @@ def test_strokes_undo_and_accept_keep_their_order(project, session):
     assert tracker.update(layer, "brush") is None
     undone = session.undo().result(5).labels
     assert set(np.unique(undone)) == {0, 1, 2}
-    revision = session.accept().result(5)
+    revision = session.accept(undone).result(5)
     np.testing.assert_array_equal(project.revision_labels(revision.id), undone)
     np.testing.assert_array_equal(session.redo().result(5).labels, layer)
 
@@ -169,3 +170,76 @@ def test_what_can_never_be_stored_is_counted_and_the_thread_goes_on(project, mon
         session.undo().result(5)
     assert session.status.lost == 1
     assert session.close() is False
+
+
+@pytest.fixture
+def tracker(project, session):
+    return StrokeTracker(session, case_labels(project, 1))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.uint16, np.int32, np.uint64])
+def test_a_mask_of_any_whole_type_is_stored_as_it_is_shown(project, session, tracker, dtype):
+    layer = np.zeros((40, 60), dtype)
+    layer[3:7, 5:9] = 1
+    tracker.update(layer, "brush")
+    revision = session.accept(layer).result(5)
+    np.testing.assert_array_equal(project.revision_labels(revision.id), layer)
+
+
+@pytest.mark.parametrize("label", [256, 300, 65_536 + 1, -1])
+def test_a_label_that_cannot_be_stored_is_held_back_alone(project, session, tracker, label):
+    layer = np.zeros((40, 60), np.int32)
+    layer[20:25, 5:8] = label
+    assert tracker.update(layer, "brush") is None
+    assert session.status.lost == 1
+    assert f"label {label} in 15 pixel(s); expected 0 to 255" in session.status.error
+    # far away from it, and beside it
+    layer[30, 50], layer[19, 5] = 1, 2
+    assert tracker.update(layer, "brush") == (19, 5, 31, 51)
+    assert session.flush()
+    assert (project.labels(1)[30, 50], project.labels(1)[19, 5]) == (1, 2)
+    assert not project.labels(1)[20:25, 5:8].any()
+    # what would be accepted is not what is seen
+    with pytest.raises(InputError, match=f"not the stored one.*label {label}"):
+        session.accept(layer).result(5)
+    assert project.revisions(1) == []
+    layer[20:25, 5:8] = 3
+    tracker.update(layer, "brush")
+    assert session.status.lost == 0
+    session.accept(layer).result(5)
+    np.testing.assert_array_equal(project.labels(1), layer)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (60, 40), (1, 40, 60), (2400,), (40, 61)])
+def test_a_mask_of_another_shape_is_refused_until_it_has_its_own_again(project, session, tracker, shape):
+    layer = np.zeros((40, 60), np.uint8)
+    layer[5, 5] = 1
+    tracker.update(layer, "brush")
+    other = np.ones(shape, np.uint8)
+    assert tracker.update(other, "brush") is None
+    assert f"shape is {shape}; expected (40, 60)" in session.status.error
+    with pytest.raises(InputError, match="nothing was accepted"):
+        session.accept(other).result(5)
+    with pytest.raises(ShapeError, match="proposal's shape"):
+        tracker.propose(other, {"network": "n"})
+    undone = session.undo().result(5)
+    assert tracker.rebase(undone, other) is other
+    np.testing.assert_array_equal(tracker.shown(), undone.labels)
+    tracker.update(tracker.shown(), "edit")
+    assert session.status.lost == 0
+
+
+def test_what_was_lost_is_never_accepted_as_if_it_were_there(project, session):
+    shown = np.zeros((40, 60), np.uint8)
+    shown[:2, :2] = 1
+    with pytest.raises(InputError, match="on the screen is not the stored one"):
+        session.accept(shown).result(5)
+
+
+def test_a_tracker_tells_of_a_change_of_mind_only(project):
+    told = []
+    session = CorrectionSession(project, 1, told.append)
+    for why in (None, "a", "a", None, None):
+        session.refuse(why)
+    assert [status.error for status in told] == ["a", None]
+    assert session.close()

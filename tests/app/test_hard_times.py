@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_medseg.app import correct
 from napari_medseg.app.correct import CorrectionSession
+from napari_medseg.app.export import export_project
 from napari_medseg.errors import OutputError
 from napari_medseg.project import Project, history
 
@@ -81,18 +82,35 @@ def test_a_full_disk(mount_small):
 
 
 @linux
-def test_a_read_only_folder_is_said_at_once(mount_small):
+@pytest.mark.parametrize("left", ["closed", "killed"])
+def test_a_read_only_project_is_looked_at_verified_and_exported(mount_small, tmp_path, left):
     disk = mount_small(3000)
     watch = Watch(disk / "p")
     watch.draw(0).result(10)
-    watch.close()
+    watch.draw(1).result(10)
+    watch.project.accept(1)
+    labels = watch.project.labels(1)
+    if left == "closed":
+        watch.close()
+    else:
+        # what the last session did is still in the journal
+        shutil.copytree(disk / "p", tmp_path / "kept")
+        watch.close()
+        shutil.rmtree(disk / "p")
+        shutil.copytree(tmp_path / "kept", disk / "p")
     if subprocess.run(["mount", "-o", "remount,ro", disk], capture_output=True).returncode:
         pytest.skip("this system does not let the disk become read-only")
-    with pytest.raises(OutputError, match=r"cannot be written.*read-only"):
-        Project.open(disk / "p")
+    with Project.open(disk / "p") as project:
+        assert project.read_only and "cannot be written to" in project.recovered
+        assert np.array_equal(project.labels(1), labels)
+        assert project.verify() == []
+        assert len(export_project(project, tmp_path / "out")) == 1
+        for change in (lambda: project.undo(1), lambda: project.accept(1), lambda: project.hold_out("x")):
+            with pytest.raises(OutputError, match=r"cannot be written.*read-only.*Copy the project"):
+                change()
     subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
     with Project.open(disk / "p") as project:
-        assert project.recovered is None
+        assert not project.read_only
         assert project.verify() == []
 
 

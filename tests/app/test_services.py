@@ -8,7 +8,7 @@ import tifffile
 
 from napari_medseg.app import settings
 from napari_medseg.app.demo import sample_project
-from napari_medseg.app.export import case_provenance, export_project, layer_spacing, rescue_labels
+from napari_medseg.app.export import case_provenance, export_project, layer_spacing
 from napari_medseg.app.images import add_images, keep_proposal
 from napari_medseg.app.pictures import before_and_after, draw_contours
 from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
@@ -124,11 +124,6 @@ def test_a_layers_scale_becomes_a_pixel_size(unit, expected):
     assert spacing == (None if expected == "px" else (2.0, 3.0))
 
 
-def test_rescued_labels_can_be_read_again():
-    labels = np.eye(9, dtype=np.uint8)
-    np.testing.assert_array_equal(read_mask(rescue_labels("a/b c", labels)), labels)
-
-
 def test_the_scratch_project_is_one_a_window():
     with open_scratch() as first, open_scratch() as second:
         assert first.path.name == "my-images"
@@ -149,6 +144,21 @@ def test_a_proposal_on_an_array_is_kept_with_its_pixels(tmp_path):
         again, _ = keep_proposal(project, image, prediction, name="a scan: 1")
         assert again.id == case.id
         assert [row.kind for row in project.history(case.id)] == ["add", "proposal", "proposal"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "", "..", "a/b", "x" * 300, "肝" * 85, "a\x00b", "\udcff", "[left] eye", "<img>"]
+)
+def test_strokes_on_a_layer_of_any_name_are_stored(tmp_path, name):
+    image = np.random.default_rng(1).integers(0, 255, (30, 40), dtype=np.uint8)
+    with Project.create(tmp_path / "p" / "q") as project:
+        case, _ = keep_proposal(project, image, predict_array(image, REQUEST), name=name)
+        assert case.image.parent == project.path / "images" and case.image.is_file()
+        project.commit_stroke(case.id, np.ones((30, 40), np.uint8))
+        project.accept(case.id)
+        (mask,) = export_project(project, tmp_path / "out")
+        assert mask.parent == tmp_path / "out"
+        assert project.verify() == []
 
 
 def test_a_proposal_on_a_file_stays_with_the_file(tmp_path):

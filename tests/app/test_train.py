@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
@@ -22,10 +23,11 @@ from napari_medseg.app.samples import samples_of
 from napari_medseg.app.train import RetrainOptions, accepted, adopt_run, plan_retrain, project_weights
 from napari_medseg.app.versions import use_version, versions
 from napari_medseg.errors import InputError, TrainingError, WeightsError
-from napari_medseg.io import read_image, read_mask
+from napari_medseg.io import LabelRule, read_image, read_mask, read_numbers
+from napari_medseg.networks import create_network
 from napari_medseg.project import Project
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec, read_events
-from napari_medseg.weights import read_entry, resolve_weights
+from napari_medseg.weights import WeightsEntry, read_entry, resolve_weights, save_weights
 from napari_medseg.weights.load import save_state
 
 OPTIONS = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=1, device="cpu")
@@ -96,25 +98,75 @@ def test_new_weights_are_held_against_those_in_use_where_they_are_better(project
     assert review_run(project, run, spec, folder, device="cpu").rows
 
 
-def test_labels_that_were_drawn_become_classes(project):
+def test_labels_that_were_drawn_become_classes_and_keep_their_numbers(project):
     accept(project, 2)
-    assert plan_retrain(project, OPTIONS)[0].classes == ("nucleus",)
+    assert plan_retrain(project, OPTIONS)[0].named == {1: "nucleus"}
     one = project.cases()[0]
     # one label is the foreground, whichever it is
     for case in project.cases()[:2]:
         project.commit_stroke(case.id, np.where(TRUTH[case.name] > 0, 3, 0).astype(np.uint8))
         project.accept(case.id)
-    assert plan_retrain(project, OPTIONS)[0].classes == ("nucleus",)
-    project.set_class(1, "dead", "#ff0000")
+    assert plan_retrain(project, OPTIONS)[0].named == {3: "nucleus"}
     project.commit_stroke(one.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
     project.accept(one.id)
-    spec, _ = plan_retrain(project, OPTIONS)
-    assert spec.classes == ("dead", "label 2", "label 3")
+    assert plan_retrain(project, OPTIONS)[0].named == {1: "label 1", 3: "label 3"}
+    # where classes have names, what has none is no class
+    project.set_class(1, "dead", "#ff0000")
+    with pytest.raises(InputError, match=rf"label 3 in masks, first in the mask of '{one.name}'.* are 1 'dead'"):
+        plan_retrain(project, OPTIONS)
+    project.set_class(3, "alive", "#00ff00")
+    project.set_class(2, "never drawn", "#0000ff")
+    spec, folder = plan_retrain(project, OPTIONS)
+    assert spec.named == {1: "dead", 3: "alive"}
+    for pair in spec.train:
+        assert set(np.unique(read_numbers(folder / pair.mask))) <= {0, 1, 3}
     # anchors have one class: what the network knew is kept by its weights
     assert spec.keep_from == spec.start_from
     assert all(pair.group for pair in spec.train)
     with pytest.raises(InputError, match="labels 1, 3 were drawn, and dcsnet-s tells one class"):
         plan_retrain(project, replace(OPTIONS, network="dcsnet-s", weights="generalist"))
+
+
+def test_a_round_may_map_labels_and_leave_some_out(project):
+    accept(project, 3)
+    for number, case in enumerate(project.cases()[:3]):
+        marks = np.zeros((9, 9), np.uint8)
+        marks[:3], marks[3:6] = (200, 255) if number else (200, 0)
+        project.commit_stroke(case.id, marks, box=(0, 0, 9, 9))
+        project.accept(case.id)
+    rule = LabelRule(mapping=((200, 200, 1),), ignore=255)
+    spec, folder = plan_retrain(project, replace(OPTIONS, rule=rule))
+    assert (spec.named, spec.ignore, spec.mapping) == ({1: "nucleus"}, 255, ())
+    corner = read_numbers(folder / spec.train[1].mask)[:9, 0].tolist()
+    assert corner == [1] * 3 + [255] * 3 + [0] * 3
+    # the anchors' white is no 255 that is ignored
+    assert all(pair.white for pair in spec.train if not pair.group)
+    with pytest.raises(InputError, match="255 is to be ignored, and dcsnet-s looks for boxes"):
+        plan_retrain(project, replace(OPTIONS, rule=rule, network="dcsnet-s", weights="generalist"))
+    # the project may say it too, once and for all
+    project.set_class(1, "nucleus", "#ff0000")
+    project.set_class(200, "odd", "#00ff00")
+    project.set_class(255, "Ignore", "#808080")
+    spec = plan_retrain(project, OPTIONS)[0]
+    assert (spec.named, spec.ignore) == ({1: "nucleus", 200: "odd"}, 255)
+    with pytest.raises(InputError, match="--ignore is 200; in this project, what is to be ignored is no label"):
+        plan_retrain(project, replace(OPTIONS, rule=LabelRule(ignore=200)))
+
+
+def test_classes_of_weights_stay_beside_those_that_were_drawn(project, tmp_path):
+    accept(project, 2)
+    torch.manual_seed(0)
+    entry = WeightsEntry(
+        id="cmunext-xxs/two@1", network="cmunext-xxs", task="two", classes=("disc", "cup"), labels=(2, 4)
+    )
+    path = tmp_path / "two.safetensors"
+    save_weights(path, create_network("cmunext-xxs", classes=3), entry)
+    two = replace(OPTIONS, weights=str(path))
+    assert plan_retrain(project, two)[0].named == {1: "label 1", 2: "disc", 4: "cup"}
+    project.set_class(1, "vessel", "#ff0000")
+    project.set_class(2, "papilla", "#00ff00")
+    # the person's names come first
+    assert plan_retrain(project, two)[0].named == {1: "vessel", 2: "papilla", 4: "cup"}
 
 
 def test_an_image_that_was_changed_since_is_not_trained_on(project):

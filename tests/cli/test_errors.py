@@ -4,11 +4,15 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -24,16 +28,26 @@ def bad_files(folder):
     (folder / "empty.png").write_bytes(b"")
     (folder / "text.png").write_text("this is no picture")
     (folder / "unknown.xyz").write_bytes(whole)
+    # a header is enough
+    huge = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    rest = struct.pack(">I", zlib.crc32(huge)) + bytes(4) + b"IDAT" + bytes(4)
+    (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + huge + rest)
+    two = np.zeros((20, 30, 2), np.uint8)
+    tifffile.imwrite(folder / "two.tif", two, photometric="minisblack", planarconfig="contig")
     return {
         "truncated.png": "truncated",
         "empty.png": "is empty (0 bytes)",
         "text.png": "is no picture",
         "unknown.xyz": "suffix '.xyz'",
         "vanished.png": "cannot be read",
+        "huge.png": "says that it holds 60000 x 60000 numbers",
+        "two.tif": "holds 2 channels",
     }
 
 
-@pytest.mark.parametrize("name", ["truncated.png", "empty.png", "text.png", "unknown.xyz", "vanished.png"])
+@pytest.mark.parametrize(
+    "name", ["truncated.png", "empty.png", "text.png", "unknown.xyz", "vanished.png", "huge.png", "two.tif"]
+)
 def test_a_bad_image_is_named_and_nothing_is_written(medseg, tmp_path, name):
     says = bad_files(tmp_path)[name]
     out = tmp_path / "out"
@@ -47,6 +61,14 @@ def test_a_mask_of_another_size_is_named(medseg, folders):
     refused(medseg("evaluate", *arguments, "--weights", "nuclei"), "30 x 20")
     result = medseg("train", *arguments, "--out", folders[0].parent / "w.safetensors", "--epochs", "1", "--size", "32")
     refused(result, "30 x 20")
+
+
+def test_a_photograph_given_as_a_mask_is_told(medseg, folders):
+    image = NUCLEI[0].image
+    with Image.open(image) as picture:
+        picture.convert("L").save(folders[1] / f"{image.stem}.png")
+    arguments = ("--images", folders[0], "--masks", folders[1])
+    refused(medseg("evaluate", *arguments, "--weights", "nuclei"), "looks like a photograph")
 
 
 def test_an_image_without_a_mask_is_named(medseg, folders):
@@ -125,9 +147,9 @@ def test_bad_images_are_told_and_the_good_ones_added(medseg, tmp_path):
     (tmp_path / "bad.png").write_text("x")
     medseg("project", "create", tmp_path / "p")
     code, out, err = medseg("project", "add", tmp_path / "p", tmp_path / "bad.png", NUCLEI[0].image)
-    assert code == 2
+    assert code == 1
     assert out.split() == [NUCLEI[0].image.stem]
-    assert "bad.png" in err
+    assert err.startswith("medseg: ") and "bad.png" in err and len(err.splitlines()) == 1
     refused(medseg("project", "export", tmp_path / "p", "--out", tmp_path / "o"), "no accepted mask")
 
 

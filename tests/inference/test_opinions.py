@@ -58,6 +58,7 @@ def test_the_spread_of_all_is_that_of_the_members_together():
             labels=np.zeros((5, 6), np.uint8),
             probabilities=v.mean(axis=0)[None],
             disagreement=v.std(axis=0),
+            classes={1: "a"},
             origin={"weights": "w", "network": "n", "sha256": "", "seconds": 1.0, "messages": ()},
         )
         for v in views
@@ -68,5 +69,5 @@ def test_the_spread_of_all_is_that_of_the_members_together():
 
 def test_networks_of_other_classes_do_not_mix():
     image = np.zeros((20, 20), np.uint8)
-    with pytest.raises(InputError, match=r"different numbers of classes: cmunext-xxs/0@1 \(1\), cmunext-xxs/1@1 \(2\)"):
+    with pytest.raises(InputError, match="different classes: cmunext-xxs/0@1 1 a; cmunext-xxs/1@1 1 a, 2 b"):
         combine([make().predict(image), make(("a", "b"), 1).predict(image)])

@@ -1,6 +1,7 @@
 """Near copies are told from other pictures, on real images."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -39,3 +40,25 @@ def test_a_blank_picture_has_no_look_and_nan_is_taken():
     volume = np.random.default_rng(0).normal(size=(5, 30, 30))
     volume[0] = np.nan
     assert look_of(volume) == look_of(volume[2])
+
+
+def test_a_large_picture_is_looked_at_without_a_copy_of_it():
+    image = np.random.default_rng(0).integers(0, 255, (3000, 2000, 3), dtype=np.uint8)
+    look_of(image[:10])
+    tracemalloc.start()
+    look_of(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < image.nbytes / 2
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (1, 900), (7000, 2), (600, 600, 4)])
+def test_any_shape_has_a_look(shape):
+    image = np.random.default_rng(0).random(shape)
+    assert len(look_of(image)) == 64
+
+
+def test_huge_values_are_looked_at():
+    image = np.random.default_rng(0).random((40, 40))
+    image[0, 0], image[1, 1] = np.inf, 1e300
+    assert look_of(image) is not None

@@ -115,3 +115,61 @@ def test_boxes_that_cannot_be_read_are_named(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=words):
         read_boxes(tmp_path / name)
+
+
+def test_no_flipped_bit_of_a_compressed_volume_is_read_as_other_voxels(tmp_path):
+    data = np.random.default_rng(0).integers(0, 200, (8, 8, 8)).astype(np.uint8)
+    save(tmp_path / "a.nii", data)
+    whole = gzip.compress((tmp_path / "a.nii").read_bytes(), mtime=0)
+    refused = 0
+    # behind the header of gzip itself, of which no sum is kept
+    for bit in range(10 * 8, len(whole) * 8, 37):
+        blob = bytearray(whole)
+        blob[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "b.nii.gz").write_bytes(blob)
+        for read in (read_image, read_mask):
+            with pytest.raises(ImageReadError, match=r"b\.nii\.gz is damaged or no NIfTI"):
+                read(tmp_path / "b.nii.gz")
+        refused += 1
+    assert refused > 100
+
+
+def scaled(path, labels, dtype):
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(dtype)
+    nibabel.Nifti1Image(labels.astype(float), np.eye(4), header).to_filename(path)
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+@pytest.mark.parametrize("most", [1, 2, 7, 100])
+def test_labels_with_a_scale_are_whole_numbers(tmp_path, dtype, most):
+    labels = np.random.default_rng(0).integers(0, most + 1, (6, 7, 8))
+    path = scaled(tmp_path / "m.nii.gz", labels, dtype)
+    assert nibabel.load(path).dataobj.slope != 1
+    np.testing.assert_array_equal(read_mask(path), labels.transpose())
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 1, 1.5, 2], [0, 0.3, 1], [0, 1, 2, 3, 700]], ids=["between", "probabilities", "too coarse"]
+)
+def test_what_a_scale_cannot_tell_is_refused(tmp_path, values):
+    data = np.resize(np.array(values, float), (6, 7, 8))
+    with pytest.raises(ImageReadError, match="holds fractions"):
+        read_mask(scaled(tmp_path / "m.nii", data, np.uint8))
+
+
+def test_an_image_with_a_scale_keeps_its_fractions(tmp_path):
+    data = np.linspace(0, 2, 8 * 9 * 10).reshape(8, 9, 10)
+    found = read_image(scaled(tmp_path / "a.nii", data, np.int16)).data
+    np.testing.assert_allclose(found, data.transpose(), atol=1e-4)
+
+
+def test_a_file_that_calls_itself_labels_has_no_white(tmp_path):
+    data = np.zeros((4, 5, 6), np.uint8)
+    data[1:3] = 255
+    image = nibabel.Nifti1Image(data, np.eye(4))
+    for intent, wanted in (("none", 1), ("label", 255)):
+        image.header.set_intent(intent)
+        image.to_filename(tmp_path / "m.nii")
+        assert read_mask(tmp_path / "m.nii").max() == wanted

@@ -1,12 +1,24 @@
 """Images find their masks by stem, and no mask is taken for another image's."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from napari_medseg.errors import InputError, ShapeError
-from napari_medseg.io import check_sizes, find_pairs, match_masks, walk_images, write_image, write_mask
+from napari_medseg.io import (
+    check_sizes,
+    find_pairs,
+    list_images,
+    match_masks,
+    stem_of,
+    walk_images,
+    write_image,
+    write_mask,
+)
 from napari_medseg.io.formats import header_size
+from napari_medseg.names import short_name
 
 
 def save(folder, *names, size=(4, 6)):
@@ -76,3 +88,92 @@ def test_sizes_are_checked_by_the_headers(tmp_path, suffix):
 def test_the_size_of_a_colour_tiff_is_its_pixels(tmp_path):
     path = write_image(tmp_path / "a.tif", np.zeros((4, 6, 3), np.uint8))
     assert header_size(path) == (4, 6)
+
+
+def test_folders_called_like_images_are_none(tmp_path):
+    images, masks = save(tmp_path / "i", "a.png"), save(tmp_path / "m", "a.png")
+    for folder in (images, masks):
+        (folder / "scan.tif").mkdir()
+        save(folder / "a_mask.png", "b.png")
+    assert find_pairs(images, masks) == [(images / "a.png", masks / "a.png")]
+    assert walk_images([images]) == ([images / "a.png"], [])
+    # who names one means what is in it
+    assert walk_images([images / "a_mask.png"]) == ([images / "a_mask.png" / "b.png"], [])
+
+
+def test_an_image_called_like_a_mask_has_a_mask_of_its_own_name(tmp_path):
+    images = save(tmp_path / "i", "a.png", "a_mask.png", "b_mask.png", "c_masked.png")
+    masks = save(tmp_path / "m", "a.png", "a_mask.tif", "b_mask_mask.png", "c_masked.png")
+    found = {image.name: mask.name for image, mask in match_masks(sorted(images.iterdir()), masks)[0].items()}
+    assert found == {
+        "a.png": "a.png",
+        "a_mask.png": "a_mask.tif",
+        "b_mask.png": "b_mask_mask.png",
+        "c_masked.png": "c_masked.png",
+    }
+
+
+def test_in_one_folder_too(tmp_path):
+    both = save(tmp_path / "d", "a_mask.png", "a_mask_mask.png", "c.png", "c_mask.png", "gone_mask.png")
+    assert [(i.name, m.name) for i, m in find_pairs(both, both)] == [
+        ("a_mask.png", "a_mask_mask.png"),
+        ("c.png", "c_mask.png"),
+    ]
+
+
+def test_what_only_sounds_like_a_result_is_an_image(tmp_path):
+    folder = save(tmp_path / "d", "a.png", "a_masked.png", "a_problem.png", "a_mask_2b.png", "a_prob_2.png")
+    images, left_out = walk_images([folder])
+    assert [path.name for path in left_out] == ["a_prob_2.png"]
+    assert len(images) == 4
+
+
+@pytest.mark.parametrize("mask", ["a.png", "a_mask.png", "a.ome_mask.tif", "a_mask.ome.tif", "a.ome.tiff", "a.OME.tif"])
+def test_the_ome_of_a_microscope_is_no_part_of_a_stem(tmp_path, mask):
+    images, masks = save(tmp_path / "i", "a.ome.tif", "b.tif"), save(tmp_path / "m", mask, "b.png")
+    assert find_pairs(images, masks)[0] == (images / "a.ome.tif", masks / mask)
+    assert [stem_of(name) for name in ("x.ome.tif", ".ome.tif", "x.ome.png", "x.ome.ome.tif")] == [
+        "x",
+        ".ome",
+        "x.ome",
+        "x.ome",
+    ]
+
+
+def _made(folder, *names):
+    folder.mkdir()
+    for name in names:
+        Image.new("L", (4, 4)).save(folder / f"{name}.png")
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        (unicodedata.normalize("NFD", "Müller_01"), unicodedata.normalize("NFC", "Müller_01")),
+        (unicodedata.normalize("NFC", "Müller_01"), unicodedata.normalize("NFD", "Müller_01_mask")),
+        ("IMG_1", "img_1"),
+        ("img_1", "IMG_1_mask"),
+        ("肝" * 80, short_name("肝" * 80) + "_mask"),
+        ("x" * 240, "x" * 240),
+        ("a?b", "a?b_mask"),
+    ],
+)
+def test_one_name_is_one_name_however_it_is_written(tmp_path, image, mask):
+    _made(tmp_path / "i", image, "b")
+    _made(tmp_path / "m", mask, "b")
+    matched, count = match_masks(list_images(tmp_path / "i"), tmp_path / "m")
+    assert (len(matched), count) == (2, 2)
+
+
+def test_case_is_no_matter_only_where_one_file_can_be_meant(tmp_path):
+    _made(tmp_path / "i", "a", "A", "b")
+    _made(tmp_path / "m", "A", "B")
+    matched, _ = match_masks(list_images(tmp_path / "i"), tmp_path / "m")
+    assert {(image.stem, mask.stem) for image, mask in matched.items()} == {("A", "A"), ("b", "B")}
+
+
+def test_one_name_typed_in_two_ways_in_one_folder_is_refused(tmp_path):
+    _made(tmp_path / "i", unicodedata.normalize("NFD", "é"), unicodedata.normalize("NFC", "é"))
+    _made(tmp_path / "m", "é")
+    with pytest.raises(InputError, match="have the same stem"):
+        match_masks(list_images(tmp_path / "i"), tmp_path / "m")

@@ -1,5 +1,7 @@
 """What a TIFF says of its colours counts."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -71,3 +73,71 @@ def test_several_images_are_told_and_a_preview_is_none(tmp_path):
 def test_grey_stays_when_it_has_an_opacity(tmp_path):
     Image.merge("LA", (Image.fromarray(GREY), Image.new("L", (9, 7), 200))).save(tmp_path / "la.tif")
     np.testing.assert_array_equal(read_image(tmp_path / "la.tif").data, GREY)
+
+
+def channels(path, count, **options):
+    data = np.dstack([GREY, *[MASK * 200] * (count - 1)])
+    tifffile.imwrite(path, data, planarconfig="contig", **{"photometric": "minisblack", **options})
+    return path
+
+
+@pytest.mark.parametrize("count", [2, 4, 5])
+@pytest.mark.parametrize("planes", [False, True])
+def test_channels_that_are_no_opacity_are_told(tmp_path, count, planes):
+    path = tmp_path / "c.tif"
+    if planes:
+        data = np.stack([GREY, *[MASK * 200] * (count - 1)])
+        tifffile.imwrite(path, data, imagej=True, metadata={"axes": "CYX"})
+    else:
+        channels(path, count, extrasamples=["unspecified"] * (count - 1))
+    with pytest.raises(ImageReadError, match=rf"c\.tif holds {count} channels"):
+        read_image(path)
+    with pytest.raises(ImageReadError, match=rf"c\.tif holds {count} channels"):
+        read_mask(path)
+
+
+def test_a_fourth_channel_that_says_nothing_goes(tmp_path):
+    rgb = np.dstack([GREY, GREY // 2, MASK, np.full_like(GREY, 255)])
+    tifffile.imwrite(tmp_path / "c.tif", rgb, photometric="rgb", extrasamples=["unspecified"])
+    np.testing.assert_array_equal(read_image(tmp_path / "c.tif").data, rgb[..., :3])
+
+
+LABELS = MASK * 2
+LABELS[0, :3] = 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [
+        (LABELS, LABELS),
+        (255 - LABELS, LABELS),
+        (255 - MASK * 255, MASK),
+        (np.zeros_like(MASK), None),
+        (np.ones_like(MASK), None),
+        (np.where(MASK > 0, 255, LABELS), None),
+    ],
+    ids=["as stored", "inverted", "white on black", "empty or full", "all one", "both ends"],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_labels_where_white_is_zero_are_told_by_their_background(tmp_path, stored, wanted, dtype):
+    high = np.iinfo(dtype).max
+    data = np.where(stored > 200, high - (255 - stored.astype(int)), stored).astype(dtype)
+    tifffile.imwrite(tmp_path / "m.tif", data, photometric="miniswhite")
+    if wanted is not None:
+        np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), wanted)
+        return
+    with pytest.raises(ImageReadError, match="says that its zero is white"):
+        read_mask(tmp_path / "m.tif")
+
+
+def test_a_palette_of_one_bit_has_numbers_too(tmp_path):
+    bits, colours = np.array([[1, 0, 1, 1, 0, 0, 0, 1]] * 4, np.uint8), struct.pack("<6H", 0, 65535, 0, 0, 0, 0)
+    entries = {256: 8, 257: 4, 258: 1, 259: 1, 262: 3, 273: 134, 277: 1, 278: 4, 279: 4, 320: 138}
+    rows = b"".join(
+        struct.pack("<HHII", tag, 3, 6 if tag == 320 else 1, value) for tag, value in sorted(entries.items())
+    )
+    blob = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + bytes(4)
+    assert len(blob) == 134
+    (tmp_path / "p.tif").write_bytes(blob + np.packbits(bits).tobytes() + colours)
+    np.testing.assert_array_equal(read_mask(tmp_path / "p.tif"), bits)
+    np.testing.assert_array_equal(read_image(tmp_path / "p.tif").data[..., 0], bits * 255)

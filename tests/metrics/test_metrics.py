@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_medseg.errors import InputError
 from napari_medseg.metrics import dice, hd95, iou, precision, recall, score_case, summarise
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
@@ -88,3 +89,23 @@ def test_several_classes_are_averaged():
     truth = np.array([[1, 1, 2, 2]])
     assert score_case("x", np.array([[1, 1, 0, 0]]), truth, classes=2)["dice"] == 0.5
     assert score_case("x", np.array([[2, 1, 1, 1]]), truth)["dice"] == 1
+
+
+def test_classes_count_by_their_numbers():
+    truth = np.array([[100, 100, 7, 0]])
+    assert score_case("x", np.array([[100, 100, 7, 0]]), truth, classes=(7, 100))["dice"] == 1
+    assert score_case("x", np.array([[1, 1, 2, 0]]), truth, classes=(7, 100))["dice"] == 0
+    with pytest.raises(InputError, match="the mask of 'x' holds label 100; expected 1, 2"):
+        score_case("x", truth, np.where(truth == 7, 2, truth), classes=2)
+
+
+def test_what_is_ignored_does_not_count():
+    truth, pred = np.zeros((2, 20, 20), int)
+    truth[2:8, 2:8], pred[2:8, 2:8] = 1, 1
+    pred[12:, 12:] = 1
+    ignored = np.zeros((20, 20), bool)
+    assert score_case("x", pred, truth)["dice"] < 0.6
+    ignored[10:, 10:] = True
+    found = score_case("x", pred, truth, ignored=ignored, objects=(pred, truth))
+    assert [found[score] for score in ("dice", "iou", "precision", "recall", "hd95")] == [1, 1, 1, 1, 0]
+    assert found["pq"] == pytest.approx(1, abs=1e-5)

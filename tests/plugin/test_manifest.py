@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from npe2 import PluginManifest
 
+from napari_medseg.errors import InputError
 from napari_medseg.io import read_mask
 
 
@@ -68,3 +69,28 @@ def test_a_volume_opens_by_napari_and_its_mask_is_saved(make_napari_viewer, tmp_
     found = nibabel.load(tmp_path / "m.nii.gz")
     np.testing.assert_array_equal(np.asarray(found.dataobj).transpose(), data > 0.5)
     np.testing.assert_allclose(found.header.get_zooms(), (1, 2, 3))
+
+
+@pytest.mark.gui
+def test_a_mask_of_ones_own_is_saved_onto_its_volume(make_napari_viewer, tmp_path):
+    """Without the panel: a volume opened by napari, a Labels layer by its button, and File > Save."""
+    data = np.random.default_rng(0).random((6, 8, 10)).astype(np.float32)
+    scan = nibabel.Nifti1Image(data, None)
+    scan.header.set_zooms((1, 2, 3))
+    scan.header.set_sform(np.array([[-1, 0, 0.5, 90], [0, -2, 0, 126], [0.2, 0, 3, -72], [0, 0, 0, 1]]), 4)
+    scan.header.set_qform(np.array([[-1.0, 0, 0, 80], [0, -2, 0, 116], [0, 0, 3, -62], [0, 0, 0, 1]]), 1)
+    scan.to_filename(tmp_path / "scan.nii.gz")
+    viewer = make_napari_viewer()
+    viewer.open(str(tmp_path / "scan.nii.gz"), plugin="napari-medseg")
+    viewer._new_labels()
+    labels = viewer.layers[-1]
+    labels.data = (np.asarray(viewer.layers[0].data) > 0.5).astype(np.uint8)
+    labels.save(str(tmp_path / "m.nii.gz"), plugin="napari-medseg")
+    found = nibabel.load(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(np.asarray(found.dataobj), data > 0.5)
+    for name in ("qform_code", "sform_code", "pixdim", "quatern_c", "qoffset_x", "srow_x", "srow_y", "srow_z"):
+        np.testing.assert_array_equal(found.header[name], scan.header[name])
+    labels.translate = (0, 2, 0)
+    with pytest.raises(InputError, match=r"has translate .* as its image 'scan'"):
+        labels.save(str(tmp_path / "moved.nii.gz"), plugin="napari-medseg")
+    assert not (tmp_path / "moved.nii.gz").exists()

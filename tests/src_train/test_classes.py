@@ -23,9 +23,9 @@ def two_kinds(folder):
     for i in range(4):
         bright, dark = ((y - cy) ** 2 + (x - cx) ** 2 < 64 for cy, cx in rng.permutation([[14, 14], [34, 32]]))
         image = np.clip(rng.normal(110, 12, y.shape) + 100 * bright - 100 * dark, 0, 255).astype(np.uint8)
-        Image.fromarray(image).save(folder / f"i{i}.png")
-        Image.fromarray((bright + 2 * dark).astype(np.uint8)).save(folder / f"m{i}.png")
-        pairs.append(Pair(name=f"{i}", image=f"i{i}.png", mask=f"m{i}.png"))
+        Image.fromarray(image).save(folder / f"two-{i}.png")
+        Image.fromarray((bright + 2 * dark).astype(np.uint8)).save(folder / f"two-m{i}.png")
+        pairs.append(Pair(name=f"{i}", image=f"two-{i}.png", mask=f"two-m{i}.png"))
     return tuple(pairs)
 
 

@@ -39,7 +39,7 @@ def test_it_overfits_two_images(tmp_path):
     from napari_medseg.inference import Predictor
 
     predictor = Predictor.from_weights("cmunext-xxs", tmp_path / WEIGHTS_FILE, device="cpu")
-    assert mean_dice(predictor, trainer.train_samples, classes=1) > 0.95
+    assert mean_dice(predictor, trainer.train_samples) > 0.95
 
 
 def interrupted(spec: RunSpec, folder: Path, epochs: int) -> None:
@@ -104,7 +104,7 @@ def test_the_start_is_kept_in_part(tmp_path, val):
 
         # what was scored is what was written
         predictor = Predictor.from_weights("cmunext-xxs", tmp_path / "mixed" / WEIGHTS_FILE, device="cpu")
-        assert mean_dice(predictor, trainer.val_samples, classes=1) == pytest.approx(state.best_dice)
+        assert mean_dice(predictor, trainer.val_samples) == pytest.approx(state.best_dice)
 
 
 def test_the_seed_decides(tmp_path):

@@ -56,7 +56,7 @@ def test_volumes_train_in_windows(tmp_path):
 
 
 def test_a_window_holds_what_the_volume_holds_there(tmp_path):
-    sample = load_pair(volumes(tmp_path, 1)[0], tmp_path, classes=2)
+    sample = load_pair(volumes(tmp_path, 1)[0], tmp_path, classes={1: "a", 2: "b"})
     data = TrainingVolumes(
         [sample],
         sides=(16, 48, 16),

@@ -1,10 +1,15 @@
 """Export from a real napari window."""
 
+import json
+
+import nibabel
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image
 
-from napari_medseg.io import read_image
+from napari_medseg.inference import Prediction
+from napari_medseg.io import read_image, read_mask
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui
@@ -48,3 +53,104 @@ def test_objects_are_counted_shown_and_exported_beside_the_mask(project_panel, q
     stem = case.image.name
     np.testing.assert_array_equal(read_image(tmp_path / "out" / f"{stem}_mask.tif").data, mask)
     assert read_image(tmp_path / "out" / f"{stem}_objects.tif").data.max() == 2
+
+
+def facts_of(path):
+    with tifffile.TiffFile(path) as file:
+        return json.loads(file.pages.first.description)["medseg"]
+
+
+def export(panel, qtbot, folder):
+    panel.export.folder.setText(str(folder))
+    panel.export.this.setChecked(True)
+    panel.export.export.click()
+    qtbot.waitUntil(lambda: panel.export.message.text() != "Writing...", timeout=WAIT)
+    return panel.export.message.text()
+
+
+def test_a_mask_of_ones_own_is_exported_onto_its_volume_or_told(panel, qtbot, tmp_path):
+    affine = np.array([[-1.0, 0, 0, 90], [0, -1, 0, 126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
+    data = np.random.default_rng(0).random((20, 24, 10)).astype(np.float32)
+    nibabel.Nifti1Image(data, affine).to_filename(tmp_path / "v.nii.gz")
+    panel.propose.open_images([tmp_path / "v.nii.gz"])
+    qtbot.waitUntil(lambda: len(panel.viewer.layers) == 1, timeout=WAIT)
+    image = panel.viewer.layers[0]
+    labels = (np.asarray(image.data) > 0.5).astype(np.uint8)
+    mask = panel.viewer.add_labels(labels, name="mine", scale=image.scale, units=image.units)
+    panel.viewer.layers.selection.active = mask
+    assert "Wrote 1" in export(panel, qtbot, tmp_path / "out")
+    found = nibabel.load(tmp_path / "out" / "mine_mask.nii.gz")
+    np.testing.assert_allclose(found.affine, affine)
+    np.testing.assert_array_equal(np.asarray(found.dataobj), data > 0.5)
+    mask.scale = (1, 1, 1)
+    assert "'mine' has scale [1.0, 1.0, 1.0]; expected [2.5, 1.0, 1.0], as its image 'v'" in export(
+        panel, qtbot, tmp_path / "none"
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_mask_tells_of_the_proposal_it_is_of(project_panel, qtbot, tmp_path):
+    """Not of an earlier one, and of every network of an ensemble: as the history says, undo or not."""
+    panel = project_panel
+    case = panel.correct.view.current
+    labels = np.zeros(case.labels.data.shape, np.uint8)
+    shown = {}
+    for number, name in enumerate("ab"):
+        labels[number : number + 9, :9] = number
+        member = {"network": name, "weights": f"{name}/x@1", "sha256": name * 64}
+        other = {"network": "c", "weights": "c/x@1", "sha256": "c" * 64}
+        origin = {**member, "also": [other]} if name == "b" else member
+        prediction = Prediction(labels=labels.copy(), probabilities=labels[None].astype(np.float32), origin=origin)
+        case.propose(prediction, pytest.fail)
+        case.session.flush(WAIT / 1000)
+        panel.viewer.layers.selection.active = case.labels
+        assert "Wrote 1" in export(panel, qtbot, tmp_path / name)
+        (path,) = (tmp_path / name).iterdir()
+        shown[name] = facts_of(path)
+        assert shown[name]["proposal"] == origin
+        assert "network" not in shown[name]
+        case.labels.save(str(tmp_path / f"{name}.tif"), plugin="napari-medseg")
+        saved = facts_of(tmp_path / f"{name}.tif")
+        assert saved["proposal"] == origin
+    # the layer outlives the case, and goes on telling the truth
+    case.close(force=False)
+    assert case.labels.metadata["medseg"]["also"] == [other]
+    assert "medseg_history" not in case.labels.metadata
+
+
+@pytest.mark.parametrize(
+    "name", ["plate 1/2", "../../x", "/etc/passwd", "", "..", "x" * 300, "肝" * 85, "a\x00b", "[left] eye", "CON"]
+)
+def test_a_mask_of_any_name_is_written_into_the_folder(panel, qtbot, tmp_path, name):
+    out = tmp_path / "x" / "y" / "out"
+    panel.viewer.add_labels(np.ones((8, 9), np.uint8), name=name)
+    panel.export.folder.setText(str(out))
+    panel.export.start()
+    qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
+    assert len(list(out.iterdir())) == 1, panel.export.message.text()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == list(out.iterdir())
+
+
+def test_two_masks_never_become_one_file_and_none_is_replaced_unasked(panel, qtbot, tmp_path):
+    panel.export.folder.setText(str(tmp_path / "out"))
+    layers = [
+        panel.viewer.add_labels(np.full((8, 9), value, np.uint8), name=name)
+        for value, name in enumerate(("same", "same mask", "SAME"), start=1)
+    ]
+
+    def export(layer):
+        panel.viewer.layers.selection.active = layer
+        panel.export.start()
+        qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
+        return {path.name: int(read_mask(path).max()) for path in (tmp_path / "out").iterdir()}
+
+    for layer in layers:
+        found = export(layer)
+    assert found == {"same_mask.tif": 1, "same_2_mask.tif": 2, "SAME_3_mask.tif": 3}
+    layers[0].data = np.full((8, 9), 7, np.uint8)
+    assert export(layers[0]) == found
+    assert "is there already" in panel.export.message.text()
+    panel.export.overwrite.setChecked(True)
+    assert export(layers[0]) == {**found, "same_mask.tif": 7}
+    # asked for once, not for ever
+    assert not panel.export.overwrite.isChecked()

@@ -148,9 +148,9 @@ def test_closing_stores_what_was_drawn_while_an_undo_was_on_its_way(panel, qtbot
 
 
 def test_what_a_damaged_project_cannot_take_is_written_elsewhere(panel, qtbot, case, tmp_path, monkeypatch):
-    from napari_medseg.app import export
+    from napari_medseg.app import rescue
 
-    monkeypatch.setattr(export, "user_data_path", lambda *args, **kwargs: tmp_path / "own")
+    monkeypatch.setattr(rescue, "user_data_path", lambda *args, **kwargs: tmp_path / "own")
     layer = case.labels
     paint(layer, (20, 20))
     paint(layer, (22, 20))

@@ -1,0 +1,141 @@
+"""A project's table of classes, for who adds, trains on or exports its masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
+from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
+from napari_medseg.project import Project
+
+# bright on dark and on bright images alike; napari's own first label is a dark brown
+COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
+NO_COLOUR = "#808080"
+
+
+def colour_of(label: int) -> str:
+    """The colour of a label that nobody gave one."""
+    return COLOURS[(label - 1) % len(COLOURS)]
+
+
+def classes_of(project: Project) -> dict[int, str]:
+    """Names of a project's classes by their numbers; the one that is to be ignored is none."""
+    return {one.label: one.name for one in project.classes() if not _is_ignored(one.name)}
+
+
+def rule_of(project: Project, rule: LabelRule) -> LabelRule:
+    """The rule, with what the project says is to be ignored: the label named 'ignore'.
+
+    Raises
+    ------
+    InputError
+        If another number is to be ignored than in the project, or one that is a class there.
+    """
+    known = next((one.label for one in project.classes() if _is_ignored(one.name)), None)
+    if rule.ignore is None:
+        return rule if known is None else replace(rule, ignore=known)
+    name = classes_of(project).get(rule.ignore)
+    if name is not None or known not in (None, rule.ignore):
+        there = f"label {known}" if name is None else f"no label, and {rule.ignore} is '{name}'"
+        raise InputError(
+            f"--ignore is {rule.ignore}; in this project, what is to be ignored is {there}. "
+            "Name the label 'ignore' in the section Correct, or choose that number."
+        )
+    return rule
+
+
+def name_classes(project: Project, classes: Classes, *, ignore: int | None = None) -> dict[int, str]:
+    """Write names into the project's table, those that it has already left out.
+
+    Returns
+    -------
+    dict of int to str
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If a number or a name cannot be used.
+    """
+    there = {one.label for one in project.classes()}
+    wanted = classes if ignore is None else {**classes, ignore: IGNORED}
+    fresh = {label: name for label, name in wanted.items() if label not in there}
+    for label, name in fresh.items():
+        project.set_class(label, name, NO_COLOUR if label == ignore else colour_of(label))
+    return fresh
+
+
+def merged(project: Project, names: Classes) -> dict[int, str]:
+    """The project's classes and further ones.
+
+    Raises
+    ------
+    InputError
+        If a number has another name in the project.
+    """
+    known = classes_of(project)
+    for label, name in names.items():
+        if known.get(label, name) != name:
+            raise InputError(
+                f"label {label} is called '{name}'; in this project it is '{known[label]}'. Use that name, or rename "
+                "it in the section Correct."
+            )
+    return dict(sorted({**known, **names}.items()))
+
+
+def classes_to_learn(
+    masks: Sequence[Path],
+    rule: LabelRule,
+    known: Classes | None,
+    *,
+    progress: Callable[[float, str], None] | None = None,
+) -> dict[int, str]:
+    """Classes of a set of masks that is trained on, by their numbers.
+
+    Parameters
+    ----------
+    masks : sequence of Path
+    rule : LabelRule
+    known : mapping of int to str or None
+        That there are; None: the one number that the masks hold is the foreground.
+
+    Raises
+    ------
+    InputError
+        If a mask holds a number that is no class, or they hold several and no classes are known.
+    """
+    found = survey(masks, rule, progress=progress)
+    check_numbers(found, known)
+    if known is not None:
+        return dict(known)
+    numbers = all_numbers(found)
+    if len(numbers) > 1 or max(numbers, default=1) > MOST_CLASS:
+        raise InputError(
+            f"the masks hold {listed(numbers)}; expected one from 1 to {MOST_CLASS} where no classes are named. Name "
+            f"them with --classes {min(numbers)}=NAME and so on, or make them one with --map 1-65535=1."
+        )
+    return {next(iter(numbers), 1): "foreground"}
+
+
+def only_label_1(project: Project) -> bool:
+    """Whether a project has one class and its number is 1: such masks may be shown in black and white."""
+    if any(one.label != 1 for one in project.classes()):
+        return False
+    # drawn by its number alone, a label need not have a name
+    newest = [revisions[-1] for case in project.cases() if (revisions := project.revisions(case.id))]
+    return all(_largest(project, revision.id) <= 1 for revision in newest)
+
+
+def _largest(project: Project, revision: int) -> int:
+    try:
+        return int(project.revision_labels(revision).max(initial=0))
+    except ProjectError:
+        # a damaged one is told where it is written
+        return 0
+
+
+def _is_ignored(name: str) -> bool:
+    return name.casefold() == IGNORED

@@ -1,0 +1,38 @@
+"""What we note in the metadata of napari's layers; readers, writers and the panel know these names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_medseg.io import Image
+
+FILE_KEY = "medseg_file"
+"""The file that a layer shows."""
+GRID_KEY = "medseg_grid"
+"""Of a volume, and of masks of it: the :class:`napari_medseg.io.Grid` on which its voxels lie."""
+OF_KEY = "medseg_of"
+"""Of a layer made for an image: which image that is, and what the layer shows."""
+MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
+DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX = " disagreement", " objects"
+MAP_SUFFIXES = (PROBABILITY_SUFFIX, EDGES_SUFFIX, DISAGREEMENT_SUFFIX)
+HISTORY_KEY = "medseg_history"
+"""Of a mask that a project follows: a function of its labels, which tells from the history where they come from."""
+SIZE_KEY = "medseg_size"
+"""Of an image of which that is known: the size of its pixels, (y, x) or (z, y, x), when it was read."""
+
+
+def shows(layer: Any) -> str:
+    """What a layer shows that was made for an image, by its suffix; empty of any other."""
+    return str(layer.metadata.get(OF_KEY, ("", ""))[1])
+
+
+def facts_of(image: Image) -> dict[str, Any]:
+    """Metadata of a layer that shows an image as it was read."""
+    facts: dict[str, Any] = {}
+    if image.source is not None:
+        facts[FILE_KEY] = str(image.source)
+    if image.volume:
+        facts[GRID_KEY] = image.grid
+    if image.spacing is not None:
+        facts[SIZE_KEY] = image.spacing
+    return facts

@@ -1,0 +1,177 @@
+"""Where napari's layers lie: does a mask lie on its image, and on which grid is it written?
+
+Knows layers by what they can do, not napari: the panel and napari's Save dialog ask the same questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.app.layer_keys import GRID_KEY, OF_KEY, SIZE_KEY
+from napari_medseg.errors import InputError
+from napari_medseg.io import Grid
+from napari_medseg.io.geometry import same_place
+from napari_medseg.io.image import IN_MM
+
+# scale and the rest, as napari's layer controls call them
+PARTS = ("scale", "translate", "rotate", "shear", "affine")
+_UNITS = {
+    **dict.fromkeys(("millimeter", "mm"), "mm"),
+    **dict.fromkeys(("micrometer", "um", "\u00b5m", "\u03bcm", "micron"), "um"),
+}
+
+
+def unit_of(units: Sequence[Any]) -> str:
+    """``mm``, ``um``, or ``px`` of what a layer counts in."""
+    return _UNITS.get(str(units[-1]), "px")
+
+
+def image_shape(image: Any) -> tuple[int, ...] | None:
+    """(Y, X) or (Z, Y, X): the shape of a mask of it; None where it has other axes or several scales."""
+    if image.multiscale or image.ndim not in (2, 3):
+        return None
+    return tuple(int(n) for n in image.data.shape[: image.ndim])
+
+
+def matrix_of(layer: Any) -> np.ndarray:
+    """From a layer's indices, in reversed order (x, y, z), to the world's (x, y, z): all that was set of its place."""
+    axes = layer.ndim
+    origin = np.array(layer.data_to_world(np.zeros(axes)), dtype=float)
+    steps = [np.array(layer.data_to_world(step), dtype=float) - origin for step in np.eye(axes)]
+    matrix = np.eye(axes + 1)
+    matrix[:axes, :axes] = np.array(steps).T[::-1, ::-1]
+    matrix[:axes, axes] = origin[::-1]
+    return matrix
+
+
+def apart(mask: Any, image: Any) -> str | None:
+    """Why a layer does not lie on an image as its pixels do; None where it does."""
+    if mask.ndim != image.ndim:
+        return f"'{mask.name}' has {mask.ndim} axes; expected {image.ndim}, as its image '{image.name}'."
+    if same_place(matrix_of(image), matrix_of(mask), mask.data.shape):
+        return None
+    name = next((name for name in PARTS if not _alike(_part(mask, name), _part(image, name))), PARTS[0])
+    return (
+        f"'{mask.name}' has {name} {_said(_part(mask, name))}; expected {_said(_part(image, name))}, as its image "
+        f"'{image.name}': it does not lie on that image's pixels. Set its {name} back."
+    )
+
+
+def moved(layer: Any) -> str | None:
+    """Why what was read from a volume's file does not lie any more where that file says; None where it does."""
+    size = layer.metadata.get(SIZE_KEY)
+    if size is None or layer.metadata.get(GRID_KEY) is None:
+        return None
+    for name, wanted in {"scale": np.array(size), **_still(len(size))}.items():
+        its = _part(layer, name)
+        if not _alike(its, wanted):
+            return (
+                f"'{layer.name}' has {name} {_said(its)}; expected {_said(wanted)}, as in its file: a mask would be "
+                f"written where the file lies, not where it is seen. Set its {name} back."
+            )
+    return None
+
+
+def _turned(layer: Any) -> str | None:
+    """Why a flat mask that lies on no image cannot be written as it is seen; None where it can."""
+    for name, wanted in _still(layer.ndim).items():
+        its = _part(layer, name)
+        # a size may stand in the affine too
+        if not _alike(its, np.diag(np.diag(its)) if name == "affine" else wanted):
+            return (
+                f"'{layer.name}' has {name} {_said(its)} and lies on no image here; expected {_said(wanted)}, as no "
+                f"file of an image would tell. Set its {name} back, or open its image."
+            )
+    return None
+
+
+def _still(axes: int) -> dict[str, np.ndarray]:
+    """Where a layer lies that nobody moved, but for its scale."""
+    shear = np.zeros(axes * (axes - 1) // 2)
+    return {"translate": np.zeros(axes), "rotate": np.eye(axes), "shear": shear, "affine": np.eye(axes + 1)}
+
+
+def _part(layer: Any, name: str) -> np.ndarray:
+    value = getattr(layer, name)
+    return np.asarray(value.affine_matrix if name == "affine" else value, dtype=float)
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.allclose(one, other, rtol=1e-5, atol=1e-8)
+
+
+def _said(values: np.ndarray) -> str:
+    # six digits, and no minus before a zero
+    return str((np.array([float(f"{value:.6g}") for value in values.flat]) + 0.0).reshape(values.shape).tolist())
+
+
+def image_under(images: Sequence[Any], mask: Any) -> Any:
+    """The image layer on which a mask lies, pixel by pixel; None where no image has its shape.
+
+    Parameters
+    ----------
+    images : sequence of napari.layers.Image
+        All that are open, without our maps.
+    mask : napari.layers.Labels
+
+    Raises
+    ------
+    InputError
+        If it lies beside the image that it was made for or that has its shape, or on several that differ.
+    """
+    own = [image for image in images if str(image.unique_id) == mask.metadata.get(OF_KEY, ("",))[0]]
+    if own and image_shape(own[0]) != mask.data.shape:
+        raise InputError(
+            f"'{mask.name}' has shape {mask.data.shape}; expected {image_shape(own[0])}, as its image "
+            f"'{own[0].name}'. Select the mask of that image, or remove that layer."
+        )
+    alike = own or [image for image in images if image_shape(image) == mask.data.shape]
+    why = [apart(mask, image) for image in alike]
+    found = [image for image, problem in zip(alike, why, strict=True) if problem is None]
+    if alike and not found:
+        raise InputError(str(why[0]))
+    if any(not _same(grid_of(image), grid_of(found[0])) for image in found):
+        names = ", ".join(f"'{image.name}'" for image in found)
+        raise InputError(
+            f"'{mask.name}' lies on {names}, whose files lie differently; expected one of them. Remove the others."
+        )
+    return found[0] if found else None
+
+
+def grid_of(layer: Any) -> Grid:
+    """The grid of a layer's pixels: that of its file, or where no file says it, as the layer is shown.
+
+    The world's axes are taken for the patient's: x to the right, y to the front, z up.
+    """
+    shape = tuple(int(n) for n in layer.data.shape[: layer.ndim])
+    known = layer.metadata.get(GRID_KEY)
+    if isinstance(known, Grid) and known.shape == shape:
+        return known
+    unit, matrix = unit_of(layer.units), matrix_of(layer)
+    if layer.ndim == 3:
+        matrix[:3] *= IN_MM.get(unit, 1.0)
+        return Grid.of_affine(shape, matrix, unit="px" if unit == "px" else "mm")
+    sizes = np.linalg.norm(matrix[:-1, :-1], axis=0)
+    return Grid(shape, spacing=None if unit == "px" else tuple(float(size) for size in sizes[::-1]), unit=unit)
+
+
+def grid_under(images: Sequence[Any], mask: Any) -> Grid:
+    """The grid that a mask is written on: its image's, or where it has none, its own.
+
+    Parameters and errors are those of :func:`image_under`; it is also an error where that is not where it is seen.
+    """
+    image = image_under(images, mask)
+    ground = mask if image is None else image
+    flat = image is None and mask.ndim == 2
+    if (why := moved(ground) or (_turned(mask) if flat else None)) is not None:
+        raise InputError(why)
+    return grid_of(ground)
+
+
+def _same(a: Grid, b: Grid) -> bool:
+    if a.affine is None or b.affine is None:
+        return a.spacing == b.spacing and a.unit == b.unit
+    return a.header == b.header and np.array_equal(a.affine, b.affine)

@@ -1,0 +1,132 @@
+"""Does a mask lie on its image? The one comparison, used wherever the two meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from napari_medseg.errors import ShapeError
+from napari_medseg.io.image import Grid
+
+# no voxel may lie farther from where it belongs: float32 and rounded headers stay far below, half a voxel far above
+TOLERANCE = 0.1
+# sizes of pixels alone are often written with two or three digits
+SIZE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a mask is laid on its image.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        Which axis of the mask becomes which of the image.
+    flipped : tuple of int
+        Axes of the image that run the other way.
+    told : str or None
+        What to tell of it; None where the two files agree.
+    """
+
+    axes: tuple[int, ...]
+    flipped: tuple[int, ...]
+    told: str | None = None
+
+    def __call__(self, mask: np.ndarray) -> np.ndarray:
+        """The mask on its image's pixels, each label exactly where it was."""
+        return np.ascontiguousarray(np.flip(mask.transpose(self.axes), self.flipped))
+
+
+def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
+    """How a mask comes to lie on its image.
+
+    Equal within a tenth of a pixel is equal. The same grid in another order of axes, or flipped, is turned, and told.
+
+    Raises
+    ------
+    ShapeError
+        If the mask has other pixels than the image, or they lie elsewhere; the message names both geometries.
+    """
+    if image.affine is None or mask.affine is None:
+        if image.shape != mask.shape:
+            raise size_error(image_path, mask_path, image.shape, mask.shape)
+        if not _same_sizes(image.spacing_mm, mask.spacing_mm):
+            raise _place_error(image_path, mask_path, image, mask)
+        return Turn(tuple(range(len(image.shape))), ())
+    for number, affine in enumerate((image.affine, *image.others)):
+        turn = _turn(affine, image.shape, mask.affine, mask.shape)
+        if turn is None:
+            continue
+        axes, flipped = turn
+        changed = axes != (0, 1, 2) or bool(flipped) or image.stored != mask.stored
+        told = None
+        if changed:
+            told = (
+                f"{mask_path} is stored {mask.stored}, its image {image_path} {image.stored}: the mask was turned onto "
+                "its image's voxels."
+            )
+        elif number:
+            told = f"{mask_path} lies on {image_path} by another of the geometries in that image's header."
+        return Turn(axes, flipped, told)
+    if sorted(image.shape) != sorted(mask.shape):
+        raise size_error(image_path, mask_path, image.shape, mask.shape)
+    raise _place_error(image_path, mask_path, image, mask)
+
+
+def same_place(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether two affines of (x, y, z) send every voxel of a (Z, Y, X) array to one place, within tolerance."""
+    return _off(one, other, tuple(reversed(shape))) < TOLERANCE
+
+
+def _off(one: np.ndarray, other: np.ndarray, sides: tuple[int, ...]) -> float:
+    """How far a voxel's rim lies off at most, in voxels of the first: an affine is farthest off in a corner."""
+    corners = np.array([*np.ndindex(*(2,) * len(sides))]) * np.array(sides) - 0.5
+    points = np.c_[corners, np.ones(len(corners))].T
+    try:
+        return float(np.abs(np.linalg.solve(one, other @ points) - points)[:-1].max())
+    except np.linalg.LinAlgError:
+        return np.inf
+
+
+def _turn(
+    image: np.ndarray, image_shape: tuple[int, ...], mask: np.ndarray, mask_shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Axes and flips of (Z, Y, X) arrays that lay one on the other; None where none do."""
+    sides, have = np.array(image_shape[::-1]), np.array(mask_shape[::-1])
+    steps = np.round(np.linalg.solve(image, mask)[:3, :3])
+    if not (np.array_equal(np.abs(steps).sum(axis=0), [1] * 3) and np.array_equal(np.abs(steps).sum(axis=1), [1] * 3)):
+        return None
+    source = np.abs(steps).argmax(axis=1)
+    back = steps.sum(axis=1) < 0
+    if not np.array_equal(have[source], sides):
+        return None
+    exact = np.eye(4)
+    exact[:3, :3], exact[:3, 3] = steps, np.where(back, sides - 1, 0)
+    # where the mask's voxels should lie, against where they do
+    if _off(image @ exact, mask, tuple(have.tolist())) >= TOLERANCE:
+        return None
+    # from (x, y, z) to the arrays' (z, y, x)
+    axes = tuple(int(2 - axis) for axis in source[::-1])
+    return axes, tuple(int(2 - axis) for axis in np.flatnonzero(back)[::-1])
+
+
+def _same_sizes(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> bool:
+    """Whether sizes of pixels agree; what says nothing disagrees with nothing."""
+    return one is None or other is None or bool(np.allclose(one, other, rtol=SIZE_TOLERANCE, atol=0))
+
+
+def size_error(image: Path, mask: Path, wanted: tuple[int, ...], have: tuple[int, ...]) -> ShapeError:
+    """What to say of a mask of another size."""
+    found, expected = (" x ".join(str(n) for n in shape) for shape in (have, wanted))
+    return ShapeError(
+        f"mask {mask} is {found} px; its image {image} is {expected} px. Give a mask of the image's size."
+    )
+
+
+def _place_error(image_path: Path, mask_path: Path, image: Grid, mask: Grid) -> ShapeError:
+    return ShapeError(
+        f"mask {mask_path} is {mask.describe()}; expected the geometry of its image {image_path}: {image.describe()}. "
+        "Export the mask again on the grid of its image, or choose the image that it was drawn on."
+    )

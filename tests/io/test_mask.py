@@ -1,0 +1,154 @@
+"""Numbers of a mask are never guessed; what is no mask is told by what it looks like."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_medseg.app.samples import sample_images
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io import read_image, read_mask
+
+LABELS = np.zeros((24, 36), np.uint8)
+LABELS[2:9, 3:11] = 1
+LABELS[12:20, 20:33] = 2
+MASK = (LABELS > 0).astype(np.uint8)
+VOC = [(0, 0, 0), (128, 0, 0), (0, 128, 0)]
+
+
+def with_palette(path, numbers, colours, **options):
+    colours = [*colours, *[(0, 0, 0)] * (256 - len(colours))]
+    if path.suffix == ".tif":
+        table = np.array(colours, np.uint16).T * 257
+        tifffile.imwrite(path, numbers, photometric="palette", colormap=table)
+        return path
+    picture = Image.fromarray(numbers).convert("P")
+    picture.putpalette([value for colour in colours for value in colour])
+    picture.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
+@pytest.mark.parametrize(
+    "colours",
+    [
+        VOC,
+        [(0, 0, 0), (128, 128, 128), (255, 255, 255)],
+        [(0, 0, 0), (255, 255, 255), (100, 100, 100)],
+        [(n, n, n) for n in range(256)],
+        [(0, 0, 0)],
+        [(40, 40, 90), (250, 50, 83), (51, 221, 255)],
+    ],
+    ids=["voc", "greys", "greys not in order", "its own greys", "all black", "no black"],
+)
+def test_the_numbers_of_a_palette_are_the_labels(tmp_path, suffix, colours):
+    path = with_palette(tmp_path / f"m{suffix}", LABELS, colours)
+    np.testing.assert_array_equal(read_mask(path), LABELS)
+
+
+def test_a_transparent_background_changes_no_number(tmp_path):
+    path = with_palette(tmp_path / "m.png", LABELS, VOC, transparency=0)
+    np.testing.assert_array_equal(read_mask(path), LABELS)
+
+
+def test_a_void_of_a_palette_is_a_number(tmp_path):
+    colours = [*VOC, *[(9, 9, 9)] * 252, (224, 224, 192)]
+    np.testing.assert_array_equal(read_mask(with_palette(tmp_path / "m.png", MASK * 255, colours)), MASK * 255)
+    # where the palette shows it as white, and black as black, it is white on black
+    greys = [(n, n, n) for n in range(256)]
+    np.testing.assert_array_equal(read_mask(with_palette(tmp_path / "w.png", MASK * 255, greys)), MASK)
+
+
+def test_a_street_of_many_colours_keeps_its_numbers(tmp_path):
+    """Sets of other fields have a class 0 in colour, and show what is void as black."""
+    colours = [(128, 64, 128), (244, 35, 232), (70, 70, 70), *[(0, 0, 0)] * 253]
+    numbers = np.where(LABELS == 1, 255, LABELS)
+    np.testing.assert_array_equal(read_mask(with_palette(tmp_path / "m.png", numbers, colours)), numbers)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize(
+    ("colours", "words"),
+    [
+        ([(255, 255, 255), (0, 0, 0), (128, 128, 128)], "shows its number 0, the background, as colour"),
+        ([(200, 0, 0), (0, 0, 0), (0, 200, 0)], "shows its number 0, the background, as colour"),
+        ([(0, 0, 0), (1, 1, 1), (3, 3, 3)], "has the numbers 0, 1, 2 in a palette of the greys 0, 1, 3"),
+    ],
+    ids=["white first", "sorted by a program", "packed by a program"],
+)
+def test_a_palette_that_could_mean_two_things_is_refused(tmp_path, suffix, colours, words):
+    with pytest.raises(ImageReadError, match=words):
+        read_mask(with_palette(tmp_path / f"m{suffix}", LABELS, colours))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize(
+    ("grey", "opacity", "wanted"),
+    [
+        (MASK * 255, np.full_like(MASK, 255), MASK),
+        (MASK * 255, np.full_like(MASK, 128), MASK),
+        (MASK * 255, MASK * 255, MASK),
+        (LABELS, np.full_like(MASK, 255), LABELS),
+        (np.full_like(MASK, 255), MASK * 255, None),
+        (np.zeros_like(MASK), MASK * 255, None),
+        (MASK * 255, np.zeros_like(MASK), None),
+        (MASK * 255, MASK * 255 + LABELS, None),
+    ],
+    ids=["opaque", "half", "the same", "labels", "white", "black", "hidden", "graded"],
+)
+def test_a_shape_in_the_opacity_is_neither_empty_nor_full(tmp_path, suffix, bands, grey, opacity, wanted):
+    data, path = np.dstack([*[grey] * bands, opacity]), tmp_path / f"m{suffix}"
+    if suffix == ".tif":
+        kind = "rgb" if bands == 3 else "minisblack"
+        tifffile.imwrite(path, data, photometric=kind, planarconfig="contig", extrasamples=["unassalpha"])
+    else:
+        Image.fromarray(data).save(path)
+    if wanted is not None:
+        np.testing.assert_array_equal(read_mask(path), wanted)
+        return
+    with pytest.raises(ImageReadError, match="a shape in its opacity"):
+        read_mask(path)
+
+
+def test_labels_drawn_as_colours_and_photographs_are_told_apart(tmp_path):
+    Image.fromarray(np.array(VOC, np.uint8)[LABELS]).save(tmp_path / "c.png")
+    with pytest.raises(ImageReadError, match=r"3 colours; .* exported as their numbers, or with a palette"):
+        read_mask(tmp_path / "c.png")
+    photo = next(sample.image for sample in sample_images() if read_image(sample.image).data.ndim == 3)
+    with pytest.raises(ImageReadError, match="looks like an image, not a mask"):
+        read_mask(photo)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_grey_photograph_is_no_mask(tmp_path, deep):
+    photo = next(sample.image for sample in sample_images())
+    with Image.open(photo) as picture:
+        grey = np.asarray(picture.convert("L"))
+    tifffile.imwrite(tmp_path / "g.tif", grey.astype(np.uint16) * 7 if deep else grey)
+    with pytest.raises(ImageReadError, match="looks like a photograph or a scan"):
+        read_mask(tmp_path / "g.tif")
+
+
+def test_many_objects_are_no_photograph(tmp_path):
+    objects = np.kron(np.arange(400, dtype=np.uint16).reshape(20, 20), np.ones((5, 5), np.uint16))
+    tifffile.imwrite(tmp_path / "m.tif", objects)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), objects)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 0.2, 1], "holds fractions from 0 to 1, as a map of probabilities does"),
+        ([0, 1.5, 2], "holds fractions between labels"),
+        ([0, np.nan, 1], "holds NaN or infinity"),
+        ([0, 1, 2], None),
+    ],
+)
+def test_fractions_are_told_by_what_they_look_like(tmp_path, values, words):
+    tifffile.imwrite(tmp_path / "m.tif", np.resize(np.array(values, np.float32), (6, 7)))
+    if words is None:
+        assert read_mask(tmp_path / "m.tif").max() == 2
+        return
+    with pytest.raises(ImageReadError, match=words):
+        read_mask(tmp_path / "m.tif")

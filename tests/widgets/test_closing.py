@@ -1,0 +1,202 @@
+"""A real window closed in each way: all is stored or rescued, the project closed cleanly, and who may lose is asked."""
+
+import subprocess
+
+import numpy as np
+import pytest
+from napari.settings import get_settings
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_medseg.app.rescue import rescue_folder
+from napari_medseg.io import read_mask, write_image
+from napari_medseg.project import Project
+from tests.widgets.helpers import WAIT, labels_of
+
+pytestmark = pytest.mark.gui
+
+
+WAYS = {
+    # as the window system asks for it
+    "close button": lambda viewer: viewer.window._qt_window.windowHandle().close(),
+    "Ctrl+W": lambda viewer: viewer.window._qt_window.close(quit_app=False, confirm_need=True),
+    "viewer.close": lambda viewer: viewer.close(),
+    "QApplication.quit": lambda viewer: QApplication.quit(),
+    "the loop ends": lambda viewer: QCoreApplication.exit(),
+}
+
+
+def close(way, viewer, first=lambda: None):
+    """Close in this way; the last two count only while Qt's loop runs."""
+    if way not in ("QApplication.quit", "the loop ends"):
+        first()
+        WAYS[way](viewer)
+        return
+    wrong = []
+
+    def call():
+        try:
+            first()
+            WAYS[way](viewer)
+        except AssertionError as error:
+            wrong.append(error)
+            QCoreApplication.exit()
+
+    QTimer.singleShot(0, call)
+    application = QApplication.instance()
+    application.exec()
+    # the window that closed last wants it to end once more: no loop of a later test would run
+    QCoreApplication.removePostedEvents(application, QEvent.Type.Quit.value)
+    if wrong:
+        raise wrong[0]
+
+
+# these can be taken back
+ASKED = ("close button", "Ctrl+W", "QApplication.quit")
+
+
+@pytest.fixture
+def open_panel(make_napari_viewer, qtbot):
+    """A shown window with a case of a project in this folder."""
+    made = []
+
+    def make(folder):
+        write_image(folder / "i.tif", np.random.default_rng(0).integers(0, 255, (200, 220), dtype=np.uint8))
+        with Project.create(folder / "p") as project:
+            project.add_case(folder / "i.tif", shape=(200, 220))
+            project.set_proposal(1, np.eye(200, 220, dtype=np.uint8), {"network": "none"})
+        viewer = make_napari_viewer(show=True)
+        # napari's own fixture closes it once more
+        viewer.window._qt_window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        get_settings().application.confirm_close_window = False
+        _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+        panel.viewer = viewer
+        made.append(panel)
+        panel.correct.open_project(folder / "p")
+        qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+        return panel
+
+    yield make
+    for panel in made:
+        panel.shut_down()
+
+
+@pytest.fixture
+def answer():
+    """Clicks the button of this text in each question that comes; gives what was asked."""
+    timers = []
+
+    def prepare(text):
+        asked, timer = [], QTimer()
+        for other in timers:
+            other.stop()
+
+        def look():
+            box = QApplication.activeModalWidget()
+            if isinstance(box, QMessageBox):
+                asked.append(f"{box.text()} {box.informativeText()}")
+                next(button for button in box.buttons() if button.text() == text).click()
+
+        timer.timeout.connect(look)
+        timer.start(20)
+        timers.append(timer)
+        return asked
+
+    yield prepare
+    for timer in timers:
+        timer.stop()
+
+
+def draw(panel):
+    """So much that it needs room, and the last of it a moment before the window closes; what is seen then."""
+    (mask,) = labels_of(panel)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        mask.data[...] = rng.integers(0, 4, mask.data.shape)
+        mask.events.paint(value=[])
+    return mask.data.copy()
+
+
+def fill(disk):
+    subprocess.run(["dd", "if=/dev/zero", f"of={disk}/rest", "bs=1k"], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_all_is_stored_and_the_project_closed_cleanly(open_panel, tmp_path, way):
+    panel = open_panel(tmp_path)
+    drawn = draw(panel)
+    close(way, panel.viewer)
+    with Project.open(tmp_path / "p") as project:
+        assert project.recovered is None
+        np.testing.assert_array_equal(project.labels(1), drawn)
+    assert not rescue_folder().exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_full_disk_does_not_take_is_asked_about_and_rescued(open_panel, qtbot, mount_small, answer, way):
+    disk = mount_small(1200)
+    panel = open_panel(disk)
+    fill(disk)
+    drawn = draw(panel)
+    case = panel.correct.view.current
+    qtbot.waitUntil(lambda: case.session.status.error is not None, timeout=WAIT)
+
+    def refuse():
+        if way not in ASKED:
+            return
+        asked = answer("Stay here")
+        WAYS[way](panel.viewer)
+        (question,) = asked
+        assert "'i': " in question
+        assert "the disk is full" in question
+        assert str(rescue_folder()) in question
+        assert panel.viewer.window._qt_window.isVisible()
+        assert panel.correct.view.current is case
+        assert not rescue_folder().exists()
+        answer("Close, write them there")
+
+    close(way, panel.viewer, refuse)
+    (rescued,) = rescue_folder().iterdir()
+    np.testing.assert_array_equal(read_mask(rescued), drawn)
+    (disk / "rest").unlink()
+    # let go of, and sound
+    with Project.open(disk / "p") as project:
+        assert project.verify() == []
+
+
+def test_a_disk_that_came_back_read_only(open_panel, qtbot, mount_small, answer):
+    disk = mount_small(3000)
+    panel = open_panel(disk)
+    case = panel.correct.view.current
+    subprocess.run(["umount", "-l", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk], check=True)
+    drawn = draw(panel)
+    qtbot.waitUntil(lambda: case.session.status.error is not None, timeout=WAIT)
+    asked = answer("Close, write them there")
+    close("close button", panel.viewer)
+    assert "'i': " in asked[0]
+    (rescued,) = rescue_folder().iterdir()
+    np.testing.assert_array_equal(read_mask(rescued), drawn)
+    assert panel.state.project is None
+
+
+def test_a_window_that_napari_keeps_open_goes_on_as_before(open_panel, qtbot, tmp_path, monkeypatch):
+    """We agree, and the person says No in napari's own dialog."""
+    panel = open_panel(tmp_path)
+    get_settings().application.confirm_close_window = True
+    monkeypatch.setattr("napari._qt.qt_main_window.ConfirmCloseDialog.exec_", lambda dialog: 0)
+    close("close button", panel.viewer)
+    assert panel.viewer.window._qt_window.isVisible()
+    drawn = draw(panel)
+    qtbot.waitUntil(lambda: panel.correct.view.current.session.status.pending == 0, timeout=WAIT)
+    np.testing.assert_array_equal(panel.state.project.labels(1), drawn)
+
+
+def test_what_was_rescued_is_told_by_the_next_window(open_panel, qtbot, tmp_path):
+    from napari.utils.notifications import notification_manager
+
+    from napari_medseg.app.rescue import rescue_labels
+
+    rescued = rescue_labels("lost", np.eye(3, dtype=np.uint8))
+    open_panel(tmp_path)
+    qtbot.waitUntil(lambda: any(rescued.name in n.message for n in notification_manager.records), timeout=WAIT)
