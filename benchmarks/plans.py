@@ -129,9 +129,40 @@ def _draft(domain: str, word: str, licence: str) -> Plan:
     )
 
 
+def _specialist(domain: str, word: str, licence: str) -> Plan:
+    return Plan(
+        (domain,),
+        licence,
+        _stages((192, 24), (256, 16)),
+        validate_every=4,
+        classes=(word,),
+        epoch_images=600,
+        learning_rate=1e-3,
+        average=0.998,
+        version=1,
+    )
+
+
 PLANS: Mapping[str, Plan] = {
     "sgd-net-s/generalist": _lite(_generalist((192, 60), (256, 40), learning_rate=1e-3)),
     **{f"cmunext-xxs/{task}": _draft(domain, word, licence) for task, domain, word, licence in TASKS},
+    "sgd-net-s/dermoscopy": _lite(_specialist("dermoscopy", "lesion", "cc0")),
+    "sgd-net-s/nuclei": _lite(_specialist("nuclei", "nucleus", "cc0")),
+    # stones are two pixels wide at 256
+    "dcsnet-s/kidney-stones": _lite(
+        Plan(
+            ("kidney-stone CT",),
+            "research-only",
+            _stages((512, 60)),
+            validate_every=5,
+            classes=("stone",),
+            learning_rate=5e-4,
+            average=0.998,
+            batch_size=4,
+            augmentation="detected",
+            version=1,
+        )
+    ),
     "lgms-net/generalist": _generalist((128, 50), (256, 20), learning_rate=2e-3),
     "dymas-net/generalist": _generalist((128, 40), (256, 12), learning_rate=1e-3),
     "lgms-net-3d/hippocampus": Plan(

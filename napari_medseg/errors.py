@@ -11,10 +11,13 @@ MedsegError
     ├── OutputError            a file cannot be written (full disk, no permission)
     ├── DeviceError            a device is missing or out of memory
     ├── TrainingError          a training run died
+    ├── PartlyDoneError        some of several things could not be done, the others are
     └── Cancelled              the user cancelled
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from napari_medseg import log
 from napari_medseg.names import one_line
@@ -70,6 +73,24 @@ class DeviceError(OperationError):
 
 class TrainingError(OperationError):
     """A training run died. Start it again; it resumes from its last checkpoint."""
+
+
+class PartlyDoneError(OperationError):
+    """Some of several things could not be done; the others are. Mend those that are named, and try them again.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        A sentence for each.
+    what : str
+        That they were not: ``mask(s) were not written``.
+    done : sequence
+        What came of the others.
+    """
+
+    def __init__(self, problems: Sequence[str], what: str, done: Sequence[object] = ()) -> None:
+        self.problems, self.done = tuple(problems), tuple(done)
+        super().__init__(f"{len(problems)} {what}; the first: {problems[0]}")
 
 
 class Cancelled(OperationError):  # noqa: N818 - a cancellation is no fault

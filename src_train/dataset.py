@@ -70,7 +70,7 @@ def load_pair(pair: Pair, folder: Path, *, classes: Classes | int, rule: LabelRu
     image, mask = read_image(image_path), read_numbers(mask_path)
     mask, told = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
     if told:
-        _log.warning(told)
+        _log.warning("%s", told)
     found = (PLAIN if pair.white else rule).apply(mask, classes=classes, path=mask_path)
     spacing = image.spacing if image.volume else None
     focus = read_mask(folder / pair.focus) > 0 if pair.focus else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from napari_medseg.errors import TrainingError
 from napari_medseg.inference import Predictor
 from napari_medseg.metrics import dice
-from napari_medseg.networks import create_network, full_options, get_spec
+from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.entry import intensity_of
@@ -29,7 +28,7 @@ from napari_medseg.weights.widen import load_widened
 from src_train.augment import Augmentation
 from src_train.average import Average
 from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair
+from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, split_batches
 from src_train.engine import Engine
 from src_train.events import EventLog
 from src_train.losses import build_loss
@@ -95,7 +94,7 @@ class Trainer:
             entry = load_network(spec.network, spec.start_from)[1]
             return {**entry.options, **spec.options}, dict(entry.intensity)
         fresh = declared.fresh if spec.pretrained is None else {}
-        return full_options(spec.network, {**declared.options, **fresh, **spec.options}), intensity_of(declared.input)
+        return {**declared.options, **fresh, **spec.options}, intensity_of(declared.input)
 
     def _fresh_network(self) -> nn.Module:
         channels = self._entry(self.spec.stages[-1].sides).output_channels
@@ -143,7 +142,7 @@ class Trainer:
         for stage in spec.stages:
             last = min(first + stage.epochs, self._planned)
             if self.state.epoch < last:
-                data = self._training_set(stage.sides)
+                data = self._data(self.train_samples, stage.sides, augmentation=self.augmentation)
                 for epoch in range(max(first, self.state.epoch), last):
                     facts = self._epoch(data, epoch, stage.sides, last)
                     self.state.seconds = self._before + time.monotonic() - self._started
@@ -154,7 +153,7 @@ class Trainer:
                     if self._stale() or self.state.epoch >= self._planned:
                         return self._finish(finished=True)
                     if self.engine.agree(self._budget_left() <= 0):
-                        return self._finish(finished=False)
+                        return self._finish(finished=spec.clock)
             first = last
         return self._finish(finished=True)
 
@@ -167,18 +166,20 @@ class Trainer:
             if self.average is not None:
                 self.average.resume(found.average, found.steps)
 
-    def _training_set(self, sides: tuple[int, ...]) -> TrainingSet | TrainingVolumes:
+    def _data(
+        self, samples: Sequence[Sample], sides: tuple[int, ...], *, augmentation: Augmentation | None
+    ) -> TrainingSet | TrainingVolumes:
         spec = self.spec
         options: dict[str, Any] = {
             "sides": sides,
             "classes": len(spec.classes),
-            "augmentation": self.augmentation,
+            "augmentation": augmentation,
             "input": self._entry(sides).input_of(self.network_spec.input),
             "device": self.engine.device,
         }
         if self.network_spec.input.ndim == 2:
-            return TrainingSet(self.train_samples, **options)
-        return TrainingVolumes(self.train_samples, spacing=spec.spacing, window=spec.window, **options)
+            return TrainingSet(samples, **options)
+        return TrainingVolumes(samples, spacing=spec.spacing, window=spec.window, **options)
 
     def _epoch(
         self, data: TrainingSet | TrainingVolumes, epoch: int, sides: tuple[int, ...], stage_end: int
@@ -203,7 +204,9 @@ class Trainer:
         score = self._validate(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:
-            state.scores.append(score)
+            # the larger, the better
+            watched = score if self.recipe.monitor == "dice" else -self._validation_loss(sides, epoch)
+            state.scores.append(watched)
         self._consider(score, epoch=epoch + 1)
         facts = {} if self.average is None else self._consider_average(sides, epoch + 1, due=due)
         state.network = self._state_now()
@@ -233,8 +236,8 @@ class Trainer:
             total += float(loss.detach())
             if not math.isfinite(total):
                 raise TrainingError(
-                    f"the loss became {total} in epoch {epoch + 1}; expected a number. Choose a lower learning rate, or "
-                    "--precision no."
+                    f"the loss became {total} in epoch {epoch + 1}; expected a number. Choose a lower learning rate, "
+                    "or --precision no."
                 )
             self.engine.backward(self.trained, loss, last=i + 1 == len(parts))
         if self.recipe.clip is not None:
@@ -245,7 +248,7 @@ class Trainer:
         return self.engine.mean(total)
 
     def _rate(self, epoch: int, share: float) -> float:
-        """Learning rate of a step, after a share of an epoch; within an epoch it changes in a cycle and by the clock."""
+        """Learning rate of a step after a share of an epoch; within one it changes in a cycle and by the clock."""
         planned, done = self._planned, float(epoch)
         if self.spec.clock:
             assert self.spec.time_budget_minutes is not None
@@ -269,8 +272,19 @@ class Trainer:
         output = self.trained(images, truth=truth)
         return roi_loss(output, masks, done=epoch / max(self._planned, 1))
 
+    @torch.no_grad()
+    def _validation_loss(self, sides: tuple[int, ...], epoch: int) -> float:
+        """The loss on the validation pairs as they are; the statistics of norms stay as training left them."""
+        self.network.train()
+        freeze_norm(self.network)
+        torch.manual_seed(self.spec.seed)
+        data = self._data(self.val_samples, sides, augmentation=None)
+        batches = split_batches([(i, 0) for i in range(len(data))], self.spec.batch_size)
+        found = [float(self._loss(*self.engine.place_batch(*data.batch(keys)), epoch)) * len(keys) for keys in batches]
+        return self.engine.mean(sum(found) / len(data))
+
     def _consider_average(self, sides: tuple[int, ...], epoch: int, *, due: bool) -> dict[str, Any]:
-        """Keep the averaged weights for a resume; where validation is due, score them beside the weights themselves."""
+        """Keep the averaged weights for a resume; where validation is due, score them beside the others."""
         assert self.average is not None
         self.state.average, self.state.steps = self.average.state, self.average.steps
         if not self.val_samples or not due:
@@ -332,14 +346,11 @@ class Trainer:
         """Mean Dice over the validation pairs at their own sizes, by the predictor that users run."""
         score = 0.0
         if self.engine.main:
-            entry, network = self._entry(sides), self.network.eval()
-            if self._kept is not None:
-                # what is scored is what will be used
-                network = copy.deepcopy(network)
-                network.load_state_dict(self._result(epoch))
+            # what is scored is what will be used: in full precision, and mixed with what is kept
+            entry, network = self._entry(sides), self.engine.plain_copy(self.network)
+            network.load_state_dict(self._result(epoch))
             predictor = Predictor(network, self.network_spec, entry, device=str(self.engine.device))
             score = mean_dice(predictor, self.val_samples)
-            self.engine.place(self.network)
         return float(self.engine.agree(score))
 
     def _entry(self, sides: tuple[int, ...]) -> WeightsEntry:

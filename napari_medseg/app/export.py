@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from napari_medseg import __version__
+from napari_medseg.app.batch import Batch, check_free
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
+from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
@@ -86,8 +88,9 @@ def export_labels(
     grid : Grid, optional
         Of the volume that was segmented.
     provenance : mapping, optional
+        Its ``classes``, names by their numbers, say what else there is beside what this mask holds.
     numbers : bool
-        As :func:`napari_medseg.io.write_mask` takes it.
+        As :func:`napari_medseg.io.write_mask` takes it; so it is where there are other classes than 1.
 
     Raises
     ------
@@ -101,6 +104,7 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
+    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
     return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
 
 
@@ -110,6 +114,7 @@ def export_masks(
     *,
     suffix: str,
     objects: bool = False,
+    overwrite: bool = False,
     spacing: tuple[float, ...] | None = None,
     unit: str = "px",
     grid: Grid | None = None,
@@ -118,16 +123,23 @@ def export_masks(
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
-    Parameters and errors are those of :func:`export_labels`.
+    Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
     """
-    masks = {"mask": labels, **({"objects": number_objects(labels)} if objects else {})}
-    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in masks}
+    kinds = mask_kinds(objects)
+    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
+    check_free(paths.values(), overwrite=overwrite)
+    masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
     return [
         # of objects, number 1 is one among others
         export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
         for name, data in masks.items()
     ]
+
+
+def mask_kinds(objects: bool) -> tuple[str, ...]:
+    """What :func:`export_masks` writes of a mask."""
+    return ("mask", "objects") if objects else ("mask",)
 
 
 def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[str, Any]:
@@ -168,6 +180,7 @@ def export_project(
     format: str = "tiff",
     case_ids: Sequence[int] | None = None,
     objects: bool = False,
+    overwrite: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
     """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
@@ -184,6 +197,8 @@ def export_project(
         Default: all cases that have a revision.
     objects : bool
         Also write every object with a number of its own.
+    overwrite : bool
+        Files that are there may be replaced.
 
     Returns
     -------
@@ -192,9 +207,11 @@ def export_project(
     Raises
     ------
     InputError
-        If the format is not known, or a case or all of them were never accepted.
+        If the format is not known, a case or all of them were never accepted, or a file is there already.
+    PartlyDoneError
+        If some of several masks could not be written; the others are.
     OutputError
-        If a file cannot be written.
+        If no file can be written.
     """
     suffix_for(format, volume=False)
     wanted = [case for case in project.cases() if case_ids is None or case.id in case_ids]
@@ -206,36 +223,41 @@ def export_project(
     folder = check_folder(out)
     written: list[Path] = []
     stems = _free_stems(ready)
+    suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
+    targets = (folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects))
+    check_free(targets, overwrite=overwrite)
     numbers = SUFFIXES[format] == ".png" and not only_label_1(project)
+    batch = Batch(len(ready), "mask(s) were not written")
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
-        labels = project.revision_labels(newest[case.id].id)
-        volume = len(case.shape) == 3
-        suffix = suffix_for(format, volume=volume)
-        facts = case_provenance(project, case, labels)
-        written += export_masks(
-            folder / stems[case.id],
-            labels,
-            suffix=suffix,
-            objects=objects,
-            grid=case_grid(case),
-            provenance=facts,
-            numbers=numbers,
-        )
+        with batch.item():
+            labels = project.revision_labels(newest[case.id].id)
+            facts = case_provenance(project, case, labels)
+            written += export_masks(
+                folder / stems[case.id],
+                labels,
+                suffix=suffixes[case.id],
+                objects=objects,
+                overwrite=overwrite,
+                grid=case_grid(case),
+                provenance=facts,
+                numbers=numbers,
+            )
+    batch.end(written)
     return written
 
 
 def _free_stems(cases: Sequence[Case]) -> dict[int, str]:
     """A stem of its own for each case, by number: two patients' images may have one name."""
     # a case's own name is kept for it; some file systems take 'A' and 'a' for one
-    names = {case.name.casefold() for case in cases}
+    names = {name_key(case.name) for case in cases}
     stems: dict[int, str] = {}
     taken: set[str] = set()
     for case in cases:
         stem = case.name
-        while stem.casefold() in taken or (stem != case.name and stem.casefold() in names):
+        while name_key(stem) in taken or (stem != case.name and name_key(stem) in names):
             stem = f"{stem}_{case.id}"
-        taken.add(stem.casefold())
+        taken.add(name_key(stem))
         stems[case.id] = stem
     return stems

@@ -44,11 +44,15 @@ def patient_of(file: Path, by: str) -> str | None:
     InputError
         If ``by`` is none of these.
     """
-    if by not in PATIENTS:
-        raise InputError(f"patients are told by '{by}'; expected one of {', '.join(PATIENTS)}. Choose one of them.")
+    _check_by(by)
     if by == "folder":
         return one_line(file.absolute().parent.name)
     return re.split(r"[_\- ]", one_line(stem_of(file)))[0] or None if by == "name" else None
+
+
+def _check_by(by: str) -> None:
+    if by not in PATIENTS:
+        raise InputError(f"patients are told by '{by}'; expected one of {', '.join(PATIENTS)}. Choose one of them.")
 
 
 def add_images(
@@ -89,6 +93,7 @@ def add_images(
     OutputError
         If the project cannot be written.
     """
+    _check_by(patients)
     files, _ = walk_images(paths)
     added: list[Case] = []
     refused: list[str] = []

@@ -9,12 +9,13 @@ from pathlib import Path
 from napari_medseg.app.classes import merged, name_classes, rule_of
 from napari_medseg.app.images import add_images
 from napari_medseg.classes import MOST_CLASS, Classes, listed
-from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import (
     PLAIN,
     LabelRule,
     all_numbers,
     check_numbers,
+    check_white,
     fit_mask,
     match_masks,
     read_image,
@@ -39,6 +40,8 @@ class AddedMasks:
         So many of the folder's masks were stored and accepted.
     told : list of str
         One sentence for each mask that was turned onto its image.
+    named : dict of int to str
+        Classes that the project did not know before, by their numbers.
     """
 
     cases: list[Case]
@@ -46,6 +49,7 @@ class AddedMasks:
     used: int
     masks: int
     told: list[str] = field(default_factory=list)
+    named: dict[int, str] = field(default_factory=dict)
 
 
 def add_with_masks(
@@ -63,7 +67,7 @@ def add_with_masks(
     """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
     unless someone began to draw one. ``group``, ``patients`` and ``split`` are as :func:`add_images` takes them.
 
-    Nothing is added before all masks were read: a bad one leaves the project as it was.
+    Nothing is added before all masks were read. An image whose mask is bad is not added, so that both can be later.
 
     The numbers of the masks are those of the project's classes. Where it has none yet, all numbers that are found
     become classes; more than the first, or another, get names in its table: ``label 2``.
@@ -78,8 +82,8 @@ def add_with_masks(
     Raises
     ------
     InputError
-        If no mask belongs to an image, two files have the same stem, or a mask cannot be used: it does not lie on its
-        image, or holds a number that is no class; the message names it.
+        If no mask belongs to an image, two files have the same stem, or none of the masks can be used; the message
+        names the first; or if nobody said what white is in them.
     OutputError
         If the project cannot be written.
     """
@@ -91,20 +95,15 @@ def add_with_masks(
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
     rule, classes = rule_of(project, rule), merged(project, names or {})
-    readable, found = _check(matched, rule)
-    check_numbers(found, classes or None)
-    for path, one in found.items():
-        if max(one.numbers, default=0) > MOST_CLASS:
-            raise InputError(
-                f"mask {path} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
-                "Say which classes they are with --map, such as 300=1 or 1-65535=1."
-            )
+    readable, found, bad = _check(matched, rule, classes)
+    if bad and not readable:
+        raise next(iter(bad.values()))
     numbers = all_numbers(found)
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
         project,
-        [file for file in files if file not in waiting],
+        [file for file in files if file not in waiting and file not in bad],
         group=group,
         patients=patients,
         split=split,
@@ -112,7 +111,7 @@ def add_with_masks(
     )
     if not classes and numbers - {1}:
         classes = {number: f"label {number}" for number in sorted(numbers)}
-    name_classes(project, classes, ignore=rule.ignore)
+    named = name_classes(project, classes, ignore=rule.ignore)
     used, told = 0, list[str]()
     for file in readable:
         case = project.find_image(file)
@@ -124,7 +123,8 @@ def add_with_masks(
             project.commit_stroke(case.id, rule.drawn(labels), tool="import")
             project.accept(case.id)
             used += 1
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told)
+    refused += [sentence(error) for error in bad.values()]
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
 
 
 def _waits(project: Project, case: Case | None) -> bool:
@@ -132,17 +132,44 @@ def _waits(project: Project, case: Case | None) -> bool:
     return case is not None and case.state in ("new", "proposed") and not project.revisions(case.id)
 
 
-def _check(matched: Mapping[Path, Path], rule: LabelRule) -> tuple[list[Path], dict[Path, Found]]:
-    """The images that can be read; their masks all can, and fit. And what each mask holds."""
-    readable, found = [], {}
+def _check(
+    matched: Mapping[Path, Path], rule: LabelRule, classes: Classes
+) -> tuple[list[Path], dict[Path, Found], dict[Path, InputError]]:
+    """The images that can be read, whose masks can be too, and fit; what these hold; and what is wrong with others.
+
+    Raises
+    ------
+    InputError
+        If it cannot be known what white is, or no mask holds the numbers of classes alone.
+    """
+    found, bad = dict[Path, Found](), dict[Path, InputError]()
     for file, mask_path in matched.items():
-        mask = read_numbers(mask_path)
-        found[mask_path] = rule.find(mask)
         try:
-            image = read_image(file)
-        except ImageReadError:
-            # told with the other images that cannot be added
-            continue
-        fit_mask(image, mask, image_path=file, mask_path=mask_path)
-        readable.append(file)
-    return readable, found
+            mask = read_numbers(mask_path)
+            try:
+                image = read_image(file)
+            except ImageReadError:
+                # told with the other images that cannot be added
+                continue
+            fit_mask(image, mask, image_path=file, mask_path=mask_path)
+        except InputError as error:
+            bad[file] = error
+        else:
+            found[file] = rule.find(mask)
+    check_white({matched[file]: one for file, one in found.items()}, classes or None)
+    outside = dict[Path, InputError]()
+    for file, one in found.items():
+        try:
+            check_numbers({matched[file]: one}, classes or None)
+            if max(one.numbers, default=0) > MOST_CLASS:
+                raise InputError(
+                    f"mask {matched[file]} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
+                    "Say which classes they are with --map, such as 300=1 or 1-65535=1."
+                )
+        except InputError as error:
+            outside[file] = error
+    if outside and len(outside) == len(found):
+        # all numbers at once
+        check_numbers({matched[file]: one for file, one in found.items()}, classes or None)
+    fitting = {file: one for file, one in found.items() if file not in outside}
+    return list(fitting), fitting, {**bad, **outside}

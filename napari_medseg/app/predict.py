@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medseg.app.export import check_folder, export_masks, suffix_for
+from napari_medseg.app.batch import Batch, check_free
+from napari_medseg.app.export import check_folder, export_masks, mask_kinds, suffix_for
 from napari_medseg.errors import InputError, ShapeError
 from napari_medseg.io import (
     by_stem,
@@ -21,7 +22,7 @@ from napari_medseg.io import (
     walk_images,
     write_probabilities,
 )
-from napari_medseg.names import one_line
+from napari_medseg.names import one_line, short_name
 from napari_medseg.weights import list_weights, resolve_weights
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def predict_files(
     disagreement: bool = False,
     objects: bool = False,
     boxes: str | Path | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``_objects``, ``_prob``, ``_edges`` and
@@ -215,6 +217,8 @@ def predict_files(
     boxes : path, optional
         File of boxes, see :func:`napari_medseg.io.read_boxes`; an image that it does not name is segmented as the
         network finds it.
+    overwrite : bool
+        Files that are there may be replaced.
 
     Returns
     -------
@@ -224,7 +228,9 @@ def predict_files(
     Raises
     ------
     InputError, OperationError
-        At the first file that cannot be read, segmented or written; those before it are done.
+        If what is asked for cannot be done for any of the files.
+    PartlyDoneError
+        If some of several files cannot be read, segmented or written; the others are done.
     """
     if edges:
         edges_request(request)
@@ -238,40 +244,50 @@ def predict_files(
     check_kind(request.network, images)
     prompts = {} if boxes is None else _prompts(boxes, images)
     suffix_for(format, volume=False)
-    wanted = {"objects": objects, "prob": probabilities, "edges": edges, "disagreement": disagreement}
-    _check_targets(images, Path(out), format, ["mask", *(kind for kind, wish in wanted.items() if wish)])
+    wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
+    kinds = [*mask_kinds(objects), *(kind for kind, wish in wanted.items() if wish)]
+    stems = {path: short_name(stem_of(path)) for path in images}
+    targets = (
+        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path))}"
+        for path, stem in stems.items()
+        for kind in kinds
+    )
+    check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
-    entry, _ = resolve_weights(request.network, request.weights)
     written: list[Path] = []
+    batch = Batch(len(images), "image(s) were not segmented")
     for number, path in enumerate(images):
         if progress is not None:
             progress(number / len(images), path.name)
-        image, stem = read_image(path), stem_of(path)
-        suffix = suffix_for(format, volume=image.volume)
-        try:
-            result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
-        except ShapeError as error:
-            raise ShapeError(f"{path}: {error}") from error
-        facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
-        written += export_masks(
-            folder / stem,
-            result.labels,
-            suffix=suffix,
-            objects=objects,
-            spacing=image.spacing,
-            unit=image.unit,
-            grid=image.grid,
-            provenance=facts,
-            numbers=entry.labels != (1,),
-        )
-        maps = {
-            "prob": result.probabilities[0] if probabilities else None,
-            "edges": result.edges if edges else None,
-            "disagreement": result.disagreement if disagreement else None,
-        }
-        for name, data in maps.items():
-            if data is not None:
-                written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
+        with batch.item():
+            image, stem = read_image(path), stems[path]
+            suffix = suffix_for(format, volume=image.volume)
+            try:
+                result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
+            except ShapeError as error:
+                raise ShapeError(f"{path}: {error}") from error
+            facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+            facts["classes"] = dict(result.classes)
+            written += export_masks(
+                folder / stem,
+                result.labels,
+                suffix=suffix,
+                objects=objects,
+                overwrite=overwrite,
+                spacing=image.spacing,
+                unit=image.unit,
+                grid=image.grid,
+                provenance=facts,
+            )
+            maps = {
+                "prob": result.probabilities[0] if probabilities else None,
+                "edges": result.edges if edges else None,
+                "disagreement": result.disagreement if disagreement else None,
+            }
+            for name, data in maps.items():
+                if data is not None:
+                    written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
+    batch.end(written)
     return written
 
 
@@ -289,21 +305,6 @@ def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[
         # the same image may be named with its suffix and without
         found.setdefault(path, []).extend(rows)
     return found
-
-
-def _check_targets(images: Sequence[Path], out: Path, format: str, kinds: Sequence[str]) -> None:
-    """Refuse to replace a file that lies beside the images: a mask of that name may be someone's work."""
-    if out.resolve() not in {path.parent.resolve() for path in images}:
-        return
-    for path in images:
-        suffix = suffix_for(format, volume=is_volume(path))
-        for kind in kinds:
-            target = out / f"{stem_of(path)}_{kind}{suffix}"
-            if target.exists():
-                raise InputError(
-                    f"{target} is there already, beside the image {path.name}; expected no file that would be "
-                    "replaced. Name another folder with --out, or move the file away."
-                )
 
 
 def check_kind(network: str, paths: Sequence[Path]) -> None:

@@ -18,7 +18,7 @@ class _LastHands:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        from napari_medseg.errors import MedsegError, sentence
+        from napari_medseg.errors import MedsegError, PartlyDoneError, sentence
         from napari_medseg.names import one_line
 
         if isinstance(error, KeyboardInterrupt):
@@ -31,7 +31,9 @@ class _LastHands:
         elif isinstance(error, BrokenPipeError):
             raise SystemExit(0) from None
         elif isinstance(error, Exception):
-            sys.stderr.write(f"medseg: {one_line(sentence(error))}\n")
+            said = sentence(error)
+            for line in error.problems if isinstance(error, PartlyDoneError) else (said,):
+                sys.stderr.write(f"medseg: {one_line(line)}\n")
             raise SystemExit(error.exit_code if isinstance(error, MedsegError) else 1) from None
 
 

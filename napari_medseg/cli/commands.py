@@ -8,7 +8,16 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
-from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.output import (
+    IGNORE_HELP,
+    MAP_HELP,
+    Overwrite,
+    print_done,
+    print_json,
+    print_table,
+    progress_bar,
+    tell_left_out,
+)
 from napari_medseg.cli.project import project_app
 from napari_medseg.cli.training import train
 
@@ -123,13 +132,16 @@ def weights_import(
     network: Network,
     layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
     task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a state dict saved by published code."""
+    from napari_medseg.app.batch import check_free
     from napari_medseg.errors import UnknownNameError
     from napari_medseg.weights import import_published
 
     if layout != "published":
         raise UnknownNameError("layout", layout, ("published",))
+    check_free([out], overwrite=overwrite)
     typer.echo(import_published(file, network, out, task=task).id)
     typer.echo(out)
 
@@ -168,6 +180,7 @@ def predict(
     ] = False,
     size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Propose a mask for each image."""
@@ -184,7 +197,7 @@ def predict(
         also=tuple(_member(text) for text in also or ()),
     )
     tell_left_out(paths)
-    with progress_bar() as progress:
+    with print_done(), progress_bar() as progress:
         written = predict_files(
             paths,
             request,
@@ -195,6 +208,7 @@ def predict(
             disagreement=disagreement,
             objects=objects,
             boxes=boxes,
+            overwrite=overwrite,
             progress=progress,
         )
     for path in written:
@@ -213,11 +227,13 @@ def evaluate(
     mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
     ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Score proposals against reference masks."""
     from json import dumps
 
+    from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.predict import PredictRequest
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
@@ -226,6 +242,7 @@ def evaluate(
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
+        check_free([json], overwrite=overwrite)
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)

@@ -8,13 +8,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from napari_medseg.names import one_line
 
 LINE_SECONDS = 10.0
 MAP_HELP = "Which classes numbers in the masks are: 100=1,200=2 or 1-65535=1."
 IGNORE_HELP = "Number in the masks that does not count, such as 255."
+
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]
+
+
+@contextmanager
+def print_done() -> Iterator[None]:
+    """Of several files, those that were written are printed where others could not be."""
+    from napari_medseg.errors import PartlyDoneError
+
+    try:
+        yield
+    except PartlyDoneError as error:
+        for path in error.done:
+            typer.echo(path)
+        raise
 
 
 def print_json(value: Any) -> None:

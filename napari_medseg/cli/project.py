@@ -5,7 +5,16 @@ from typing import Annotated, Optional
 
 import typer
 
-from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, print_json, print_table, progress_bar, tell_left_out
+from napari_medseg.cli.output import (
+    IGNORE_HELP,
+    MAP_HELP,
+    Overwrite,
+    print_done,
+    print_json,
+    print_table,
+    progress_bar,
+    tell_left_out,
+)
 from napari_medseg.cli.training import MOST_SEED
 
 project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
@@ -42,8 +51,8 @@ def add(
     """Add images, and their finished masks where there are some."""
     from napari_medseg.app.images import add_images
     from napari_medseg.app.masks import add_with_masks
-    from napari_medseg.classes import parse_classes
-    from napari_medseg.errors import InputError
+    from napari_medseg.classes import named, parse_classes
+    from napari_medseg.errors import InputError, PartlyDoneError
     from napari_medseg.io import parse_rule
     from napari_medseg.project import Project
 
@@ -71,10 +80,14 @@ def add(
             for turned in result.told:
                 typer.echo(turned, err=True)
             typer.echo(f"{result.used} of {result.masks} masks used", err=True)
+            if result.named:
+                typer.echo(f"new classes: {named(result.named)}", err=True)
     for case in added:
         typer.echo(case.name)
+    if len(refused) == 1 and not added:
+        raise InputError(refused[0])
     if refused:
-        raise InputError(f"{len(refused)} image(s) were not added; the first: {refused[0]}")
+        raise PartlyDoneError(refused, "image(s) were not added", added)
 
 
 @project_app.command()
@@ -178,12 +191,13 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
     from napari_medseg.app.export import export_project
     from napari_medseg.project import Project
 
-    with Project.open(folder) as project, progress_bar() as progress:
-        written = export_project(project, out, format=format, objects=objects, progress=progress)
+    with print_done(), Project.open(folder) as project, progress_bar() as progress:
+        written = export_project(project, out, format=format, objects=objects, overwrite=overwrite, progress=progress)
     for path in written:
         typer.echo(path)

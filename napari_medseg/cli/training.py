@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, progress_bar
+from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_bar
 
 if TYPE_CHECKING:
     from napari_medseg.project.runs import RunSpec
@@ -95,12 +95,14 @@ def train(
     time_budget: Annotated[Optional[float], typer.Option(min=0, help="Minutes.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Decides everything on the CPU.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run beside --out.")] = False,
+    overwrite: Overwrite = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Train a network by its paper's recipe; the run is kept beside OUT as '<stem>.run'."""
     import shutil
     from dataclasses import replace
 
+    from napari_medseg.app.batch import check_free
     from napari_medseg.app.classes import classes_to_learn
     from napari_medseg.app.export import check_folder
     from napari_medseg.app.predict import check_kind
@@ -137,7 +139,8 @@ def train(
 
     train, val = pairs(images, masks), pairs(val_images, val_masks)
     known = asked or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
-    learned = classes_to_learn([Path(pair.mask) for pair in (*train, *val)], rule, known)
+    with progress_bar() as progress:
+        learned = classes_to_learn([Path(pair.mask) for pair in (*train, *val)], rule, known, progress=progress)
     check_classes(network, learned, ignore=ignore)
     spec = RunSpec(
         network=network,
@@ -175,6 +178,8 @@ def train(
         raise InputError(
             f"{folder} holds a run already; expected none. Go on from it with --resume, or delete the folder."
         )
+    # a run that goes on ends in its own file
+    check_free([out], overwrite=overwrite or resume)
     check_folder(folder)
     check_writable(out)
     # nothing of a run is changed while another command has it

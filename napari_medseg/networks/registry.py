@@ -65,10 +65,7 @@ def create_network(name: str, *, in_channels: int | None = None, classes: int = 
 
 
 def full_options(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a network in a file, of which the file tells all, or those that differ from the declared ones.
-
-    A file that was written before the declaration changed does not tell all: what it leaves out is what was declared
-    then.
+    """All options of a network in a file that may leave out those that were declared when it was written.
 
     Raises
     ------
@@ -76,6 +73,4 @@ def full_options(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
         If no network has this name.
     """
     spec = get_spec(name)
-    old = spec.earlier is not None and not set(spec.options) <= set(told)
-    declared = spec.earlier.options if old and spec.earlier is not None else spec.options
-    return {**declared, **told}
+    return {**(spec.options if spec.earlier is None else spec.earlier.options), **told}

@@ -78,6 +78,8 @@ class Recipe:
         Largest norm of all gradients together.
     augmentation : str
         Name known to ``src_train.augment``.
+    monitor : {'dice', 'loss'}
+        What a plateau and the patience watch on the validation pairs.
     patience : int or None
         Validations without a better score after which training stops; None: never.
     """
@@ -96,6 +98,7 @@ class Recipe:
     warm_up: int = 0
     clip: float | None = None
     augmentation: str = "full"
+    monitor: str = "dice"
     patience: int | None = None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from napari_medseg import fields
 from napari_medseg.classes import class_labels
 from napari_medseg.errors import WeightsError
-from napari_medseg.networks import InputSpec, get_spec
+from napari_medseg.networks import InputSpec, full_options, get_spec, list_networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +39,9 @@ class WeightsEntry:
     window : tuple of float or None
         Intensities of a volume that count as 0 and 1; None: its percentiles.
     options : mapping
-        Of the network; files that were written before 0.2 leave out those that were declared then.
+        Of the network, all that it declares and others.
     intensity : mapping
-        How intensities go in, as :class:`InputSpec` has ``mean``, ``std`` and ``order``; empty: as was declared when
-        the file was written.
+        How intensities go in, as :class:`InputSpec` has ``mean``, ``std`` and ``order``; empty: as declared.
     metrics : mapping
         Scores with ``n`` and ``split``.
     training : mapping
@@ -89,13 +88,20 @@ class WeightsEntry:
         """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""
         return 1 if len(self.classes) == 1 else len(self.classes) + 1
 
-    def intensity_for(self, network: str) -> Mapping[str, Any]:
-        """``intensity``, or what stands for it in a file that says nothing: that of the declaration of its time."""
-        if self.intensity:
-            return self.intensity
-        spec = get_spec(network)
-        old = spec.earlier is not None and not set(spec.options) <= set(self.options)
-        return intensity_of(spec.earlier if old and spec.earlier is not None else spec.input)
+    def declared_now(self) -> WeightsEntry:
+        """The same, with what is declared today where a file that is written now would not tell it."""
+        if self.intensity or self.network not in list_networks():
+            return self
+        spec = get_spec(self.network)
+        return replace(self, options={**spec.options, **self.options}, intensity=intensity_of(spec.input))
+
+    def declared_then(self) -> WeightsEntry:
+        """The same, with what was declared when the file was written: one that tells no intensities is of before."""
+        if self.intensity or self.network not in list_networks():
+            return self
+        spec = get_spec(self.network)
+        before = spec.input if spec.earlier is None else spec.earlier
+        return replace(self, options=full_options(self.network, self.options), intensity=intensity_of(before))
 
     def input_of(self, declared: InputSpec) -> InputSpec:
         """What the network takes, with this file's intensities."""
@@ -130,7 +136,7 @@ class WeightsEntry:
             raise WeightsError(f"{wrong} {_AGAIN}")
         kept = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
         try:
-            return cls(**kept)
+            return cls(**kept).declared_then()
         except ValueError as error:
             raise WeightsError(f"'labels' in {where}: {error}. {_AGAIN}") from error
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
-from napari_medseg.fields import shown
-from napari_medseg.networks import create_network, full_options
+from napari_medseg.networks import create_network
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
@@ -45,15 +44,14 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     """
     entry, path = resolve_weights(network, weights)
     check_file(entry, path)
-    said = entry.options
-    entry = replace(entry, options=full_options(network, said), intensity=entry.intensity_for(network))
     try:
         # first without memory: what a file says of its network may take more than the machine has
         wanted = {name: tuple(value.shape) for name, value in _build(entry, "meta").state_dict().items()}
     # not only options it lacks: values that make no network
     except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError) as error:
         raise WeightsError(
-            f"{path} was trained with options {shown(dict(said))} that {network} does not have. Update napari-medseg."
+            f"{path} was trained with options {dict(entry.options)!s:.400} that {network} does not have. "
+            "Update napari-medseg."
         ) from error
     try:
         with safe_open(path, "pt") as file:
@@ -122,7 +120,7 @@ def save_weights(path: str | Path, module: nn.Module, entry: WeightsEntry) -> We
 def save_state(path: str | Path, state: Mapping[str, Tensor], entry: WeightsEntry) -> WeightsEntry:
     """As :func:`save_weights`, from a state dict."""
     path = Path(path)
-    inside = replace(entry, size_bytes=0, sha256="", file="").to_dict()
+    inside = replace(entry.declared_now(), size_bytes=0, sha256="", file="").to_dict()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     metadata = {METADATA_KEY: json.dumps(inside, sort_keys=True), TENSORS_KEY: tensors_sha256(tensors)}
     blob = save(tensors, metadata=metadata)

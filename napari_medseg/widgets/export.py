@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.export import (
     SUFFIXES,
     check_folder,
@@ -33,12 +34,16 @@ from napari_medseg.app.export import (
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import InputError, sentence
+from napari_medseg.errors import InputError, PartlyDoneError, sentence
+from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import images_in, is_numbered
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
+
+# of the masks that could not be written
+MOST_TOLD = 20
 
 
 class ExportSection(QWidget):
@@ -50,6 +55,8 @@ class ExportSection(QWidget):
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
+        # not remembered: each time it is for these files alone
+        self.overwrite = QCheckBox("Replace files that are there")
         self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), TextLabel()
         stored = load_settings()
         self.this.setChecked(True)
@@ -76,6 +83,7 @@ class ExportSection(QWidget):
         layout.addWidget(self.all)
         layout.addLayout(form)
         layout.addWidget(self.objects)
+        layout.addWidget(self.overwrite)
         layout.addWidget(hint)
         layout.addWidget(self.export)
         layout.addWidget(self.message)
@@ -93,14 +101,14 @@ class ExportSection(QWidget):
     def start(self) -> None:
         """Export off the GUI thread."""
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
-        objects = self.objects.isChecked()
-        save_settings(format=format, export_folder=str(folder), export_objects=objects)
+        wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
+        save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
         if self.all.isChecked():
             project = self._state.project
             if project is None:
                 self.message.setText("No project is open. Open one in the section Correct, or export the mask.")
                 return
-            self._run(lambda ticket, progress: export_project(project, folder, format=format, objects=objects))
+            self._run(lambda ticket, progress: export_project(project, folder, format=format, **wishes))
             return
         layer = self._selected()
         if layer is None:
@@ -116,15 +124,26 @@ class ExportSection(QWidget):
             return
         labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
-        stem, suffix = layer.name.removesuffix(" mask"), suffix_for(format, volume=labels.ndim == 3)
+        stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
+        project = self._state.project
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
             facts = proposal if ask is None else ask(labels)
-            return export_masks(folder / stem, labels, suffix=suffix, objects=objects, grid=grid, provenance=facts)
+            # as in all other files of the project
+            numbers = ask is not None and project is not None and not only_label_1(project)
+            return export_masks(
+                folder / stem, labels, suffix=suffix, grid=grid, provenance=facts, numbers=numbers, **wishes
+            )
 
         self._run(write)
+
+    def _stem(self, layer: Labels) -> str:
+        """What the layer's file is called after: no two masks of the viewer after one."""
+        masks = [one for one in self._viewer.layers if isinstance(one, Labels)]
+        stems = distinct_names([one.name.removesuffix(" mask") for one in masks])
+        return next((stem for one, stem in zip(masks, stems, strict=True) if one == layer), clean_name(layer.name))
 
     def _selected(self) -> Labels | None:
         active = self._viewer.layers.selection.active
@@ -140,10 +159,13 @@ class ExportSection(QWidget):
 
     def _done(self, written: list[Path]) -> None:
         self.export.setEnabled(True)
+        self.overwrite.setChecked(False)
         self.message.setText(f"Wrote {len(written)} file(s) to {written[0].parent}.")
         show_info(f"Wrote {len(written)} mask(s).")
 
     def _failed(self, error: BaseException) -> None:
         self.export.setEnabled(True)
-        self.message.setText(sentence(error))
-        show_warning(sentence(error))
+        done = f"Wrote {len(error.done)} file(s). " if isinstance(error, PartlyDoneError) else ""
+        told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
+        self.message.setText("\n".join(text for text in (done + sentence(error), told) if text))
+        show_warning(done + sentence(error))

@@ -1,6 +1,8 @@
 """Predicting files replaces nobody's work and says at once what cannot be segmented."""
 
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from PIL import Image
 
 from napari_medseg.app.predict import PredictRequest, check_kind, predict_files
 from napari_medseg.app.samples import samples_of
-from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.errors import InputError, PartlyDoneError, ShapeError
 from napari_medseg.io import write_mask
 
 REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
@@ -28,10 +30,47 @@ def folder(tmp_path):
 def test_a_mask_beside_its_image_is_never_replaced(folder):
     before = (folder / "0001_mask.png").read_bytes()
     for paths in ([folder], [folder / "0001.png"]):
-        with pytest.raises(InputError, match=r"0001_mask\.png is there already, beside the image 0001\.png"):
+        with pytest.raises(InputError, match=r"0001_mask\.png is there already; expected no file that"):
             predict_files(paths, REQUEST, folder / ".." / "d", format="png")
     assert (folder / "0001_mask.png").read_bytes() == before
     assert len(list(folder.iterdir())) == 2
+
+
+def test_no_file_is_replaced_unasked(folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    written = predict_files([folder / "0001.png"], REQUEST, tmp_path / "out", format="png")
+    before = written[0].read_bytes()
+    written[0].write_bytes(b"someone's work")
+    with pytest.raises(InputError, match="is there already"):
+        predict_files([folder / "0001.png"], REQUEST, tmp_path / "out", format="png")
+    assert written[0].read_bytes() == b"someone's work"
+    predict_files([folder / "0001.png"], REQUEST, tmp_path / "out", format="png", overwrite=True)
+    assert len(written[0].read_bytes()) >= len(before) // 2
+    dangling = tmp_path / "out" / "0001_mask.tif"
+    dangling.symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match="is there already"):
+        predict_files([folder / "0001.png"], REQUEST, tmp_path / "out")
+
+
+def test_one_bad_image_holds_up_no_other(folder, tmp_path):
+    (folder / "0000.png").write_bytes(b"none")
+    (folder / "0002.png").write_bytes(b"")
+    with pytest.raises(PartlyDoneError, match=r"2 image\(s\) were not segmented; the first: ") as caught:
+        predict_files([folder], REQUEST, tmp_path / "out")
+    assert [path.name for path in caught.value.done] == ["0001_mask.tif"] and caught.value.done[0].is_file()
+    assert ["0000.png" in caught.value.problems[0], "0002.png" in caught.value.problems[1]] == [True, True]
+    # what is wrong for all is told once
+    with pytest.raises(InputError) as one:
+        predict_files([folder], PredictRequest(network="cmunext-xxs", weights="none", device="cpu"), tmp_path / "o")
+    assert not isinstance(one.value, PartlyDoneError)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
+@pytest.mark.parametrize("name", ["肝" * 83, "x" * 251, "[left] eye", "a\nb", os.fsdecode(b"M\xfcller")])
+def test_masks_are_written_for_names_of_any_kind(folder, tmp_path, name):
+    (folder / "0001.png").rename(folder / f"{name}.png")
+    (path,) = predict_files([folder / f"{name}.png"], REQUEST, tmp_path / "out")
+    assert path.parent == tmp_path / "out" and path.is_file()
 
 
 def test_masks_beside_their_images_are_not_segmented(folder):

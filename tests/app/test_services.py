@@ -146,6 +146,21 @@ def test_a_proposal_on_an_array_is_kept_with_its_pixels(tmp_path):
         assert [row.kind for row in project.history(case.id)] == ["add", "proposal", "proposal"]
 
 
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "", "..", "a/b", "x" * 300, "肝" * 85, "a\x00b", "\udcff", "[left] eye", "<img>"]
+)
+def test_strokes_on_a_layer_of_any_name_are_stored(tmp_path, name):
+    image = np.random.default_rng(1).integers(0, 255, (30, 40), dtype=np.uint8)
+    with Project.create(tmp_path / "p" / "q") as project:
+        case, _ = keep_proposal(project, image, predict_array(image, REQUEST), name=name)
+        assert case.image.parent == project.path / "images" and case.image.is_file()
+        project.commit_stroke(case.id, np.ones((30, 40), np.uint8))
+        project.accept(case.id)
+        (mask,) = export_project(project, tmp_path / "out")
+        assert mask.parent == tmp_path / "out"
+        assert project.verify() == []
+
+
 def test_a_proposal_on_a_file_stays_with_the_file(tmp_path):
     sample = NUCLEI[0]
     image = read_image(sample.image).data

@@ -89,7 +89,7 @@ def test_boxes_from_a_file_are_segmented(medseg, folders, tmp_path):
     )
     boxes.write_text(json.dumps({"nuclei_1": [[0, 0, 20, 30]]}))
     code, _, err = medseg(
-        "predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "out", "--boxes", boxes
+        "predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "other", "--boxes", boxes
     )
     assert code == 2
     assert "cmunext-xxs takes no boxes" in err

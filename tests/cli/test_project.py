@@ -1,7 +1,9 @@
-"""``medseg project add`` and ``export``: every mask comes to its own image, or nothing is added."""
+"""``medseg project add`` and ``export``: every mask comes to its own image; a bad one is told and holds up no other."""
 
 import json
 import shutil
+import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,25 +49,55 @@ def test_two_images_of_one_stem_share_no_mask(medseg, project, folders, tmp_path
     assert medseg("project", "add", project, *both)[0] == 0
 
 
-def test_one_bad_mask_leaves_the_project_as_it_was(medseg, project, folders):
+def test_a_bad_mask_is_told_and_holds_up_no_other(medseg, project, folders):
     bad = folders[1] / f"{NUCLEI[1].image.stem}.png"
     good = bad.read_bytes()
     add = ("project", "add", project, folders[0], "--masks", folders[1])
-    for content, says in ((b"junk", "is no picture"), (None, "30 x 20 px")):
-        Image.new("L", (20, 30)).save(bad)
-        if content is not None:
-            bad.write_bytes(content)
-        refused(medseg(*add), bad.name, says)
-        assert status(medseg, project)["cases"] == 0
-    bad.unlink()
-    tifffile.imwrite(bad.with_suffix(".tif"), read_mask(NUCLEI[1].mask).astype(np.uint16) * 300)
-    refused(medseg(*add), bad.with_suffix(".tif").name, "has label 300; a project takes 0 to 255")
-    assert status(medseg, project)["cases"] == 0
+    bad.write_bytes(b"junk")
+    code, out, err = medseg(*add)
+    assert (code, out.split()) == (1, [NUCLEI[0].image.stem])
+    assert "1 of 2 masks used" in err and f"{bad.name} is no picture" in err
+    assert status(medseg, project)["accepted"] == 1
+    # its image waits with it
+    for content, says in ((None, "30 x 20 px"), (300, "has label 300; a project takes 0 to 255")):
+        bad.unlink(missing_ok=True)
+        if content is None:
+            Image.new("L", (20, 30)).save(bad)
+        else:
+            tifffile.imwrite(bad.with_suffix(".tif"), read_mask(NUCLEI[1].mask).astype(np.uint16) * content)
+        code, out, err = medseg(*add)
+        assert (code, out) == (1, "")
+        assert says in err and "in the project already" in err
+        assert status(medseg, project)["cases"] == 1
     bad.with_suffix(".tif").unlink()
     bad.write_bytes(good)
     code, out, err = medseg(*add)
-    assert (code, len(out.split())) == (0, 2), err
-    assert "2 of 2 masks used" in err
+    assert out.split() == [NUCLEI[1].image.stem], err
+    assert status(medseg, project)["accepted"] == 2
+
+
+def test_where_no_mask_is_good_nothing_is_added(medseg, project, folders):
+    for mask in folders[1].iterdir():
+        mask.write_bytes(b"junk")
+    refused(medseg("project", "add", project, folders[0], "--masks", folders[1]), "is no picture")
+    assert status(medseg, project)["cases"] == 0
+
+
+def test_an_export_goes_past_a_damaged_mask_and_replaces_nothing(medseg, project, folders, tmp_path):
+    assert medseg("project", "add", project, folders[0], "--masks", folders[1])[0] == 0
+    out = tmp_path / "out"
+    code, written, _ = medseg("project", "export", project, "--out", out)
+    assert (code, len(written.split())) == (0, 2)
+    refused(medseg("project", "export", project, "--out", out), "2 files, first", "are there already", "--overwrite")
+    assert medseg("project", "export", project, "--out", out, "--overwrite")[0] == 0
+    db = sqlite3.connect(project / "project.sqlite")
+    db.execute("UPDATE revisions SET sha256 = 'x' WHERE id = 1")
+    db.commit()
+    db.close()
+    code, written, err = medseg("project", "export", project, "--out", tmp_path / "other")
+    assert code == 1
+    assert [Path(line).name for line in written.splitlines()] == [f"{NUCLEI[1].image.stem}_mask.tif"]
+    assert err.startswith("medseg: revision 1 of") and len(err.splitlines()) == 1
 
 
 def test_masks_come_to_images_that_are_there_already(medseg, project, folders):
@@ -76,8 +108,8 @@ def test_masks_come_to_images_that_are_there_already(medseg, project, folders):
     assert status(medseg, project)["accepted"] == 2
     # what was accepted stays
     code, _, err = medseg("project", "add", project, folders[0], "--masks", folders[1])
-    assert code == 2
-    assert "in the project already" in err
+    assert code == 1
+    assert err.count("in the project already") == 2
     with Project.open(project) as opened:
         assert [len(opened.revisions(case.id)) for case in opened.cases()] == [1, 1]
 
@@ -149,3 +181,17 @@ def test_a_patient_is_told_by_name_and_a_mask_that_was_begun_is_left(medseg, pro
     with Project.open(project) as opened:
         assert [len(opened.revisions(case.id)) for case in anna] == [0, 1]
     refused(medseg("project", "add", project, images, "--patients", "hair"), "'hair'", "image, folder, name")
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "weights import"])
+def test_no_result_is_replaced_unasked(medseg, folders, tmp_path, command):
+    there = tmp_path / ("w.json" if command == "evaluate" else "w.safetensors")
+    there.write_text("someone's work")
+    pairs = ("--images", folders[0], "--masks", folders[1])
+    arguments = {
+        "train": ("train", *pairs, "--out", there, "--epochs", "1", "--size", "32"),
+        "evaluate": ("evaluate", *pairs, "--weights", "nuclei", "--json", there),
+        "weights import": ("weights", "import", tmp_path / "x.pth", "--network", "cmunext-xxs", "--out", there),
+    }[command]
+    refused(medseg(*arguments), there, "is there already")
+    assert there.read_text() == "someone's work"
