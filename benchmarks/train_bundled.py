@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 
 from napari_medseg.io import stem_of
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, finished
+from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.load import save_state
 from napari_medseg.weights.store import bundled_folder, read_entry
@@ -77,9 +78,11 @@ def pairs_of(data: Path, extra: Path | None, plan: Plan, part: str) -> tuple[Pai
     return tuple(found)
 
 
-def build_spec(data: Path, extra: Path | None, name: str, runs: Path, *, seed: int) -> RunSpec:
-    """The run that makes one bundled file."""
-    plan = PLANS[name]
+def build_spec(
+    data: Path, extra: Path | None, name: str, runs: Path, *, seed: int, plan: Plan | None = None
+) -> RunSpec:
+    """The run that makes one bundled file; by another plan than its own where one is given."""
+    plan = PLANS[name] if plan is None else plan
     network, _, task = name.partition("/")
     pretrained = None if plan.pretrained is None else str(find_pretrained(plan.pretrained))
     start = None if plan.start is None else str((runs / plan.start.replace("/", "-") / WEIGHTS_FILE).resolve())
@@ -127,6 +130,14 @@ def train(options: argparse.Namespace, name: str) -> int:
     return code
 
 
+def half(source: Path, target: Path, *, entry: WeightsEntry | None = None) -> None:
+    """Copy weights, those of larger networks in half precision."""
+    state = load_file(source)
+    if source.stat().st_size >= HALF_FROM_BYTES:
+        state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    save_state(target, state, read_entry(source) if entry is None else entry)
+
+
 def publish(runs: Path) -> None:
     """Copy finished weights into the package, those of larger networks in half precision, and write the manifest."""
     target = bundled_folder()
@@ -139,10 +150,7 @@ def publish(runs: Path) -> None:
             # a path of this computer says nothing elsewhere
             training = {**entry.training, "start_from": PLANS[name].start, "command": f"train_bundled.py {name}"}
             entry = dataclasses.replace(entry, training=training)
-            state = load_file(source)
-            if source.stat().st_size >= HALF_FROM_BYTES:
-                state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-            save_state(path, state, entry)
+            half(source, path, entry=entry)
     entries = [read_entry(path).to_dict() for path in sorted(target.glob("*.safetensors"))]
     (target.parent / "manifest.json").write_text(json.dumps({"weights": entries}, indent=1) + "\n", encoding="utf-8")
 
