@@ -132,7 +132,6 @@ def weights_import(
     network: Network,
     layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
     task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
-    overwrite: Overwrite = False,
     pipeline: Annotated[
         Optional[str],
         typer.Option(
@@ -140,6 +139,7 @@ def weights_import(
             "for Kvasir) or declared. Default: the published loader's."
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a state dict saved by published code."""
     from napari_medseg.app.batch import check_free
