@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 
@@ -14,6 +14,9 @@ class Ending(QObject):
     Close button, Ctrl+W, Ctrl+Q, ``viewer.close()`` and ``QApplication.quit`` all come as Qt's close event of the main
     window, which napari may refuse after we have agreed (it asks too). So the event is handed to the window here, and
     what it says decides. Who ends the event loop without closing a window is heard of by ``aboutToQuit``.
+
+    ``viewer.close()`` has removed the layers and closed what is in the window by then: nothing can be taken back, and a
+    question would run Qt's loop in a window that is half gone. Nothing is asked there.
 
     Parameters
     ----------
@@ -28,7 +31,9 @@ class Ending(QObject):
     def __init__(self, panel: QWidget, may_close: Callable[[], bool], ended: Callable[[], None]) -> None:
         super().__init__(panel)
         self._panel, self._may_close, self._ended = panel, may_close, ended
-        self._asking = self._over = False
+        self._asking = self._over = self._too_late = False
+        # what fills the window
+        self._parts: list[QWidget] = []
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self._end)
@@ -40,7 +45,12 @@ class Ending(QObject):
         while above is not None and not self._over:
             # once more does no harm: a filter is kept once
             above.installEventFilter(self)
-            above = None if isinstance(above, QMainWindow) else above.parentWidget()
+            if isinstance(above, QMainWindow):
+                self._parts = _inside(above)
+                for part in self._parts:
+                    part.installEventFilter(self)
+                return
+            above = above.parentWidget()
 
     def stop(self) -> None:
         """Hear of nothing any more."""
@@ -56,6 +66,8 @@ class Ending(QObject):
             return False
         if event.type() == QEvent.Type.ParentChange:
             self.look()
+        elif event.type() == QEvent.Type.Close and watched in self._parts:
+            self._too_late = True
         # a floating panel's own window is only hidden by its Close
         elif not isinstance(watched, QMainWindow):
             return False
@@ -72,7 +84,7 @@ class Ending(QObject):
             return True
         self._asking = True
         try:
-            agreed = self._may_close()
+            agreed = self._too_late or self._may_close()
         finally:
             self._asking = False
         if not agreed:
@@ -82,3 +94,9 @@ class Ending(QObject):
             if event.isAccepted():
                 self._end()
         return True
+
+
+def _inside(window: QWidget) -> list[QWidget]:
+    """What fills a main window: napari's viewer."""
+    middle = window.centralWidget() if isinstance(window, QMainWindow) else None
+    return [] if middle is None else middle.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
