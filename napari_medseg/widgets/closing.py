@@ -32,8 +32,6 @@ class Ending(QObject):
         super().__init__(panel)
         self._panel, self._may_close, self._ended = panel, may_close, ended
         self._asking = self._over = self._too_late = False
-        # what fills the window
-        self._parts: list[QWidget] = []
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self._end)
@@ -41,16 +39,11 @@ class Ending(QObject):
 
     def look(self) -> None:
         """The panel, or what it lies in, got another place: listen there."""
-        above = self._panel.parentWidget()
-        while above is not None and not self._over:
+        for above in [] if self._over else _above(self._panel):
             # once more does no harm: a filter is kept once
             above.installEventFilter(self)
-            if isinstance(above, QMainWindow):
-                self._parts = _inside(above)
-                for part in self._parts:
-                    part.installEventFilter(self)
-                return
-            above = above.parentWidget()
+            for part in _inside(above):
+                part.installEventFilter(self)
 
     def stop(self) -> None:
         """Hear of nothing any more."""
@@ -66,7 +59,7 @@ class Ending(QObject):
             return False
         if event.type() == QEvent.Type.ParentChange:
             self.look()
-        elif event.type() == QEvent.Type.Close and watched in self._parts:
+        elif event.type() == QEvent.Type.Close and any(watched in _inside(w) for w in _above(self._panel)):
             self._too_late = True
         # a floating panel's own window is only hidden by its Close
         elif not isinstance(watched, QMainWindow):
@@ -94,6 +87,16 @@ class Ending(QObject):
             if event.isAccepted():
                 self._end()
         return True
+
+
+# nothing of napari's is kept here: it would outlive its window
+def _above(panel: QWidget) -> list[QWidget]:
+    """What a panel lies in, up to the main window."""
+    found, above = [], panel.parentWidget()
+    while above is not None:
+        found.append(above)
+        above = None if isinstance(above, QMainWindow) else above.parentWidget()
+    return found
 
 
 def _inside(window: QWidget) -> list[QWidget]:
