@@ -20,18 +20,29 @@ from train_bundled import read_split
 
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, RunSpec, Stage
 from napari_medseg.weights import read_entry
+from napari_medseg.weights.hub import find_pretrained
 
 # part: (network, options without it)
 PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "sge": ("sgd-net-s", {"sge": False}),
     "sgdc": ("sgd-net-s", {"sgdc": False}),
+    # SGD-Net's tables 4 and 5
+    "guidance-steers": ("sgd-net-s", {"guidance": "added"}),
+    "guidance": ("sgd-net-s", {"guidance": "self"}),
+    "local": ("sgd-net-s", {"local": False}),
+    "dynamic": ("sgd-net-s", {"dynamic": False}),
+    "gate-of-the-sum": ("sgd-net-s", {"gate": "channel"}),
+    "edges-from-encoder": ("sgd-net-s", {"edges_from": "attention"}),
     "msfa": ("dcsnet-s", {"msfa": False}),
     "jitter": ("dcsnet-s", {"jitter": 0.0}),
     "lms": ("lgms-net", {"lms": False}),
     "gms": ("lgms-net", {"gms": False}),
+    "kernels": ("lgms-net", {"kernels": [3, 3, 3, 3]}),
+    "split": ("lgms-net", {"near": 0.5}),
     "adsm": ("dymas-net", {"adsm": False}),
     "hmcb": ("dymas-net", {"hmcb": False}),
     "dafu": ("dymas-net", {"dafu": False}),
+    "sum": ("dymas-net", {"branches": "concat"}),
 }
 
 
@@ -55,10 +66,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--rate", type=float, help="learning rate; default: the paper's")
+    parser.add_argument("--pretrained", help="start the encoder from these weights, as medseg train takes them")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = []
+    pretrained = None if options.pretrained is None else str(find_pretrained(options.pretrained))
     for part in PARTS if "all" in options.parts else options.parts:
         network, without = PARTS[part]
         base = RunSpec(
@@ -69,6 +82,7 @@ def main() -> None:
             stages=(Stage(size=options.size, epochs=options.epochs),),
             learning_rate=options.rate,
             schedule="cosine",
+            pretrained=pretrained,
             validate_every=max(1, options.epochs // 10),
             device=options.device,
         )

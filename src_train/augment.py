@@ -1,74 +1,127 @@
-"""Paired augmentation of images and masks, by MONAI."""
+"""Augmentation of whole batches in torch, on the device of the network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from monai.transforms import (
-    Compose,
-    RandAdjustContrastd,
-    RandAffined,
-    RandFlipd,
-    RandGaussianNoised,
-    RandRotate90d,
-    RandScaleIntensityd,
-)
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_medseg.errors import UnknownNameError
 
-_BOTH = ("image", "mask")
+Span = tuple[float, float]
+# coarse field of a warp: so many nodes a side, of two or three directions
+NODES = 5
+# uniform numbers that a sample is given; what a plan needs stays below
+DRAWS = 24 + 3 * NODES**3
 
 
-def _flips(axes: Sequence[int]) -> list[Any]:
-    return [RandFlipd(_BOTH, prob=0.5, spatial_axis=axis) for axis in axes]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What may happen to a sample, as data. A chance comes first, then the span it is drawn from.
+
+    Parameters
+    ----------
+    flips : tuple of int
+        Spatial axes that are mirrored every other time.
+    quarter : float
+        Chance of one to three quarter turns.
+    affine : float
+        Chance of the next five together.
+    turn : float
+        Radians to either side, in the plane of the last two axes.
+    zoom, stretch : Span
+        Factor of all sides; logarithm of the factor by which one side gains what the other loses.
+    shear, shift : float
+        To either side; a shift in shares of a side.
+    warp : tuple of float
+        Chance, and largest displacement in shares of a side, of a smooth random field.
+    brightness, contrast, saturation, cast, gamma : tuple of float
+        Chance and span of a factor; contrast is around the sample's mean, saturation around grey, a cast is a factor a
+        channel, gamma a power.
+    blur : float
+        Chance of a mean over 3 x 3.
+    noise : tuple of float
+        Chance and standard deviation.
+    """
+
+    flips: tuple[int, ...] = ()
+    quarter: float = 0.0
+    affine: float = 0.0
+    turn: float = 0.0
+    zoom: Span = (1.0, 1.0)
+    stretch: Span = (0.0, 0.0)
+    shear: float = 0.0
+    shift: float = 0.0
+    warp: tuple[float, float] = (0.0, 0.0)
+    brightness: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    contrast: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    saturation: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    cast: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    gamma: tuple[float, float, float] = (0.0, 1.0, 1.0)
+    blur: float = 0.0
+    noise: tuple[float, float] = (0.0, 0.0)
 
 
-def _turn(degrees: float, **more: Any) -> Any:
-    modes: dict[str, Any] = {"mode": ("bilinear", "nearest"), "padding_mode": "reflection"}
-    return RandAffined(_BOTH, prob=0.5, rotate_range=math.radians(degrees), **modes, **more)
+# 'full' and 'strong' are ours; 'turned' is LGMSNet's and CMUNeXt's, 'tilted' DyMAS-Net's, 'detected' DCSNet's. In a
+# volume only left and right may be exchanged: front and back, head and foot look and are called otherwise
+AUGMENTATIONS: Mapping[str, Plan] = {
+    "full": Plan(
+        flips=(0, 1), quarter=0.5, affine=0.5, turn=0.35, zoom=(0.8, 1.2), shear=0.1,
+        gamma=(0.3, 0.7, 1.5), cast=(0.3, 0.8, 1.2), noise=(0.15, 0.03),
+    ),
+    "strong": Plan(
+        flips=(0, 1), affine=0.9, turn=math.pi, zoom=(0.65, 1.25), stretch=(-0.15, 0.15), shear=0.15, shift=0.1,
+        warp=(0.4, 0.04), brightness=(0.5, 0.7, 1.3), contrast=(0.5, 0.7, 1.4), saturation=(0.5, 0.4, 1.6),
+        cast=(0.4, 0.85, 1.15), gamma=(0.4, 0.6, 1.6), blur=0.15, noise=(0.25, 0.04),
+    ),
+    "turned": Plan(flips=(0, 1), quarter=0.5),
+    "tilted": Plan(flips=(0, 1), affine=0.5, turn=math.radians(15)),
+    "detected": Plan(
+        flips=(1,), affine=0.5, turn=math.radians(15), zoom=(0.9, 1.1), shift=0.0625, warp=(0.3, 0.03),
+        brightness=(0.3, 0.8, 1.2), contrast=(0.3, 0.8, 1.2), gamma=(0.3, 0.8, 1.2), blur=0.2, noise=(0.2, 0.03),
+    ),
+    "volume": Plan(
+        flips=(2,), affine=0.5, turn=math.radians(12), zoom=(0.85, 1.15),
+        gamma=(0.3, 0.7, 1.5), brightness=(0.3, 0.8, 1.2), noise=(0.15, 0.03),
+    ),
+}  # fmt: skip
 
 
-def _light(**channels: Any) -> list[Any]:
-    return [
-        RandAdjustContrastd("image", prob=0.3, gamma=(0.7, 1.5)),
-        RandScaleIntensityd("image", prob=0.3, factors=0.2, **channels),
-        RandGaussianNoised("image", prob=0.15, std=0.03),
-    ]
+class _Draws:
+    """Uniform numbers of each sample, handed out in order; which sample gets which depends on its seed alone."""
 
+    def __init__(self, seeds: Sequence[int], device: torch.device) -> None:
+        rows = []
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(seed % 2**63)
+            rows.append(torch.rand(DRAWS, generator=generator))
+        self._rows, self._next = torch.stack(rows).to(device), 0
 
-def _full() -> list[Any]:
-    turn = RandAffined(
-        _BOTH,
-        prob=0.5,
-        rotate_range=0.35,
-        scale_range=0.2,
-        shear_range=0.1,
-        mode=("bilinear", "nearest"),
-        padding_mode="reflection",
-    )
-    return [*_flips((0, 1)), RandRotate90d(_BOTH, prob=0.5, max_k=3), turn, *_light(channel_wise=True)]
+    def uniform(self, low: float, high: float, count: int = 1) -> Tensor:
+        """(B, count), in the span."""
+        found = self._rows[:, self._next : self._next + count]
+        self._next += count
+        return low + (high - low) * found
 
+    def chance(self, share: float) -> Tensor:
+        """(B, 1), True in this share of cases."""
+        return self.uniform(0.0, 1.0) < share
 
-# 'full' is ours; 'turned' LGMSNet's, 'tilted' DyMAS-Net's. In a volume only left and right may be exchanged: front and
-# back, head and foot look and are called otherwise
-AUGMENTATIONS: Mapping[str, Callable[[], list[Any]]] = {
-    "full": _full,
-    "turned": lambda: [RandRotate90d(_BOTH, prob=0.5, max_k=3), *_flips((0, 1))],
-    "tilted": lambda: [_turn(15), *_flips((0, 1))],
-    "volume": lambda: [*_flips((2,)), _turn(12, scale_range=0.15), *_light()],
-}
+    def maybe(self, chance: float, low: float, high: float, *, neutral: float = 1.0, count: int = 1) -> Tensor:
+        """(B, count): a number of the span, or what changes nothing."""
+        drawn, value = self.chance(chance), self.uniform(low, high, count)
+        return torch.where(drawn, value, torch.full_like(value, neutral))
 
 
 class Augmentation:
-    """Changes an image and its mask alike.
+    """Changes a batch of images and their masks alike.
 
     What it does to a sample depends on the seed given with the sample and on nothing else, so that a run that
-    resumes sees what it would have seen.
+    resumes, or one that is shared among processes, sees what it would have seen.
 
     Parameters
     ----------
@@ -84,28 +137,107 @@ class Augmentation:
     def __init__(self, name: str = "full") -> None:
         if name not in AUGMENTATIONS:
             raise UnknownNameError("augmentation", name, tuple(AUGMENTATIONS))
-        self._transform = Compose(AUGMENTATIONS[name]())
+        self.plan = AUGMENTATIONS[name]
 
-    def __call__(self, image: Tensor, mask: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
-        """Change a pair in the same way.
+    def __call__(self, images: Tensor, masks: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Change each pair in a way of its own.
 
         Parameters
         ----------
-        image : Tensor
-            (C, *spatial), float, in [0, 1].
-        mask : Tensor
-            (1 or more, *spatial), uint8: class index, and what belongs to it.
-        seed : int
-            Decides everything.
+        images : Tensor
+            (B, C, *spatial), float, in [0, 1].
+        masks : Tensor
+            (B, 1 or more, *spatial), uint8: class index, and what belongs to it.
+        seeds : sequence of int
+            One a sample; decides everything.
 
         Returns
         -------
-        image : Tensor
-            (C, *spatial), float32, in [0, 1].
-        mask : Tensor
+        images : Tensor
+            As given, in [0, 1].
+        masks : Tensor
             As given, uint8.
         """
-        self._transform.set_random_state(seed=seed % (2**32))
-        out = self._transform({"image": image, "mask": mask.float()})
-        image = torch.as_tensor(np.asarray(out["image"]), dtype=torch.float32).clamp_(0, 1)
-        return image, torch.as_tensor(np.asarray(out["mask"])).round().to(torch.uint8)
+        draws = _Draws(seeds, images.device)
+        grid = sampling_grid(self.plan, draws, tuple(images.shape[2:]))
+        read = {"padding_mode": "reflection", "align_corners": False}
+        images = F.grid_sample(images, grid, mode="bilinear", **read)
+        masks = F.grid_sample(masks.float(), grid, mode="nearest", **read).round().to(torch.uint8)
+        images = shade(self.plan, draws, images)
+        if self.plan.noise[0]:
+            noisy = draws.chance(self.plan.noise[0])[:, 0].tolist()
+            for number, (seed, on) in enumerate(zip(seeds, noisy, strict=True)):
+                if on:
+                    generator = torch.Generator(images.device).manual_seed((seed + 1) % 2**63)
+                    sample = images[number]
+                    noise = torch.randn(sample.shape, device=images.device, generator=generator)
+                    images[number] = sample + self.plan.noise[1] * noise
+        return images.clamp(0, 1), masks
+
+
+def sampling_grid(plan: Plan, draws: _Draws, sides: tuple[int, ...]) -> Tensor:
+    """Where each pixel of the result is read: (B, *sides, ndim) in [-1, 1], the last axis first, as torch samples."""
+    ndim = len(sides)
+    drawn = draws.chance(plan.affine)
+
+    def maybe(low: float, high: float, neutral: float) -> Tensor:
+        value = draws.uniform(low, high)
+        return torch.where(drawn, value, torch.full_like(value, neutral))[:, 0]
+
+    quarters = draws.maybe(plan.quarter, 1.0, 4.0, neutral=0.0)[:, 0].floor().clamp(max=3)
+    angle = maybe(-plan.turn, plan.turn, 0.0) + quarters * (math.pi / 2)
+    zoom, stretch = maybe(*plan.zoom, 1.0), maybe(*plan.stretch, 0.0).exp()
+    shear, shifts = maybe(-plan.shear, plan.shear, 0.0), [maybe(-plan.shift, plan.shift, 0.0) for _ in range(2)]
+    sign = [1.0 - 2.0 * draws.chance(0.5)[:, 0].float() if axis in plan.flips else None for axis in range(ndim)]
+
+    # x, y, z: the last axis first. In pixels, so that a turn in an oblong window stays a turn
+    linear = torch.eye(ndim, device=angle.device).repeat(len(angle), 1, 1)
+    cos, sin = angle.cos(), angle.sin()
+    linear[:, 0, 0], linear[:, 0, 1] = cos * zoom * stretch, -sin * zoom / stretch + shear
+    linear[:, 1, 0], linear[:, 1, 1] = sin * zoom * stretch + shear, cos * zoom / stretch
+    for axis in range(2, ndim):
+        linear[:, axis, axis] = zoom
+    for axis, flip in enumerate(reversed(sign)):
+        if flip is not None:
+            linear[:, :, axis] = linear[:, :, axis] * flip[:, None]
+    lengths = torch.tensor(sides[::-1], dtype=linear.dtype, device=linear.device)
+    linear = linear * lengths[None, None, :] / lengths[None, :, None]
+    offset = linear.new_zeros(len(angle), ndim, 1)
+    for axis, shift in enumerate(shifts):
+        offset[:, axis, 0] = 2 * shift
+    grid = F.affine_grid(torch.cat((linear, offset), dim=2), [len(angle), 1, *sides], align_corners=False)
+    if plan.warp[0]:
+        on = draws.chance(plan.warp[0]).float()
+        nodes = draws.uniform(-2 * plan.warp[1], 2 * plan.warp[1], ndim * NODES**ndim) * on
+        nodes = nodes.reshape(len(angle), ndim, *(NODES,) * ndim)
+        mode = "bicubic" if ndim == 2 else "trilinear"
+        field = F.interpolate(nodes, size=sides, mode=mode, align_corners=False)
+        grid = grid + field.movedim(1, -1)
+    return grid
+
+
+def shade(plan: Plan, draws: _Draws, images: Tensor) -> Tensor:
+    """Change intensities; not yet clipped to [0, 1]."""
+
+    def factor(how: tuple[float, float, float], count: int = 1) -> Tensor:
+        return draws.maybe(how[0], how[1], how[2], count=count).reshape(-1, count, *(1,) * (images.dim() - 2))
+
+    spatial = tuple(range(1, images.dim()))
+    if plan.brightness[0]:
+        images = images * factor(plan.brightness)
+    if plan.contrast[0]:
+        mean = images.mean(dim=spatial, keepdim=True)
+        images = (images - mean) * factor(plan.contrast) + mean
+    if plan.saturation[0]:
+        grey = images.mean(dim=1, keepdim=True)
+        images = (images - grey) * factor(plan.saturation) + grey
+    if plan.cast[0]:
+        images = images * factor(plan.cast, images.shape[1])
+    if plan.gamma[0]:
+        # zero has no slope under a root, and none is needed: nothing is learned through it
+        images = images.clamp(1e-6, 1) ** factor(plan.gamma)
+    if plan.blur:
+        on = draws.chance(plan.blur).reshape(-1, *(1,) * (images.dim() - 1))
+        pool = F.avg_pool2d if images.dim() == 4 else F.avg_pool3d
+        images = torch.where(on, pool(images, 3, stride=1, padding=1, count_include_pad=False), images)
+    return images

@@ -34,6 +34,9 @@ _LATER_FIELDS: dict[str, Any] = {
     "keep_share": 0.5,
     "choose_best": True,
     "fit_budget": False,
+    "encoder_rate": 1.0,
+    "clock": False,
+    "average": None,
 }
 
 
@@ -72,6 +75,10 @@ class Checkpoint:
     """Of all validations, in order."""
     seconds: float = 0.0
     """Computed so far, over all sittings."""
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """Moving average of the weights, where the run keeps one."""
+    steps: int = 0
+    """Steps that went into the average."""
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:

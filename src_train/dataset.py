@@ -95,7 +95,8 @@ def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
 
 
 class TrainingSet:
-    """All training pairs, resized once and kept in memory as bytes.
+    """All training pairs, resized once and kept as bytes, on the device where they take up a quarter of its memory at
+    most.
 
     Parameters
     ----------
@@ -105,8 +106,10 @@ class TrainingSet:
     classes : int
         Foreground classes.
     augmentation : Augmentation or None
-    spec : InputSpec
-        Gives mean and standard deviation.
+    input : InputSpec
+        Gives mean, standard deviation and order of the channels.
+    device : torch.device
+        Of the network.
     """
 
     def __init__(
@@ -116,37 +119,52 @@ class TrainingSet:
         sides: tuple[int, ...],
         classes: int,
         augmentation: Augmentation | None,
-        spec: InputSpec,
+        input: InputSpec,
+        device: torch.device | None = None,
     ) -> None:
-        self._augmentation, self._spec = augmentation, spec
+        self._augmentation, self._input = augmentation, input
+        self._device = torch.device("cpu") if device is None else device
         self.weights = [sample.weight for sample in samples]
-        self._images: list[Tensor] = []
-        self._masks: list[Tensor] = []
         size = (sides[0], sides[1])
-        for sample in samples:
+        # the focus lies beside the mask, so that both are augmented alike
+        focused = any(sample.focus is not None for sample in samples)
+        self._images = torch.empty((len(samples), 3, *size), dtype=torch.uint8)
+        self._masks = torch.empty((len(samples), 1 + focused, *size), dtype=torch.uint8)
+        for number, sample in enumerate(samples):
             image = torch.from_numpy(np.ascontiguousarray(to_rgb01(sample.image))).permute(2, 0, 1)[None]
             small = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
-            self._images.append((small[0] * 255).round().clamp_(0, 255).to(torch.uint8))
-            self._masks.append(resize_mask(torch.from_numpy(sample.mask), size, classes))
-        if any(sample.focus is not None for sample in samples):
-            # beside the mask, so that both are augmented alike
-            for number, sample in enumerate(samples):
+            self._images[number] = (small[0] * 255).round().clamp_(0, 255).to(torch.uint8)
+            self._masks[number, :1] = resize_mask(torch.from_numpy(sample.mask), size, classes)
+            if focused:
                 focus = np.zeros(sample.mask.shape, bool) if sample.focus is None else sample.focus
-                small = F.adaptive_max_pool2d(torch.from_numpy(focus)[None].float(), size)
-                self._masks[number] = torch.cat((self._masks[number], small.to(torch.uint8)))
+                found = F.adaptive_max_pool2d(torch.from_numpy(focus)[None].float(), size)
+                self._masks[number, 1:] = found.to(torch.uint8)
+        if fits(self._images.nbytes + self._masks.nbytes, self._device):
+            self._images, self._masks = self._images.to(self._device), self._masks.to(self._device)
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
-        """The pair at an index, augmented by a seed: (3, H, W) float32 normalised, (1, H, W) uint8; where a sample has
-        pixels that count for more, (2, H, W): mask and focus.
+    def batch(self, keys: Sequence[Key]) -> tuple[Tensor, Tensor]:
+        """Pairs by index, each augmented by its seed, on the device.
+
+        Returns
+        -------
+        images : Tensor
+            (B, 3, H, W), float32, normalised.
+        masks : Tensor
+            (B, 1, H, W), uint8; where a sample has pixels that count for more, (B, 2, H, W): mask and focus.
         """
-        index, seed = key
-        image, mask = self._images[index].float() / 255, self._masks[index]
+        index = torch.tensor([index for index, _ in keys], device=self._images.device)
+        images, masks = self._images[index].to(self._device).float() / 255, self._masks[index].to(self._device)
         if self._augmentation is not None:
-            image, mask = self._augmentation(image, mask, seed=seed)
-        return standardise(image, self._spec), mask
+            images, masks = self._augmentation(images, masks, [seed for _, seed in keys])
+        return standardise(images, self._input), masks
+
+
+def fits(size: int, device: torch.device) -> bool:
+    """Whether so many bytes leave a graphics card's memory to the network; other devices have none of their own."""
+    return device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 4
 
 
 def draw_batches(
@@ -169,11 +187,6 @@ def draw_batches(
     places = order.tolist() if images is None else range(len(order))
     drawn = [(index, first + place) for index, place in zip(order.tolist(), places, strict=True)]
     return split_batches(drawn, batch_size)
-
-
-def stack(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Images (B, C, *spatial) float32 and masks (B, 1, *spatial) uint8 of pairs."""
-    return torch.stack([image for image, _ in pairs]), torch.stack([mask for _, mask in pairs])
 
 
 Item = TypeVar("Item")

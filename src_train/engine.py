@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -86,6 +87,13 @@ class Engine:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         wrapped, stepper = self._accelerator.prepare(network, optimizer)
         return wrapped, stepper
+
+    def plain_copy(self, network: nn.Module) -> nn.Module:
+        """A copy without the precision that :meth:`prepare` gave it, for the network that was handed to it."""
+        from accelerate.utils import extract_model_from_parallel
+
+        plain: nn.Module = extract_model_from_parallel(copy.deepcopy(network), keep_fp32_wrapper=False)
+        return plain
 
     def place(self, module: nn.Module) -> nn.Module:
         """Move a network to the device; channels-last is twice as fast for images on a CPU."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,12 +12,21 @@ from torch import nn
 from napari_medseg.networks import Recipe
 
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 5
+# of a cycle: the share of it on the way up, and what is left of the rate at its end
+RISE, REST = 0.15, 0.002
 
 
 def build_optimizer(
-    parameters: Iterable[nn.Parameter], recipe: Recipe, *, learning_rate: float
+    network: nn.Module, recipe: Recipe, *, learning_rate: float, encoder: Sequence[str] = (), encoder_rate: float = 1.0
 ) -> torch.optim.Optimizer:
-    """The recipe's optimizer.
+    """The recipe's optimizer over what is trained, the encoder in a group of its own.
+
+    Parameters
+    ----------
+    encoder : sequence of str
+        Beginnings of names of its parameters.
+    encoder_rate : float
+        Learning rate of these as a share of the others', kept as ``share`` in the groups.
 
     Raises
     ------
@@ -28,22 +38,39 @@ def build_optimizer(
         "adamw": torch.optim.AdamW,
         "sgd": lambda params, **kw: torch.optim.SGD(params, momentum=0.9, **kw),
     }
-    return makers[recipe.optimizer](parameters, lr=learning_rate, weight_decay=recipe.weight_decay)
+    named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    apart = tuple(encoder) if encoder_rate != 1 else ()
+    groups: list[dict[str, Any]] = [
+        {"params": [p for name, p in named if not name.startswith(apart)], "share": 1.0},
+        {"params": [p for name, p in named if name.startswith(apart)], "share": encoder_rate},
+    ]
+    return makers[recipe.optimizer](
+        [group for group in groups if group["params"]], lr=learning_rate, weight_decay=recipe.weight_decay
+    )
 
 
-def learning_rate_at(recipe: Recipe, *, start: float, epoch: int, epochs: int, scores: Sequence[float] = ()) -> float:
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give each group its share of a learning rate."""
+    for group in optimizer.param_groups:
+        # a checkpoint of an earlier version knows of no shares
+        group["lr"] = rate * group.get("share", 1.0)
+
+
+def learning_rate_at(recipe: Recipe, *, start: float, epoch: float, epochs: int, scores: Sequence[float] = ()) -> float:
     """Learning rate of an epoch: a pure function, so that a resumed run needs no schedule's state.
 
     Parameters
     ----------
     recipe : Recipe
         ``schedule`` is ``cosine``, ``poly`` (power 0.9), ``plateau`` (half after five validations without a better
-        score) or ``constant``; over the first ``warm_up`` epochs, at most a
-        tenth of all, the rate rises to where it starts.
+        score), ``onecycle`` (up over the first 15 %, then down along a cosine to 0.2 %) or ``constant``; over the first
+        ``warm_up`` epochs, at most a tenth of all, the rate rises to where it starts.
     start : float
         Learning rate after the warm-up.
-    epoch, epochs : int
-        This epoch, from 0, and how many there are.
+    epoch : float
+        Epochs done, from 0; between two of them in a cycle.
+    epochs : int
+        How many there are.
     scores : sequence of float
         Of the validations so far, in order.
 
@@ -52,6 +79,10 @@ def learning_rate_at(recipe: Recipe, *, start: float, epoch: int, epochs: int, s
     KeyError
         If the schedule is not known.
     """
+    if recipe.schedule == "onecycle":
+        done = min(epoch / max(epochs, 1), 1.0)
+        falling = (1 + math.cos(math.pi * (done - RISE) / (1 - RISE))) / 2
+        return start * (max(done / RISE, 0.02) if done < RISE else max(falling, REST))
     # a run shorter than the paper's does not spend half of it on the way up
     warm_up = min(recipe.warm_up, epochs // 10)
     if epoch < warm_up:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Sequence
@@ -15,21 +14,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_medseg.errors import TrainingError
 from napari_medseg.inference import Predictor
 from napari_medseg.metrics import dice
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
 from napari_medseg.weights import WeightsEntry
-from napari_medseg.weights.load import save_state
+from napari_medseg.weights.entry import intensity_of
+from napari_medseg.weights.load import load_network, save_state
 from napari_medseg.weights.pretrained import load_pretrained
 from napari_medseg.weights.widen import load_widened
 from src_train.augment import Augmentation
+from src_train.average import Average
 from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, stack
+from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, split_batches
 from src_train.engine import Engine
 from src_train.events import EventLog
 from src_train.losses import build_loss
-from src_train.optim import build_optimizer, learning_rate_at, stale
+from src_train.optim import build_optimizer, learning_rate_at, set_rate, stale
 from src_train.roi_losses import roi_loss
 from src_train.targets import boxes_of
 from src_train.volumes import TrainingVolumes
@@ -64,23 +66,39 @@ class Trainer:
         self.train_samples = [load_pair(pair, folder, classes=classes) for pair in spec.train]
         self.val_samples = [load_pair(pair, folder, classes=classes) for pair in spec.val]
         torch.manual_seed(spec.seed)
+        self.options, self.intensity = self._form()
         self.network = self.engine.place(self._fresh_network())
+        self.average = None if spec.average is None else Average(spec.average)
         kept = None if spec.keep_from is None else load_widened(spec.network, spec.keep_from, spec.classes)
         self._kept = None if kept is None else kept.state_dict()
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        optimizer = build_optimizer(trained, self.recipe, learning_rate=self.learning_rate)
+        optimizer = build_optimizer(
+            self.network,
+            self.recipe,
+            learning_rate=self.learning_rate,
+            encoder=self.network_spec.encoder,
+            encoder_rate=spec.encoder_rate,
+        )
         # what trains may be a wrapper around the network, one of several copies in step
         self.trained, self.optimizer = self.engine.prepare(self.network, optimizer)
         self.state = Checkpoint(epoch=0, network={}, optimizer={})
         # of this sitting
-        self._started, self._resumed = time.monotonic(), 0
+        self._started, self._resumed, self._before = time.monotonic(), 0, 0.0
         # last: nothing may fail once the file is open
         self.events = EventLog(folder / EVENTS_FILE if self.engine.main else None)
+
+    def _form(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Options and intensities of the network: those of the weights it starts from, or the declared ones."""
+        spec, declared = self.spec, self.network_spec
+        if spec.start_from is not None:
+            entry = load_network(spec.network, spec.start_from)[1]
+            return {**entry.options, **spec.options}, dict(entry.intensity)
+        fresh = declared.fresh if spec.pretrained is None else {}
+        return {**declared.options, **fresh, **spec.options}, intensity_of(declared.input)
 
     def _fresh_network(self) -> nn.Module:
         channels = self._entry(self.spec.stages[-1].sides).output_channels
         if self.spec.start_from is None:
-            fresh = create_network(self.spec.network, classes=channels, **self.spec.options)
+            fresh = create_network(self.spec.network, classes=channels, **self.options)
             if self.spec.pretrained is not None:
                 load_pretrained(fresh, self.spec.network, self.spec.pretrained)
             return fresh
@@ -118,15 +136,15 @@ class Trainer:
             self._consider(self._validate(spec.stages[-1].sides, epoch=0), epoch=0)
             score = self.state.best_dice
             self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
-        self._started, self._resumed, before = time.monotonic(), self.state.epoch, self.state.seconds
+        self._started, self._resumed, self._before = time.monotonic(), self.state.epoch, self.state.seconds
         first = 0
         for stage in spec.stages:
             last = min(first + stage.epochs, self._planned)
             if self.state.epoch < last:
-                data = self._training_set(stage.sides)
+                data = self._data(self.train_samples, stage.sides, augmentation=self.augmentation)
                 for epoch in range(max(first, self.state.epoch), last):
                     facts = self._epoch(data, epoch, stage.sides, last)
-                    self.state.seconds = before + time.monotonic() - self._started
+                    self.state.seconds = self._before + time.monotonic() - self._started
                     if self.engine.main:
                         save_checkpoint(self.folder / CHECKPOINT_FILE, self.state, spec)
                     # told only now: whoever hears of an epoch may kill the run and find it again
@@ -134,7 +152,7 @@ class Trainer:
                     if self._stale() or self.state.epoch >= self._planned:
                         return self._finish(finished=True)
                     if self.engine.agree(self._budget_left() <= 0):
-                        return self._finish(finished=False)
+                        return self._finish(finished=spec.clock)
             first = last
         return self._finish(finished=True)
 
@@ -144,28 +162,28 @@ class Trainer:
             self.state = found
             self.network.load_state_dict(found.network)
             self.optimizer.load_state_dict(found.optimizer)
+            if self.average is not None:
+                self.average.resume(found.average, found.steps)
 
-    def _training_set(self, sides: tuple[int, ...]) -> TrainingSet | TrainingVolumes:
+    def _data(
+        self, samples: Sequence[Sample], sides: tuple[int, ...], *, augmentation: Augmentation | None
+    ) -> TrainingSet | TrainingVolumes:
         spec = self.spec
         options: dict[str, Any] = {
             "sides": sides,
             "classes": len(spec.classes),
-            "augmentation": self.augmentation,
-            "spec": self.network_spec.input,
+            "augmentation": augmentation,
+            "input": self._entry(sides).input_of(self.network_spec.input),
+            "device": self.engine.device,
         }
         if self.network_spec.input.ndim == 2:
-            return TrainingSet(self.train_samples, **options)
-        return TrainingVolumes(self.train_samples, spacing=spec.spacing, window=spec.window, **options)
+            return TrainingSet(samples, **options)
+        return TrainingVolumes(samples, spacing=spec.spacing, window=spec.window, **options)
 
     def _epoch(
         self, data: TrainingSet | TrainingVolumes, epoch: int, sides: tuple[int, ...], stage_end: int
     ) -> dict[str, Any]:
         spec, state, started = self.spec, self.state, time.monotonic()
-        rate = learning_rate_at(
-            self.recipe, start=self.learning_rate, epoch=epoch, epochs=self._planned, scores=state.scores
-        )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         # all randomness of an epoch hangs on its number: a resumed run repeats it exactly
         torch.manual_seed(spec.seed * 100_003 + epoch + 7919 * self.engine.rank)
         self.network.train()
@@ -174,6 +192,8 @@ class Trainer:
         total = 0.0
         batches = draw_batches(data.weights, spec.batch_size, seed=spec.seed, epoch=epoch, images=spec.epoch_images)
         for number, keys in enumerate(batches, start=1):
+            rate = self._rate(epoch, (number - 1) / len(batches))
+            set_rate(self.optimizer, rate)
             loss = self._step(data, keys, epoch)
             total += loss * len(keys)
             self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
@@ -183,8 +203,11 @@ class Trainer:
         score = self._validate(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:
-            state.scores.append(score)
+            # the larger, the better
+            watched = score if self.recipe.monitor == "dice" else -self._validation_loss(sides, epoch)
+            state.scores.append(watched)
         self._consider(score, epoch=epoch + 1)
+        facts = {} if self.average is None else self._consider_average(sides, epoch + 1, due=due)
         state.network = self._state_now()
         state.optimizer = self.optimizer.state_dict()
         seconds = time.monotonic() - started
@@ -197,6 +220,7 @@ class Trainer:
             "seconds": seconds,
             "seconds_left": self._seconds_left(seconds, sides, epoch + 1),
             "lr": rate,
+            **facts,
         }
 
     def _step(self, data: TrainingSet | TrainingVolumes, keys: list[Key], epoch: int) -> float:
@@ -206,14 +230,34 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for i, part in enumerate(parts):
-            images, masks = self.engine.place_batch(*stack([data[key] for key in part]))
+            images, masks = self.engine.place_batch(*data.batch(part))
             loss = self._loss(images, masks, epoch) * (weight * len(part) / len(own))
-            self.engine.backward(self.trained, loss, last=i + 1 == len(parts))
             total += float(loss.detach())
+            if not math.isfinite(total):
+                raise TrainingError(
+                    f"the loss became {total} in epoch {epoch + 1}; expected a number. Choose a lower learning rate, "
+                    "or --precision no."
+                )
+            self.engine.backward(self.trained, loss, last=i + 1 == len(parts))
         if self.recipe.clip is not None:
             self.engine.clip(self.trained, self.recipe.clip)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.network)
         return self.engine.mean(total)
+
+    def _rate(self, epoch: int, share: float) -> float:
+        """Learning rate of a step after a share of an epoch; within one it changes in a cycle and by the clock."""
+        planned, done = self._planned, float(epoch)
+        if self.spec.clock:
+            assert self.spec.time_budget_minutes is not None
+            spent = self._before + time.monotonic() - self._started
+            done = self.engine.agree(min(1.0, spent / (60 * self.spec.time_budget_minutes))) * planned
+        elif self.recipe.schedule == "onecycle":
+            done += share
+        return learning_rate_at(
+            self.recipe, start=self.learning_rate, epoch=done, epochs=planned, scores=self.state.scores
+        )
 
     def _stale(self) -> bool:
         return self.spec.patience is not None and stale(self.state.scores) >= self.spec.patience
@@ -227,6 +271,30 @@ class Trainer:
         output = self.trained(images, truth=truth)
         return roi_loss(output, masks, done=epoch / max(self._planned, 1))
 
+    @torch.no_grad()
+    def _validation_loss(self, sides: tuple[int, ...], epoch: int) -> float:
+        """The loss on the validation pairs as they are; the statistics of norms stay as training left them."""
+        self.network.train()
+        freeze_norm(self.network)
+        torch.manual_seed(self.spec.seed)
+        data = self._data(self.val_samples, sides, augmentation=None)
+        batches = split_batches([(i, 0) for i in range(len(data))], self.spec.batch_size)
+        found = [float(self._loss(*self.engine.place_batch(*data.batch(keys)), epoch)) * len(keys) for keys in batches]
+        return self.engine.mean(sum(found) / len(data))
+
+    def _consider_average(self, sides: tuple[int, ...], epoch: int, *, due: bool) -> dict[str, Any]:
+        """Keep the averaged weights for a resume; where validation is due, score them beside the others."""
+        assert self.average is not None
+        self.state.average, self.state.steps = self.average.state, self.average.steps
+        if not self.val_samples or not due:
+            return {}
+        own = self._state_now()
+        self.network.load_state_dict(self.average.state)
+        score = self._validate(sides, epoch=epoch)
+        self._consider(score, epoch=epoch)
+        self.network.load_state_dict(own)
+        return {"val_dice_averaged": score}
+
     def _seconds_left(self, epoch_seconds: float, sides: tuple[int, ...], done: int) -> float:
         """Later stages cost in proportion to their pixels."""
         left, first = 0.0, 0
@@ -238,8 +306,10 @@ class Trainer:
 
     def _budget_left(self) -> float:
         """Seconds."""
-        budget = self.spec.time_budget_minutes
-        return math.inf if budget is None else budget * 60 - (time.monotonic() - self._started)
+        budget, spent = self.spec.time_budget_minutes, time.monotonic() - self._started
+        if self.spec.clock:
+            spent += self._before
+        return math.inf if budget is None else budget * 60 - spent
 
     @property
     def _planned(self) -> int:
@@ -275,14 +345,11 @@ class Trainer:
         """Mean Dice over the validation pairs at their own sizes, by the predictor that users run."""
         score = 0.0
         if self.engine.main:
-            entry, network = self._entry(sides), self.network.eval()
-            if self._kept is not None:
-                # what is scored is what will be used
-                network = copy.deepcopy(network)
-                network.load_state_dict(self._result(epoch))
+            # what is scored is what will be used: in full precision, and mixed with what is kept
+            entry, network = self._entry(sides), self.engine.plain_copy(self.network)
+            network.load_state_dict(self._result(epoch))
             predictor = Predictor(network, self.network_spec, entry, device=str(self.engine.device))
             score = mean_dice(predictor, self.val_samples, classes=len(self.spec.classes))
-            self.engine.place(self.network)
         return float(self.engine.agree(score))
 
     def _entry(self, sides: tuple[int, ...]) -> WeightsEntry:
@@ -298,7 +365,8 @@ class Trainer:
             input_size=sides,
             spacing=spec.spacing,
             window=spec.window,
-            options=dict(spec.options),
+            options=self.options,
+            intensity=self.intensity,
         )
 
     def _sides_of(self, epoch: int) -> tuple[int, ...]:

@@ -28,11 +28,13 @@ class TrainingVolumes:
     classes : int
         Foreground classes.
     augmentation : Augmentation or None
-    spec : InputSpec
+    input : InputSpec
     spacing : tuple of float or None
         Voxels (z, y, x), mm, to resample to.
     window : tuple of float or None
         Intensities that count as 0 and 1.
+    device : torch.device
+        Of the network.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class TrainingVolumes:
         sides: tuple[int, ...],
         classes: int,
         augmentation: Augmentation | None,
-        spec: InputSpec,
+        input: InputSpec,
         spacing: tuple[float, ...] | None,
         window: tuple[float, float] | None,
+        device: torch.device | None = None,
     ) -> None:
-        self._sides, self._augmentation, self._spec = sides, augmentation, spec
+        self._sides, self._augmentation, self._input = sides, augmentation, input
+        self._device = torch.device("cpu") if device is None else device
         self.weights = [sample.weight for sample in samples]
         self._images: list[np.ndarray] = []
         self._masks: list[np.ndarray] = []
@@ -63,15 +67,19 @@ class TrainingVolumes:
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
-        """A window of the volume at an index, where and how a seed says: (1, *sides) float32 and uint8."""
-        index, seed = key
-        part = self._place(self._masks[index], np.random.default_rng(seed))
-        image = torch.from_numpy(self._images[index][part][None].copy())
-        mask = torch.from_numpy(self._masks[index][part][None].copy())
+    def batch(self, keys: Sequence[Key]) -> tuple[Tensor, Tensor]:
+        """A window of the volume at each index, where and how its seed says, on the device: (B, 1, *sides) float32 and
+        uint8.
+        """
+        images, masks = [], []
+        for index, seed in keys:
+            part = self._place(self._masks[index], np.random.default_rng(seed))
+            images.append(torch.from_numpy(self._images[index][part][None].copy()))
+            masks.append(torch.from_numpy(self._masks[index][part][None].copy()))
+        image, mask = torch.stack(images).to(self._device), torch.stack(masks).to(self._device)
         if self._augmentation is not None:
-            image, mask = self._augmentation(image, mask, seed=seed)
-        return standardise(image, self._spec), mask
+            image, mask = self._augmentation(image, mask, [seed for _, seed in keys])
+        return standardise(image, self._input), mask
 
     def _place(self, mask: np.ndarray, rng: np.random.Generator) -> tuple[slice, ...]:
         """Half of the windows lie around a voxel of the foreground, the others anywhere."""

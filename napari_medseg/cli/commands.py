@@ -114,14 +114,25 @@ def weights_import(
     network: Network,
     layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
     task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
+    pipeline: Annotated[
+        Optional[str],
+        typer.Option(
+            help="How intensities went in: bgr255 (the published loaders of CMUNeXt and LGMSNet), imagenet (LGMSNet's "
+            "for Kvasir) or declared. Default: the published loader's."
+        ),
+    ] = None,
 ) -> None:
     """Convert a state dict saved by published code."""
     from napari_medseg.errors import UnknownNameError
     from napari_medseg.weights import import_published
+    from napari_medseg.weights.pipeline import ABOUT
 
     if layout != "published":
         raise UnknownNameError("layout", layout, ("published",))
-    typer.echo(import_published(file, network, out, task=task).id)
+    entry = import_published(file, network, out, task=task, pipeline=pipeline)
+    if used := entry.training.get("pipeline"):
+        typer.echo(f"Intensities go in {ABOUT[used]}.", err=True)
+    typer.echo(entry.id)
     typer.echo(out)
 
 

@@ -93,5 +93,7 @@ def to_tensor(rgb01: np.ndarray, spec: InputSpec) -> Tensor:
 
 def standardise(tensor: Tensor, spec: InputSpec) -> Tensor:
     """``(x - mean) / std`` of a (..., C, Y, X) tensor in [0, 1], channel by channel where the spec says so."""
+    if spec.order == "bgr":
+        tensor = tensor.flip(-3)
     mean, std = (tensor.new_tensor(value).reshape(-1, 1, 1) for value in (spec.mean, spec.std))
     return (tensor - mean) / std

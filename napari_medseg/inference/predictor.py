@@ -83,7 +83,7 @@ class Predictor:
     """
 
     def __init__(self, network: nn.Module, spec: NetworkSpec, entry: WeightsEntry, *, device: str = "auto") -> None:
-        self.spec, self.entry = spec, entry
+        self.spec, self.entry, self._input = spec, entry, entry.input_of(spec.input)
         self.messages: list[str] = []
         self._most: int | None = None
         self.device = resolve_device(device)
@@ -192,12 +192,12 @@ class Predictor:
         step(0.0, "preparing the image")
         if self.spec.input.ndim == 2:
             geometry = Geometry(plan.original_size, plan.network_size)
-            tensor = to_tensor(geometry.forward(to_rgb01(image)), self.spec.input)
+            tensor = to_tensor(geometry.forward(to_rgb01(image)), self._input)
             prompts = None if given is None else to_network(given, geometry)
             back: Callable[[np.ndarray], np.ndarray] = geometry.inverse
         else:
             grey = resize_volume(to_grey01(image, window=self.entry.window)[None], plan.network_size)
-            tensor = standardise(torch.from_numpy(grey)[None], self.spec.input)
+            tensor = standardise(torch.from_numpy(grey)[None], self._input)
             geometry, prompts = None, None
 
             def back(maps: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from napari_medseg.networks.blocks.attention import ChannelSpatialAttention, DepthwiseGate
 from napari_medseg.networks.blocks.conv import ConvNormAct
-from napari_medseg.networks.blocks.depthwise import ParallelDepthwise
+from napari_medseg.networks.blocks.depthwise import ParallelDepthwise, StackedDepthwise
 from napari_medseg.networks.blocks.sampling import DynamicUpsample
 from napari_medseg.networks.output import SegmentationOutput
 from napari_medseg.networks.spec import InputSpec, NetworkSpec, Recipe
@@ -32,17 +32,26 @@ class HybridMultiScale(nn.Module):
     channels : int
         In and out.
     expansion : int
+    branches : {'sum', 'concat'}
+        The branches are added [eq. 1], or stacked [eq. 2].
 
     Shapes
     ------
     input, output : (B, channels, H, W), float
     """
 
-    def __init__(self, channels: int, *, expansion: int = 2) -> None:
+    def __init__(self, channels: int, *, expansion: int = 2, branches: str = "sum") -> None:
         super().__init__()
-        wide = expansion * channels
+        if branches not in ("sum", "concat"):
+            raise ValueError(f"branches is '{branches}'; expected 'sum' or 'concat'.")
+        wide, kernels = expansion * channels, (3, 5, 7)
         self.expand = ConvNormAct(channels, wide, kernel_size=1, bias=False, activation=nn.GELU)
-        self.depthwise = ParallelDepthwise(wide, (3, 5, 7))
+        self.depthwise: nn.Module
+        if branches == "sum":
+            self.depthwise = ParallelDepthwise(wide, kernels)
+        else:
+            self.depthwise = StackedDepthwise(wide, kernels)
+            wide *= len(kernels)
         self.shuffle = nn.ChannelShuffle(gcd(wide, channels))
         self.project = ConvNormAct(wide, channels, kernel_size=1, bias=False, activation=None)
 
@@ -64,7 +73,7 @@ class DecoderStage(nn.Module):
     ----------
     in_channels, channels : int
         Of the map below and of the skip.
-    hmcb, adsm, dafu : bool
+    hmcb, adsm, dafu, branches
         As for :class:`DyMASNet`.
 
     Shapes
@@ -74,14 +83,14 @@ class DecoderStage(nn.Module):
     output : (B, channels, 2 H, 2 W), float
     """
 
-    def __init__(self, in_channels: int, channels: int, *, hmcb: bool, adsm: bool, dafu: bool) -> None:
+    def __init__(self, in_channels: int, channels: int, *, hmcb: bool, adsm: bool, dafu: bool, branches: str) -> None:
         super().__init__()
         same: dict[str, Any] = {"kernel_size": 1, "bias": False}
         self.up = DynamicUpsample(in_channels) if adsm else nn.Upsample(scale_factor=2, mode="bilinear")
         self.narrow = ConvNormAct(in_channels, channels, activation=nn.ReLU, **same)
         self.gate = DepthwiseGate(channels) if dafu else None
         self.join = ConvNormAct(2 * channels, channels, activation=nn.GELU, **same)
-        self.mix = HybridMultiScale(channels) if hmcb else plain_double(channels)
+        self.mix = HybridMultiScale(channels, branches=branches) if hmcb else plain_double(channels)
         self.attention = ChannelSpatialAttention(channels) if dafu else nn.Identity()
 
     def forward(self, below: Tensor, skip: Tensor) -> Tensor:
@@ -103,6 +112,8 @@ class DyMASNet(nn.Module):
         Multi-scale blocks in each stage.
     hmcb, adsm, dafu : bool
         Without, two 3 x 3 convolutions, bilinear up-sampling, or a plain skip stand in their places. For ablations.
+    branches : {'sum', 'concat'}
+        As for :class:`HybridMultiScale`.
 
     Shapes
     ------
@@ -120,6 +131,7 @@ class DyMASNet(nn.Module):
         hmcb: bool = True,
         adsm: bool = True,
         dafu: bool = True,
+        branches: str = "sum",
     ) -> None:
         super().__init__()
         if not len(widths) == len(depths) == 5:
@@ -128,7 +140,9 @@ class DyMASNet(nn.Module):
         self.encoder = nn.ModuleList()
         width = widths[0]
         for stage, (o, depth) in enumerate(zip(widths, depths, strict=True)):
-            blocks: list[nn.Module] = [HybridMultiScale(o) if hmcb else plain_double(o) for _ in range(depth)]
+            blocks: list[nn.Module] = [
+                HybridMultiScale(o, branches=branches) if hmcb else plain_double(o) for _ in range(depth)
+            ]
             if stage:
                 blocks.insert(0, ConvNormAct(width, o, kernel_size=1, bias=False, activation=nn.GELU))
             self.encoder.append(nn.Sequential(*blocks))
@@ -136,7 +150,8 @@ class DyMASNet(nn.Module):
         self.bottleneck = ChannelSpatialAttention(width) if dafu else nn.Identity()
         # from the deepest stage to the first, as the decoder runs
         pairs = zip(widths[:0:-1], widths[-2::-1], strict=True)
-        self.decoder = nn.ModuleList(DecoderStage(i, o, hmcb=hmcb, adsm=adsm, dafu=dafu) for i, o in pairs)
+        parts: dict[str, Any] = {"hmcb": hmcb, "adsm": adsm, "dafu": dafu, "branches": branches}
+        self.decoder = nn.ModuleList(DecoderStage(i, o, **parts) for i, o in pairs)
         self.head = nn.Conv2d(widths[0], classes, kernel_size=1)
 
     def forward(self, x: Tensor) -> SegmentationOutput:
@@ -179,7 +194,10 @@ SPECS: tuple[NetworkSpec, ...] = (
         macs_tool="thop",
         assumptions=(
             "Widths (32, 64, 128, 256, 512) and depths (1, 2, 3, 3, 3) were fitted to the paper's table.",
-            "The three depthwise branches are added, without norm or activation of their own, as equation (1) reads.",
+            "The three depthwise branches are added, without norm or activation of their own, as equation (1) reads; "
+            "equation (2) stacks them, which the option 'branches' does.",
+            "What replaces the multi-scale block in the rows without it is not said; with two plain convolutions these "
+            "rows have the paper's parameters and 51 to 65 % more MACs.",
             "The attention of HMCB's text is placed in DAFU; channel reduction follows the up-sampling.",
             "Four groups share sampling points and the range has eight hidden channels, as in DySample.",
             "Attention reduces channels by eight and stands at the bottleneck too.",

@@ -29,7 +29,7 @@ def instance_norm(channels: int, ndim: int) -> nn.Module:
 
 
 class LocalMultiScale(nn.Module):
-    """Four depthwise kernels on four parts of the channels, then a narrow residual path.
+    """Depthwise kernels of their own on equal parts of the channels, then a narrow residual path.
 
     ``a = GELU(GN(x + cat(d_k(x_k))))``, ``z = c3(c1(a)) + x``; ``c1`` narrows to a quarter, ``c3`` widens again, each
     with norm and SiLU. [LGMSNet, LMS; the text says SiLU after the group norm, the published code has GELU]
@@ -37,7 +37,9 @@ class LocalMultiScale(nn.Module):
     Parameters
     ----------
     channels : int
-        A multiple of 4.
+        A multiple of 4 and of the number of kernels.
+    kernels : sequence of int
+        Odd sides, px.
     ndim : int
         2 for images, 3 for volumes.
     norm : callable
@@ -47,9 +49,9 @@ class LocalMultiScale(nn.Module):
     input, output : (B, channels, *spatial), float
     """
 
-    def __init__(self, channels: int, *, ndim: int, norm: Norm) -> None:
+    def __init__(self, channels: int, *, kernels: Sequence[int] = KERNELS, ndim: int, norm: Norm) -> None:
         super().__init__()
-        self.depthwise = SplitDepthwise(channels, KERNELS, ndim=ndim)
+        self.depthwise = SplitDepthwise(channels, kernels, ndim=ndim)
         self.norm = nn.GroupNorm(4, channels)
         same: dict[str, Any] = {"activation": nn.SiLU, "bias": False, "ndim": ndim, "norm": norm}
         self.narrow = ConvNormAct(channels, channels // 4, kernel_size=1, **same)
@@ -70,6 +72,8 @@ class GlobalMultiScale(nn.Module):
     in_channels, channels : int
     hidden : int
         Width of the transformer's MLP.
+    near : float
+        Share of the channels that goes through the convolution.
     ndim : int
     norm : callable
 
@@ -79,9 +83,13 @@ class GlobalMultiScale(nn.Module):
     output : (B, channels, *spatial), float
     """
 
-    def __init__(self, in_channels: int, channels: int, *, hidden: int, ndim: int, norm: Norm) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, *, hidden: int, near: float = 0.25, ndim: int, norm: Norm
+    ) -> None:
         super().__init__()
-        self.split = (channels - channels // 4, channels // 4)
+        if not 0 < near < 1:
+            raise ValueError(f"near is {near}; expected a share of the channels between 0 and 1.")
+        self.split = (channels - int(channels * near), int(channels * near))
         tokens, local = self.split
         same: dict[str, Any] = {"activation": nn.SiLU, "bias": False, "ndim": ndim, "norm": norm}
         self.enter = ConvNormAct(in_channels, channels, kernel_size=3, **same)
@@ -115,6 +123,10 @@ class LGMSNet(nn.Module):
         2 for images, 3 for volumes.
     instance : bool
         Instance norm without parameters instead of batch norm, as published for volumes.
+    kernels : sequence of int
+        Of the local blocks, for their ablation.
+    near : float
+        Share of the channels of the wide blocks that sees only what is near, for their ablation.
     lms, gms : bool
         Without, a plain 3 x 3 convolution stands in the place of each such block. For ablations.
 
@@ -132,6 +144,8 @@ class LGMSNet(nn.Module):
         widths: Sequence[int] = (16, 32, 64, 128, 128),
         ndim: int = 2,
         instance: bool = False,
+        kernels: Sequence[int] = KERNELS,
+        near: float = 0.25,
         lms: bool = True,
         gms: bool = True,
     ) -> None:
@@ -149,10 +163,10 @@ class LGMSNet(nn.Module):
 
         def local(i: int, o: int) -> nn.Module:
             end = ConvNormAct(i, o, kernel_size=1, bias=False, activation=nn.SiLU, **rest)
-            return nn.Sequential(LocalMultiScale(i, **rest) if lms else plain(i, i), end)
+            return nn.Sequential(LocalMultiScale(i, kernels=kernels, **rest) if lms else plain(i, i), end)
 
         def wide(i: int, o: int) -> nn.Module:
-            return GlobalMultiScale(i, o, hidden=2 * o, **rest) if gms else plain(i, o)
+            return GlobalMultiScale(i, o, hidden=2 * o, near=near, **rest) if gms else plain(i, o)
 
         def fuse(o: int) -> nn.Module:
             return SkipFusion(o, fusion="concat", activation=nn.GELU, **rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -61,3 +62,15 @@ def create_network(name: str, *, in_channels: int | None = None, classes: int = 
     spec = get_spec(name)
     channels = spec.input.channels if in_channels is None else in_channels
     return spec.build(in_channels=channels, classes=classes, **{**spec.options, **options})
+
+
+def full_options(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a network in a file that may leave out those that were declared when it was written.
+
+    Raises
+    ------
+    UnknownNameError
+        If no network has this name.
+    """
+    spec = get_spec(name)
+    return {**(spec.options if spec.earlier is None else spec.earlier.options), **told}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_medseg.networks.backbones.efficientnet_lite import WIDTHS, EfficientNetLite0
 from napari_medseg.networks.backbones.res2net import EXPANSION, Res2Net
 from napari_medseg.networks.blocks.conv import ConvNormAct
 from napari_medseg.networks.blocks.dual_attention import DualAttention
@@ -19,7 +20,7 @@ from napari_medseg.networks.blocks.dynamic_conv import GuidedDynamicConv
 from napari_medseg.networks.blocks.guidance import StructuralGuidance
 from napari_medseg.networks.blocks.patch_tokens import PatchTokenTransformer
 from napari_medseg.networks.output import SegmentationOutput
-from napari_medseg.networks.spec import Capabilities, InputSpec, NetworkSpec, Recipe
+from napari_medseg.networks.spec import Capabilities, Earlier, InputSpec, NetworkSpec, Recipe
 
 
 class ReverseDecoder(nn.Module):
@@ -55,15 +56,17 @@ class ReverseDecoder(nn.Module):
 
 
 class SGDNet(nn.Module):
-    """Res2Net encoder, patch transformer, dual attention, edges, dynamic convolutions, reverse-attention decoder.
+    """Encoder, patch transformer, dual attention, edges, dynamic convolutions, reverse-attention decoder.
 
     Parameters
     ----------
     in_channels, classes : int
+    backbone : {'res2net', 'efficientnet-lite0'}
+        The encoder: the paper's, or one that is small.
     planes : int
-        Width of the backbone, 64 as published.
+        Width of Res2Net, 64 as published.
     depths : sequence of int
-        Blocks of the backbone's stages.
+        Blocks of Res2Net's stages.
     edge_width : int
         Channels inside the edge branch.
     decoder_width : int
@@ -71,9 +74,19 @@ class SGDNet(nn.Module):
         Of the dynamic convolutions.
     imagenet_head : bool
         Keep the backbone's unused classifier: the paper's count includes it.
+    edges_from : {'encoder', 'attention'}
+        What the edge branch sees beside the first map: the encoder's last block [paper, 3.2], or what the dual
+        attention made of it, as in files that were trained before.
+    gate : {'sum', 'channel'}
+        Of the edge branch, as for :class:`StructuralGuidance`.
     sge, sgdc : bool
         Without SGE there is no edge map and SGDC has no guidance but its own map; without SGDC the maps of the
         backbone go to the decoder as they are. For ablations.
+    guidance : {'steers', 'added', 'self'}
+        What SGDC's kernels follow: map and guidance joined inside the block; a map to which the guidance was added
+        beforehand, with no guidance inside; or the map alone. For ablations [paper, tables 4 and 5].
+    local, dynamic : bool
+        SGDC's two paths. For ablations.
 
     Shapes
     ------
@@ -87,6 +100,7 @@ class SGDNet(nn.Module):
         *,
         in_channels: int = 3,
         classes: int = 1,
+        backbone: str = "res2net",
         planes: int = 64,
         depths: Sequence[int] = (3, 4, 6, 3),
         edge_width: int = 256,
@@ -94,17 +108,32 @@ class SGDNet(nn.Module):
         heads: int = 4,
         kernel_size: int = 7,
         imagenet_head: bool = False,
+        edges_from: str = "encoder",
+        gate: str = "sum",
         sge: bool = True,
         sgdc: bool = True,
+        guidance: str = "steers",
+        local: bool = True,
+        dynamic: bool = True,
     ) -> None:
         super().__init__()
-        widths = [planes * EXPANSION * 2**i for i in range(4)]
-        self.backbone = Res2Net(in_channels=in_channels, planes=planes, depths=depths, imagenet_head=imagenet_head)
+        self.edges_from = _known(edges_from, ("encoder", "attention"), "edges_from")
+        self.backbone: nn.Module
+        if _known(backbone, ("res2net", "efficientnet-lite0"), "backbone") == "res2net":
+            widths = [planes * EXPANSION * 2**i for i in range(4)]
+            self.backbone = Res2Net(in_channels=in_channels, planes=planes, depths=depths, imagenet_head=imagenet_head)
+        else:
+            widths = list(WIDTHS)
+            self.backbone = EfficientNetLite0(in_channels=in_channels)
         self.transformer = PatchTokenTransformer(widths[0])
         self.attention = DualAttention(widths[0] + widths[3], widths[3])
-        self.guidance = StructuralGuidance(widths[3], widths[0], width=edge_width) if sge else None
-        dynamic = widths[:3] if sgdc else []
-        self.dynamic = nn.ModuleList(GuidedDynamicConv(w, heads=heads, kernel_size=kernel_size) for w in dynamic)
+        self.guidance = StructuralGuidance(widths[3], widths[0], width=edge_width, gate=gate) if sge else None
+        self.dynamic = nn.ModuleList(
+            GuidedDynamicConv(
+                w, heads=heads, kernel_size=kernel_size, guided=guidance, local=local, dynamic=dynamic, scale=1e-6
+            )
+            for w in (widths[:3] if sgdc else [])
+        )
         self.reduce = nn.ModuleList(ConvNormAct(w, decoder_width, kernel_size=1, activation=nn.ReLU) for w in widths)
         # from the deepest stage to the first, as the decoder runs
         self.decoder = nn.ModuleList(ReverseDecoder(decoder_width) for _ in range(3))
@@ -120,11 +149,12 @@ class SGDNet(nn.Module):
         """
         size = x.shape[2:]
         *shallow, deep = self.backbone(x)  # 1/4, 1/8, 1/16, and 1/32 of the sides
+        last = deep
         far = F.interpolate(self.transformer(shallow[0]), size=deep.shape[2:], mode="bilinear", align_corners=False)
         deep = self.attention(torch.cat((far, deep), dim=1))
         edges, guidance = None, shallow[0].new_zeros(len(x), GUIDANCE, 1, 1)
         if self.guidance is not None:
-            edges, guidance = self.guidance(deep, shallow[0])
+            edges, guidance = self.guidance(last if self.edges_from == "encoder" else deep, shallow[0])
             edges = F.interpolate(edges, size=size, mode="bilinear", align_corners=False)
         if len(self.dynamic):
             shallow = [block(x_, guidance) for block, x_ in zip(self.dynamic, shallow, strict=True)]
@@ -138,12 +168,20 @@ class SGDNet(nn.Module):
         return SegmentationOutput(logits=maps[-1], edge_logits=edges, aux=tuple(maps[:-1]))
 
 
+def _known(value: str, allowed: tuple[str, ...], name: str) -> str:
+    if value not in allowed:
+        raise ValueError(f"{name} is '{value}'; expected one of: {', '.join(allowed)}.")
+    return value
+
+
 GUIDANCE = 16  # channels, of both modules as published
 _PAPER = "Shi, Zhu, Swamy: SGDC. MIDL 2026 submission"
 _ASSUMPTIONS = (
-    "The wiring follows CTO: the dual attention's output takes the place of the deepest map, also for the edges.",
+    "The wiring follows CTO: the dual attention's output takes the place of the deepest map, but for the edges, which "
+    "the paper (3.2) finds in the encoder's last block.",
     "The dynamic convolutions stand on the first three maps of the backbone, before their reduction.",
     "Kernels of 7 and 4 heads are the published module's defaults; the paper names neither.",
+    "The edge branch gates by the gradient of all channels' sum, as published; equation (1) reads as one a channel.",
     "The gates of SGDC act on the raw map, as published; the paper's equations (2) and (3) have its norm.",
 )
 _RECIPE = Recipe(
@@ -163,10 +201,13 @@ SPECS: tuple[NetworkSpec, ...] = (
         title="SGD-Net (edge map, paper size)",
         paper=_PAPER,
         build=SGDNet,
-        input=InputSpec(multiple=64),
+        # of ImageNet, with whose weights the paper begins
+        input=InputSpec(multiple=64, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         recipe=_RECIPE,
         capabilities=_CAN,
-        options={"imagenet_head": True},
+        options={"backbone": "res2net", "imagenet_head": True, "edges_from": "encoder"},
+        earlier=Earlier(options={"backbone": "res2net", "imagenet_head": True, "edges_from": "attention"}),
+        encoder=("backbone.conv1.", "backbone.bn1.", "backbone.layer"),
         parameters=76_054_848,
         macs_256=36.07e9,
         macs_tool="fvcore",
@@ -182,13 +223,30 @@ SPECS: tuple[NetworkSpec, ...] = (
         title="SGD-Net small (edge map)",
         paper=_PAPER,
         build=SGDNet,
-        input=InputSpec(multiple=64),
+        input=InputSpec(multiple=64, mean=0.5, std=0.5),
         recipe=_RECIPE,
         capabilities=_CAN,
-        options={"planes": 16, "edge_width": 64, "decoder_width": 32},
-        parameters=4_839_864,
+        options={
+            "backbone": "efficientnet-lite0",
+            "edge_width": 32,
+            "decoder_width": 32,
+            "kernel_size": 5,
+            "edges_from": "encoder",
+        },
+        earlier=Earlier(
+            options={
+                "backbone": "res2net",
+                "planes": 16,
+                "edge_width": 64,
+                "decoder_width": 32,
+                "kernel_size": 7,
+                "edges_from": "attention",
+            }
+        ),
+        encoder=("backbone.",),
+        parameters=4_041_022,
         macs_256=2.231e9,
         macs_tool="fvcore",
-        assumptions=(*_ASSUMPTIONS, "A small size of our own: a quarter of the backbone's width."),
+        assumptions=(*_ASSUMPTIONS, "A small size of our own: EfficientNet-Lite0 as encoder, slim branches."),
     ),
 )

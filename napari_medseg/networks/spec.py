@@ -25,6 +25,8 @@ class InputSpec:
         Every side must be a multiple of this, px.
     mean, std : float or tuple of float
         Intensities in [0, 1] become ``(x - mean) / std``; a tuple has an entry a channel.
+    order : {'rgb', 'bgr'}
+        Of the channels, mean and std included.
     """
 
     ndim: int = 2
@@ -33,6 +35,7 @@ class InputSpec:
     multiple: int = 16
     mean: float | tuple[float, ...] = 0.5
     std: float | tuple[float, ...] = 0.25
+    order: str = "rgb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ class Recipe:
         Largest norm of all gradients together.
     augmentation : str
         Name known to ``src_train.augment``.
+    monitor : {'dice', 'loss'}
+        What a plateau and the patience watch on the validation pairs.
     patience : int or None
         Validations without a better score after which training stops; None: never.
     """
@@ -93,7 +98,25 @@ class Recipe:
     warm_up: int = 0
     clip: float | None = None
     augmentation: str = "full"
+    monitor: str = "dice"
     patience: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What files do not say that were written before the network's declaration changed.
+
+    Parameters
+    ----------
+    options : mapping
+        Those that were declared then.
+    mean, std : float
+        As for :class:`InputSpec`, then.
+    """
+
+    options: Mapping[str, Any]
+    mean: float = 0.5
+    std: float = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +133,12 @@ class NetworkSpec:
         Citation line.
     build : callable
         ``build(in_channels=..., classes=..., **options)`` gives the module.
+    fresh : mapping
+        Further options of a network that begins without pretrained weights.
+    earlier : Earlier or None
+        None: the declaration never changed.
+    encoder : tuple of str
+        Beginnings of names of parameters that a pretrained encoder brings.
     parameters : int or None
         Trained parameters for ``input.channels`` channels in and ``classes`` out: the paper's count, or ours for a
         size of our own.
@@ -131,6 +160,9 @@ class NetworkSpec:
     recipe: Recipe
     capabilities: Capabilities = field(default_factory=Capabilities)
     options: Mapping[str, Any] = field(default_factory=dict)
+    fresh: Mapping[str, Any] = field(default_factory=dict)
+    earlier: Earlier | None = None
+    encoder: tuple[str, ...] = ()
     parameters: int | None = None
     classes: int = 1
     macs_256: float | None = None

@@ -101,6 +101,14 @@ class RunSpec:
         None: the recipe's.
     schedule : str or None
         None: the recipe's.
+    encoder_rate : float
+        Learning rate of the encoder as a share of the others': below 1 for one that is pretrained.
+    clock : bool
+        The schedule follows the time budget, over all sittings, instead of the epochs: when the time is used up, the
+        learning rate has come to its end, however fast the machine.
+    average : float or None
+        Decay a step of a moving average of the weights, which is scored beside the weights themselves; None: there is
+        none.
     seed : int
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -149,6 +157,9 @@ class RunSpec:
     window: tuple[float, float] | None = None
     learning_rate: float | None = None
     schedule: str | None = None
+    encoder_rate: float = 1.0
+    clock: bool = False
+    average: float | None = None
     seed: int = 0
     device: str = "auto"
     time_budget_minutes: float | None = None
@@ -210,6 +221,13 @@ class RunSpec:
             raise InputError(
                 f"epoch_images in {where} is {spec.epoch_images}; expected 1 or more and weights from 0 up."
             )
+        if spec.clock and not spec.time_budget_minutes:
+            raise InputError(
+                f"clock in {where} is true without time_budget_minutes; expected minutes that the schedule can follow. "
+                "Name them, or set clock to false."
+            )
+        if spec.average is not None and not 0 < spec.average < 1:
+            raise InputError(f"average in {where} is {spec.average}; expected a decay between 0 and 1. Correct it.")
         for name in ("batch_size", "accumulate"):
             if getattr(spec, name) < 1:
                 raise InputError(f"{name} in {where} is {getattr(spec, name)}; expected 1 or more. Correct it.")

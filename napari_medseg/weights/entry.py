@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any
 
 from napari_medseg.errors import WeightsError
+from napari_medseg.networks import InputSpec, full_options, get_spec, list_networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,9 @@ class WeightsEntry:
     window : tuple of float or None
         Intensities of a volume that count as 0 and 1; None: its percentiles.
     options : mapping
-        Of the network, beside those it declares.
+        Of the network, all that it declares and others.
+    intensity : mapping
+        How intensities go in, as :class:`InputSpec` has ``mean``, ``std`` and ``order``; empty: as declared.
     metrics : mapping
         Scores with ``n`` and ``split``.
     training : mapping
@@ -58,6 +61,7 @@ class WeightsEntry:
     spacing: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    intensity: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
@@ -68,6 +72,25 @@ class WeightsEntry:
     def output_channels(self) -> int:
         """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""
         return 1 if len(self.classes) == 1 else len(self.classes) + 1
+
+    def declared_now(self) -> WeightsEntry:
+        """The same, with what is declared today where a file that is written now would not tell it."""
+        if self.intensity or self.network not in list_networks():
+            return self
+        spec = get_spec(self.network)
+        return replace(self, options={**spec.options, **self.options}, intensity=intensity_of(spec.input))
+
+    def declared_then(self) -> WeightsEntry:
+        """The same, with what was declared when the file was written: one that tells no intensities is of before."""
+        if self.intensity or self.network not in list_networks():
+            return self
+        spec = get_spec(self.network)
+        before = spec.input if spec.earlier is None else spec.earlier
+        return replace(self, options=full_options(self.network, self.options), intensity=intensity_of(before))
+
+    def input_of(self, declared: InputSpec) -> InputSpec:
+        """What the network takes, with this file's intensities."""
+        return replace(declared, **self.intensity)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, ready for JSON."""
@@ -99,7 +122,12 @@ class WeightsEntry:
                 if not fits(value):
                     raise WeightsError(f"'{key}' in {where} is {value!r:.80}; expected {expected}. {_AGAIN}")
                 kept[key] = tuple(value) if isinstance(value, list) else value
-        return cls(**kept)
+        return cls(**kept).declared_then()
+
+
+def intensity_of(source: Any) -> dict[str, Any]:
+    """``mean``, ``std`` and ``order`` of an :class:`InputSpec`, or of what was declared earlier."""
+    return {"mean": source.mean, "std": source.std, "order": getattr(source, "order", "rgb")}
 
 
 _AGAIN = "Fetch or train the weights again."
@@ -137,6 +165,24 @@ def _object(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
+def _number_or_three(value: Any) -> bool:
+    return _numbers(value) and len(value) == 3 if isinstance(value, list | tuple) else _numbers([value])
+
+
+def _intensity(value: Any) -> bool:
+    if not isinstance(value, Mapping) or set(value) not in (set(), {"mean", "std", "order"}):
+        return False
+    if not value:
+        return True
+    spread = value["std"] if isinstance(value["std"], list | tuple) else [value["std"]]
+    return (
+        _number_or_three(value["mean"])
+        and _number_or_three(value["std"])
+        and min(spread) > 0
+        and value["order"] in ("rgb", "bgr")
+    )
+
+
 # what a field may hold, and how that is called
 _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), (_text, "text")),
@@ -147,4 +193,5 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "spacing": (_spacing, "a list of three sizes in mm, or null"),
     "window": (_window, "a list of two intensities, the lower one first, or null"),
     **dict.fromkeys(("options", "metrics", "training"), (_object, "an object")),
+    "intensity": (_intensity, "an object with mean, std (above 0) and order ('rgb' or 'bgr'), or an empty one"),
 }

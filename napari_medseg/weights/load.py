@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
-from napari_medseg.networks import create_network
+from napari_medseg.networks import create_network, list_networks
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
+from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
 
 TENSORS_KEY = "tensors_sha256"
@@ -105,7 +107,7 @@ def save_weights(path: str | Path, module: nn.Module, entry: WeightsEntry) -> We
 def save_state(path: str | Path, state: Mapping[str, Tensor], entry: WeightsEntry) -> WeightsEntry:
     """As :func:`save_weights`, from a state dict."""
     path = Path(path)
-    inside = replace(entry, size_bytes=0, sha256="", file="").to_dict()
+    inside = replace(entry.declared_now(), size_bytes=0, sha256="", file="").to_dict()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     metadata = {METADATA_KEY: json.dumps(inside, sort_keys=True), TENSORS_KEY: tensors_sha256(tensors)}
     blob = save(tensors, metadata=metadata)
@@ -154,7 +156,9 @@ def read_state(path: str | Path) -> Mapping[str, Tensor]:
     return state
 
 
-def import_published(source: str | Path, network: str, out: str | Path, *, task: str = "imported") -> WeightsEntry:
+def import_published(
+    source: str | Path, network: str, out: str | Path, *, task: str = "imported", pipeline: str | None = None
+) -> WeightsEntry:
     """Convert a state dict saved by published code to a weights file of ours.
 
     Parameters
@@ -167,9 +171,14 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
         The .safetensors file to write.
     task : str
         Task to name in the entry.
+    pipeline : str, optional
+        How intensities went in when it was trained, one of :data:`napari_medseg.weights.pipeline.PIPELINES`; default:
+        as the network's published loader did it.
 
     Raises
     ------
+    UnknownNameError
+        If there is no such pipeline.
     WeightsError
         If the file cannot be read safely or does not hold this network.
     OutputError
@@ -187,8 +196,13 @@ def import_published(source: str | Path, network: str, out: str | Path, *, task:
     except WeightsError as error:
         raise WeightsError(f"{source} does not hold {network} as published: {error}") from error
     names = ("foreground",) if classes == 1 else tuple(f"class {i}" for i in range(1, classes))
+    facts: dict[str, Any] = {"source": source.name, "layout": "published"}
+    intensity: dict[str, Any] = {}
+    # modules of a network take no pixels
+    if network in list_networks():
+        facts["pipeline"], intensity = pipeline_of(network, pipeline)
     entry = WeightsEntry(
-        id=f"{network}/{task}@1", network=network, task=task, licence="unknown", classes=names,
-        training={"source": source.name, "layout": "published"},
+        id=f"{network}/{task}@1", network=network, task=task, licence="unknown", classes=names, training=facts,
+        intensity=intensity,
     )  # fmt: skip
     return save_state(out, converted, entry)

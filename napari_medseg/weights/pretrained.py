@@ -9,11 +9,14 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from napari_medseg.errors import WeightsError
+from napari_medseg.networks import get_spec
 from napari_medseg.weights.load import read_state
 
 # beginnings of names in the file, and what they are in our networks
 _PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "sgd-net": ((r"^", "backbone."),),
+    "sgd-net-s": ((r"^", "backbone."),),
+    "dcsnet-s": ((r"^", "detector.backbone.body."),),
     "dcsnet": (
         (r"^rpn\.head\.conv\.0\.0\.", "detector.rpn.head.conv."),
         (r"^backbone\.fpn\.(inner|layer)_blocks\.(\d)\.(?!0\.)", r"detector.backbone.fpn.\1_blocks.\2.0."),
@@ -29,9 +32,9 @@ def load_pretrained(network: nn.Module, name: str, path: str | Path) -> int:
     Parameters
     ----------
     network : nn.Module
-        Of the paper's widths: published files have those.
+        Of the widths that published files have.
     name : str
-        ``sgd-net`` or ``dcsnet``.
+        Of the network.
     path : str or Path
         Read as tensors only; nothing in it runs.
 
@@ -55,7 +58,8 @@ def load_pretrained(network: nn.Module, name: str, path: str | Path) -> int:
         place = _place(key, _PLACES[name])
         if place in ours and ours[place].shape == tensor.shape:
             found[place] = tensor
-    wanted = [key for key in ours if re.match(r"(detector\.)?backbone\.(body\.)?(conv1|layer\d)\.", key)]
+    spec = get_spec(name)
+    wanted = [key for key in ours if key.startswith(spec.encoder)]
     counted = [key for key in wanted if not key.endswith("num_batches_tracked")]
     missing = [key for key in counted if key not in found]
     if missing:

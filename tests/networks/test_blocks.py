@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from napari_medseg.networks.backbones.res2net import Res2Net
 from napari_medseg.networks.blocks.dual_attention import ChannelAttention, PositionAttention
 from napari_medseg.networks.blocks.dynamic_conv import GuidedDynamicConv, dynamic_convolution
-from napari_medseg.networks.blocks.guidance import SOBEL, ChannelSumSobel
-from napari_medseg.networks.blocks.patch_tokens import PatchTokenTransformer
+from napari_medseg.networks.blocks.guidance import SOBEL, SobelGate
+from napari_medseg.networks.blocks.patch_tokens import DilatedConv, PatchTokenTransformer
 
 
 @pytest.mark.parametrize("side", [1, 3, 7])
@@ -47,12 +47,23 @@ def test_the_sobel_of_the_sum_equals_the_dense_one():
     across = torch.tensor(SOBEL)
     dense = [F.conv2d(x, kernel.expand(5, 5, 3, 3).contiguous(), padding=1) for kernel in (across, across.T)]
     expected = x * (dense[0].square() + dense[1].square()).sqrt().sigmoid()
-    torch.testing.assert_close(ChannelSumSobel().eval()(x), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(SobelGate().eval()(x), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_flat_maps_have_a_gradient_without_nan():
+def test_the_sobel_of_each_channel_gates_that_channel():
+    x = torch.randn(2, 5, 8, 7)
+    across = torch.tensor(SOBEL)
+    for c in range(5):
+        one = x[:, c : c + 1]
+        parts = [F.conv2d(one, kernel[None, None], padding=1).square() for kernel in (across, across.T)]
+        expected = one * (parts[0] + parts[1]).sqrt().sigmoid()
+        torch.testing.assert_close(SobelGate("channel").eval()(x)[:, c : c + 1], expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("gate", ["sum", "channel"])
+def test_flat_maps_have_a_gradient_without_nan(gate):
     x = torch.ones(1, 3, 6, 6, requires_grad=True)
-    ChannelSumSobel().train()(x).sum().backward()
+    SobelGate(gate).train()(x).sum().backward()
     assert torch.isfinite(x.grad).all()
 
 
@@ -102,3 +113,14 @@ def test_the_backbone_is_the_published_one():
     with torch.inference_mode():
         shapes = [tuple(x.shape) for x in network.eval()(torch.zeros(1, 3, 64, 96))]
     assert shapes == [(1, 256, 16, 24), (1, 512, 8, 12), (1, 1024, 4, 6), (1, 2048, 2, 3)]
+
+
+@pytest.mark.parametrize("channels", [24, 40, 64])
+def test_dilated_kernels_learn_in_half_precision(channels):
+    """On processors that compute in bfloat16 the gradient was NaN, with channels last and 24 or 40 of them."""
+    torch.manual_seed(0)
+    layer = DilatedConv(channels, channels, 3, padding=2, dilation=2).to(memory_format=torch.channels_last)
+    x = torch.randn(8, channels, 32, 32).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        layer(x).square().mean().backward()
+    assert torch.isfinite(layer.weight.grad).all()

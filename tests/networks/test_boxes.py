@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_medseg.networks.backbones.resnet import FeaturePyramid, ResNetPyramid
+from napari_medseg.networks.backbones.resnet import BodyAndPyramid, FeaturePyramid, ResNet
 from napari_medseg.networks.blocks.boxes import (
     batched_nms,
     box_iou,
@@ -133,7 +133,7 @@ def test_the_pyramid_adds_what_the_coarser_map_knows():
 
 
 def test_the_backbone_is_torchvisions():
-    network = ResNetPyramid()
+    network = BodyAndPyramid(ResNet(), [256, 512, 1024, 2048], 256)
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     frozen = sum(p.numel() for p in network.parameters() if not p.requires_grad)
     assert (trained, frozen) == (26_789_888, 9_408)

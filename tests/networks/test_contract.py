@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from napari_medseg.errors import UnknownNameError
-from napari_medseg.networks import create_network, get_spec, list_networks
+from napari_medseg.networks import create_network, full_options, get_spec, list_networks
 
 NETWORKS = list_networks()
 
@@ -177,3 +177,11 @@ def test_macs_are_the_papers():
 def test_an_unknown_network_is_named_with_the_choices():
     with pytest.raises(UnknownNameError, match=r"network is 'cmunext-xxl'; expected one of: cmunext-xxs"):
         create_network("cmunext-xxl")
+
+
+@pytest.mark.parametrize("name", [n for n in NETWORKS if get_spec(n).earlier is not None])
+def test_a_file_of_before_tells_nothing_and_is_built_as_it_was_declared_then(name):
+    """Whatever is declared by now stands in it, too."""
+    spec = get_spec(name)
+    assert set(spec.options) <= set(spec.earlier.options)
+    assert full_options(name, {"classes": 2}) == {**spec.earlier.options, "classes": 2}

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from napari_medseg.networks import SegmentationOutput, get_spec
+from napari_medseg.networks.dcsnet.segmenter import RoIMaps
 from src_train.losses import build_loss, rim
-from src_train.roi_losses import map_loss, soft_rim
+from src_train.roi_losses import laplacian_edges, level_weights, map_loss, roi_loss, soft_rim
 from src_train.targets import boxes_of
 
 
@@ -58,3 +59,46 @@ def test_further_maps_and_edges_count_as_the_recipe_says():
     assert value(bad, edges, good, good) == pytest.approx(1, abs=1e-2)
     assert value(good, edges, bad, good) == pytest.approx(2, abs=1e-2)
     assert value(good, bad, good, good) == pytest.approx(3, abs=1e-2)
+
+
+def test_edges_of_boxes_are_the_laplacians():
+    mask = torch.zeros(1, 1, 12, 12)
+    mask[..., 4:9, 3:12] = 1  # goes on beyond the right border
+    edges = laplacian_edges(mask)[0, 0]
+    expected = torch.zeros(12, 12)
+    expected[4:9, 3:12] = 1
+    expected[5:8, 4:12] = 0
+    assert torch.equal(edges, expected)
+
+
+@pytest.mark.parametrize(
+    ("done", "levels", "mask"),
+    [(0.0, (1.0, 0.8, 0.6, 0.4), 0.2), (0.3, (0.8, 0.9, 1.0, 1.1), 1.2), (0.6, (0.7, 0.8, 0.9, 1.0), 1.1)],
+)
+def test_levels_count_in_the_papers_three_steps(done, levels, mask):
+    assert level_weights(done) == (levels, mask)
+    assert level_weights(min(done + 0.29, 1.0)) == (levels, mask)
+    assert level_weights(1.0) == ((0.7, 0.8, 0.9, 1.0), 1.1)
+
+
+def test_consistency_is_the_mean_over_neighbours():
+    """Equation (10). Levels that are apart by one half, all else right: what is left is that term."""
+    target = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
+    rois = RoIMaps(
+        torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64), tuple(torch.zeros(1, 1, 64, 64) for _ in range(4))
+    )
+    boxes = (torch.tensor([[0.0, 0, 64, 64]]),)
+
+    def loss(*levels):
+        maps = tuple(torch.full((1, 1, 64, 64), value) for value in levels)
+        out = SegmentationOutput(
+            logits=target.float(), boxes=boxes, losses={"a": torch.zeros(())}, rois=rois._replace(levels=maps)
+        )
+        return float(roi_loss(out, target, done=0.0))
+
+    # the same four levels in another order of neighbours, weights of levels alike: only the term differs
+    smooth, jumping = loss(20.0, 20.0, -20.0, -20.0), loss(20.0, -20.0, 20.0, -20.0)
+    weights = level_weights(0.0)[0]
+    right, wrong = (float(map_loss(torch.full((1, 1, 64, 64), v), target.float())) for v in (-20.0, 20.0))
+    moved = (wrong - right) * (weights[2] - weights[1])
+    assert jumping - smooth - moved == pytest.approx(0.05 * (3 - 1) / 3, abs=1e-3)

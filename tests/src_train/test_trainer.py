@@ -223,7 +223,10 @@ def test_parts_of_a_batch_and_half_precision_follow_the_same_curve(tmp_path, cha
     for name, options in (("plain", {}), ("changed", changes)):
         folder = tmp_path / name
         # batch norms see each part alone: kept as they are, nothing else differs
-        spec = make_run(folder, n=6, batch_size=6, val=(), freeze_norm=True, learning_rate=1e-3, **options)
+        stages = (Stage(size=48, epochs=8),)
+        spec = make_run(
+            folder, n=6, batch_size=6, val=(), freeze_norm=True, learning_rate=3e-3, stages=stages, **options
+        )
         Trainer(spec, folder).run()
         losses[name] = [e["loss"] for e in read_events(folder / EVENTS_FILE)[0] if e["event"] == "epoch"]
     tolerance = 1e-4 if "accumulate" in changes else 0.02

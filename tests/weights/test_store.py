@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_medseg.errors import OutputError, UnknownNameError, WeightsError
-from napari_medseg.networks import create_network
+from napari_medseg.networks import create_network, get_spec
 from napari_medseg.weights import (
     WeightsEntry,
     import_published,
@@ -44,7 +44,11 @@ def test_saved_weights_give_the_same_output(saved):
         assert torch.equal(network(x).logits, loaded(x).logits)
     assert not loaded.training
     assert read == entry
-    assert replace(read, size_bytes=0, sha256="", file="") == ENTRY
+    told = replace(read, size_bytes=0, sha256="", file="", options={}, intensity={})
+    assert told == ENTRY
+    # what the network is declared as goes into the file: it is built the same when that has changed
+    assert read.options.keys() == get_spec("cmunext-xxs").options.keys()
+    assert read.intensity == {"mean": 0.5, "std": 0.25, "order": "rgb"}
     assert read.sha256 == file_sha256(path)
 
 

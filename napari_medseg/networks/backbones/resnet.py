@@ -1,4 +1,4 @@
-"""ResNet-50 with frozen batch norms, and a feature pyramid on top.
+"""ResNet-50 with batch norms that are frozen or live, and a feature pyramid on top.
 
 He et al.: Deep residual learning. CVPR 2016. Lin et al.: Feature pyramid networks. CVPR 2017. Parameter names are
 those of torchvision's files, so that these load as they are.
@@ -50,18 +50,16 @@ class Bottleneck(nn.Module):
     output : (B, 4 planes, H / stride, W / stride), float
     """
 
-    def __init__(self, in_channels: int, planes: int, *, stride: int) -> None:
+    def __init__(self, in_channels: int, planes: int, *, stride: int, norm: type[nn.Module] = FrozenBatchNorm) -> None:
         super().__init__()
         out = planes * EXPANSION
-        self.conv1, self.bn1 = nn.Conv2d(in_channels, planes, 1, bias=False), FrozenBatchNorm(planes)
+        self.conv1, self.bn1 = nn.Conv2d(in_channels, planes, 1, bias=False), norm(planes)
         self.conv2 = nn.Conv2d(planes, planes, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = FrozenBatchNorm(planes)
-        self.conv3, self.bn3 = nn.Conv2d(planes, out, 1, bias=False), FrozenBatchNorm(out)
+        self.bn2 = norm(planes)
+        self.conv3, self.bn3 = nn.Conv2d(planes, out, 1, bias=False), norm(out)
         self.downsample: nn.Sequential | None = None
         if stride != 1 or in_channels != out:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, out, 1, stride=stride, bias=False), FrozenBatchNorm(out)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(in_channels, out, 1, stride=stride, bias=False), norm(out))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve around the shortcut."""
@@ -71,13 +69,16 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem and four stages; the stem is frozen.
+    """Stem and four stages.
 
     Parameters
     ----------
     planes : int
         64 as published; the stages give 4, 8, 16 and 32 times as many channels.
     depths : sequence of int
+    frozen : bool
+        The stem and all norms stay as they are: as published, for pretrained weights. From random ones nothing would be
+        learned through norms of scale 1, so that the maps fade from stage to stage.
 
     Shapes
     ------
@@ -85,15 +86,17 @@ class ResNet(nn.Module):
     output : list of (B, 4 planes 2^i, H / 2^(i + 2), W / 2^(i + 2))
     """
 
-    def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3)) -> None:
+    def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3), frozen: bool = True) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, planes, 7, stride=2, padding=3, bias=False).requires_grad_(False)
-        self.bn1 = FrozenBatchNorm(planes)
+        norm: type[nn.Module] = FrozenBatchNorm if frozen else nn.BatchNorm2d
+        self.conv1 = nn.Conv2d(3, planes, 7, stride=2, padding=3, bias=False).requires_grad_(not frozen)
+        self.bn1 = norm(planes)
         width, stages = planes, []
         for number, depth in enumerate(depths):
             blocks = []
             for i in range(depth):
-                blocks.append(Bottleneck(width, planes * 2**number, stride=2 if number and i == 0 else 1))
+                stride = 2 if number and i == 0 else 1
+                blocks.append(Bottleneck(width, planes * 2**number, stride=stride, norm=norm))
                 width = planes * 2**number * EXPANSION
             stages.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
@@ -135,13 +138,23 @@ class FeaturePyramid(nn.Module):
         return [*found, F.max_pool2d(found[-1], 1, stride=2)]
 
 
-class ResNetPyramid(nn.Module):
-    """Both, under torchvision's names ``body`` and ``fpn``."""
+class BodyAndPyramid(nn.Module):
+    """Both, under torchvision's names ``body`` and ``fpn``.
 
-    def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3), channels: int = 256) -> None:
+    Parameters
+    ----------
+    body : nn.Module
+        Gives four maps, as :class:`ResNet` does.
+    widths : sequence of int
+        Their channels.
+    channels : int
+        Of the pyramid.
+    """
+
+    def __init__(self, body: nn.Module, widths: Sequence[int], channels: int) -> None:
         super().__init__()
-        self.body = ResNet(planes=planes, depths=depths)
-        self.fpn = FeaturePyramid([planes * EXPANSION * 2**i for i in range(4)], channels)
+        self.body = body
+        self.fpn = FeaturePyramid(widths, channels)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Five maps of ``channels`` at 1/4 to 1/64 of the sides."""

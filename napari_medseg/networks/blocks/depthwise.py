@@ -62,6 +62,32 @@ class ParallelDepthwise(nn.Module):
         return one
 
 
+class StackedDepthwise(nn.Module):
+    """Depthwise convolutions of several sides, their results side by side, without bias.
+
+    Parameters
+    ----------
+    channels : int
+    kernels : sequence of int
+        Odd sides, px.
+
+    Shapes
+    ------
+    input : (B, channels, H, W), float
+    output : (B, len(kernels) * channels, H, W), float
+    """
+
+    def __init__(self, channels: int, kernels: Sequence[int]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Conv2d(channels, channels, k, padding=k // 2, groups=channels, bias=False) for k in kernels
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Stack the branches."""
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
 class SplitDepthwise(nn.Module):
     """``x + cat(d_k(part_k))``: equal parts of the channels, each with a depthwise kernel of its own side.
 

@@ -71,6 +71,11 @@ class GuidedDynamicConv(nn.Module):
     guidance : int
         Channels of the guidance.
     heads, kernel_size : int
+    guided : {'steers', 'added', 'self'}
+        The guidance joins the map where gates and kernels are made; it is added to the map itself before all else; or
+        the map is alone. The last two are the paper's ablations.
+    local, dynamic : bool
+        Either path may be left out. For ablations.
     scale : float
         Start of the layer scales: the block begins as the identity, almost.
 
@@ -82,25 +87,48 @@ class GuidedDynamicConv(nn.Module):
     """
 
     def __init__(
-        self, channels: int, *, guidance: int = 16, heads: int = 4, kernel_size: int = 7, scale: float = 1e-6
+        self,
+        channels: int,
+        *,
+        guidance: int = 16,
+        heads: int = 4,
+        kernel_size: int = 7,
+        guided: str = "steers",
+        local: bool = True,
+        dynamic: bool = True,
+        scale: float = 1e-6,
     ) -> None:
         super().__init__()
-        self.heads, self.side = heads, kernel_size
-        self.guide = nn.Conv2d(guidance, channels, 1)
-        self.attend = nn.Conv2d(channels, 2 * channels + heads * kernel_size**2, 1)
-        self.norm, self.mlp_norm = ChannelLayerNorm(channels), ChannelLayerNorm(channels)
-        self.local = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        if guided not in ("steers", "added", "self"):
+            raise ValueError(f"guidance is '{guided}'; expected 'steers', 'added' or 'self'.")
+        if not (local or dynamic):
+            raise ValueError("local and dynamic are both False; expected one of the two paths at least.")
+        self.heads, self.side, self.guided = heads, kernel_size, guided
+        self.guide = None if guided == "self" else nn.Conv2d(guidance, channels, 1)
+        self.parts = (channels if local else 0, channels if dynamic else 0, heads * kernel_size**2 if dynamic else 0)
+        self.attend = nn.Conv2d(channels, sum(self.parts), 1)
+        self.norm = ChannelLayerNorm(channels) if dynamic else None
+        self.mlp_norm = ChannelLayerNorm(channels)
+        self.local = nn.Conv2d(channels, channels, 3, padding=1, groups=channels) if local else None
         self.mlp = nn.Sequential(nn.Conv2d(channels, 4 * channels, 1), nn.GELU(), nn.Conv2d(4 * channels, channels, 1))
         self.scale = nn.Parameter(torch.full((channels, 1, 1), scale))
         self.mlp_scale = nn.Parameter(torch.full((channels, 1, 1), scale))
 
     def forward(self, x: Tensor, guidance: Tensor) -> Tensor:
         """Convolve as the guidance says."""
-        b, c, h, w = x.shape
-        guidance = F.interpolate(guidance, size=(h, w), mode="bilinear", align_corners=False)
-        gates = self.attend(x + self.guide(guidance))
-        near, far, kernels = gates.split((c, c, self.heads * self.side**2), dim=1)
-        kernels = kernels.reshape(b, self.heads, self.side**2, h, w).softmax(dim=2)
-        wide = dynamic_convolution(self.norm(x), kernels, self.side)
-        x = x + self.scale * (self.local(x * near.sigmoid()) + far.sigmoid() * wide)
+        b, _, h, w = x.shape
+        seen = x
+        if self.guide is not None:
+            guidance = F.interpolate(guidance, size=(h, w), mode="bilinear", align_corners=False)
+            seen = x + self.guide(guidance)
+            if self.guided == "added":
+                x = seen
+        near, far, kernels = self.attend(seen).split(self.parts, dim=1)
+        found = []
+        if self.local is not None:
+            found.append(self.local(x * near.sigmoid()))
+        if self.norm is not None:
+            kernels = kernels.reshape(b, self.heads, self.side**2, h, w).softmax(dim=2)
+            found.append(far.sigmoid() * dynamic_convolution(self.norm(x), kernels, self.side))
+        x = x + self.scale * (found[0] if len(found) == 1 else found[0] + found[1])
         return x + self.mlp_scale * self.mlp(self.mlp_norm(x))

@@ -16,26 +16,37 @@ from napari_medseg.networks.blocks.conv import ConvNormAct
 SOBEL = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
 
-class ChannelSumSobel(nn.Module):
-    """``x * sigmoid(|grad(sum_c x)|)``: brightens where the sum of the channels has an edge.
+class SobelGate(nn.Module):
+    """``x * sigmoid(|grad x|)``: brightens where there is an edge.
 
-    The paper's equation (1) reads as one gradient a channel; the published weights give that of the sum.
+    Parameters
+    ----------
+    gate : {'sum', 'channel'}
+        The gradient of the sum of all channels, which the published weights give, or of each channel by itself, as the
+        paper's equation (1) reads.
 
     Shapes
     ------
     input, output : (B, C, H, W), float
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: str = "sum") -> None:
         super().__init__()
+        if gate not in ("sum", "channel"):
+            raise ValueError(f"gate is '{gate}'; expected 'sum' or 'channel'.")
+        self.summed = gate == "sum"
         across = torch.tensor(SOBEL)
         self.register_buffer("kernels", torch.stack((across, across.T))[:, None], persistent=False)
         self.kernels: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
         """Weigh by the edges."""
-        gradient = F.conv2d(x.sum(dim=1, keepdim=True), self.kernels.to(x.dtype), padding=1)
-        squared = gradient.square().sum(dim=1, keepdim=True)
+        kernels = self.kernels.to(x.dtype)
+        if self.summed:
+            squared = F.conv2d(x.sum(dim=1, keepdim=True), kernels, padding=1).square().sum(dim=1, keepdim=True)
+        else:
+            each = F.conv2d(x, kernels.repeat(x.shape[1], 1, 1, 1), padding=1, groups=x.shape[1])
+            squared = each.square().unflatten(1, (x.shape[1], 2)).sum(dim=2)
         # the root has no slope at zero, where flat regions lie
         magnitude = (squared + (1e-12 if self.training else 0.0)).sqrt()
         return x * magnitude.sigmoid()
@@ -73,6 +84,8 @@ class StructuralGuidance(nn.Module):
         Channels inside.
     guidance : int
         Guidance channels out.
+    gate : {'sum', 'channel'}
+        As for :class:`SobelGate`.
 
     Shapes
     ------
@@ -81,9 +94,11 @@ class StructuralGuidance(nn.Module):
     output : edge logits (B, 1, H, W) and guidance (B, guidance, H, W)
     """
 
-    def __init__(self, deep_channels: int, shallow_channels: int, *, width: int = 256, guidance: int = 16) -> None:
+    def __init__(
+        self, deep_channels: int, shallow_channels: int, *, width: int = 256, guidance: int = 16, gate: str = "sum"
+    ) -> None:
         super().__init__()
-        self.sobel = ChannelSumSobel()
+        self.sobel = SobelGate(gate)
         self.deep = ConvNormAct(deep_channels, width, kernel_size=1, bias=False, activation=nn.ReLU)
         self.shallow = ConvNormAct(shallow_channels, width, kernel_size=1, bias=False, activation=nn.ReLU)
         self.refine_deep, self.refine_shallow = BottleneckRefiner(width), BottleneckRefiner(width)

@@ -9,9 +9,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class DilatedConv(nn.Conv2d):
+    """A convolution that computes in full precision on a CPU, under autocast too.
+
+    With channels last, and 24 or 40 of them, the gradient of a dilated kernel is NaN in bfloat16 (torch 2.13, a
+    processor with avx512_bf16).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve."""
+        if not input.is_cpu:
+            return super().forward(input)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(input.to(self.weight.dtype))
+
+
 def _layer(channels: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+        DilatedConv(channels, channels, 3, padding=dilation, dilation=dilation),
         nn.BatchNorm2d(channels),
         nn.LeakyReLU(0.2),
     )

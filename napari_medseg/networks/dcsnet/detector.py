@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medseg.networks.backbones.resnet import ResNetPyramid
+from napari_medseg.networks.backbones.efficientnet_lite import WIDTHS, EfficientNetLite0
+from napari_medseg.networks.backbones.resnet import EXPANSION, BodyAndPyramid, ResNet
 from napari_medseg.networks.blocks.boxes import box_area, box_iou, clip_boxes, decode_boxes, encode_boxes, nms
 from napari_medseg.networks.blocks.roi_align import roi_align
 from napari_medseg.networks.dcsnet.proposals import ProposalNetwork
@@ -97,10 +98,13 @@ class Detector(nn.Module):
 
     Parameters
     ----------
+    backbone : {'resnet', 'efficientnet-lite0'}
     planes : int
-        Width of the backbone, 64 as published.
+        Width of the ResNet, 64 as published.
     depths : sequence of int
         Blocks of its stages.
+    frozen : bool
+        As for :class:`ResNet`.
     channels : int
         Of the pyramid.
     width : int
@@ -120,8 +124,10 @@ class Detector(nn.Module):
     def __init__(
         self,
         *,
+        backbone: str = "resnet",
         planes: int = 64,
         depths: Sequence[int] = (3, 4, 6, 3),
+        frozen: bool = True,
         channels: int = 256,
         width: int = 1024,
         score_threshold: float = 0.35,
@@ -130,7 +136,14 @@ class Detector(nn.Module):
     ) -> None:
         super().__init__()
         self.score_threshold, self.sure, self.most = score_threshold, sure, most
-        self.backbone = ResNetPyramid(planes=planes, depths=depths, channels=channels)
+        if backbone == "resnet":
+            body: nn.Module = ResNet(planes=planes, depths=depths, frozen=frozen)
+            widths = [planes * EXPANSION * 2**i for i in range(4)]
+        elif backbone == "efficientnet-lite0":
+            body, widths = EfficientNetLite0(), list(WIDTHS)
+        else:
+            raise ValueError(f"backbone is '{backbone}'; expected 'resnet' or 'efficientnet-lite0'.")
+        self.backbone = BodyAndPyramid(body, widths, channels)
         self.rpn = ProposalNetwork(channels)
         self.roi_heads = RoIHeads(channels, width)
 

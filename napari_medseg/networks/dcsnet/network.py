@@ -15,7 +15,7 @@ from napari_medseg.networks.blocks.boxes import clip_boxes
 from napari_medseg.networks.dcsnet.detector import Detector
 from napari_medseg.networks.dcsnet.segmenter import Segmenter
 from napari_medseg.networks.output import SegmentationOutput
-from napari_medseg.networks.spec import Capabilities, InputSpec, NetworkSpec, Recipe
+from napari_medseg.networks.spec import Capabilities, Earlier, InputSpec, NetworkSpec, Recipe
 
 EMPTY = -10.0  # logit where no box lies
 
@@ -31,10 +31,8 @@ class DCSNet(nn.Module):
     in_channels : int
         3: the backbone is made for colour.
     classes : int
-    planes : int
-        Width of the backbone, 64 as published.
-    depths : sequence of int
-        Blocks of its stages.
+    backbone, planes, depths, frozen
+        As for :class:`Detector`.
     pyramid, box_width, width, layers : int
         Channels of the pyramid, width of the box head, channels and transformer layers of the segmentation head.
     jitter : float
@@ -63,8 +61,10 @@ class DCSNet(nn.Module):
         *,
         in_channels: int = 3,
         classes: int = 1,
+        backbone: str = "resnet",
         planes: int = 64,
         depths: Sequence[int] = (3, 4, 6, 3),
+        frozen: bool = True,
         pyramid: int = 256,
         box_width: int = 1024,
         width: int = 256,
@@ -82,8 +82,10 @@ class DCSNet(nn.Module):
             raise ValueError(f"in_channels is {in_channels}; expected 3. Repeat a grey image three times.")
         self.classes, self.jitter, self.learned_masks = classes, jitter, learned_masks
         self.detector = Detector(
+            backbone=backbone,
             planes=planes,
             depths=depths,
+            frozen=frozen,
             channels=pyramid,
             width=box_width,
             score_threshold=score_threshold,
@@ -184,6 +186,8 @@ _RECIPE = Recipe(
     losses={"dice": 0.5, "focal": 0.3, "boundary": 0.2},
     optimizer="adamw",
     schedule="plateau",
+    monitor="loss",
+    augmentation="detected",
     learning_rate=2e-4,
     weight_decay=1e-4,
     clip=1.0,
@@ -191,6 +195,10 @@ _RECIPE = Recipe(
     epochs=100,
     batch_size=4,
 )
+_SMALL = {
+    "pyramid": 64, "box_width": 256, "width": 64, "layers": 2,
+    "keep_unused": False, "most_masks": 100, "score_threshold": 0.2, "sure": 0.8,
+}  # fmt: skip
 _CAN = Capabilities(boxes=True, box_prompt=True)
 SPECS: tuple[NetworkSpec, ...] = (
     NetworkSpec(
@@ -201,6 +209,9 @@ SPECS: tuple[NetworkSpec, ...] = (
         input=InputSpec(multiple=64, mean=0.5, std=0.5),
         recipe=_RECIPE,
         capabilities=_CAN,
+        options={"backbone": "resnet", "frozen": True},
+        fresh={"frozen": False},
+        encoder=("detector.backbone.body.",),
         parameters=59_420_520,
         macs_256=46.864e9,
         macs_tool="thop",
@@ -214,6 +225,7 @@ SPECS: tuple[NetworkSpec, ...] = (
         assumptions=(
             *_ASSUMPTIONS,
             "Counted are the parameters that are trained; the stem's 9 408 are frozen.",
+            "Without pretrained weights the backbone's stem and norms learn: frozen at random they pass on nothing.",
             "MACs are those of 1000 proposals and one box.",
         ),
     ),
@@ -225,17 +237,17 @@ SPECS: tuple[NetworkSpec, ...] = (
         input=InputSpec(multiple=64, mean=0.5, std=0.5),
         recipe=_RECIPE,
         capabilities=_CAN,
-        options={
-            "planes": 24, "depths": (2, 2, 2, 2), "pyramid": 64, "box_width": 256, "width": 64, "layers": 2,
-            "keep_unused": False, "most_masks": 100, "score_threshold": 0.2, "sure": 0.8,
-        },
-        parameters=4_067_955,
+        options={**_SMALL, "backbone": "efficientnet-lite0", "box_width": 192},
+        earlier=Earlier(
+            options={**_SMALL, "backbone": "resnet", "planes": 24, "depths": (2, 2, 2, 2), "frozen": True}, std=0.5
+        ),
+        encoder=("detector.backbone.body.",),
+        parameters=4_780_723,
         macs_256=3.08e9,
         macs_tool="thop",
-        unused=("detector.backbone.body.conv1.",),
         assumptions=(
             *_ASSUMPTIONS,
-            "A small size of our own.",
+            "A small size of our own, with EfficientNet-Lite0 below the pyramid.",
             "Boxes that score above 0.8 are segmented; where there are none, the best one from 0.2 (chosen on val).",
         ),
     ),

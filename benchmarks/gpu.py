@@ -1,0 +1,200 @@
+"""A few minutes of a graphics card, used well: checks, speeds, and trainings by the clock.
+
+Made for a card that is lent for minutes to a machine without a network; it serves on any card. Beforehand, anywhere::
+
+    python benchmarks/gpu.py prepare DATA EXTRA PACK.zip     # all pictures at 256 px (stones 512) as one file
+
+On the card::
+
+    python benchmarks/gpu.py check OUT                       # every test marked gpu, then a table of speeds
+    python benchmarks/gpu.py train PACK.zip OUT NETWORK/TASK ... --minutes 7   # plans of plans.py, side by side
+
+The learning rate follows the clock, so that it has come down when the time is over, however fast the card. OUT gets
+each network's weights in half precision, its events, and what was printed. ``--device cpu`` rehearses all of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from plans import DOMAINS, PLANS
+from train_bundled import build_spec, half, read_extra, read_split
+
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, Stage, read_events
+from napari_medseg.weights.hub import find_pretrained
+
+SIDE, SIDES = 256, {"kidney_stone_ct": 512}
+QUALITY = 72
+ENCODER, HEAD = "encoder.safetensors", ("_conv_head", "_bn1", "_fc")
+# each process loads and decodes with so many threads; the card does the rest
+THREADS = 4
+# of a batch: a card is idle with the few images that suit a CPU
+BATCHES = {"sgd-net-s": 48, "lgms-net": 48, "dymas-net": 32, "cmunext-xxs": 64, "dcsnet-s": 16}
+
+
+def prepare(data: Path, extra: Path, pack: Path) -> None:
+    """Write all pairs of the two-dimensional domains into one file, laid out as the folders they come from."""
+    import torch
+    from safetensors.torch import save
+
+    sets = [name for domain in DOMAINS.values() for name in (*domain.sets, *domain.empty) if not name.endswith("_3d")]
+    state = torch.load(find_pretrained("efficientnet-lite0"), map_location="cpu", weights_only=True)
+    with zipfile.ZipFile(pack, "w") as file:
+        # without the classifier, in half precision
+        kept = {k: v.half() if v.is_floating_point() else v for k, v in state.items() if not k.startswith(HEAD)}
+        file.writestr(ENCODER, save({k: v.contiguous() for k, v in kept.items()}))
+        for name in sets:
+            parts = {part: read_split(data, name, part) for part in ("train", "val")}
+            stems = {part: [pair.name.partition("/")[2] for pair in pairs] for part, pairs in parts.items()}
+            file.writestr(f"data/{name}/split.json", json.dumps(stems))
+            for root, pairs in (("data", [*parts["train"], *parts["val"]]), ("extra", read_extra(extra, name))):
+                with ThreadPoolExecutor() as pool:
+                    for pair, (image, mask) in zip(
+                        pairs, pool.map(lambda p, n=name: squeezed(p, n), pairs), strict=True
+                    ):
+                        stem = pair.name.partition("/")[2]
+                        file.writestr(f"{root}/{name}/images/{stem}.webp", image)
+                        file.writestr(f"{root}/{name}/masks/{stem}.png", mask)
+    print(f"{pack}: {pack.stat().st_size / 2**20:.1f} MiB, {len(sets)} sets")
+
+
+def squeezed(pair: Pair, name: str) -> tuple[bytes, bytes]:
+    """An image and its mask at the size of training, encoded."""
+    from PIL import Image
+
+    side = SIDES.get(name, SIDE)
+    with Image.open(pair.image) as image, Image.open(pair.mask) as mask:
+        small = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        share = mask.convert("L").point(lambda value: 255 * (value > 0))
+        area = share.resize((side, side), Image.Resampling.BOX).point(lambda value: 255 * (value > 127))
+    streams = io.BytesIO(), io.BytesIO()
+    small.save(streams[0], "WEBP", quality=QUALITY, method=4)
+    area.convert("1").save(streams[1], "PNG", optimize=True)
+    return streams[0].getvalue(), streams[1].getvalue()
+
+
+def unpack(pack: Path, folder: Path) -> None:
+    """Back into folders of files that everything here reads; the pictures as PNG, quickly written."""
+    from PIL import Image
+
+    with zipfile.ZipFile(pack) as file:
+        names = [name for name in file.namelist() if not name.endswith(".webp")]
+        file.extractall(folder, names)
+        pictures = [(name, file.read(name)) for name in file.namelist() if name.endswith(".webp")]
+
+    def write(item: tuple[str, bytes]) -> None:
+        path = (folder / item[0]).with_suffix(".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(io.BytesIO(item[1])) as image:
+            image.save(path, compress_level=1)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, pictures))
+
+
+def train(options: argparse.Namespace) -> int:
+    """Several plans side by side, each until the time is over."""
+    work = options.out / "work" if options.work is None else options.work
+    unpack(options.pack, work)
+    started = []
+    for name in options.names:
+        network = name.partition("/")[0]
+        plan = dataclasses.replace(PLANS[name], pretrained=None)
+        spec = build_spec(work / "data", work / "extra", name, work / "runs", plan=plan, seed=options.seed)
+        size = options.size or PLANS[name].stages[-1].size
+        spec = dataclasses.replace(
+            spec,
+            pretrained=None if PLANS[name].pretrained is None else str((work / ENCODER).resolve()),
+            stages=(Stage(size=size, epochs=100_000),),
+            batch_size=options.batch or BATCHES.get(network, 32),
+            # an epoch of some seconds: the time is looked at after each
+            epoch_images=options.epoch_images,
+            validate_every=options.validate_every,
+            precision="auto",
+            clock=True,
+            time_budget_minutes=options.minutes,
+            device=options.device,
+            nice=0,
+        )
+        folder = work / "runs" / name.replace("/", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
+        log = (options.out / f"{folder.name}.txt").open("w")
+        command = [sys.executable, "-m", "src_train", "run", str(folder)]
+        threads = {**os.environ, "OMP_NUM_THREADS": str(THREADS)}
+        started.append((name, folder, log, subprocess.Popen(command, stdout=log, stderr=log, env=threads)))
+    codes = []
+    for name, folder, log, process in started:
+        codes.append(process.wait())
+        log.close()
+        told = [event for event in read_events(folder / EVENTS_FILE)[0] if event["event"] == "epoch"]
+        images = sum(options.epoch_images for _ in told) / max(sum(event["seconds"] for event in told), 1e-6)
+        best = told[-1]["best_dice"] if told else None
+        print(f"{name}: exit {codes[-1]}, {len(told)} epochs, {images:.0f} images/s, Dice on val {best}", flush=True)
+        (options.out / f"{folder.name}.jsonl").write_text("\n".join(json.dumps(event) for event in told))
+        if (folder / WEIGHTS_FILE).exists():
+            half(folder / WEIGHTS_FILE, options.out / f"{folder.name}.safetensors")
+    if options.work is None:
+        shutil.rmtree(work)
+    return max(codes, default=0)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Tests that need a card, then speeds of every network."""
+    from napari_medseg.networks import get_spec, list_networks
+
+    here = Path(__file__).parent
+    tests = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(here.parent)]
+    tests += ["-p", "no:cacheprovider", "--import-mode=importlib", "-m", "gpu", str(here.parent / "tests")]
+    ignored = [f"--ignore={here.parent / 'tests' / name}" for name in ("widgets", "gui", "plugin", "cli", "app")]
+    code = subprocess.run([*tests, *ignored]).returncode
+    for name in list_networks():
+        if get_spec(name).input.ndim == 2:
+            table = [sys.executable, str(here / "speed.py"), "--network", name, "--fresh", "--device", options.device]
+            subprocess.run([*table, "--json", str(options.out / f"speed-{name}.json")])
+    return code
+
+
+def main() -> int:
+    """One of the three."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    one = kinds.add_parser("prepare")
+    one.add_argument("data", type=Path)
+    one.add_argument("extra", type=Path)
+    one.add_argument("pack", type=Path)
+    two = kinds.add_parser("check")
+    two.add_argument("out", type=Path)
+    two.add_argument("--device", default="auto")
+    three = kinds.add_parser("train")
+    three.add_argument("pack", type=Path)
+    three.add_argument("out", type=Path)
+    three.add_argument("names", nargs="+", choices=sorted(PLANS), metavar="NETWORK/TASK")
+    three.add_argument("--minutes", type=float, default=7.0)
+    three.add_argument("--device", default="auto")
+    three.add_argument("--work", type=Path, help="folder for pictures and runs, kept; otherwise below OUT and removed")
+    three.add_argument("--size", type=int, help="px; otherwise the plan's last")
+    three.add_argument("--batch", type=int)
+    three.add_argument("--epoch-images", type=int, default=2000)
+    three.add_argument("--validate-every", type=int, default=5)
+    three.add_argument("--seed", type=int, default=41)
+    options = parser.parse_args()
+    if options.kind == "prepare":
+        prepare(options.data, options.extra, options.pack)
+        return 0
+    options.out.mkdir(parents=True, exist_ok=True)
+    return check(options) if options.kind == "check" else train(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What each bundled file is trained on, and how: data for ``train_bundled.py``, in the order in which it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from napari_medseg.project.runs import Stage
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Images of one kind.
+
+    Parameters
+    ----------
+    sets : tuple of str
+    empty : tuple of str
+        Sets of such images with nothing on them: for training alone.
+    share : float
+        How often it is drawn where several domains are learned at once, against the others.
+    """
+
+    sets: tuple[str, ...]
+    empty: tuple[str, ...] = ()
+    share: float = 1.0
+
+
+DOMAINS = {
+    "dermoscopy": Domain(("isic2017", "isic2016_test")),
+    "breast ultrasound": Domain(("busi",), empty=("busi_normal",)),
+    "thyroid ultrasound": Domain(("ddti",)),
+    "polyp": Domain(("kvasir_seg", "cvc_clinicdb")),
+    "nuclei": Domain(("dsb2018_nuclei",)),
+    "brain MRI": Domain(("lgg_mri",)),
+    # two pixels wide where the others are large: learned at 512 px by networks of their own
+    "kidney-stone CT": Domain(("kidney_stone_ct",), share=0.5),
+    "hippocampus": Domain(("msd_hippocampus_3d",)),
+}
+KINDS = tuple(name for name in DOMAINS if name != "hippocampus")
+VAL_PER_DOMAIN = 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sets, classes, licence and recipe of one bundled file.
+
+    Parameters
+    ----------
+    domains : tuple of str
+    licence : str
+    stages : tuple of Stage
+    validate_every : int
+    sets : tuple of str or None
+        Of a single domain, where these are not all of its sets.
+    pretrained : str or None
+        As :func:`napari_medseg.weights.hub.find_pretrained` takes it.
+    start : str or None
+        Name of the plan whose weights this one begins with.
+
+    The others are those of :class:`napari_medseg.project.runs.RunSpec`.
+    """
+
+    domains: tuple[str, ...]
+    licence: str
+    stages: tuple[Stage, ...]
+    validate_every: int
+    sets: tuple[str, ...] | None = None
+    classes: tuple[str, ...] = ("foreground",)
+    pretrained: str | None = None
+    start: str | None = None
+    epoch_images: int | None = None
+    learning_rate: float | None = None
+    schedule: str | None = "onecycle"
+    encoder_rate: float = 1.0
+    average: float | None = None
+    precision: str = "auto"
+    batch_size: int = 16
+    augmentation: str = "strong"
+    spacing: tuple[float, ...] | None = None
+    version: int = 2
+    nice: int = 10
+
+
+def _stages(*stages: tuple[int, int]) -> tuple[Stage, ...]:
+    return tuple(Stage(size=size, epochs=epochs) for size, epochs in stages)
+
+
+def _generalist(*stages: tuple[int, int], learning_rate: float) -> Plan:
+    return Plan(
+        KINDS,
+        "research-only",
+        _stages(*stages),
+        validate_every=5,
+        epoch_images=700,
+        learning_rate=learning_rate,
+        average=0.998,
+    )
+
+
+# in bfloat16 it is slower on a CPU, even on one that has instructions for it (25 images a core and second, 30 in full)
+def _lite(plan: Plan) -> Plan:
+    return replace(plan, pretrained="efficientnet-lite0", encoder_rate=0.3, precision="no")
+
+
+# the name of a task, its domain, the word for what is marked, and whether its sets are free to use
+TASKS = (
+    ("dermoscopy", "dermoscopy", "lesion", "cc0"),
+    ("breast-ultrasound", "breast ultrasound", "lesion", "research-only"),
+    ("thyroid-ultrasound", "thyroid ultrasound", "nodule", "research-only"),
+    ("polyp", "polyp", "polyp", "research-only"),
+    ("nuclei", "nuclei", "nucleus", "cc0"),
+    ("brain-mri", "brain MRI", "tumour", "research-only"),
+)
+
+
+def _draft(domain: str, word: str, licence: str) -> Plan:
+    """CMUNeXt-XXS for one kind: a mask at once on any computer."""
+    return Plan(
+        (domain,),
+        licence,
+        _stages((128, 60), (256, 20)),
+        validate_every=5,
+        classes=(word,),
+        epoch_images=600,
+        learning_rate=4e-3,
+        average=0.998,
+        augmentation="full",
+    )
+
+
+def _specialist(domain: str, word: str, licence: str) -> Plan:
+    return Plan(
+        (domain,),
+        licence,
+        _stages((192, 24), (256, 16)),
+        validate_every=4,
+        classes=(word,),
+        epoch_images=600,
+        learning_rate=1e-3,
+        average=0.998,
+        version=1,
+    )
+
+
+PLANS: Mapping[str, Plan] = {
+    "sgd-net-s/generalist": _lite(_generalist((192, 60), (256, 40), learning_rate=1e-3)),
+    **{f"cmunext-xxs/{task}": _draft(domain, word, licence) for task, domain, word, licence in TASKS},
+    "sgd-net-s/dermoscopy": _lite(_specialist("dermoscopy", "lesion", "cc0")),
+    "sgd-net-s/nuclei": _lite(_specialist("nuclei", "nucleus", "cc0")),
+    # stones are two pixels wide at 256
+    "dcsnet-s/kidney-stones": _lite(
+        Plan(
+            ("kidney-stone CT",),
+            "research-only",
+            _stages((512, 60)),
+            validate_every=5,
+            classes=("stone",),
+            learning_rate=5e-4,
+            average=0.998,
+            batch_size=4,
+            augmentation="detected",
+            version=1,
+        )
+    ),
+    "lgms-net/generalist": _generalist((128, 50), (256, 20), learning_rate=2e-3),
+    "dymas-net/generalist": _generalist((128, 40), (256, 12), learning_rate=1e-3),
+    "lgms-net-3d/hippocampus": Plan(
+        ("hippocampus",),
+        "research-only",
+        (Stage(size=(32, 64, 32), epochs=160),),
+        10,
+        classes=("anterior", "posterior"),
+        learning_rate=1e-3,
+        schedule=None,
+        batch_size=2,
+        augmentation="volume",
+        spacing=(1.0, 1.0, 1.0),
+    ),
+}

@@ -1,0 +1,105 @@
+"""Batches are changed in pairs, by their seeds alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_medseg.errors import UnknownNameError
+from src_train.augment import AUGMENTATIONS, Augmentation
+
+IMAGES = [name for name in AUGMENTATIONS if name != "volume"]
+
+
+def discs(n: int, *sides: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bright discs (balls) on dark ground, a little beside the middle, and their masks."""
+    rng = np.random.default_rng(seed)
+    axes = np.meshgrid(*(np.arange(s) for s in sides), indexing="ij")
+    masks = []
+    for _ in range(n):
+        centre = [rng.integers(s // 3, 2 * s // 3) for s in sides]
+        masks.append(sum((a - c) ** 2 for a, c in zip(axes, centre, strict=True)) < (min(sides) / 5) ** 2)
+    mask = torch.from_numpy(np.stack(masks))[:, None]
+    channels = 3 if len(sides) == 2 else 1
+    return (0.2 + 0.6 * mask.float()).repeat(1, channels, *(1,) * len(sides)), mask.to(torch.uint8)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_the_mask_goes_where_the_image_goes(name):
+    images, masks = discs(24, 48, 64) if name != "volume" else discs(12, 16, 32, 24)
+    found, moved = Augmentation(name)(images, masks, range(len(images)))
+    assert (found.shape, found.dtype, moved.shape, moved.dtype) == (
+        images.shape,
+        images.dtype,
+        masks.shape,
+        masks.dtype,
+    )
+    assert float(found.min()) >= 0
+    assert float(found.max()) <= 1
+    assert set(moved.unique().tolist()) == {0, 1}
+    for image, mask in zip(found, moved, strict=True):
+        inside, grey = mask[0] > 0, image.mean(dim=0)
+        assert float(grey[inside].mean()) > float(grey[~inside].mean()) + 0.15
+        # halfway between the two greys lies the mask's rim, but for noise and a pixel of interpolation
+        guess = grey > (grey[inside].mean() + grey[~inside].mean()) / 2
+        assert float((guess & inside).sum() * 2 / (guess.sum() + inside.sum())) > 0.85
+
+
+@pytest.mark.parametrize("name", ["full", "strong", "detected"])
+def test_a_sample_is_changed_by_its_seed_alone(name):
+    images, masks = discs(6, 32, 32)
+    augment = Augmentation(name)
+    whole = augment(images.clone(), masks, [5, 6, 7, 8, 9, 10])
+    part = augment(images[3:5].clone(), masks[3:5], [8, 9])
+    torch.testing.assert_close(part[0], whole[0][3:5])
+    assert torch.equal(part[1], whole[1][3:5])
+    other = augment(images.clone(), masks, [50, 60, 70, 80, 90, 100])
+    assert not torch.equal(other[0], whole[0])
+
+
+def test_turned_knows_the_eight_symmetries_and_nothing_else():
+    x = torch.rand(64, 3, 20, 20)
+    masks = (x[:, :1] > 0.5).to(torch.uint8)
+    found, moved = Augmentation("turned")(x, masks, range(64))
+    seen = set()
+    for i in range(64):
+        for turns in range(4):
+            for mirrored in (False, True):
+                image, mask = (torch.rot90(t, turns, (1, 2)) for t in (x[i], masks[i]))
+                image, mask = (t.flip(2) if mirrored else t for t in (image, mask))
+                if torch.allclose(image, found[i], atol=1e-4):
+                    seen.add((turns, mirrored))
+                    assert torch.equal(mask, moved[i])
+                    break
+            else:
+                continue
+            break
+        else:
+            pytest.fail("neither turned nor mirrored")
+    assert len(seen) == 8
+
+
+def test_a_turn_in_an_oblong_window_stays_a_turn():
+    """In shares of the sides a disc would become an ellipse."""
+    images, masks = discs(16, 32, 96)
+    _, moved = Augmentation("tilted")(images, masks, range(16))
+    for before, after in zip(masks, moved, strict=True):
+        ys, xs = torch.nonzero(after[0], as_tuple=True)
+        assert abs(int(ys.max() - ys.min()) - int(xs.max() - xs.min())) <= 2
+        assert int(after.sum()) == pytest.approx(int(before.sum()), rel=0.15)
+
+
+def test_in_a_volume_only_left_and_right_are_exchanged():
+    x = torch.zeros(40, 1, 8, 8, 8)
+    x[:, :, 1, :, 1] = 1.0  # low in z and x
+    plan = Augmentation("volume").plan
+    assert plan.flips == (2,)
+    still = Augmentation("turned")
+    still.plan = type(plan)(flips=plan.flips)
+    found, _ = still(x, (x > 0).to(torch.uint8), range(40))
+    places = {(int(z), int(x_)) for volume in found for z, _, x_ in torch.nonzero(volume[0] > 0.5)}
+    assert places == {(1, 1), (1, 6)}
+
+
+def test_an_unknown_one_is_named():
+    with pytest.raises(UnknownNameError, match="augmentation is 'wild'; expected one of: full, strong"):
+        Augmentation("wild")

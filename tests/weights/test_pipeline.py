@@ -1,0 +1,85 @@
+"""Published weights segment as they did where they come from: intensities go in as their loaders gave them."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from napari_medseg.errors import UnknownNameError
+from napari_medseg.inference import Predictor
+from napari_medseg.weights import import_published
+from napari_medseg.weights.pipeline import MEAN, PIPELINES, STD, pipeline_of
+from tests.networks.test_published import Published, published
+from tests.networks.test_published_lgms import Published as PublishedLGMS
+from tests.networks.test_published_lgms import lively
+
+LAYOUTS = {"cmunext-xxs": published, "cmunext": published, "lgms-net": lambda name: lively(PublishedLGMS(3, 1, 2))}
+
+
+def as_published(picture: np.ndarray) -> torch.Tensor:
+    """What the published loaders do, step by step: blue first, ImageNet's figures in that order, then 255 again."""
+    blue_first = picture[..., ::-1].astype(np.float64)
+    standardised = (blue_first / 255 - MEAN) / STD
+    return torch.from_numpy((standardised / 255).transpose(2, 0, 1).copy())[None].float()
+
+
+def picture(seed: int = 0, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """A reddish disc on a bluish ground of the same brightness, and its mask."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side]
+    cy, cx = rng.integers(side // 3, 2 * side // 3, 2)
+    mask = (y - cy) ** 2 + (x - cx) ** 2 < (side // 5) ** 2
+    colours = np.where(mask[..., None], (170, 90, 70), (70, 90, 170)) + rng.normal(0, 8, (side, side, 3))
+    return np.clip(colours, 0, 255).astype(np.uint8), mask
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * float((a & b).sum()) / float(a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_an_imported_file_gives_what_its_own_pipeline_gives(name, tmp_path):
+    theirs = LAYOUTS[name](name)
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    entry = import_published(tmp_path / "theirs.pth", name, tmp_path / "ours.safetensors")
+    assert entry.training["pipeline"] == "bgr255"
+    image, _ = picture()
+    predictor = Predictor.from_weights(name, tmp_path / "ours.safetensors", device="cpu")
+    found = predictor.predict(image, size=64).probabilities[0]
+    with torch.inference_mode():
+        expected = theirs(as_published(image)).sigmoid()[0, 0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_network_trained_through_such_a_loader_segments(tmp_path):
+    """And is garbage through another one."""
+    torch.manual_seed(0)
+    theirs = published("cmunext-xxs").train()
+    assert isinstance(theirs, Published)
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=3e-3)
+    pictures = [picture(seed, 32) for seed in range(1, 9)]
+    images = torch.cat([as_published(image) for image, _ in pictures])
+    masks = torch.from_numpy(np.stack([mask for _, mask in pictures]))[:, None].float()
+    for _ in range(160):
+        loss = F.binary_cross_entropy_with_logits(theirs(images), masks)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    scores, unseen = {}, [picture(20, 32), picture(21, 32)]
+    for pipeline in PIPELINES:
+        out = tmp_path / f"{pipeline}.safetensors"
+        import_published(tmp_path / "theirs.pth", "cmunext-xxs", out, pipeline=pipeline)
+        predictor = Predictor.from_weights("cmunext-xxs", out, device="cpu")
+        found = [(predictor.predict(image, size=32).labels > 0, mask) for image, mask in unseen]
+        scores[pipeline] = np.mean([agreement(labels, mask) for labels, mask in found])
+    assert scores["bgr255"] > 0.9
+    assert max(scores["imagenet"], scores["declared"]) < 0.7
+
+
+def test_a_pipeline_is_named_or_known():
+    assert pipeline_of("lgms-net", None)[0] == "bgr255"
+    assert pipeline_of("lgms-net-3d", None)[0] == pipeline_of("dcsnet", None)[0] == "declared"
+    assert pipeline_of("dcsnet", None)[1] == {"mean": 0.5, "std": 0.5, "order": "rgb"}
+    with pytest.raises(UnknownNameError, match="pipeline is 'rgb'; expected one of: bgr255, imagenet, declared"):
+        pipeline_of("lgms-net", "rgb")
