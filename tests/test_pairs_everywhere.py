@@ -95,11 +95,11 @@ def test_scored_in_another_order_as_in_the_image_s(turned, data):
 def test_trained_on(elsewhere):
     pair = Pair(name="a", image="i/a.nii.gz", mask="m/a.nii.gz")
     with pytest.raises(ShapeError, match=REFUSED):
-        load_pair(pair, elsewhere, classes=1)
+        load_pair(pair, elsewhere, classes={1: "x"})
 
 
 def test_trained_on_in_another_order(turned, caplog):
-    sample = load_pair(Pair(name="a", image="i/a.nii.gz", mask="m/a.nii.gz"), turned, classes=1)
+    sample = load_pair(Pair(name="a", image="i/a.nii.gz", mask="m/a.nii.gz"), turned, classes={1: "x"})
     np.testing.assert_array_equal(sample.mask > 0, sample.image > 50)
     assert [TOLD in record.message for record in caplog.records if record.levelno == logging.WARNING] == [True]
 
@@ -124,4 +124,4 @@ def test_a_project_s_own_masks_go_into_training_on_their_volumes(tmp_path):
             project.accept(case.id)
         spec, folder = plan_retrain(project, RetrainOptions(network="lgms-net-3d", weights="hippocampus"))
         for pair in spec.train:
-            np.testing.assert_array_equal(load_pair(pair, folder, classes=2).mask, labels)
+            np.testing.assert_array_equal(load_pair(pair, folder, classes={1: "a", 2: "b"}).mask, labels)

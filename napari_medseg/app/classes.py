@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Project
 
@@ -47,8 +47,13 @@ def rule_of(project: Project, rule: LabelRule) -> LabelRule:
     return rule
 
 
-def name_classes(project: Project, classes: Classes, *, ignore: int | None = None) -> None:
+def name_classes(project: Project, classes: Classes, *, ignore: int | None = None) -> dict[int, str]:
     """Write names into the project's table, those that it has already left out.
+
+    Returns
+    -------
+    dict of int to str
+        What was written.
 
     Raises
     ------
@@ -56,11 +61,11 @@ def name_classes(project: Project, classes: Classes, *, ignore: int | None = Non
         If a number or a name cannot be used.
     """
     there = {one.label for one in project.classes()}
-    for label, name in classes.items():
-        if label not in there:
-            project.set_class(label, name, colour_of(label))
-    if ignore is not None and ignore not in there:
-        project.set_class(ignore, IGNORED, NO_COLOUR)
+    wanted = classes if ignore is None else {**classes, ignore: IGNORED}
+    fresh = {label: name for label, name in wanted.items() if label not in there}
+    for label, name in fresh.items():
+        project.set_class(label, name, NO_COLOUR if label == ignore else colour_of(label))
+    return fresh
 
 
 def merged(project: Project, names: Classes) -> dict[int, str]:
@@ -81,7 +86,13 @@ def merged(project: Project, names: Classes) -> dict[int, str]:
     return dict(sorted({**known, **names}.items()))
 
 
-def classes_to_learn(masks: Sequence[Path], rule: LabelRule, known: Classes | None) -> dict[int, str]:
+def classes_to_learn(
+    masks: Sequence[Path],
+    rule: LabelRule,
+    known: Classes | None,
+    *,
+    progress: Callable[[float, str], None] | None = None,
+) -> dict[int, str]:
     """Classes of a set of masks that is trained on, by their numbers.
 
     Parameters
@@ -96,7 +107,7 @@ def classes_to_learn(masks: Sequence[Path], rule: LabelRule, known: Classes | No
     InputError
         If a mask holds a number that is no class, or they hold several and no classes are known.
     """
-    found = survey(masks, rule)
+    found = survey(masks, rule, progress=progress)
     check_numbers(found, known)
     if known is not None:
         return dict(known)
@@ -115,7 +126,15 @@ def only_label_1(project: Project) -> bool:
         return False
     # drawn by its number alone, a label need not have a name
     newest = [revisions[-1] for case in project.cases() if (revisions := project.revisions(case.id))]
-    return all(project.revision_labels(revision.id).max(initial=0) <= 1 for revision in newest)
+    return all(_largest(project, revision.id) <= 1 for revision in newest)
+
+
+def _largest(project: Project, revision: int) -> int:
+    try:
+        return int(project.revision_labels(revision).max(initial=0))
+    except ProjectError:
+        # a damaged one is told where it is written
+        return 0
 
 
 def _is_ignored(name: str) -> bool:

@@ -55,7 +55,7 @@ def evaluate(
             "Leave the objects out, or choose other weights."
         )
     # all at once, not after an hour of scoring
-    check_numbers(survey((mask for _, mask in pairs), rule), classes)
+    check_numbers(survey([mask for _, mask in pairs], rule), classes)
     cases, told = [], list[str]()
     for number, (image_path, mask_path) in enumerate(pairs):
         if progress is not None:

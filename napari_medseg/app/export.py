@@ -88,8 +88,9 @@ def export_labels(
     grid : Grid, optional
         Of the volume that was segmented.
     provenance : mapping, optional
+        Its ``classes``, names by their numbers, say what else there is beside what this mask holds.
     numbers : bool
-        As :func:`napari_medseg.io.write_mask` takes it.
+        As :func:`napari_medseg.io.write_mask` takes it; so it is where there are other classes than 1.
 
     Raises
     ------
@@ -103,6 +104,7 @@ def export_labels(
         "use": "research only, no medical device",
         **(provenance or {}),
     }
+    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
     return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
 
 

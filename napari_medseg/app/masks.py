@@ -15,6 +15,7 @@ from napari_medseg.io import (
     LabelRule,
     all_numbers,
     check_numbers,
+    check_white,
     fit_mask,
     match_masks,
     read_image,
@@ -39,6 +40,8 @@ class AddedMasks:
         So many of the folder's masks were stored and accepted.
     told : list of str
         One sentence for each mask that was turned onto its image.
+    named : dict of int to str
+        Classes that the project did not know before, by their numbers.
     """
 
     cases: list[Case]
@@ -46,6 +49,7 @@ class AddedMasks:
     used: int
     masks: int
     told: list[str] = field(default_factory=list)
+    named: dict[int, str] = field(default_factory=dict)
 
 
 def add_with_masks(
@@ -78,8 +82,8 @@ def add_with_masks(
     Raises
     ------
     InputError
-        If no mask belongs to an image, two files have the same stem, no mask lies on its image, or one holds a number
-        that is no class; the message names the first.
+        If no mask belongs to an image, two files have the same stem, or none of the masks can be used; the message
+        names the first; or if nobody said what white is in them.
     OutputError
         If the project cannot be written.
     """
@@ -91,16 +95,9 @@ def add_with_masks(
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
     rule, classes = rule_of(project, rule), merged(project, names or {})
-    readable, found, bad = _check(matched, rule)
+    readable, found, bad = _check(matched, rule, classes)
     if bad and not readable:
         raise next(iter(bad.values()))
-    check_numbers(found, classes or None)
-    for path, one in found.items():
-        if max(one.numbers, default=0) > MOST_CLASS:
-            raise InputError(
-                f"mask {path} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
-                "Say which classes they are with --map, such as 300=1 or 1-65535=1."
-            )
     numbers = all_numbers(found)
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
@@ -114,7 +111,7 @@ def add_with_masks(
     )
     if not classes and numbers - {1}:
         classes = {number: f"label {number}" for number in sorted(numbers)}
-    name_classes(project, classes, ignore=rule.ignore)
+    named = name_classes(project, classes, ignore=rule.ignore)
     used, told = 0, list[str]()
     for file in readable:
         case = project.find_image(file)
@@ -127,7 +124,7 @@ def add_with_masks(
             project.accept(case.id)
             used += 1
     refused += [sentence(error) for error in bad.values()]
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told)
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
 
 
 def _waits(project: Project, case: Case | None) -> bool:
@@ -136,12 +133,16 @@ def _waits(project: Project, case: Case | None) -> bool:
 
 
 def _check(
-    matched: Mapping[Path, Path], rule: LabelRule
+    matched: Mapping[Path, Path], rule: LabelRule, classes: Classes
 ) -> tuple[list[Path], dict[Path, Found], dict[Path, InputError]]:
-    """The images that can be read, whose masks can be too, and fit; what each mask holds; and what is wrong with the
-    masks of other images.
+    """The images that can be read, whose masks can be too, and fit; what these hold; and what is wrong with others.
+
+    Raises
+    ------
+    InputError
+        If it cannot be known what white is, or no mask holds the numbers of classes alone.
     """
-    readable, found, bad = [], dict[Path, Found](), dict[Path, InputError]()
+    found, bad = dict[Path, Found](), dict[Path, InputError]()
     for file, mask_path in matched.items():
         try:
             mask = read_numbers(mask_path)
@@ -154,6 +155,21 @@ def _check(
         except InputError as error:
             bad[file] = error
         else:
-            found[mask_path] = rule.find(mask)
-            readable.append(file)
-    return readable, found, bad
+            found[file] = rule.find(mask)
+    check_white({matched[file]: one for file, one in found.items()}, classes or None)
+    outside = dict[Path, InputError]()
+    for file, one in found.items():
+        try:
+            check_numbers({matched[file]: one}, classes or None)
+            if max(one.numbers, default=0) > MOST_CLASS:
+                raise InputError(
+                    f"mask {matched[file]} has {listed(one.numbers)}; a project takes 0 to {MOST_CLASS}. "
+                    "Say which classes they are with --map, such as 300=1 or 1-65535=1."
+                )
+        except InputError as error:
+            outside[file] = error
+    if outside and len(outside) == len(found):
+        # all numbers at once
+        check_numbers({matched[file]: one for file, one in found.items()}, classes or None)
+    fitting = {file: one for file, one in found.items() if file not in outside}
+    return list(fitting), fitting, {**bad, **outside}

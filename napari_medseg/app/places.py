@@ -79,7 +79,8 @@ def _turned(layer: Any) -> str | None:
     """Why a flat mask that lies on no image cannot be written as it is seen; None where it can."""
     for name, wanted in _still(layer.ndim).items():
         its = _part(layer, name)
-        if name != "affine" and not _alike(its, wanted):
+        # a size may stand in the affine too
+        if not _alike(its, np.diag(np.diag(its)) if name == "affine" else wanted):
             return (
                 f"'{layer.name}' has {name} {_said(its)} and lies on no image here; expected {_said(wanted)}, as no "
                 f"file of an image would tell. Set its {name} back, or open its image."
@@ -103,7 +104,8 @@ def _alike(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _said(values: np.ndarray) -> str:
-    return str((np.round(values, 6) + 0.0).tolist())
+    # six digits, and no minus before a zero
+    return str((np.array([float(f"{value:.6g}") for value in values.flat]) + 0.0).reshape(values.shape).tolist())
 
 
 def image_under(images: Sequence[Any], mask: Any) -> Any:

@@ -254,7 +254,6 @@ def predict_files(
     )
     check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
-    entry, _ = resolve_weights(request.network, request.weights)
     written: list[Path] = []
     batch = Batch(len(images), "image(s) were not segmented")
     for number, path in enumerate(images):
@@ -268,6 +267,7 @@ def predict_files(
             except ShapeError as error:
                 raise ShapeError(f"{path}: {error}") from error
             facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+            facts["classes"] = dict(result.classes)
             written += export_masks(
                 folder / stem,
                 result.labels,
@@ -278,7 +278,6 @@ def predict_files(
                 unit=image.unit,
                 grid=image.grid,
                 provenance=facts,
-                numbers=entry.labels != (1,),
             )
             maps = {
                 "prob": result.probabilities[0] if probabilities else None,

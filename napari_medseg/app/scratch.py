@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from platformdirs import user_data_path
 
+from napari_medseg.app.images import keep_proposal
 from napari_medseg.errors import OutputError, ProjectError
-from napari_medseg.project import Project
+from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_medseg.app.correct import CaseLabels
+    from napari_medseg.inference import Prediction
 
 MOST = 20
 
@@ -36,3 +45,20 @@ def open_scratch() -> Project:
         except ProjectError as error:
             refused = error
     raise ProjectError(f"{base} holds no project that can be opened: {refused}")
+
+
+def keep_somewhere(
+    project: Project | None, image: np.ndarray, prediction: Prediction, **facts: Any
+) -> tuple[Project, Case, CaseLabels]:
+    """Keep a proposal in this project or, where none is open, in that of :func:`open_scratch`, which is then open.
+
+    The other parameters and the errors are those of :func:`napari_medseg.app.images.keep_proposal`.
+    """
+    into = project or open_scratch()
+    try:
+        case, stored = keep_proposal(into, image, prediction, **facts)
+    except BaseException:
+        if project is None:
+            into.close()
+        raise
+    return into, case, stored

@@ -104,6 +104,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         If the folder cannot be written.
     """
     entry, path = resolve_weights(options.network, options.weights)
+    rule = rule_of(project, options.rule)
     _set_aside(project)
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
     if len(train) < 2:
@@ -115,7 +116,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     folder = check_folder(project.path / "runs" / f"{number:04d}")
     masks = check_folder(folder / "masks")
 
-    known, rule = _trained_before(project), rule_of(project, options.rule)
+    known = _trained_before(project)
     drawn_labels: dict[str, Found] = {}
     ignoring = False
 

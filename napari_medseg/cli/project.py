@@ -51,7 +51,7 @@ def add(
     """Add images, and their finished masks where there are some."""
     from napari_medseg.app.images import add_images
     from napari_medseg.app.masks import add_with_masks
-    from napari_medseg.classes import parse_classes
+    from napari_medseg.classes import named, parse_classes
     from napari_medseg.errors import InputError, PartlyDoneError
     from napari_medseg.io import parse_rule
     from napari_medseg.project import Project
@@ -80,6 +80,8 @@ def add(
             for turned in result.told:
                 typer.echo(turned, err=True)
             typer.echo(f"{result.used} of {result.masks} masks used", err=True)
+            if result.named:
+                typer.echo(f"new classes: {named(result.named)}", err=True)
     for case in added:
         typer.echo(case.name)
     if len(refused) == 1 and not added:

@@ -139,7 +139,8 @@ def train(
 
     train, val = pairs(images, masks), pairs(val_images, val_masks)
     known = asked or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
-    learned = classes_to_learn([Path(pair.mask) for pair in (*train, *val)], rule, known)
+    with progress_bar() as progress:
+        learned = classes_to_learn([Path(pair.mask) for pair in (*train, *val)], rule, known, progress=progress)
     check_classes(network, learned, ignore=ignore)
     spec = RunSpec(
         network=network,

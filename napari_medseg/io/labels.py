@@ -8,7 +8,7 @@ number that is no class is refused, unless the person said which class it is (``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -183,15 +183,22 @@ def read_numbers(path: str | Path) -> np.ndarray:
     return read_mask(path, white=False)
 
 
-def survey(paths: Iterable[Path], rule: LabelRule = PLAIN) -> dict[Path, Found]:
-    """What each mask of a set holds.
+def survey(
+    paths: Sequence[Path], rule: LabelRule = PLAIN, *, progress: Callable[[float, str], None] | None = None
+) -> dict[Path, Found]:
+    """What each mask of a set holds; ``progress`` is told the share that was read.
 
     Raises
     ------
     ImageReadError
         If one cannot be read.
     """
-    return {path: rule.find(read_numbers(path)) for path in paths}
+    found = {}
+    for number, path in enumerate(paths):
+        if progress is not None:
+            progress(number / len(paths), f"reading {path.name}")
+        found[path] = rule.find(read_numbers(path))
+    return found
 
 
 def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
@@ -208,6 +215,27 @@ def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
     InputError
         If a mask holds a number that is no class, or it cannot be known what white is: a class, or 255.
     """
+    check_white(found, classes)
+    if classes is None:
+        return
+    outside = all_numbers(found) - set(classes)
+    if outside:
+        first = next(path for path, one in found.items() if one.numbers & outside)
+        raise InputError(
+            f"{listed(outside)} in masks, first in {first}; the classes are {named(classes)}. "
+            f"Say which class it is with --map {min(outside)}={next(iter(classes))}, leave it out with --ignore, name "
+            "it as a class, or correct the mask."
+        )
+
+
+def check_white(found: Mapping[Any, Found], classes: Classes | None) -> None:
+    """Check that it is known what white is in masks of a set that are in black and white.
+
+    Raises
+    ------
+    InputError
+        If others of the set hold numbers, or there are several classes: it could be a class, or what is to be ignored.
+    """
     white = [path for path, one in found.items() if one.white]
     numbers = all_numbers(found)
     if white and (numbers or (classes is not None and len(classes) > 1)):
@@ -215,16 +243,6 @@ def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
         raise InputError(
             f"mask {white[0]} is black and white only, and {others}; expected to know what white is. "
             "Say it with --map 255=1 (or another class), or --ignore 255."
-        )
-    if classes is None:
-        return
-    outside = numbers - set(classes)
-    if outside:
-        first = next(path for path, one in found.items() if one.numbers & outside)
-        raise InputError(
-            f"{listed(outside)} in masks, first in {first}; the classes are {named(classes)}. "
-            f"Say which class it is with --map {min(outside)}={next(iter(classes))}, leave it out with --ignore, name "
-            "it as a class, or correct the mask."
         )
 
 

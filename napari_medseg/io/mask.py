@@ -58,8 +58,16 @@ def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
         data = _one_channel(data, path)
     if data.dtype == bool:
         return data.astype(np.uint8)
-    if data.dtype.kind == "f" and (not np.isfinite(data).all() or (data != np.round(data)).any()):
-        raise ImageReadError(f"{path} holds fractions or NaN; expected whole numbers as labels. Threshold it first.")
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        raise ImageReadError(
+            f"{path} holds NaN or infinity; expected whole numbers as labels. Export the labels again."
+        )
+    if data.dtype.kind == "f" and (data != np.round(data)).any():
+        some = "from 0 to 1, as a map of probabilities does" if 0 <= data.min() <= data.max() <= 1 else "between labels"
+        raise ImageReadError(
+            f"{path} holds fractions {some}; expected whole numbers as labels. Threshold a map; export labels as "
+            "numbers."
+        )
     low, high = int(data.min()), int(data.max())
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise ImageReadError(f"{path} has labels from {low} to {high}; expected 0 to 65535. Renumber the labels.")

@@ -104,6 +104,8 @@ def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
         raise
     except Exception as error:
         raise _damaged(path, error) from error
+    if min(shape, default=0) < 1:
+        raise ImageReadError(f"{path} has shape {shape}; expected at least one pixel along each axis. Export it again.")
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     return file, (*shape, 1) if len(shape) == 2 else shape
@@ -139,12 +141,12 @@ def _read_header(path: Path) -> Any:
                 f"{path} says that its voxels begin at byte {begins:.0f}; expected 352 to {_AHEAD}. It is damaged: "
                 "export it again."
             )
-        at, order = kind.sizeof_hdr + 4, "big" if header.endianness == ">" else "little"
+        at = kind.sizeof_hdr + 4
         stream.seek(kind.sizeof_hdr)
         noted = stream.read(4)[:1] not in (b"", b"\0")
         while noted and at + _NOTE <= begins:
             stream.seek(at)
-            length = int.from_bytes(stream.read(4), order, signed=True)
+            length = int(np.frombuffer(stream.read(4).ljust(4, b"\0"), header.endianness + "i4")[0])
             if not _NOTE <= length <= begins - at:
                 raise ImageReadError(
                     f"{path} has a note of {length} bytes before its voxels; expected {_NOTE} to {begins - at:.0f}. "

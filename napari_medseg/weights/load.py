@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
+from napari_medseg.fields import shown
 from napari_medseg.networks import create_network, list_networks
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.weights.entry import WeightsEntry
@@ -52,7 +53,7 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     # not only options it lacks: values that make no network
     except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError) as error:
         raise WeightsError(
-            f"{path} was trained with options {dict(entry.options)!s:.400} that {network} does not have. "
+            f"{path} was trained with options {shown(dict(entry.options))} that {network} does not have. "
             "Update napari-medseg."
         ) from error
     try:

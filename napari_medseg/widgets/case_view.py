@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,28 +12,27 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_medseg.app.correct import CaseLabels, SaveStatus, case_labels
-from napari_medseg.app.images import keep_proposal
-from napari_medseg.app.layer_keys import FILE_KEY, HISTORY_KEY
+from napari_medseg.app.layer_keys import FILE_KEY
 from napari_medseg.app.picture import picture_of
-from napari_medseg.app.places import grid_of, image_under
+from napari_medseg.app.places import grid_of
 from napari_medseg.app.predict import predict_array
-from napari_medseg.app.scratch import open_scratch
+from napari_medseg.app.scratch import keep_somewhere
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.ahead import Ahead
+from napari_medseg.widgets.elsewhere import looks_elsewhere, note_new
 from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.layers import (
     MASK_SUFFIX,
     OF_KEY,
-    grid_facts,
-    images_in,
-    is_mask,
     layers_of,
     new_labels,
     plain_image,
+    remove_all,
     show_image,
     show_labels,
 )
@@ -63,14 +61,10 @@ class CaseView(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._next_of = next_of
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
-        self._ready: dict[tuple[int, str], Prediction] = {}
-        # what is computed ahead, and for which case
-        self._ahead: Ticket | None = None
-        self._ahead_of: int | None = None
+        self.ahead = Ahead(state, workers, next_of)
         self._detached = False
         self._habits = Habits()
         # what keys ask for while a case's mask is the active layer
@@ -103,9 +97,7 @@ class CaseView(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
-        if self._ahead is not None and self._ahead_of != case_id:
-            # nobody waits while another case's proposal is made
-            self._ahead.cancel()
+        self.ahead.make_way(case_id)
         if case_id in self._open:
             self._select(self._open[case_id])
             return
@@ -123,7 +115,7 @@ class CaseView(QObject):
         stored = case_labels(project, case_id)
         request, prediction = state.request_for(volume=image.volume), None
         if case.state == "new" and request is not None:
-            prediction = self._ready.pop((case_id, request.weights), None) or predict_array(
+            prediction = self.ahead.take(case_id, request.weights) or predict_array(
                 image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
             )
         return case, image, stored, prediction, picture_of(image.data)
@@ -154,7 +146,7 @@ class CaseView(QObject):
         # before the case is told of: a tool of ours that is on takes it over then
         mask.mode = self._habits.mode
         self._select(opened)
-        self._prefetch(project, case.id)
+        self.ahead.compute(project, case.id)
 
     def _select(self, opened: OpenCase) -> None:
         for layer in (opened.image, opened.labels):
@@ -165,30 +157,6 @@ class CaseView(QObject):
         self._viewer.reset_view()
         self._state.case_id = opened.case_id
         self._bus.cases_changed.emit()
-
-    def _prefetch(self, project: Project, after: int) -> None:
-        """Compute the next case's proposal while the person corrects this one."""
-        state, ready, find = self._state, set(self._ready), self._next_of(project, after)
-
-        def compute(ticket: Ticket, progress: Any) -> tuple[int, str, Prediction] | None:
-            case = find(ticket)
-            self._ahead_of = None if case is None else case.id
-            if case is None or case.state != "new":
-                return None
-            request = state.request_for(volume=len(case.shape) == 3)
-            if request is None or (case.id, request.weights) in ready:
-                return None
-            image = read_image(case.image)
-            prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
-            return case.id, request.weights, prediction
-
-        def done(found: tuple[int, str, Prediction] | None) -> None:
-            if found is not None and self._state.project is project:
-                self._ready[found[0], found[1]] = found[2]
-
-        self._ahead_of = None
-        # an error is told when the case is opened
-        self._ahead = self._workers.run(compute, on_done=done, on_error=lambda error: None)
 
     # ---- from a proposal on the user's own layers ----------------------------------------------------------------
 
@@ -209,20 +177,13 @@ class CaseView(QObject):
             # its data were exchanged while the network ran
             return
         labels = show_labels(self._viewer, image, prediction)
-        grid = grid_of(image)
+        name, grid = image.name, grid_of(image)
         source = image.source.path or image.metadata.get(FILE_KEY)
 
         def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case, CaseLabels]:
-            into = project or open_scratch()
-            try:
-                if picture_of(data) != picture:
-                    raise InputError(f"'{image.name}' shows another picture by now. Propose again.")
-                case, stored = keep_proposal(into, data, prediction, name=image.name, source=source, grid=grid)
-            except BaseException:
-                if project is None:
-                    into.close()
-                raise
-            return into, case, stored
+            if picture_of(data) != picture:
+                raise InputError(f"'{image.name}' shows another picture by now. Propose again.")
+            return keep_somewhere(project, data, prediction, name=name, source=source, grid=grid)
 
         self._workers.run(
             keep,
@@ -301,21 +262,10 @@ class CaseView(QObject):
         Whoever has selected another layer means that one.
         """
         opened = self.current
-        if opened is not None and (why := self._looks_elsewhere(opened)) is not None:
+        if opened is not None and (why := looks_elsewhere(self._viewer, opened)) is not None:
             show_warning(why)
             return None
         return opened
-
-    def _looks_elsewhere(self, opened: OpenCase) -> str | None:
-        active = self._viewer.layers.selection.active
-        if not isinstance(active, (Image, Labels)) or active in (opened.labels, opened.image):
-            return None
-        mine, mask = active in layers_of(self._viewer, opened.image), opened.labels.name
-        if mine and not is_mask(active):
-            return None
-        if mine:
-            return f"'{active.name}' is a copy of the mask '{mask}' and is not stored; expected '{mask}'. Select that."
-        return f"'{active.name}' is not what '{mask}' belongs to; expected that mask or its image. Select one of them."
 
     def undo(self) -> None:
         """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
@@ -380,16 +330,8 @@ class CaseView(QObject):
                 self._state.case_id = opened.case_id
 
     def _layer_inserted(self, event: Any) -> None:
-        """What napari copies takes our notes along; a mask of one's own gets those of the image that it lies on."""
-        layer = event.value
-        layer.metadata.pop(HISTORY_KEY, None)
-        if layer.metadata.pop("medseg_case", None) is not None:
-            if isinstance(layer, Labels):
-                show_warning(f"'{layer.name}' is a copy: what is drawn in it is not stored. Draw in the mask itself.")
-        elif isinstance(layer, Labels) and OF_KEY not in layer.metadata:
-            with suppress(InputError):
-                under = image_under(images_in(self._viewer), layer)
-                layer.metadata.update({} if under is None else grid_facts(under))
+        if (told := note_new(self._viewer, event.value)) is not None:
+            show_warning(told)
 
     def _left(self, opened: OpenCase) -> None:
         """A case's image layer shows another picture now: both layers are the user's own from here on."""
@@ -427,20 +369,9 @@ class CaseView(QObject):
         if self._state.case_id == opened.case_id:
             self._state.case_id = None
         if opened.listed:
-            self._remove_layers(opened)
+            remove_all(self._viewer, opened.image, opened.labels)
         opened.deleteLater()
         return True
-
-    def _remove_layers(self, opened: OpenCase) -> None:
-        """Nothing of this image may lie over the next one: maps, boxes and objects go with it."""
-        for layer in (*layers_of(self._viewer, opened.image), opened.labels, opened.image):
-            if layer not in self._viewer.layers:
-                continue
-            if is_mask(layer) and layer != opened.labels:
-                # a copy that the person made is theirs: it stays, out of sight
-                layer.visible = False
-            else:
-                self._viewer.layers.remove(layer)
 
     def _close_listed(self) -> bool:
         return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
@@ -455,7 +386,7 @@ class CaseView(QObject):
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        self._ready.clear()
+        self.ahead.ready.clear()
         closed = [self._close(opened, force=force) for opened in list(self._open.values())]
         return all(closed)
 

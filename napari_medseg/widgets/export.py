@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.export import (
     SUFFIXES,
     check_folder,
@@ -124,12 +125,17 @@ class ExportSection(QWidget):
         labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
+        project = self._state.project
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
             facts = proposal if ask is None else ask(labels)
-            return export_masks(folder / stem, labels, suffix=suffix, grid=grid, provenance=facts, **wishes)
+            # as in all other files of the project
+            numbers = ask is not None and project is not None and not only_label_1(project)
+            return export_masks(
+                folder / stem, labels, suffix=suffix, grid=grid, provenance=facts, numbers=numbers, **wishes
+            )
 
         self._run(write)
 

@@ -144,6 +144,18 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
     return layer
 
 
+def remove_all(viewer: Any, image: Image, mask: Labels) -> None:
+    """Nothing of an image may lie over the next one: maps, boxes and objects go with it."""
+    for layer in (*layers_of(viewer, image), mask, image):
+        if layer not in viewer.layers:
+            continue
+        if is_mask(layer) and layer != mask:
+            # a copy that the person made is theirs: it stays, out of sight
+            layer.visible = False
+        else:
+            viewer.layers.remove(layer)
+
+
 def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:
     """Show a proposal on an image: in the layer of the last one, unless someone has drawn in it since."""
     name, facts = image.name + MASK_SUFFIX, dict(prediction.origin)

@@ -7,7 +7,7 @@ import pytest
 
 from napari_medseg.app import rescue
 from napari_medseg.app.rescue import rescue_labels
-from napari_medseg.io import read_mask
+from napari_medseg.io import Grid, read_grid, read_mask
 
 LABELS = np.eye(9, dtype=np.uint8)
 
@@ -57,3 +57,21 @@ def test_a_full_disk_and_a_read_only_one_are_passed_over(home, mount_small, tmp_
     assert rescue_labels("read only", noise).parent == tmp_path
     monkeypatch.setattr(rescue.tempfile, "gettempdir", lambda: str(disk))
     assert rescue_labels("nowhere", noise) is None
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid((9, 9), spacing=(0.5, 0.25), unit="mm"),
+        Grid.of_affine((3, 9, 9), np.array([[-0.8, 0.1, 0, 90], [0.1, 0.8, 0, 126], [0, 0, 2.5, -72], [0, 0, 0, 1]])),
+    ],
+    ids=["image", "volume"],
+)
+def test_what_is_rescued_lies_on_its_image(home, grid):
+    labels = np.broadcast_to(LABELS, grid.shape)
+    path = rescue_labels("a", labels, grid=grid)
+    found = read_grid(path)
+    np.testing.assert_allclose(found.spacing_mm, grid.spacing_mm, rtol=1e-6)
+    if grid.affine is not None:
+        # stored left-handed, read the right way up
+        np.testing.assert_allclose(np.sort(found.affine @ (4, 4, 1, 1)), np.sort(grid.affine @ (4, 4, 1, 1)), atol=1e-4)

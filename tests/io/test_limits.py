@@ -110,6 +110,8 @@ HUGE = {
     "inner.tif": lambda path: tile(path, picture(7, 3000), 7),
     "inner2000.tif": lambda path: tile(path, picture(34712, 3000), 34712),
     "innerpng.tif": lambda path: tile(path, picture(34933, 3000), 34933),
+    "none.nii": lambda path: nii(path, (-5, 0, 10)),
+    "less.nii": lambda path: nii(path, (4, -1, 4), data=bytes(64)),
     "short.nii": lambda path: nii(path, (2000, 24, 32_767), dtype=np.int16, data=bytes(14_000)),
     "wide.nii.gz": lambda path: nii(path, (32_767, 32_767, 32_767)),
     "seven.nii.gz": lambda path: nii(path, (32_767,) * 7),

@@ -134,3 +134,21 @@ def test_many_objects_are_no_photograph(tmp_path):
     objects = np.kron(np.arange(400, dtype=np.uint16).reshape(20, 20), np.ones((5, 5), np.uint16))
     tifffile.imwrite(tmp_path / "m.tif", objects)
     np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), objects)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 0.2, 1], "holds fractions from 0 to 1, as a map of probabilities does"),
+        ([0, 1.5, 2], "holds fractions between labels"),
+        ([0, np.nan, 1], "holds NaN or infinity"),
+        ([0, 1, 2], None),
+    ],
+)
+def test_fractions_are_told_by_what_they_look_like(tmp_path, values, words):
+    tifffile.imwrite(tmp_path / "m.tif", np.resize(np.array(values, np.float32), (6, 7)))
+    if words is None:
+        assert read_mask(tmp_path / "m.tif").max() == 2
+        return
+    with pytest.raises(ImageReadError, match=words):
+        read_mask(tmp_path / "m.tif")

@@ -61,9 +61,10 @@ def make_old(folder):
 def test_a_mask_is_written_onto_its_image_wherever_that_is_now(folder, tmp_path):
     (tmp_path / "i").rename(tmp_path / "elsewhere")
     with Project.open(folder) as project:
-        (out,) = export_project(project, tmp_path / "out")
+        out, objects = export_project(project, tmp_path / "out", objects=True)
     found, was = nibabel.load(out), nibabel.load(tmp_path / "m" / "a.nii.gz")
     np.testing.assert_array_equal(found.affine, was.affine)
+    np.testing.assert_array_equal(nibabel.load(objects).affine, was.affine)
     np.testing.assert_array_equal(np.asarray(found.dataobj), np.asarray(was.dataobj))
     assert [int(found.header[f"{form}_code"]) for form in "qs" for form in [f"{form}form"]] == [
         int(was.header["qform_code"]),

@@ -46,13 +46,13 @@ def test_strokes_on_an_image_outside_a_project_are_stored_too(panel, qtbot):
 
 
 def test_a_mask_that_someone_drew_in_is_never_drawn_over(panel, qtbot, monkeypatch):
+    from napari_medseg.app import scratch
     from napari_medseg.errors import OutputError
-    from napari_medseg.widgets import case_view
 
     def full():
         raise OutputError("the disk is full")
 
-    monkeypatch.setattr(case_view, "open_scratch", full)
+    monkeypatch.setattr(scratch, "open_scratch", full)
     add_sample(panel)
     choose(panel)
     own = panel.viewer.add_labels(np.ones((256, 256), np.uint8), name="cells mask")
@@ -195,7 +195,7 @@ def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(
 @pytest.mark.parametrize("wish", ["random", "listed"])
 def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot, monkeypatch, wish):
     from napari_medseg.app.queue import Queue
-    from napari_medseg.widgets import case_view
+    from napari_medseg.widgets import ahead, case_view
 
     panel = project_panel
     order = panel.correct.next_image.order
@@ -204,7 +204,7 @@ def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot,
         # what was computed ahead was the random one; from the next image on it is the list's
         panel.correct.accept.click()
         qtbot.waitUntil(lambda: panel.state.case_id == 2, timeout=WAIT)
-    now, ready = panel.state.case_id, panel.correct.view._ready
+    now, ready = panel.state.case_id, panel.correct.view.ahead.ready
     qtbot.waitUntil(lambda: len(ready) == 1, timeout=WAIT)
     expected = Queue(panel.state.project).next(wish, panel.state.request_for(volume=False), after=now)
     assert [case for case, _ in ready] == [expected.id]
@@ -212,7 +212,8 @@ def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot,
     def never(*arguments, **options):
         raise AssertionError("the proposal was there")
 
-    monkeypatch.setattr(case_view, "predict_array", never)
+    for module in (ahead, case_view):
+        monkeypatch.setattr(module, "predict_array", never)
     panel.correct.accept.click()
     qtbot.waitUntil(lambda: panel.state.case_id == expected.id, timeout=WAIT)
     assert labels_of(panel)[0].data.any()
@@ -250,7 +251,7 @@ def test_whoever_opens_another_image_waits_for_no_proposal_made_ahead(project_pa
 
         return find
 
-    monkeypatch.setattr(panel.correct.view, "_next_of", slow)
+    monkeypatch.setattr(panel.correct.view.ahead, "next_of", slow)
     panel.correct.open_neighbour(1)
     qtbot.waitUntil(lambda: panel.state.case_id == 3 and begun.is_set(), timeout=WAIT)
     panel.correct.open_neighbour(1)

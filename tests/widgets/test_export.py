@@ -55,44 +55,6 @@ def test_objects_are_counted_shown_and_exported_beside_the_mask(project_panel, q
     assert read_image(tmp_path / "out" / f"{stem}_objects.tif").data.max() == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["plate 1/2", "../../x", "/etc/passwd", "", "..", "x" * 300, "肝" * 85, "a\x00b", "[left] eye", "CON"]
-)
-def test_a_mask_of_any_name_is_written_into_the_folder(panel, qtbot, tmp_path, name):
-    out = tmp_path / "x" / "y" / "out"
-    panel.viewer.add_labels(np.ones((8, 9), np.uint8), name=name)
-    panel.export.folder.setText(str(out))
-    panel.export.start()
-    qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
-    assert len(list(out.iterdir())) == 1, panel.export.message.text()
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == list(out.iterdir())
-
-
-def test_two_masks_never_become_one_file_and_none_is_replaced_unasked(panel, qtbot, tmp_path):
-    panel.export.folder.setText(str(tmp_path / "out"))
-    layers = [
-        panel.viewer.add_labels(np.full((8, 9), value, np.uint8), name=name)
-        for value, name in enumerate(("same", "same mask", "SAME"), start=1)
-    ]
-
-    def export(layer):
-        panel.viewer.layers.selection.active = layer
-        panel.export.start()
-        qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
-        return {path.name: int(read_mask(path).max()) for path in (tmp_path / "out").iterdir()}
-
-    for layer in layers:
-        found = export(layer)
-    assert found == {"same_mask.tif": 1, "same_2_mask.tif": 2, "SAME_3_mask.tif": 3}
-    layers[0].data = np.full((8, 9), 7, np.uint8)
-    assert export(layers[0]) == found
-    assert "is there already" in panel.export.message.text()
-    panel.export.overwrite.setChecked(True)
-    assert export(layers[0]) == {**found, "same_mask.tif": 7}
-    # asked for once, not for ever
-    assert not panel.export.overwrite.isChecked()
-
-
 def facts_of(path):
     with tifffile.TiffFile(path) as file:
         return json.loads(file.pages.first.description)["medseg"]
@@ -154,3 +116,41 @@ def test_a_mask_tells_of_the_proposal_it_is_of(project_panel, qtbot, tmp_path):
     case.close(force=False)
     assert case.labels.metadata["medseg"]["also"] == [other]
     assert "medseg_history" not in case.labels.metadata
+
+
+@pytest.mark.parametrize(
+    "name", ["plate 1/2", "../../x", "/etc/passwd", "", "..", "x" * 300, "肝" * 85, "a\x00b", "[left] eye", "CON"]
+)
+def test_a_mask_of_any_name_is_written_into_the_folder(panel, qtbot, tmp_path, name):
+    out = tmp_path / "x" / "y" / "out"
+    panel.viewer.add_labels(np.ones((8, 9), np.uint8), name=name)
+    panel.export.folder.setText(str(out))
+    panel.export.start()
+    qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
+    assert len(list(out.iterdir())) == 1, panel.export.message.text()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == list(out.iterdir())
+
+
+def test_two_masks_never_become_one_file_and_none_is_replaced_unasked(panel, qtbot, tmp_path):
+    panel.export.folder.setText(str(tmp_path / "out"))
+    layers = [
+        panel.viewer.add_labels(np.full((8, 9), value, np.uint8), name=name)
+        for value, name in enumerate(("same", "same mask", "SAME"), start=1)
+    ]
+
+    def export(layer):
+        panel.viewer.layers.selection.active = layer
+        panel.export.start()
+        qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
+        return {path.name: int(read_mask(path).max()) for path in (tmp_path / "out").iterdir()}
+
+    for layer in layers:
+        found = export(layer)
+    assert found == {"same_mask.tif": 1, "same_2_mask.tif": 2, "SAME_3_mask.tif": 3}
+    layers[0].data = np.full((8, 9), 7, np.uint8)
+    assert export(layers[0]) == found
+    assert "is there already" in panel.export.message.text()
+    panel.export.overwrite.setChecked(True)
+    assert export(layers[0]) == {**found, "same_mask.tif": 7}
+    # asked for once, not for ever
+    assert not panel.export.overwrite.isChecked()

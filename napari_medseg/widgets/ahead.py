@@ -1,0 +1,72 @@
+"""The next case's proposal, made while the person corrects this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari_medseg.app.predict import predict_array
+from napari_medseg.inference import Prediction
+from napari_medseg.io import read_image
+from napari_medseg.project import Case, Project
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Ticket, Workers
+
+
+class Ahead:
+    """Computes one proposal ahead and keeps what was computed.
+
+    Parameters
+    ----------
+    state : PanelState
+    workers : Workers
+    next_of : callable
+        Gives what finds the case that will come after one.
+
+    Attributes
+    ----------
+    ready : dict
+        Proposals by number of the case and weights.
+    """
+
+    def __init__(
+        self, state: PanelState, workers: Workers, next_of: Callable[[Project, int], Callable[[Ticket], Case | None]]
+    ) -> None:
+        self._state, self._workers, self.next_of = state, workers, next_of
+        self.ready: dict[tuple[int, str], Prediction] = {}
+        # what is computed now, and for which case
+        self._ticket: Ticket | None = None
+        self._case: int | None = None
+
+    def make_way(self, case_id: int) -> None:
+        """This case is to be opened: nobody waits while another one's proposal is made."""
+        if self._ticket is not None and self._case != case_id:
+            self._ticket.cancel()
+
+    def take(self, case_id: int, weights: str) -> Prediction | None:
+        """What was computed of a case by these weights; None where nothing was."""
+        return self.ready.pop((case_id, weights), None)
+
+    def compute(self, project: Project, after: int) -> None:
+        """Begin with the case after this one."""
+        state, known, find = self._state, set(self.ready), self.next_of(project, after)
+
+        def work(ticket: Ticket, progress: Any) -> tuple[int, str, Prediction] | None:
+            case = find(ticket)
+            self._case = None if case is None else case.id
+            if case is None or case.state != "new":
+                return None
+            request = state.request_for(volume=len(case.shape) == 3)
+            if request is None or (case.id, request.weights) in known:
+                return None
+            image = read_image(case.image)
+            prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
+            return case.id, request.weights, prediction
+
+        def done(found: tuple[int, str, Prediction] | None) -> None:
+            if found is not None and self._state.project is project:
+                self.ready[found[0], found[1]] = found[2]
+
+        self._case = None
+        # an error is told when the case is opened
+        self._ticket = self._workers.run(work, on_done=done, on_error=lambda error: None)
