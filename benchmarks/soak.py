@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,21 @@ def loop(until: Callable[[], bool]) -> None:
 
 def pump(until: Callable[[], bool]) -> None:
     """The same, as scripts do it."""
+    from qtpy.QtCore import QCoreApplication, QEvent
     from qtpy.QtWidgets import QApplication
 
     end = time.monotonic() + WAIT
     while not until():
         QApplication.processEvents()
+        # outside of a loop Qt keeps these for ever
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         assert time.monotonic() < end, "waited in vain"
+
+
+def rest(wait: Callable[[Callable[[], bool]], None], seconds: float) -> None:
+    """Let what was put off happen."""
+    end = time.monotonic() + seconds
+    wait(lambda: time.monotonic() > end)
 
 
 def make_project(folder: Path, seed: int) -> None:
@@ -86,8 +96,17 @@ def cycle(viewer: Any, panel: Any, folder: Path, wait: Callable[[Callable[[], bo
         case = panel.correct.view.current
         return case is not None and case.session.status.pending == 0 and case._move is None
 
+    def left(before: int, *, or_done: bool = False) -> bool:
+        done = or_done and "All images" in panel.correct.status.text()
+        return done or panel.state.case_id not in (None, before)
+
     panel.correct.open_project(folder)
-    wait(lambda: panel.state.project is not None and panel.state.project.path == folder.resolve() and idle())
+    wait(lambda: panel.state.project is not None and panel.state.project.path == folder.resolve())
+    wait(lambda: panel.correct.table.rowCount() > 1)
+    if panel.correct.view.current is None:
+        # all are accepted since the first cycle
+        panel.correct.open_neighbour(1)
+    wait(idle)
     for _ in range(2):
         case = panel.correct.view.current
         panel.propose.run.click()
@@ -98,15 +117,12 @@ def cycle(viewer: Any, panel: Any, folder: Path, wait: Callable[[Callable[[], bo
         wait(idle)
         before = case.case_id
         panel.correct.accept.click()
-        # at the last image the next stays this one
-        wait(lambda before=before: "Accepted" in panel.correct.status.text() or panel.state.case_id != before)
-        panel.correct.open_neighbour(1)
-        try:
-            wait(lambda before=before: panel.state.case_id not in (None, before) and idle())
-        except AssertionError:
-            v=panel.correct.view
-            print(_, before, panel.state.case_id, panel.correct.status.text(), v._opening, v._open, panel.correct.table.rowCount(), [c.name for c in panel.state.project.cases()], [c.state for c in panel.state.project.cases()], v.current and (v.current.session.status, v.current._move, v.current._busy, v.current._waiting, v.current.session.unfit), panel.banner.text(), panel.state.project.path, flush=True)
-            raise
+        # to the next, or all are accepted
+        wait(partial(left, before, or_done=True))
+        if panel.state.case_id == before:
+            panel.correct.open_neighbour(1)
+        wait(partial(left, before))
+        wait(idle)
     own = viewer.add_image(rng.integers(0, 255, (200, 210), dtype=np.uint8), name="own")
     panel.propose.run.click()
     wait(lambda: panel.propose._ticket is None and "medseg_case" in own.metadata and idle())
@@ -149,8 +165,7 @@ def main() -> None:
         cycle(viewer, panel, folders[number % 2], wait)
         panel.correct.view.close_all()
         viewer.layers.clear()
-        end = time.monotonic() + 0.2
-        wait(lambda end=end: time.monotonic() > end)
+        rest(wait, 0.2)
         found.append(counted(window, len(viewer.layers)))
         told = ", ".join(f"{name} {value:.0f}" for name, value in found[-1].items())
         print(f"{number + 1}: {time.monotonic() - began:.1f} s, {told}", flush=True)

@@ -61,7 +61,7 @@ def set_up(path: str | Path | None = None, *, verbose: bool = False) -> None:
     handlers[0].setFormatter(NamelessFormatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     if verbose:
         handlers.append(logging.StreamHandler(sys.stderr))
-        handlers[1].setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        handlers[1].setFormatter(_FullFormatter("%(levelname)s %(name)s: %(message)s"))
     for name in OURS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -99,7 +99,10 @@ def tell(error: BaseException, *, expected: bool) -> None:
     with suppress(AttributeError, TypeError):
         setattr(error, _TOLD, True)
     level = logging.INFO if expected else logging.ERROR
-    _log.log(level, "caught", exc_info=(type(error), error, error.__traceback__))
+    # as text: a record that holds the error keeps alive all that its frames hold, windows too
+    places = "\n".join(_lines(error, set()))
+    words = "".join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip()
+    _log.log(level, "caught", extra={"places": places, "words": words})
 
 
 class NamelessFormatter(logging.Formatter):
@@ -117,11 +120,20 @@ class NamelessFormatter(logging.Formatter):
         known = getattr(record, "known", None)
         if known is not None:
             plain.msg, plain.args = "%s: %s", (plain.getMessage(), known)
-        return super().format(plain)
+        places = getattr(record, "places", None)
+        return super().format(plain) + (f"\n{places}" if places else "")
 
     def formatException(self, ei: Any) -> str:
         """Kinds and places, the cause first."""
         return "\n".join(_lines(ei[1], set()))
+
+
+class _FullFormatter(logging.Formatter):
+    """With the words of errors, for the person who sits there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        words = getattr(record, "words", None)
+        return super().format(record) + (f"\n{words}" if words else "")
 
 
 def _nameless(value: object) -> object:

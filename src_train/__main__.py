@@ -18,7 +18,8 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from napari_medseg.errors import MedsegError, ProjectError
+from napari_medseg import log
+from napari_medseg.errors import MedsegError, ProjectError, sentence
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
 from src_train.events import EventLog
@@ -63,6 +64,9 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[1])
     held: FileLock | None = None
     ended = threading.Event()
+    # of several processes, the first has the log too
+    if os.environ.get("RANK", "0") == "0":
+        log.set_up()
     try:
         if not (folder / SPEC_FILE).is_file():
             # says why; a folder that holds no run is not written to
@@ -93,9 +97,10 @@ def main(arguments: list[str]) -> int:
         _tell(folder, "cancelled", "Training was cancelled; its whole epochs are kept.")
         return 130
     except MedsegError as error:
-        _tell(folder, "failed", str(error))
+        _tell(folder, "failed", sentence(error))
         return error.exit_code
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
+        log.tell(error, expected=False)
         words = in_words(error)
         if words is None:
             raise

@@ -4,6 +4,7 @@ import ast
 import logging
 import sqlite3
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,23 @@ def test_it_is_written_once(written):
     sentence(error)
     sentence(error)
     assert written().count("caught") == 1
+
+
+def test_what_an_error_holds_is_not_kept_alive(written, caplog):
+    class Window:
+        pass
+
+    def fail():
+        window = Window()
+        gone.append(weakref.ref(window))
+        raise ValueError("a")
+
+    gone = []
+    try:
+        fail()
+    except ValueError as error:
+        sentence(error)
+    assert caplog.records and gone[0]() is None
 
 
 def test_without_a_log_nothing_is_promised(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from napari_medseg.app.process import RunProcess
 from napari_medseg.io import write_text
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
@@ -70,3 +71,17 @@ def go_on(left: Unfinished, device: str) -> RunSpec:
     spec = replace(left.spec, device=device)
     write_text(left.folder / SPEC_FILE, spec.to_json())
     return spec
+
+
+def end_run(process: RunProcess, project: Project, run_id: int) -> None:
+    """Cancel a run and note that.
+
+    Raises
+    ------
+    TrainingError
+        If its trainer was started by another program and does not end.
+    OutputError
+        If it cannot be noted.
+    """
+    process.cancel()
+    project.set_run(run_id, "cancelled")

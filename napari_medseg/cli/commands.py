@@ -132,7 +132,6 @@ def weights_import(
     network: Network,
     layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
     task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
-    overwrite: Overwrite = False,
     pipeline: Annotated[
         Optional[str],
         typer.Option(
@@ -140,6 +139,7 @@ def weights_import(
             "for Kvasir) or declared. Default: the published loader's."
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a state dict saved by published code."""
     from napari_medseg.app.batch import check_free
@@ -237,14 +237,14 @@ def evaluate(
     ] = False,
     mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
     ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
-    json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
-    overwrite: Overwrite = False,
+    json: Annotated[
+        Optional[Path], typer.Option(help="Also write the figures to this file, in the place of earlier ones.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Score proposals against reference masks."""
     from json import dumps
 
-    from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.predict import PredictRequest
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
@@ -253,7 +253,6 @@ def evaluate(
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
-        check_free([json], overwrite=overwrite)
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)

@@ -178,8 +178,8 @@ def train(
         raise InputError(
             f"{folder} holds a run already; expected none. Go on from it with --resume, or delete the folder."
         )
-    # a run that goes on ends in its own file
-    check_free([out], overwrite=overwrite or resume)
+    # a run that goes on ends in its own file; of a folder of that name the next check tells
+    check_free([out], overwrite=overwrite or resume or out.is_dir())
     check_folder(folder)
     check_writable(out)
     # nothing of a run is changed while another command has it

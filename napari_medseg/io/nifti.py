@@ -141,12 +141,12 @@ def _read_header(path: Path) -> Any:
                 f"{path} says that its voxels begin at byte {begins:.0f}; expected 352 to {_AHEAD}. It is damaged: "
                 "export it again."
             )
-        at, order = kind.sizeof_hdr + 4, "big" if header.endianness == ">" else "little"
+        at = kind.sizeof_hdr + 4
         stream.seek(kind.sizeof_hdr)
         noted = stream.read(4)[:1] not in (b"", b"\0")
         while noted and at + _NOTE <= begins:
             stream.seek(at)
-            length = int.from_bytes(stream.read(4), order, signed=True)
+            length = int(np.frombuffer(stream.read(4).ljust(4, b"\0"), header.endianness + "i4")[0])
             if not _NOTE <= length <= begins - at:
                 raise ImageReadError(
                     f"{path} has a note of {length} bytes before its voxels; expected {_NOTE} to {begins - at:.0f}. "

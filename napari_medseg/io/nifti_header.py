@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,12 @@ def _rows(affine: np.ndarray) -> str:
 def _affines(header: Any, codes: Mapping[str, int]) -> list[np.ndarray]:
     """Affines of a header, the one that counts first."""
     forms = {"sform": header.get_sform, "qform": header.get_qform}
-    found = [np.asarray(forms[name](), np.float64) for name, code in codes.items() if code > 0]
-    if found:
+    first, *more = [forms[name] for name, code in codes.items() if code > 0] or [None]
+    if first is not None:
+        found = [np.asarray(first(), np.float64)]
+        # what is wrong with the form that nobody asks is no matter
+        with suppress(Exception):
+            found += [np.asarray(other(), np.float64) for other in more]
         return found
     # neither code: the middle is the origin and x runs to the left, as nibabel has it; ITK and the standard's own
     # first method begin at the first voxel

@@ -202,8 +202,8 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         If the header of a volume cannot be used.
     """
     grid = read_grid(mask_path)
-    if grid is None or grid.shape != mask.shape:
-        # what no header tells, the pixels do
+    if grid is None or (mask.ndim == 2 and grid.shape != mask.shape):
+        # what no header of an image tells, the pixels do
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
     return turn(mask), turn.told

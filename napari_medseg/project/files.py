@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from napari_medseg.errors import ProjectError
+from napari_medseg.errors import ImageReadError, ProjectError
 from napari_medseg.project.records import Case
 
 
@@ -61,3 +61,11 @@ def image_problems(cases: Iterable[Case]) -> list[str]:
         elif wrong:
             found.append(f"{case.image} cannot be read ({wrong}). Check the drive, and who may read it.")
     return found
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes; an ImageReadError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error

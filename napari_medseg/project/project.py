@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -12,15 +11,15 @@ from types import TracebackType
 from typing import Any
 
 from napari_medseg.atomic import output_error
-from napari_medseg.errors import ImageReadError, InputError, ProjectError, ShapeError
+from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import Grid, stem_of
-from napari_medseg.io.image import SIZES, usable_sizes
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import audit, grids, history, queries, seals
+from napari_medseg.project.checks import check_case
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database, can_write
-from napari_medseg.project.files import check_own, fault, image_problems, is_there
+from napari_medseg.project.files import check_own, fault, file_sha256, image_problems, is_there
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
@@ -207,10 +206,10 @@ class Project(LabelStore, RunStore):
         """
         if grid is not None:
             spacing, unit = grid.spacing, grid.unit
-        _check_case(shape, split, spacing, unit)
+        check_case(shape, split, spacing, unit)
         group = None if group is None else one_line(group)
         path = Path(image).resolve()
-        digest = _file_sha256(path)
+        digest = file_sha256(path)
         same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
         if same:
             if fault(self.path / os.fsdecode(same[2]), digest) is None:
@@ -318,7 +317,7 @@ class Project(LabelStore, RunStore):
         ImageReadError
             If the file cannot be read.
         """
-        row = self._db.row("SELECT id FROM cases WHERE sha256 = ?", _file_sha256(Path(image)))
+        row = self._db.row("SELECT id FROM cases WHERE sha256 = ?", file_sha256(Path(image)))
         return None if row is None else self.case(row[0])
 
     def hold_out(self, group: str) -> None:
@@ -402,21 +401,3 @@ class Project(LabelStore, RunStore):
             "runs": len(self.runs()),
             "adopted": self.adopted(),
         }
-
-
-def _check_case(shape: tuple[int, ...], split: str, spacing: tuple[float, ...] | None, unit: str) -> None:
-    if len(shape) not in (2, 3) or not all(isinstance(side, int) and side > 0 for side in shape):
-        raise ShapeError(f"shape is {shape}; expected (Y, X) or (Z, Y, X) px, each 1 or more. Add one image at a time.")
-    if split not in ("train", "heldout"):
-        raise InputError(f"split is '{split}'; expected 'train' or 'heldout'. Choose one of these.")
-    if spacing is not None and not (len(spacing) in (2, 3) and usable_sizes(spacing, unit)):
-        raise InputError(
-            f"spacing is {spacing}; expected (y, x) or (z, y, x), each {SIZES}. Leave it out where it is not known."
-        )
-
-
-def _file_sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 
@@ -14,6 +14,9 @@ class Ending(QObject):
     Close button, Ctrl+W, Ctrl+Q, ``viewer.close()`` and ``QApplication.quit`` all come as Qt's close event of the main
     window, which napari may refuse after we have agreed (it asks too). So the event is handed to the window here, and
     what it says decides. Who ends the event loop without closing a window is heard of by ``aboutToQuit``.
+
+    ``viewer.close()`` has removed the layers and closed what is in the window by then: nothing can be taken back, and a
+    question would run Qt's loop in a window that is half gone. Nothing is asked there.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ class Ending(QObject):
     def __init__(self, panel: QWidget, may_close: Callable[[], bool], ended: Callable[[], None]) -> None:
         super().__init__(panel)
         self._panel, self._may_close, self._ended = panel, may_close, ended
-        self._asking = self._over = False
+        self._asking = self._over = self._too_late = False
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self._end)
@@ -36,11 +39,11 @@ class Ending(QObject):
 
     def look(self) -> None:
         """The panel, or what it lies in, got another place: listen there."""
-        above = self._panel.parentWidget()
-        while above is not None and not self._over:
+        for above in [] if self._over else _above(self._panel):
             # once more does no harm: a filter is kept once
             above.installEventFilter(self)
-            above = None if isinstance(above, QMainWindow) else above.parentWidget()
+            for part in _inside(above):
+                part.installEventFilter(self)
 
     def stop(self) -> None:
         """Hear of nothing any more."""
@@ -56,6 +59,8 @@ class Ending(QObject):
             return False
         if event.type() == QEvent.Type.ParentChange:
             self.look()
+        elif event.type() == QEvent.Type.Close and any(watched in _inside(w) for w in _above(self._panel)):
+            self._too_late = True
         # a floating panel's own window is only hidden by its Close
         elif not isinstance(watched, QMainWindow):
             return False
@@ -72,7 +77,7 @@ class Ending(QObject):
             return True
         self._asking = True
         try:
-            agreed = self._may_close()
+            agreed = self._too_late or self._may_close()
         finally:
             self._asking = False
         if not agreed:
@@ -82,3 +87,19 @@ class Ending(QObject):
             if event.isAccepted():
                 self._end()
         return True
+
+
+# nothing of napari's is kept here: it would outlive its window
+def _above(panel: QWidget) -> list[QWidget]:
+    """What a panel lies in, up to the main window."""
+    found, above = [], panel.parentWidget()
+    while above is not None:
+        found.append(above)
+        above = None if isinstance(above, QMainWindow) else above.parentWidget()
+    return found
+
+
+def _inside(window: QWidget) -> list[QWidget]:
+    """What fills a main window: napari's viewer."""
+    middle = window.centralWidget() if isinstance(window, QMainWindow) else None
+    return [] if middle is None else middle.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)

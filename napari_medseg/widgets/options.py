@@ -90,9 +90,12 @@ class ProposeOptions(QWidget):
 
     def offer(self, others: Sequence[tuple[str, WeightsEntry]], *, volume: bool) -> None:
         """Offer further networks: (id or path, entry); those chosen before stay chosen."""
+        # with the actions, which are the menu's own
         self.menu.clear()
         for identity, entry in others:
-            action = QAction(f"{get_spec(entry.network).title.partition(' (')[0]}, {entry.task} v{entry.version}", self)
+            action = QAction(
+                f"{get_spec(entry.network).title.partition(' (')[0]}, {entry.task} v{entry.version}", self.menu
+            )
             action.setCheckable(True)
             action.setData((entry.network, identity))
             action.setChecked(action.data() in self._asked)

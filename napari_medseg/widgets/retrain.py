@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from napari_medseg.app.process import RunProcess
 from napari_medseg.app.review import review_run
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
-from napari_medseg.app.unfinished import Unfinished, go_on, unfinished
+from napari_medseg.app.unfinished import Unfinished, end_run, go_on, unfinished
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
@@ -39,6 +40,8 @@ class RetrainSection(QWidget):
         self._ticket: Ticket | None = None
         self._run: Run | None = None
         self._preparing = self._unwanted = False
+        # cancelled, and not at its end yet
+        self._ending: tuple[RunProcess, Run] | None = None
         # it is to finish alone, whatever becomes of this window or its project
         self._alone = False
         self._parting = ""
@@ -291,19 +294,19 @@ class RetrainSection(QWidget):
         if process is None or run is None:
             return
 
-        def end(ticket: Ticket, progress: Any) -> None:
-            process.cancel()
-            run[0].set_run(run[1], "cancelled")
+        self._ending = process, run
+        end = partial(end_run, process, run[0], run[1])
+        self._workers.run(lambda *_: end(), on_done=lambda _: self._ended(), on_error=self._not_ended, lane="files")
 
-        self._workers.run(
-            end, on_done=lambda _: self._look_for_run(judge=False), on_error=self._not_ended, lane="files"
-        )
+    def _ended(self) -> None:
+        self._ending = None
+        self._look_for_run(judge=False)
 
     def _not_ended(self, error: BaseException) -> None:
         self.message.setText(sentence(error))
         show_warning(sentence(error))
         # follow it, so that it can be cancelled again
-        self._look_for_run(judge=False)
+        self._ended()
 
     def _note(self, state: str) -> None:
         """Write a run's state down, off the GUI thread."""
@@ -389,11 +392,11 @@ class RetrainSection(QWidget):
         """End a run that is at work, unless it is to finish alone."""
         if self._alone:
             self._leave()
-        process, self._process = self._process, None
-        if process is not None and self._run is not None:
+        process, run, self._process, self._run = self._process, self._run, None, None
+        left = self._ending if process is None or run is None else (process, run)
+        if left is not None:
             try:
-                process.cancel()
-                self._run[0].set_run(self._run[1], "cancelled")
+                # also what is being cancelled: that may not have been begun, and the project closes now
+                end_run(left[0], *left[1][:2])
             except MedsegError as error:
                 show_warning(sentence(error))
-        self._run = None

@@ -183,14 +183,13 @@ def test_a_patient_is_told_by_name_and_a_mask_that_was_begun_is_left(medseg, pro
     refused(medseg("project", "add", project, images, "--patients", "hair"), "'hair'", "image, folder, name")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "weights import"])
+@pytest.mark.parametrize("command", ["train", "weights import"])
 def test_no_result_is_replaced_unasked(medseg, folders, tmp_path, command):
-    there = tmp_path / ("w.json" if command == "evaluate" else "w.safetensors")
+    there = tmp_path / "w.safetensors"
     there.write_text("someone's work")
     pairs = ("--images", folders[0], "--masks", folders[1])
     arguments = {
         "train": ("train", *pairs, "--out", there, "--epochs", "1", "--size", "32"),
-        "evaluate": ("evaluate", *pairs, "--weights", "nuclei", "--json", there),
         "weights import": ("weights", "import", tmp_path / "x.pth", "--network", "cmunext-xxs", "--out", there),
     }[command]
     refused(medseg(*arguments), there, "is there already")

@@ -154,6 +154,28 @@ def test_long_headers_stay_long(tmp_path):
     assert spatial(out) == spatial(path)
 
 
+@pytest.mark.parametrize("how", ["big endian", "time unit", "not a number", "quaternion of no rotation", "fourth axis"])
+def test_what_else_headers_hold_is_kept(tmp_path, how):
+    data, affine = volume(), PLACES["oblique"]
+    file = nibabel.Nifti1Image(data if how != "fourth axis" else data[..., None], affine)
+    if how == "big endian":
+        file = nibabel.Nifti1Image(data, affine, nibabel.Nifti1Header(endianness=">"))
+    header = file.header
+    header.set_xyzt_units("mm", "sec" if how == "time unit" else None)
+    if how == "not a number":
+        header["quatern_b"] = header["qoffset_x"] = np.nan
+    if how == "quaternion of no rotation":
+        header["quatern_b"] = header["quatern_c"] = 3
+        header["qform_code"] = 1
+    file.to_filename(tmp_path / "a.nii")
+    image = read_image(tmp_path / "a.nii")
+    grid = Grid.from_json(image.grid.to_json())
+    out = write_mask(tmp_path / "m.nii", image.data > 200, grid=grid)
+    np.testing.assert_array_equal(np.asarray(nibabel.load(out).dataobj), data > 200)
+    np.testing.assert_equal(spatial(out), spatial(tmp_path / "a.nii"))
+    assert fit_mask(image, read_mask(out), image_path=tmp_path / "a.nii", mask_path=out)[1] is None
+
+
 # ---- pairs -----------------------------------------------------------------------------------------------------------
 
 

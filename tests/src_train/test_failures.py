@@ -61,11 +61,25 @@ def test_the_trainer_tells_a_failed_card_in_its_events(tmp_path, monkeypatch):
     assert "(CUDA error: unspecified launch failure)" in read_events(tmp_path / EVENTS_FILE)[0][-1]["error"]
 
 
-def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path):
+def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, monkeypatch):
+    # no size that a spec may name is beyond every machine
+    monkeypatch.setattr(Trainer, "_run", lambda self: torch.empty(1 << 50))
+    make_run(tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert main(["run", str(tmp_path)]) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    told = read_events(tmp_path / EVENTS_FILE)[0][-1]["error"]
+    assert told == "Training ran out of memory. Close other programs, or choose a smaller network."
+
+
+def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
     make_run(tmp_path, stages=(Stage(size=1 << 22, epochs=1),), val=())
     process = RunProcess(tmp_path)
-    assert process.wait(240) == 1
-    assert process.failure() == "Training ran out of memory. Close other programs, or choose a smaller network."
+    assert process.wait(240) == 2
+    assert "'stages' in " in process.failure()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_medseg.app.demo import sample_project
@@ -34,6 +34,7 @@ def open_panel(make_napari_viewer, qtbot, tmp_path):
     def make():
         viewer = make_napari_viewer()
         _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+        panel.viewer = viewer
         opened.append(panel)
         panel.correct.open_project(tmp_path / "p")
         qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
@@ -50,14 +51,19 @@ def begin(panel, qtbot, epochs):
     qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
 
 
-def test_a_run_finishes_after_the_window_is_closed_and_is_judged_in_the_next(open_panel, qtbot):
+def test_a_run_finishes_after_the_window_is_closed_and_is_judged_in_the_next(open_panel, qtbot, answer):
     panel = open_panel()
     begin(panel, qtbot, 6)
-    asked = []
-    assert panel.retrain.may_close(lambda question: asked.append(question) or "stay") is False
-    assert "Let it finish" in asked[0]
-    assert panel.retrain.may_close(lambda question: "finish") is True
-    panel.shut_down()
+    window = panel.viewer.window._qt_window
+    # napari's own fixture closes it once more
+    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    asked = answer("Stay here")
+    assert not window.close()
+    assert asked == ["Training is at work. Let it finish after the window is closed?"]
+    assert panel.retrain.cancel.isEnabled()
+    answer("Let it finish")
+    assert window.close()
+    assert panel.state.project is None
     again = open_panel()
     outcome = again.retrain.outcome
     qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=WAIT)
@@ -165,6 +171,23 @@ def test_a_window_that_was_not_closed_after_all_follows_its_run(open_panel, qtbo
     # the word of the first sitting does not count in this one
     panel.shut_down()
     assert training_in(folder) is None
+
+
+@pytest.mark.parametrize("script", [False, True], ids=["asked", "a script closes it"])
+def test_a_closed_window_leaves_no_trainer_that_nobody_wanted(open_panel, qtbot, answer, tmp_path, script):
+    panel = open_panel()
+    begin(panel, qtbot, 500)
+    folder = panel.state.project.runs()[-1].folder
+    answer("Cancel training")
+    if script:
+        panel.viewer.close()
+    else:
+        panel.viewer.window._qt_window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        assert panel.viewer.window._qt_window.close()
+    assert training_in(folder) is None
+    with Project.open(tmp_path / "p") as project:
+        assert project.recovered is None
+        assert project.runs()[-1].state == "cancelled"
 
 
 def test_a_word_to_stay_can_be_taken_back(open_panel, qtbot):

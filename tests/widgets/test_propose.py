@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from qtpy.QtGui import QAction
 
 from napari_medseg.project import Project
 from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, offer_fresh, propose
@@ -253,3 +254,13 @@ def test_an_edge_map_lies_on_its_image_or_its_lack_is_told(panel, qtbot, tmp_pat
     assert 0 <= edges.data.min() < edges.data.max() <= 1
     np.testing.assert_allclose(edges.scale, image.scale)
     assert panel.propose.image.count() == 1
+
+
+def test_offering_networks_again_leaves_nothing_behind(panel):
+    """Each image that was opened left 14 actions: a day's work, thousands."""
+    options = panel.propose.options
+    before = len(options.findChildren(QAction))
+    assert before > len(options.menu.actions()) > 1
+    for _ in range(3):
+        panel.bus.weights_changed.emit()
+    assert len(options.findChildren(QAction)) == before
