@@ -27,6 +27,11 @@ def rescue_folder() -> Path:
     return user_data_path("napari-medseg", appauthor=False) / "rescued"
 
 
+def rescue_folders() -> tuple[Path, Path]:
+    """Where :func:`rescue_labels` writes, the first that can be written to."""
+    return rescue_folder(), Path(tempfile.gettempdir())
+
+
 def rescue_labels(name: str, labels: np.ndarray, **place: Any) -> Path | None:
     """Write labels under a name of their own, in the user's data folder or, where that cannot be, a temporary one.
 
@@ -46,7 +51,7 @@ def rescue_labels(name: str, labels: np.ndarray, **place: Any) -> Path | None:
     """
     start = clean_name(name, default="mask").encode()[:MOST_BYTES].decode(errors="ignore")
     stem = f"{start}_rescued_{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    for folder in (rescue_folder(), Path(tempfile.gettempdir())):
+    for folder in rescue_folders():
         try:
             return _write(check_folder(folder), stem, labels, place)
         except OutputError:

@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QLabel, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-from napari_medseg.app.rescue import rescue_folder, untold_rescues
+from napari_medseg.app.rescue import rescue_folders, untold_rescues
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.closing import Ending
@@ -94,7 +94,8 @@ class MedSegPanel(QWidget):
         text = "\n".join(f"'{name}': {why}" for name, why in unstored)
         box = QMessageBox(QMessageBox.Icon.Warning, "MedSeg", "The last strokes are not stored.", parent=self)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setInformativeText(f"{text}\n\nClose all the same? The masks are then written to {rescue_folder()}.")
+        where = " or, if that cannot be, to ".join(map(str, rescue_folders()))
+        box.setInformativeText(f"{text}\n\nClose all the same? The masks are then written to {where}.")
         close = box.addButton("Close, write them there", QMessageBox.ButtonRole.DestructiveRole)
         box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
         box.exec()

@@ -17,7 +17,6 @@ pytestmark = pytest.mark.gui
 
 
 WAYS = {
-    # as the window system asks for it
     "close button": lambda viewer: viewer.window._qt_window.windowHandle().close(),
     "Ctrl+W": lambda viewer: viewer.window._qt_window.close(quit_app=False, confirm_need=True),
     "viewer.close": lambda viewer: viewer.close(),
@@ -181,15 +180,15 @@ def test_a_disk_that_came_back_read_only(open_panel, qtbot, mount_small, answer)
 
 
 def test_a_window_that_napari_keeps_open_goes_on_as_before(open_panel, qtbot, tmp_path, monkeypatch):
-    """We agree, and the person says No in napari's own dialog."""
+    """We agree, and then the window refuses: napari asks too where it is the window system that wants it closed."""
     panel = open_panel(tmp_path)
-    get_settings().application.confirm_close_window = True
-    monkeypatch.setattr("napari._qt.qt_main_window.ConfirmCloseDialog.exec_", lambda dialog: 0)
+    monkeypatch.setattr(type(panel.viewer.window._qt_window), "closeEvent", lambda window, event: event.ignore())
     close("close button", panel.viewer)
     assert panel.viewer.window._qt_window.isVisible()
     drawn = draw(panel)
     qtbot.waitUntil(lambda: panel.correct.view.current.session.status.pending == 0, timeout=WAIT)
     np.testing.assert_array_equal(panel.state.project.labels(1), drawn)
+    monkeypatch.undo()
 
 
 def test_what_was_rescued_is_told_by_the_next_window(open_panel, qtbot, tmp_path):
