@@ -136,37 +136,3 @@ def test_consistency_is_the_mean_over_neighbours():
     right, wrong = (float(map_loss(torch.full((1, 1, 64, 64), v), target.float())) for v in (-20.0, 20.0))
     moved = (wrong - right) * (weights[2] - weights[1])
     assert jumping - smooth - moved == pytest.approx(0.05 * (3 - 1) / 3, abs=1e-3)
-
-
-@pytest.mark.parametrize("network", ["cmunext-xxs", "sgd-net-s", "lgms-net", "dymas-net"])
-@pytest.mark.parametrize("classes", [1, 3])
-def test_what_is_ignored_teaches_nothing_and_the_rest_counts_as_if_it_were_alone(network, classes):
-    torch.manual_seed(0)
-    recipe, channels = get_spec(network).recipe, 1 if classes == 1 else classes + 1
-    # the lower half is void; the upper one is what an image of its own would be
-    target = torch.randint(0, classes + 1, (2, 1, 16, 12), dtype=torch.uint8)
-    target[..., 8:, :] = VOID
-    logits, edges = torch.randn(2, channels, 16, 12, requires_grad=True), torch.randn(2, 1, 16, 12, requires_grad=True)
-    output = SegmentationOutput(logits=logits, edge_logits=edges, aux=(logits * 2,))
-    loss = build_loss(recipe, void=True)(output, target)
-    loss.backward()
-    assert logits.grad[..., :8, :].abs().sum() > 0
-    assert not logits.grad[..., 8:, :].any()
-    if edges.grad is not None:
-        # next to what is ignored, nobody knows whether there is an edge
-        assert not edges.grad[..., 7:, :].any()
-    upper = replace(recipe, edge_weight=0.0)
-    half = SegmentationOutput(logits=logits[..., :8, :], edge_logits=None, aux=(logits[..., :8, :] * 2,))
-    whole = SegmentationOutput(logits=logits, edge_logits=None, aux=(logits * 2,))
-    alone = build_loss(upper)(half, target[..., :8, :])
-    assert build_loss(upper, void=True)(whole, target).item() == pytest.approx(alone.item(), rel=1e-5)
-
-
-def test_all_void_is_no_loss_at_all_and_no_nan():
-    logits = torch.randn(1, 1, 8, 8, requires_grad=True)
-    loss = build_loss(get_spec("cmunext-xxs").recipe, void=True)(
-        SegmentationOutput(logits=logits), torch.full((1, 1, 8, 8), VOID, dtype=torch.uint8)
-    )
-    loss.backward()
-    assert torch.isfinite(loss)
-    assert not logits.grad.any()

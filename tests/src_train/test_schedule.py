@@ -91,7 +91,7 @@ def test_a_clock_without_time_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"clock in spec.json is true without time_budget_minutes"):
         RunSpec.from_json(text)
     text = make_run(tmp_path, average=1.5).to_json()
-    with pytest.raises(InputError, match=r"average in spec.json is 1.5; expected a decay between 0 and 1"):
+    with pytest.raises(InputError, match=r"'average' in spec.json is 1.5; expected a decay between 0 and 1"):
         RunSpec.from_json(text)
 
 
