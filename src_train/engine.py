@@ -16,10 +16,15 @@ from napari_medseg.inference.device import resolve_device
 Item = TypeVar("Item")
 
 
-def _bfloat16_pays(device: torch.device) -> bool:
-    """bfloat16 needs no loss scaling; without instructions of its own a CPU gains nothing by it, nor everywhere MPS."""
+def _bfloat16_pays(device: torch.device, ndim: int) -> bool:
+    """bfloat16 needs no loss scaling; without instructions of its own a CPU gains nothing by it, nor everywhere MPS.
+
+    For volumes it is not right on a CPU: now and then a kernel's gradient is NaN (torch 2.13, avx512_bf16).
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
+    if ndim == 3:
+        return False
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return device.type == "cpu" and supported is not None and supported()
 
@@ -35,7 +40,9 @@ class Engine:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     precision : str
-        ``auto`` (bfloat16 where a GPU or the CPU computes in it, else full), ``no``, ``bf16`` or ``fp16``.
+        ``auto`` (bfloat16 where a GPU, or for images the CPU, computes in it, else full), ``no``, ``bf16`` or ``fp16``.
+    ndim : int
+        2 for images, 3 for volumes.
     unused_parameters : bool
         Whether some parameters reach no output.
 
@@ -49,11 +56,13 @@ class Engine:
     Attributes
     ----------
     device : torch.device
+    precision : str
+        ``no``, ``bf16`` or ``fp16``.
     rank, processes : int
         Which of how many processes this is.
     """
 
-    def __init__(self, device: str, *, precision: str = "auto", unused_parameters: bool = False) -> None:
+    def __init__(self, device: str, *, precision: str = "auto", ndim: int = 2, unused_parameters: bool = False) -> None:
         from accelerate import Accelerator, DistributedDataParallelKwargs
         from accelerate.state import AcceleratorState
 
@@ -63,7 +72,8 @@ class Engine:
         if precision == "fp16" and wanted.type == "cpu":
             raise InputError("precision is 'fp16'; a CPU trains in 'no' or 'bf16'. Choose one of these.")
         if precision == "auto":
-            precision = "bf16" if _bfloat16_pays(wanted) else "no"
+            precision = "bf16" if _bfloat16_pays(wanted, ndim) else "no"
+        self.precision = precision
         # the state is shared by a process: another run in it starts anew
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
         self._accelerator = Accelerator(

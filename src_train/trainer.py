@@ -58,7 +58,12 @@ class Trainer:
         self.network_spec = get_spec(spec.network)
         recipe = self.network_spec.recipe
         self.recipe = recipe if spec.schedule is None else replace(recipe, schedule=spec.schedule)
-        self.engine = Engine(spec.device, precision=spec.precision, unused_parameters=bool(self.network_spec.unused))
+        self.engine = Engine(
+            spec.device,
+            precision=spec.precision,
+            ndim=self.network_spec.input.ndim,
+            unused_parameters=bool(self.network_spec.unused),
+        )
         self.augmentation = Augmentation(spec.augmentation) if spec.augment else None
         boxes = self.network_spec.capabilities.boxes
         self.loss = None if boxes else build_loss(self.recipe, void=spec.ignore is not None)

@@ -241,6 +241,12 @@ def test_an_unknown_precision_is_named():
         Engine("cpu", precision="fp16")
 
 
+def test_volumes_are_never_trained_in_half_precision_on_a_cpu(monkeypatch):
+    """Kernels of three dimensions have gradients of NaN there, now and then."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert [Engine("cpu", ndim=ndim).precision for ndim in (2, 3)] == ["bf16", "no"]
+
+
 def test_the_schedules_of_the_papers():
     recipe = get_spec("lgms-net-3d").recipe
     rates = [learning_rate_at(recipe, start=1.0, epoch=e, epochs=110) for e in range(110)]
