@@ -10,13 +10,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from napari_medseg.errors import TrainingError
 from napari_medseg.inference import Predictor
-from napari_medseg.metrics import dice
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
 from napari_medseg.weights import WeightsEntry
@@ -28,13 +26,14 @@ from napari_medseg.weights.widen import load_widened
 from src_train.augment import Augmentation
 from src_train.average import Average
 from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pair, split_batches
+from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pairs, split_batches
 from src_train.engine import Engine
 from src_train.events import EventLog
 from src_train.losses import build_loss
 from src_train.optim import build_optimizer, learning_rate_at, set_rate, stale
 from src_train.roi_losses import roi_loss
-from src_train.targets import VOID, boxes_of
+from src_train.scoring import freeze_norm, mean_dice
+from src_train.targets import boxes_of
 from src_train.volumes import TrainingVolumes
 
 
@@ -69,8 +68,8 @@ class Trainer:
         self.loss = None if boxes else build_loss(self.recipe, void=spec.ignore is not None)
         self.learning_rate = spec.learning_rate or self.recipe.learning_rate
         check_classes(spec.network, spec.named, ignore=spec.ignore)
-        self.train_samples = [load_pair(pair, folder, classes=spec.named, rule=spec.rule) for pair in spec.train]
-        self.val_samples = [load_pair(pair, folder, classes=spec.named, rule=spec.rule) for pair in spec.val]
+        how = {"classes": spec.named, "rule": spec.rule}
+        self.train_samples, self.val_samples = (load_pairs(part, folder, **how) for part in (spec.train, spec.val))
         torch.manual_seed(spec.seed)
         self.options, self.intensity = self._form()
         self.network = self.engine.place(self._fresh_network())
@@ -420,24 +419,3 @@ class Trainer:
             finished=finished,
         )
         return entry
-
-
-def freeze_norm(network: nn.Module) -> None:
-    """Let batch norms use the statistics they were trained with, in training too.
-
-    The statistics of a handful of images would replace those of hundreds within an epoch or two.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-
-
-def mean_dice(predictor: Predictor, samples: Sequence[Sample]) -> float:
-    """Mean Dice over samples and foreground classes; what is ignored does not count."""
-    scores = []
-    for sample in samples:
-        labels = predictor.predict(sample.image, spacing=sample.spacing).labels
-        counted = sample.mask != VOID
-        channels = enumerate(predictor.entry.labels, start=1)
-        scores.append(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))
-    return float(np.mean(scores))

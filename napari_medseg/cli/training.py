@@ -1,5 +1,6 @@
 """``medseg train``."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -8,6 +9,7 @@ import typer
 from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_bar
 
 if TYPE_CHECKING:
+    from napari_medseg.networks import NetworkSpec
     from napari_medseg.project.runs import RunSpec
 
 PRECISIONS = ("auto", "no", "bf16", "fp16")
@@ -65,6 +67,31 @@ def _follow(folder: Path) -> None:
         run_to_end(folder, on_event=on_event, go_on="Go on from the last epoch with --resume.")
 
 
+def _check_options(
+    spec: "NetworkSpec",
+    *,
+    learning_rate: Optional[float],
+    by_clock: bool,
+    minutes: Optional[float],
+    window: Optional[tuple[float, float]],
+    spacing: Optional[tuple[float, float, float]],
+) -> None:
+    """What the parser cannot tell."""
+    from napari_medseg.errors import InputError
+
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise InputError(f"--learning-rate is {learning_rate}; expected a number above 0. Correct it.")
+    if by_clock and not minutes:
+        raise InputError("--by-clock is given without --time-budget; expected minutes that it can follow. Add them.")
+    for name, value in (("--window", window), ("--spacing", spacing)):
+        if value is not None and spec.input.ndim == 2:
+            raise InputError(f"{name} is for volumes; {spec.name} takes images. Leave it out, or choose lgms-net-3d.")
+    if window is not None and not (math.isfinite(sum(window)) and window[0] < window[1]):
+        raise InputError(f"--window is {window[0]:g} {window[1]:g}; expected the lower intensity first. Correct it.")
+    if spacing is not None and not (math.isfinite(sum(spacing)) and min(spacing) > 0):
+        raise InputError(f"--spacing is {' '.join(f'{v:g}' for v in spacing)}; expected three sizes above 0 mm.")
+
+
 def train(
     images: Annotated[Path, typer.Option(help="Folder of training images.")],
     masks: Annotated[Path, typer.Option(help="Folder of their masks, paired by stem.")],
@@ -73,7 +100,10 @@ def train(
     start: Annotated[Optional[str], typer.Option("--from", help="Weights to start from.")] = None,
     pretrained: Annotated[
         Optional[str],
-        typer.Option(help="Backbone's published weights: a file, res2net50-v1b, resnet50 or fasterrcnn-resnet50."),
+        typer.Option(
+            help="Backbone's published weights: a file, efficientnet-lite0, res2net50-v1b, resnet50 or "
+            "fasterrcnn-resnet50."
+        ),
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the pretrained file where it is not in the cache.")
@@ -86,6 +116,18 @@ def train(
     batch_size: Annotated[Optional[int], typer.Option(min=1, help="Default: the paper's.")] = None,
     accumulate: Annotated[int, typer.Option(min=1, help="Send a batch through in so many parts, for less memory.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, no, bf16 or fp16.")] = "auto",
+    learning_rate: Annotated[Optional[float], typer.Option(help="Default: the paper's.")] = None,
+    by_clock: Annotated[
+        bool, typer.Option("--by-clock", help="The learning rate comes down with --time-budget, not with the epochs.")
+    ] = False,
+    window: Annotated[
+        Optional[tuple[float, float]],
+        typer.Option(help="Intensities of a volume that count as 0 and 1, such as -175 250. Default: its percentiles."),
+    ] = None,
+    spacing: Annotated[
+        Optional[tuple[float, float, float]],
+        typer.Option(help="Voxels (z y x), mm, that volumes are resampled to. Default: as they are."),
+    ] = None,
     classes: Annotated[
         Optional[list[str]],
         typer.Option(help="Name of a class, in the order of their numbers from 1, or NUMBER=NAME. Repeatable."),
@@ -126,6 +168,14 @@ def train(
         raise UnknownNameError("precision", precision, PRECISIONS)
     resolve_device(device)
     recipe_spec = get_spec(network)
+    _check_options(
+        recipe_spec,
+        learning_rate=learning_rate,
+        by_clock=by_clock,
+        minutes=time_budget,
+        window=window,
+        spacing=spacing,
+    )
     entry = None if start is None else resolve_weights(network, start)[0]
 
     def pairs(a: Optional[Path], b: Optional[Path]) -> tuple[Pair, ...]:
@@ -154,8 +204,10 @@ def train(
         precision=precision,
         patience=recipe_spec.recipe.patience,
         augmentation=recipe_spec.recipe.augmentation,
-        spacing=None if entry is None else entry.spacing,
-        window=None if entry is None else entry.window,
+        spacing=spacing or (None if entry is None else entry.spacing),
+        window=window or (None if entry is None else entry.window),
+        learning_rate=learning_rate,
+        clock=by_clock,
         seed=seed,
         device=device,
         time_budget_minutes=time_budget,

@@ -9,11 +9,11 @@ import numpy as np
 
 from napari_medseg.classes import listed
 from napari_medseg.errors import InputError
-from napari_medseg.metrics.overlap import dice, iou, precision, recall
+from napari_medseg.metrics.overlap import average_accuracy, dice, iou, precision, recall
 from napari_medseg.metrics.panoptic import panoptic_quality
-from napari_medseg.metrics.surface import hd95
+from napari_medseg.metrics.surface import both_hd95
 
-SCORES = ("dice", "iou", "precision", "recall", "hd95", "pq", "seconds")
+SCORES = ("dice", "iou", "precision", "recall", "aac", "accuracy", "hd95", "hd95_larger", "pq", "seconds")
 
 
 def score_case(
@@ -28,6 +28,10 @@ def score_case(
     objects: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """All scores of one case, averaged over its foreground classes.
+
+    ``aac`` is the mean over all classes of the share of their pixels that is found, ``accuracy`` the share of all
+    pixels that are right: the CMUNeXt-XXS paper's formula gives the first, its column has the second. ``hd95`` is of
+    both directions' distances together, ``hd95_larger`` the larger of the two, as in DCSNet's equation (15).
 
     Parameters
     ----------
@@ -53,8 +57,9 @@ def score_case(
     if ignored is not None:
         pred, truth = np.where(ignored, 0, pred), np.where(ignored, 0, truth)
         objects = None if objects is None else (np.where(ignored, 0, objects[0]), np.where(ignored, 0, objects[1]))
+    numbers: Sequence[int]
     if classes == 1:
-        masks = [(pred > 0, truth > 0)]
+        pred, truth, numbers = (pred > 0).astype(np.uint8), (truth > 0).astype(np.uint8), (1,)
     else:
         numbers = range(1, classes + 1) if isinstance(classes, int) else classes
         outside = set(np.unique(truth).tolist()) - {0, *numbers}
@@ -63,7 +68,10 @@ def score_case(
                 f"the mask of '{name}' holds {listed(outside)}; expected {', '.join(map(str, numbers))}. "
                 "Say which classes they are, or that they do not count."
             )
-        masks = [(pred == number, truth == number) for number in numbers]
+    masks = [(pred == number, truth == number) for number in numbers]
+    counted = np.ones(truth.shape, bool) if ignored is None else ~ignored
+
+    distances = [both_hd95(p, t, spacing=spacing) for p, t in masks]
 
     def mean(values: list[float]) -> float:
         return float(np.mean(values))
@@ -74,7 +82,10 @@ def score_case(
         "iou": mean([iou(p, t) for p, t in masks]),
         "precision": mean([precision(p, t) for p, t in masks]),
         "recall": mean([recall(p, t) for p, t in masks]),
-        "hd95": mean([hd95(p, t, spacing=spacing) for p, t in masks]),
+        "aac": average_accuracy(pred, truth, tuple(numbers), counted=counted),
+        "accuracy": float((pred == truth)[counted].mean()) if counted.any() else 1.0,
+        "hd95": mean([pooled for pooled, _ in distances]),
+        "hd95_larger": mean([larger for _, larger in distances]),
         **({} if objects is None else {"pq": panoptic_quality(*objects)}),
         "seconds": seconds,
     }

@@ -23,16 +23,26 @@ def hd95(pred: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, ...] | No
     float
         In the unit of ``spacing``. 0 for two empty masks; the image's diagonal where only one is empty.
     """
+    return both_hd95(pred, truth, spacing=spacing)[0]
+
+
+def both_hd95(pred: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, ...] | None = None) -> tuple[float, float]:
+    """:func:`hd95`, which pools the distances of both directions, and the larger of the two directions' percentiles.
+
+    The second is that of DCSNet's equation (15). Parameters and empty masks are as for :func:`hd95`.
+    """
     pred, truth = np.asarray(pred, bool), np.asarray(truth, bool)
     if not pred.any() and not truth.any():
-        return 0.0
+        return 0.0, 0.0
     scale = spacing or (1.0,) * pred.ndim
     if not pred.any() or not truth.any():
-        return math.hypot(*(n * size for n, size in zip(pred.shape, scale, strict=True)))
+        whole = math.hypot(*(n * size for n, size in zip(pred.shape, scale, strict=True)))
+        return whole, whole
     if np.array_equal(pred, truth):
-        return 0.0
-    distances = np.concatenate([_distances(pred, truth, scale), _distances(truth, pred, scale)])
-    return float(np.percentile(distances, 95))
+        return 0.0, 0.0
+    there, back = _distances(pred, truth, scale), _distances(truth, pred, scale)
+    larger = max(float(np.percentile(there, 95)), float(np.percentile(back, 95)))
+    return float(np.percentile(np.concatenate([there, back]), 95)), larger
 
 
 def _distances(a: np.ndarray, b: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:

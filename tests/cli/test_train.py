@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -12,6 +13,7 @@ from napari_medseg.app.process import RunProcess
 from napari_medseg.errors import ProjectError, TrainingError
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
+from napari_medseg.weights import read_entry
 from tests.cli.helpers import NUCLEI, refused
 from tests.src_train.helpers import make_run
 
@@ -31,6 +33,11 @@ def train(medseg, folders, tmp_path):
         (("--network", "lgms-net-3d"), "lgms-net-3d expects (Z, Y, X), a volume"),
         (("--precision", "fp8"), "precision is 'fp8'"),
         (("--device", "tpu"), "device is 'tpu'"),
+        (("--learning-rate", "0"), "--learning-rate is 0.0; expected a number above 0"),
+        (("--by-clock",), "--by-clock is given without --time-budget"),
+        (("--window", "0", "100"), "--window is for volumes; cmunext-xxs takes images"),
+        (("--network", "lgms-net-3d", "--window", "250", "-175"), "--window is 250 -175; expected the lower"),
+        (("--network", "lgms-net-3d", "--spacing", "1", "0", "1"), "--spacing is 1 0 1; expected three sizes above 0"),
     ],
 )
 def test_a_bad_choice_is_refused_before_anything_is_written(train, tmp_path, options, says):
@@ -93,3 +100,36 @@ def test_a_second_trainer_writes_nothing_into_the_run_of_the_first(tmp_path):
     held.release()
     assert caught.value.exit_code == ProjectError.exit_code == 2
     assert (tmp_path / EVENTS_FILE).read_bytes() == before
+
+
+def test_the_recipe_of_volumes_can_be_given(train, medseg, tmp_path):
+    """Window, spacing and learning rate reach the run: BTCV's recipe is that."""
+    import nibabel
+
+    for folder in ("vi", "vm"):
+        (tmp_path / folder).mkdir()
+        values = np.zeros((20, 20, 20), np.float32 if folder == "vi" else np.uint8)
+        values[5:12, 5:12, 5:12] = 200 if folder == "vi" else 1
+        nibabel.Nifti1Image(values, np.eye(4)).to_filename(tmp_path / folder / "a.nii.gz")
+    options = ("--network", "lgms-net-3d", "--window", "-175", "250", "--spacing", "2", "1.5", "1.5")
+    code, _, err = medseg(
+        *("train", "--images", tmp_path / "vi", "--masks", tmp_path / "vm", "--out", tmp_path / "v.safetensors"),
+        *(
+            "--size",
+            "32",
+            "--epochs",
+            "1",
+            "--batch-size",
+            "1",
+            "--device",
+            "cpu",
+            "--learning-rate",
+            "0.003",
+            *options,
+        ),
+    )
+    assert code == 0, err
+    entry = read_entry(tmp_path / "v.safetensors")
+    assert (entry.window, entry.spacing) == ((-175.0, 250.0), (2.0, 1.5, 1.5))
+    spec = RunSpec.from_json((tmp_path / "v.run" / SPEC_FILE).read_text())
+    assert spec.learning_rate == 0.003

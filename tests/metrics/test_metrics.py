@@ -109,3 +109,44 @@ def test_what_is_ignored_does_not_count():
     found = score_case("x", pred, truth, ignored=ignored, objects=(pred, truth))
     assert [found[score] for score in ("dice", "iou", "precision", "recall", "hd95")] == [1, 1, 1, 1, 0]
     assert found["pq"] == pytest.approx(1, abs=1e-5)
+
+
+def test_the_papers_other_figures_by_hand():
+    """Average accuracy over the classes, accuracy of the pixels, and the larger of two directions."""
+    truth = np.zeros((4, 5), np.uint8)
+    truth[:2, :2] = 1
+    pred = np.zeros((4, 5), np.uint8)
+    pred[:2, :3] = 1
+    pred[0, 0] = 0
+    found = score_case("a", pred, truth)
+    assert found["accuracy"] == pytest.approx(17 / 20)
+    assert found["aac"] == pytest.approx((3 / 4 + 14 / 16) / 2)
+    ignored = np.zeros((4, 5), bool)
+    ignored[:, 2:] = True
+    assert score_case("a", pred, truth, ignored=ignored)["accuracy"] == pytest.approx(7 / 8)
+    # a class that is not there says nothing
+    several = score_case("a", np.where(pred, 2, 0), np.where(truth, 2, 0), classes=(2, 3))
+    assert several["aac"] == pytest.approx((3 / 4 + 14 / 16) / 2)
+
+
+@given(mask=masks, seed=st.integers(0, 99))
+def test_the_larger_direction_is_never_below_the_pooled_one_by_much(mask, seed):
+    """A percentile of all distances lies between those of its two parts."""
+    other = np.random.default_rng(seed).random(mask.shape) < 0.5
+    found = score_case("a", mask, other)
+    assert found["hd95_larger"] >= found["hd95"] - 1e-9
+    back = score_case("a", other, mask)
+    assert back["hd95_larger"] == pytest.approx(found["hd95_larger"])
+
+
+def test_the_larger_direction_is_monais():
+    from monai.metrics import compute_hausdorff_distance
+    from torch import from_numpy
+
+    yy, xx = np.mgrid[:60, :60]
+    a, b = (yy - 30) ** 2 + (xx - 28) ** 2 < 200, ((yy - 33) ** 2 + (xx - 30) ** 2 < 260) | ((yy > 50) & (xx > 50))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one = [from_numpy(mask[None, None].astype(np.float32)) for mask in (a, b)]
+        expected = float(compute_hausdorff_distance(*one, percentile=95))
+    assert score_case("a", a, b)["hd95_larger"] == pytest.approx(expected, abs=0.3)

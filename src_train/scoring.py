@@ -1,0 +1,34 @@
+"""How good a network is on pairs that it does not learn from, and what training must leave as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
+
+from napari_medseg.inference import Predictor
+from napari_medseg.metrics import dice
+from src_train.dataset import Sample
+from src_train.targets import VOID
+
+
+def freeze_norm(network: nn.Module) -> None:
+    """Let batch norms use the statistics they were trained with, in training too.
+
+    The statistics of a handful of images would replace those of hundreds within an epoch or two.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def mean_dice(predictor: Predictor, samples: Sequence[Sample]) -> float:
+    """Mean Dice over samples and foreground classes; what is ignored does not count."""
+    scores = []
+    for sample in samples:
+        labels = predictor.predict(sample.image, spacing=sample.spacing).labels
+        counted = sample.mask != VOID
+        channels = enumerate(predictor.entry.labels, start=1)
+        scores.append(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))
+    return float(np.mean(scores))
