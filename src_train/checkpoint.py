@@ -36,6 +36,7 @@ _LATER_FIELDS: dict[str, Any] = {
     "fit_budget": False,
     "mapping": [],
     "ignore": None,
+    "pipeline": None,
     "encoder_rate": 1.0,
     "clock": False,
     "average": None,

@@ -18,8 +18,8 @@ from napari_medseg.inference import Predictor
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
 from napari_medseg.weights import WeightsEntry
-from napari_medseg.weights.entry import intensity_of
 from napari_medseg.weights.load import load_network, save_state
+from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.pretrained import load_pretrained
 from napari_medseg.weights.trainable import check_classes
 from napari_medseg.weights.widen import load_widened
@@ -98,7 +98,8 @@ class Trainer:
             entry = load_network(spec.network, spec.start_from)[1]
             return {**entry.options, **spec.options}, dict(entry.intensity)
         fresh = declared.fresh if spec.pretrained is None else {}
-        return {**declared.options, **fresh, **spec.options}, intensity_of(declared.input)
+        intensity = pipeline_of(spec.network, spec.pipeline or "declared")[1]
+        return {**declared.options, **fresh, **spec.options}, intensity
 
     def _fresh_network(self) -> nn.Module:
         channels = self._entry(self.spec.stages[-1].sides).output_channels

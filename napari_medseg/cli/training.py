@@ -117,6 +117,16 @@ def train(
     accumulate: Annotated[int, typer.Option(min=1, help="Send a batch through in so many parts, for less memory.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, no, bf16 or fp16.")] = "auto",
     learning_rate: Annotated[Optional[float], typer.Option(help="Default: the paper's.")] = None,
+    augmentation: Annotated[
+        Optional[str],
+        typer.Option(
+            help="full and strong (ours), turned (CMUNeXt, LGMSNet), tilted, detected, volume. Default: the paper's."
+        ),
+    ] = None,
+    pipeline: Annotated[
+        Optional[str],
+        typer.Option(help="How intensities go in: declared, imagenet, or bgr255 as published loaders do."),
+    ] = None,
     by_clock: Annotated[
         bool, typer.Option("--by-clock", help="The learning rate comes down with --time-budget, not with the epochs.")
     ] = False,
@@ -157,6 +167,7 @@ def train(
     from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
     from napari_medseg.weights import resolve_weights
     from napari_medseg.weights.hub import find_pretrained
+    from napari_medseg.weights.pipeline import pipeline_of
     from napari_medseg.weights.trainable import check_classes
 
     rule, asked = parse_rule(mapping, ignore), parse_classes(classes or [])
@@ -168,6 +179,8 @@ def train(
         raise UnknownNameError("precision", precision, PRECISIONS)
     resolve_device(device)
     recipe_spec = get_spec(network)
+    if pipeline is not None:
+        pipeline_of(network, pipeline)
     _check_options(
         recipe_spec,
         learning_rate=learning_rate,
@@ -203,7 +216,8 @@ def train(
         accumulate=accumulate,
         precision=precision,
         patience=recipe_spec.recipe.patience,
-        augmentation=recipe_spec.recipe.augmentation,
+        augmentation=augmentation or recipe_spec.recipe.augmentation,
+        pipeline=pipeline,
         spacing=spacing or (None if entry is None else entry.spacing),
         window=window or (None if entry is None else entry.window),
         learning_rate=learning_rate,
@@ -219,8 +233,9 @@ def train(
         licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
         version=1 if entry is None else entry.version + 1,
     )
-    if start is not None and pretrained is not None:
-        raise InputError("--from and --pretrained are given; expected one of them. Leave one out.")
+    for name, given in (("--pretrained", pretrained), ("--pipeline", pipeline)):
+        if start is not None and given is not None:
+            raise InputError(f"--from and {name} are given; expected one of them. Leave one out.")
     if pretrained is not None:
         with progress_bar() as progress:
             path = find_pretrained(pretrained, download=download, progress=progress)

@@ -88,6 +88,8 @@ class RunSpec:
         Of ``keep_from`` in the mean, in [0, 1].
     pretrained : str or None
         Path of a file with the backbone's published weights, for fresh ones.
+    pipeline : str or None
+        How intensities go into a fresh network, as :mod:`napari_medseg.weights.pipeline` names it; None: as declared.
     stages : tuple of Stage
         In order; the weights that score best are chosen from all of them.
     batch_size : int
@@ -160,6 +162,7 @@ class RunSpec:
     keep_from: str | None = None
     keep_share: float = 0.5
     pretrained: str | None = None
+    pipeline: str | None = None
     stages: tuple[Stage, ...] = (Stage(size=256, epochs=300),)
     batch_size: int = 8
     accumulate: int = 1
@@ -329,7 +332,7 @@ def _mapping(value: Any) -> bool:
 
 _FIELDS: Mapping[str, fields.Check] = {
     **dict.fromkeys(("network", "task", "precision", "augmentation", "device", "licence"), fields.TEXT),
-    **dict.fromkeys(("start_from", "keep_from", "pretrained", "schedule"), fields.optional(fields.TEXT)),
+    **dict.fromkeys(("start_from", "keep_from", "pretrained", "pipeline", "schedule"), fields.optional(fields.TEXT)),
     **dict.fromkeys(("train", "val"), (_pairs, "a list of pairs, each with name, image and mask")),
     "options": fields.OBJECT,
     "keep_share": fields.number(0, 1),

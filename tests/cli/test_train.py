@@ -34,6 +34,7 @@ def train(medseg, folders, tmp_path):
         (("--precision", "fp8"), "precision is 'fp8'"),
         (("--device", "tpu"), "device is 'tpu'"),
         (("--learning-rate", "0"), "--learning-rate is 0.0; expected a number above 0"),
+        (("--pipeline", "rgb"), "pipeline is 'rgb'; expected one of: bgr255, imagenet, declared"),
         (("--by-clock",), "--by-clock is given without --time-budget"),
         (("--window", "0", "100"), "--window is for volumes; cmunext-xxs takes images"),
         (("--network", "lgms-net-3d", "--window", "250", "-175"), "--window is 250 -175; expected the lower"),

@@ -149,3 +149,13 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path):
         next(trainer.network.parameters()).fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"the loss became nan in epoch 1; expected a number. Choose a lower"):
         trainer.run()
+
+
+def test_a_pipeline_of_published_loaders_travels_with_the_weights(tmp_path):
+    spec = make_run(tmp_path, pipeline="bgr255", augmentation="turned", stages=(Stage(size=32, epochs=1),))
+    trainer = Trainer(spec, tmp_path)
+    entry = trainer.run()
+    assert entry.intensity["order"] == "bgr"
+    assert entry.intensity["std"][0] == pytest.approx(255 * 0.229)
+    images, _ = trainer._data(trainer.train_samples, (32, 32), augmentation=None).batch([(0, 0)])
+    assert float(images.abs().max()) < 0.02  # divided by 255 twice
