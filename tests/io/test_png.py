@@ -139,7 +139,7 @@ def test_a_film_by_another_name_is_told(tmp_path, kind):
     path = tmp_path / "a.png"
     pages = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
     pages[0].save(path, format=kind, save_all=True, append_images=pages[1:])
-    with pytest.raises(ImageReadError, match="is a film of 2 pictures|is no picture of PNG, JPEG or BMP"):
+    with pytest.raises(ImageReadError, match=r"is a film of 2 pictures|is no picture of PNG, JPEG or BMP"):
         read_image(path)
 
 
