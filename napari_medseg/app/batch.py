@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_medseg.errors import InputError, OutputError, PartlyDoneError, UnknownNameError, WeightsError, sentence
+from napari_medseg.errors import (
+    DeviceError,
+    InputError,
+    OutputError,
+    PartlyDoneError,
+    UnknownNameError,
+    WeightsError,
+    sentence,
+)
 
 # what is wrong for one is wrong for all: going on would take hours for nothing
 _OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -34,10 +42,13 @@ class Batch:
         """Around the work for one item."""
         try:
             yield
-        except (InputError, OutputError) as error:
+        except (InputError, OutputError, DeviceError) as error:
             cause = error.__cause__
-            of_all = isinstance(error, WeightsError | UnknownNameError) or (
-                isinstance(cause, OSError) and cause.errno in _OF_ALL
+            of_all = (
+                isinstance(error, WeightsError | UnknownNameError)
+                or (isinstance(cause, OSError) and cause.errno in _OF_ALL)
+                # a device that is not there; for one image, memory may have run out
+                or (isinstance(error, DeviceError) and cause is None)
             )
             if of_all or self._of == 1:
                 raise

@@ -55,7 +55,14 @@ def evaluate(
             "Leave the objects out, or choose other weights."
         )
     # all at once, not after an hour of scoring
-    check_numbers(survey([mask for _, mask in pairs], rule), classes)
+    found = survey([mask for _, mask in pairs], rule)
+    check_numbers(found, classes)
+    white = [path for path, one in found.items() if objects and one.white]
+    if white:
+        raise InputError(
+            f"mask {white[0]} is black and white only; expected a number for each object, as objects are scored. Give "
+            "masks that number them, or leave the objects out."
+        )
     cases, told = [], list[str]()
     for number, (image_path, mask_path) in enumerate(pairs):
         if progress is not None:

@@ -129,7 +129,11 @@ def add_with_masks(
 
 def _waits(project: Project, case: Case | None) -> bool:
     """Whether a case has no mask of a person's yet, accepted or begun."""
-    return case is not None and case.state in ("new", "proposed") and not project.revisions(case.id)
+    if case is None or project.revisions(case.id):
+        return False
+    # a mask that came in here, and the program was ended before it was accepted
+    imported = {row.kind for row in project.history(case.id)} == {"add", "import"}
+    return case.state in ("new", "proposed") or imported
 
 
 def _check(

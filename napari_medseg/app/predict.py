@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_medseg.app.batch import Batch, check_free
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, suffix_for
-from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
     by_stem,
     is_volume,
@@ -266,6 +266,8 @@ def predict_files(
                 result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
             except ShapeError as error:
                 raise ShapeError(f"{path}: {error}") from error
+            except DeviceError as error:
+                raise DeviceError(f"{path}: {error}") from error.__cause__
             facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
             facts["classes"] = dict(result.classes)
             written += export_masks(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from napari_medseg.errors import DeviceError, UnknownNameError
@@ -40,3 +43,24 @@ def resolve_device(name: str = "auto") -> torch.device:
             f"device is '{name}'; this computer has: {', '.join(present)}. Choose 'auto', or install its driver."
         )
     return torch.device(name)
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Turn what happens where memory runs out into a sentence.
+
+    Raises
+    ------
+    DeviceError
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # torch has no error of its own for the computer's memory
+        full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+        if not full:
+            raise
+        raise DeviceError(
+            "memory ran out while segmenting; expected room for the image at the network's size. Close other "
+            "programs, choose a smaller size, or cut the image into parts."
+        ) from error

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_medseg.errors import Cancelled, InputError
-from napari_medseg.inference.device import resolve_device
+from napari_medseg.inference.device import memory_told, resolve_device
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
 from napari_medseg.inference.plan import PredictionPlan, plan_prediction
@@ -135,6 +135,7 @@ class Predictor:
             trained_spacing=self.entry.spacing,
         )
 
+    @memory_told()
     def predict(
         self,
         image: np.ndarray,
@@ -178,6 +179,8 @@ class Predictor:
             If the image has another shape.
         InputError
             If a box cannot be used, or the network takes none.
+        DeviceError
+            If the computer's memory runs out.
         Cancelled
             If ``cancelled`` said so.
         """

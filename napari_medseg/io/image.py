@@ -165,6 +165,8 @@ class Image:
         Where the pixels lie. Given for a volume; of an image it follows from the size of its pixels.
     numbered : bool
         The file says that its values are labels, not greys: 255 is then no white.
+    lossy : bool
+        It was packed so that its values changed a little, whatever the file is called.
     """
 
     data: np.ndarray
@@ -173,6 +175,7 @@ class Image:
     source: Path | None = None
     grid: Grid = _BY_SIZE
     numbered: bool = False
+    lossy: bool = False
 
     def __post_init__(self) -> None:
         if self.grid.affine is None:

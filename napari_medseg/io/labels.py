@@ -105,13 +105,18 @@ class LabelRule:
         if mask.dtype == bool:
             return Found(frozenset(), white=True)
         mapped = {self._class_of(number) for number in _numbers_in(mask)}
+        # the background may stand for a class too: a mask may be drawn the other way round
+        if self._class_of(0) and (mask == 0).any():
+            mapped.add(self._class_of(0))
         return Found(frozenset(mapped - {0, self.ignore}))
 
     def _white_as_told(self, mask: np.ndarray) -> np.ndarray:
-        """White of a mask in black and white as a number, if something is said of that; else as it is."""
+        """White of a mask in black and white as a number, if something is said of that or of black; else as it is."""
         if mask.dtype != bool:
             return mask
         said = [n for n in WHITE if n == self.ignore or any(first <= n <= last for first, last, _ in self.mapping)]
+        # who says what black is has to say what white is: then it is a number like any other
+        said += [WHITE[0]] if self._class_of(0) else []
         return mask.astype(np.uint16) * np.uint16(said[0]) if said else mask
 
     def apply(self, mask: np.ndarray, *, classes: Classes | None = None, path: Path | None = None) -> MaskLabels:

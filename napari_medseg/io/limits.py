@@ -12,9 +12,10 @@ import psutil
 from napari_medseg.errors import ImageReadError
 
 # up to so many bytes, a small file may unfold to anything; beyond, to so many times its own size. Pictures of something
-# do not shrink two hundredfold; masks shrink more, but only one that is empty all over a thousandfold.
-FREE = {"image": 32_000_000, "mask": 200_000_000}
-FOLD = {"image": 200, "mask": 1000}
+# do not shrink two hundredfold, but one of a few cells on black does; and a volume's mask is often all but empty, or
+# empty: DEFLATE makes 1032 times of that.
+FREE = {"image": 128_000_000, "mask": 200_000_000}
+FOLD = {"image": 200, "mask": 1040}
 # of a side, px; slides have half of it. To shrink a thread of an image takes memory for each pixel of its length
 LONGEST = 200_000
 # the array that is read, and one copy of it

@@ -28,7 +28,11 @@ def as_told(image: Image, told: object) -> Image:
     values = told.get(VALUES) if isinstance(told, Mapping) else None
     if values == NUMBERS:
         return replace(image, numbered=True)
-    return replace(image, data=image.data > 0) if values == ONE_IS_WHITE else image
+    if values != ONE_IS_WHITE:
+        return image
+    # a program that changed the picture may have kept the text: then it is a picture like any other
+    white = image.data.max() in (0, *WHITE) and ((image.data == 0) | (image.data == image.data.max())).all()
+    return replace(image, data=image.data > 0) if white else image
 
 
 def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
@@ -80,7 +84,7 @@ def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
             f"{path} looks like a photograph or a scan, not labels: {len(values)} values, and most neighbours differ. "
             "Give the mask that was drawn on it."
         )
-    if not image.volume and _looks_grey(values, counts, jpeg=path.suffix.lower() in (".jpg", ".jpeg")):
+    if not image.volume and _looks_grey(values, counts, jpeg=image.lossy):
         raise ImageReadError(
             f"{path} looks like greys between black and white, not labels: {len(values)} values. JPEG and "
             "smoothing blur a mask's rim. Threshold it at half and export it as PNG."

@@ -29,6 +29,10 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 ORIENTATION = 274
 SCANS = 64  # programs make about ten
+# what files of these names hold; of others Pillow would follow neither orientation nor pages
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP")
+# of a phone's JPEG the first picture is the one that it shows
+_FIRST_COUNTS, _LOSSY = ("MPO",), ("JPEG", "MPO", "WEBP")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -47,8 +51,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
         If the file is damaged, no image, or a film.
     """
     try:
-        with PillowImage.open(path) as picture:
-            frames = getattr(picture, "n_frames", 1) if picture.format == "PNG" else 1
+        with _open(path) as picture:
+            frames = 1 if picture.format in _FIRST_COUNTS else getattr(picture, "n_frames", 1)
             if frames > 1:
                 raise ImageReadError(
                     f"{path} is a film of {frames} pictures; expected one. Save the one you need as a file of its own."
@@ -60,13 +64,13 @@ def read(path: Path, *, mask: bool = False) -> Image:
             turn = _orientation(picture, path)
             data, numbered = (_deep(path), False) if deep else _to_array(picture, path, mask=mask)
             spacing, unit = _spacing(picture, path)
-            told = _facts(picture).get("provenance")
+            told, lossy = _facts(picture).get("provenance"), picture.format in _LOSSY
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:
         raise ImageReadError(
-            f"{path} is no picture although its name ends in '{path.suffix}'; expected image data. "
-            "Check the file, or export it again."
+            f"{path} is no picture of PNG, JPEG or BMP although its name ends in '{path.suffix}'; expected one. "
+            "Check the file, give it the name of its kind, or export it again."
         ) from error
     # truncated or damaged data: OSError, SyntaxError, struct.error, zlib.error, ValueError, PngError, ...
     except Exception as error:
@@ -77,8 +81,12 @@ def read(path: Path, *, mask: bool = False) -> Image:
     if data.ndim == 3 and data.shape[-1] == 2 and not mask:
         # grey stays when it has an opacity
         data = data[..., 0]
-    image = Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    image = Image(data, spacing, unit, path, numbered=numbered, lossy=lossy).upright(turn)
     return as_told(image, told) if mask else image
+
+
+def _open(path: Path) -> PillowImage.Image:
+    return PillowImage.open(path, formats=FORMATS)
 
 
 def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool) -> None:
@@ -116,7 +124,7 @@ def _check_sums(path: Path) -> None:
 def size(path: Path) -> tuple[int, int] | None:
     """(Y, X) of a picture as it is read, upright; None where it cannot be read."""
     # whoever reads the picture tells what is wrong
-    with suppress(Exception), PillowImage.open(path) as picture:
+    with suppress(Exception), _open(path) as picture:
         shape = picture.height, picture.width
         return shape[::-1] if _orientation(picture, path) in SIDEWAYS else shape
     return None
@@ -125,7 +133,7 @@ def size(path: Path) -> tuple[int, int] | None:
 def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
     """Size of a pixel (y, x) of the upright picture and its unit, by the header."""
     # whoever reads the picture tells what is wrong
-    with suppress(Exception), PillowImage.open(path) as picture:
+    with suppress(Exception), _open(path) as picture:
         spacing, unit = _spacing(picture, path)
         return (spacing[::-1] if spacing and _orientation(picture, path) in SIDEWAYS else spacing), unit
     return None, "px"

@@ -20,6 +20,8 @@ from napari_medseg.io.tiff_limits import check_chain, check_sizes
 from napari_medseg.io.tiff_size import size_of_pixels
 
 ORIENTATION = 274
+# TIFF's numbers of JPEG
+LOSSY = (6, 7, 34892)
 # TIFF's resolution is pixels per unit; what one unit is, in mm
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
@@ -62,6 +64,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
             data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
             spacing, unit = size_of_pixels(file)
+            lossy = page.compression in LOSSY
             turn, told = page.tags.valueof(ORIENTATION, 1), _told(page)
     except ImageReadError:
         raise
@@ -72,7 +75,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         ) from error
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
-    image = Image(data, spacing, unit, path, numbered=numbered).upright(turn)
+    image = Image(data, spacing, unit, path, numbered=numbered, lossy=lossy).upright(turn)
     return as_told(image, told) if mask else image
 
 

@@ -72,6 +72,13 @@ def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:
             f"{path} is truncated or damaged: it has {len(page.dataoffsets)} strips or tiles; expected "
             f"{math.prod(page.chunked)}. Copy or export it again."
         )
+    ends = [start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    # of a JPEG that is cut off, libraries make up the rest
+    if page.compression != tifffile.COMPRESSION.NONE and max(ends, default=0) > path.stat().st_size:
+        raise ImageReadError(
+            f"{path} is truncated or damaged: a strip or tile ends at byte {max(ends)}; expected at most "
+            f"{path.stat().st_size}, where the file ends. Copy or export it again."
+        )
     if page.compression in PICTURES:
         for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
             page.parent.filehandle.seek(start)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from napari_medseg.io import read_image, read_mask
@@ -140,9 +141,8 @@ def test_evaluate_writes_its_figures(medseg, folders, tmp_path):
     assert code == 0
     assert "dice" in out
     assert (figures["network"], figures["n"], len(figures["cases"])) == ("cmunext-xxs", 2, 2)
-    assert (
-        set(figures["mean"]) == {"dice", "iou", "precision", "recall", "hd95", "seconds"} == set(figures["interval95"])
-    )
+    scores = {"dice", "iou", "precision", "recall", "aac", "accuracy", "hd95", "hd95_larger", "seconds"}
+    assert set(figures["mean"]) == scores == set(figures["interval95"])
     assert figures["mean"]["dice"] == pytest.approx(np.mean([c["dice"] for c in figures["cases"]]))
 
 
@@ -184,3 +184,11 @@ def test_objects_are_numbered_and_scored(medseg, folders, tmp_path):
         arguments = ("--images", folders[0], "--masks", masks, "--weights", "nuclei", "--objects", "--json", report)
         assert medseg("evaluate", *arguments)[0] == 0
         assert low <= json.loads(report.read_text())["mean"]["pq"] <= high + 1e-6
+    # white numbers nothing: all objects of a mask would count as one
+    (tmp_path / "white").mkdir()
+    for path in folders[1].iterdir():
+        Image.fromarray((read_mask(path) > 0).astype(np.uint8) * 255).save(tmp_path / "white" / f"{path.stem}.png")
+    arguments = ("--images", folders[0], "--masks", tmp_path / "white", "--weights", "nuclei")
+    assert medseg("evaluate", *arguments)[0] == 0
+    code, _, err = medseg("evaluate", *arguments, "--objects")
+    assert code == 2 and "black and white only; expected a number for each object" in err

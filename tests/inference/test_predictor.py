@@ -158,7 +158,7 @@ class ShortOfMemory(nn.Module):
 
 def test_when_memory_runs_out_the_cpu_goes_on_and_says_so():
     predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(DeviceError, match="memory ran out"):
         predictor.predict(image((9, 9), np.uint8))
     predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
     # no GPU here: what is tried is the way out, from a device that calls itself by another name
@@ -195,3 +195,22 @@ def test_devices():
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"device is 'cuda'; this computer has: auto, cpu"):
             resolve_device("cuda")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: no memory")])
+def test_a_computer_without_memory_says_so(error):
+    class Large(nn.Module):
+        def forward(self, x):
+            raise error
+
+    with pytest.raises(DeviceError, match="memory ran out while segmenting; expected room"):
+        Predictor(Large(), SPEC, ENTRY, device="cpu").predict(image((9, 9), np.uint8))
+
+
+def test_what_is_no_lack_of_memory_stays_what_it_is():
+    class Wrong(nn.Module):
+        def forward(self, x):
+            raise RuntimeError("sizes do not match")
+
+    with pytest.raises(RuntimeError, match="sizes do not match"):
+        Predictor(Wrong(), SPEC, ENTRY, device="cpu").predict(image((9, 9), np.uint8))

@@ -136,3 +136,24 @@ def test_a_set_that_fits_is_taken(tmp_path, sets, classes, rule):
 def test_a_rule_that_cannot_be_followed_is_told(mapping, ignore, says):
     with pytest.raises(InputError, match=says):
         parse_rule(mapping, ignore)
+
+
+@pytest.mark.parametrize("white", [1, 255])
+@pytest.mark.parametrize("number", [2, 9, 255])
+def test_a_background_that_stands_for_no_class_is_refused(tmp_path, white, number):
+    # a mask drawn the other way round; number would be no channel, and train as background without a word
+    path = picture(tmp_path / "a.png", white)
+    rule = parse_rule(f"0={number},{white}=0")
+    assert rule.find(read_numbers(path)).numbers == {number}
+    with pytest.raises(InputError, match=f"label {number} in masks"):
+        rule.apply(read_numbers(path), classes={1: "a"}, path=path)
+    np.testing.assert_array_equal(rule.apply(read_numbers(path), classes={number: "a"}).numbers[:, 0], [number, 0])
+
+
+def test_who_says_what_black_is_says_what_white_is(tmp_path):
+    path = picture(tmp_path / "a.png", 255)
+    with pytest.raises(InputError, match="label 255 in masks"):
+        parse_rule("0=1").apply(read_numbers(path), classes={1: "a"}, path=path)
+    told = parse_rule("0=7,255=1", 7).apply(read_numbers(path), classes={1: "a"})
+    np.testing.assert_array_equal(told.numbers[:, 0], [0, 1])
+    np.testing.assert_array_equal(told.ignored[:, 0], [True, False])

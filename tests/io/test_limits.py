@@ -19,7 +19,7 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.io.formats import read_grid
 from napari_medseg.io.inner import picture_size
-from napari_medseg.io.limits import in_words
+from napari_medseg.io.limits import check_claim, in_words
 
 
 def png(path, width, height, *, bits=8, colour=0, data=b""):
@@ -95,7 +95,6 @@ HUGE = {
     "png.png": lambda path: png(path, 60_000, 60_000, bits=2),
     "sides.png": lambda path: png(path, 2**31 - 1, 2**31 - 1),
     "deep.png": lambda path: png(path, 20_000, 20_000, bits=16, colour=2),
-    "blank.png": lambda path: png(path, 16_000, 16_000, data=bytes(16_001 * 16_000)),
     "thread.png": lambda path: png(path, 3_000_000, 1, data=bytes(3_000_001)),
     "bmp.bmp": lambda path: bmp(path, 60_000, 60_000),
     "packed.bmp": lambda path: bmp(path, 60_000, 60_000, packed=1),
@@ -208,3 +207,27 @@ def test_bytes_in_words():
         "3.6 GB",
         "10000 TB",
     ]
+
+
+def test_a_large_image_of_nothing_is_refused(tmp_path):
+    png(tmp_path / "blank.png", 16_000, 16_000, data=bytes(16_001 * 16_000))
+    with pytest.raises(ImageReadError, match=r"256 MB.*empty all over"):
+        read_image(tmp_path / "blank.png")
+
+
+@pytest.mark.parametrize("kind", ["nii.gz", "png"])
+def test_a_mask_that_is_all_but_empty_is_weighed_as_sound(tmp_path, kind):
+    # a small lesion in a large volume; compressors make 1030 times of zeros
+    shape, path = (512, 512, 900), tmp_path / f"a.{kind}"
+    packed = zlib.compressobj(9)
+    blob = sum(len(packed.compress(bytes(512 * 512))) for _ in range(900)) + len(packed.flush())
+    path.write_bytes(bytes(blob))
+    check_claim(path, shape, 1, mask=True)
+
+
+def test_a_picture_of_a_few_cells_on_black_is_read(tmp_path):
+    image = np.zeros((4500, 4500, 3), np.uint8)
+    image[200:230, 300:330] = np.random.default_rng(0).integers(0, 255, (30, 30, 3))
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size * 200 < image.nbytes
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, image)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from napari_medseg.app.samples import sample_images
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io import read_image, read_mask
+from napari_medseg.io import read_image, read_mask, write_mask
 
 LABELS = np.zeros((24, 36), np.uint8)
 LABELS[2:9, 3:11] = 1
@@ -152,3 +152,31 @@ def test_fractions_are_told_by_what_they_look_like(tmp_path, values, words):
         return
     with pytest.raises(ImageReadError, match=words):
         read_mask(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "jpeg.png", "jpeg.tif"])
+def test_numbers_that_were_packed_as_a_jpeg_are_none(tmp_path, name):
+    # whatever the file is called: 0, 1 and 2 come back as greys around them
+    path = tmp_path / name
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, LABELS * 2, compression="jpeg")
+    else:
+        Image.fromarray(LABELS * 2).save(path, format="JPEG")
+    with pytest.raises(ImageReadError, match="greys between black and white"):
+        read_mask(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_our_word_of_what_white_is_does_not_outlive_our_pixels(tmp_path, suffix):
+    path = write_mask(tmp_path / f"a{suffix}", MASK)
+    changed = np.where(LABELS == 2, 128, MASK * 255).astype(np.uint8)
+    # programs that keep the texts of a file they change
+    if suffix == ".png":
+        text = PngImagePlugin.PngInfo()
+        with Image.open(path) as picture:
+            text.add_text("medseg", picture.info["medseg"])
+        Image.fromarray(changed).save(path, pnginfo=text)
+    else:
+        told = '{"medseg": {"values": "label 1 is white"}}'
+        tifffile.imwrite(path, changed, description=told, metadata=None)
+    assert np.unique(read_mask(path)).tolist() == [0, 128, 255]

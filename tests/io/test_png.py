@@ -132,3 +132,27 @@ def test_what_hangs_behind_a_png_does_not_matter(tmp_path):
     with (tmp_path / "a.png").open("ab") as stream:
         stream.write(b"something else")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").data, LABELS)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF"])
+def test_a_film_by_another_name_is_told(tmp_path, kind):
+    path = tmp_path / "a.png"
+    pages = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
+    pages[0].save(path, format=kind, save_all=True, append_images=pages[1:])
+    with pytest.raises(ImageReadError, match=r"is a film of 2 pictures|is no picture of PNG, JPEG or BMP"):
+        read_image(path)
+
+
+def test_a_tiff_by_another_name_is_not_read_lying_on_its_side(tmp_path):
+    path = tmp_path / "a.jpg"
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 6, 3), np.uint8), extratags=[(274, "H", 1, 6, True)])
+    (tmp_path / "a.tif").rename(path)
+    with pytest.raises(ImageReadError, match=r"although its name ends in '\.jpg'"):
+        read_image(path)
+    assert header_size(path) is None
+
+
+@pytest.mark.parametrize(("kind", "name"), [("JPEG", "a.png"), ("PNG", "a.jpg"), ("BMP", "a.png")])
+def test_a_picture_by_the_name_of_another_kind_is_read(tmp_path, kind, name):
+    Image.new("RGB", (8, 6), "red").save(tmp_path / name, format=kind)
+    assert read_image(tmp_path / name).data.shape == (6, 8, 3)

@@ -141,3 +141,19 @@ def test_a_palette_of_one_bit_has_numbers_too(tmp_path):
     (tmp_path / "p.tif").write_bytes(blob + np.packbits(bits).tobytes() + colours)
     np.testing.assert_array_equal(read_mask(tmp_path / "p.tif"), bits)
     np.testing.assert_array_equal(read_image(tmp_path / "p.tif").data[..., 0], bits * 255)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "lzw", "zlib", "packbits"])
+@pytest.mark.parametrize("options", [{"rowsperstrip": 64}, {"tile": (64, 64)}, {}])
+def test_what_is_cut_off_is_not_made_up(tmp_path, compression, options):
+    # libjpeg fills the rest with grey
+    path = tmp_path / "a.tif"
+    image = np.random.default_rng(0).integers(0, 255, (200, 160), dtype=np.uint8)
+    tifffile.imwrite(path, image, compression=compression, metadata=None, **options)
+    assert read_image(path).data.shape == image.shape
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        end, length = page.dataoffsets[-1] + page.databytecounts[-1], page.databytecounts[-1]
+    path.write_bytes(path.read_bytes()[: end - length // 3])
+    with pytest.raises(ImageReadError, match="truncated or damaged"):
+        read_image(path)
