@@ -6,6 +6,7 @@ import logging
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
 from napari_medseg.app.evaluate import evaluate
 from napari_medseg.app.images import add_images
@@ -13,7 +14,7 @@ from napari_medseg.app.masks import add_with_masks
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.train import RetrainOptions, plan_retrain
 from napari_medseg.errors import ShapeError
-from napari_medseg.io import find_pairs, read_image
+from napari_medseg.io import find_pairs, read_image, write_mask
 from napari_medseg.project import Project
 from napari_medseg.project.runs import Pair
 from src_train.dataset import load_pair
@@ -125,3 +126,26 @@ def test_a_project_s_own_masks_go_into_training_on_their_volumes(tmp_path):
         spec, folder = plan_retrain(project, RetrainOptions(network="lgms-net-3d", weights="hippocampus"))
         for pair in spec.train:
             np.testing.assert_array_equal(load_pair(pair, folder, classes={1: "a", 2: "b"}).mask, labels)
+
+
+def test_the_mask_of_a_picture_comes_back_from_nifti(tmp_path):
+    """Written as one slice, it is the picture's mask again; one of another size, or turned, is not."""
+    rng = np.random.default_rng(0)
+    picture, mask = rng.integers(0, 255, (12, 20), np.uint8), np.zeros((12, 20), np.uint8)
+    mask[2:5, 3:9] = 1
+    (tmp_path / "i").mkdir()
+    tifffile.imwrite(tmp_path / "i" / "a.tif", picture)
+    image = read_image(tmp_path / "i" / "a.tif")
+    write_mask(tmp_path / "a_mask.nii.gz", mask, grid=image.grid)
+    pair = Pair(name="a", image="i/a.tif", mask="a_mask.nii.gz")
+    np.testing.assert_array_equal(load_pair(pair, tmp_path, classes=1).mask, mask)
+    project = Project.create(tmp_path / "p")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "a_mask.nii.gz").rename(tmp_path / "m" / "a_mask.nii.gz")
+    assert add_with_masks(project, [tmp_path / "i"], tmp_path / "m").used == 1
+    np.testing.assert_array_equal(project.labels(1), mask)
+    project.close()
+    for name, data, affine in (("small", mask[:, 1:], np.eye(4)), ("turned", mask, np.diag((-1.0, 1, 1, 1)))):
+        nibabel.Nifti1Image(data.T[..., None], affine).to_filename(tmp_path / f"{name}.nii.gz")
+        with pytest.raises(ShapeError, match=f"mask .*{name}"):
+            load_pair(Pair(name="a", image="i/a.tif", mask=f"{name}.nii.gz"), tmp_path, classes=1)

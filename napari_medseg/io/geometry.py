@@ -28,14 +28,19 @@ class Turn:
         Axes of the image that run the other way.
     told : str or None
         What to tell of it; None where the two files agree.
+    slice : bool
+        The mask is a volume of one slice, its image a picture: masks of pictures are written to NIfTI so.
     """
 
     axes: tuple[int, ...]
     flipped: tuple[int, ...]
     told: str | None = None
+    slice: bool = False
 
     def __call__(self, mask: np.ndarray) -> np.ndarray:
         """The mask on its image's pixels, each label exactly where it was."""
+        if self.slice:
+            mask = mask[0]
         return np.ascontiguousarray(np.flip(mask.transpose(self.axes), self.flipped))
 
 
@@ -49,6 +54,10 @@ def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
     ShapeError
         If the mask has other pixels than the image, or they lie elsewhere; the message names both geometries.
     """
+    # as it is written here: not turned when it is read
+    one_slice = len(image.shape) == 2 and mask.shape == (1, *image.shape) and mask.stored in ("", "RAS")
+    if one_slice and _same_sizes(image.spacing_mm, mask.spacing_mm and mask.spacing_mm[1:]):
+        return Turn((0, 1), (), slice=True)
     if image.affine is None or mask.affine is None:
         if image.shape != mask.shape:
             raise size_error(image_path, mask_path, image.shape, mask.shape)

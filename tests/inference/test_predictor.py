@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from napari_medseg.errors import Cancelled, DeviceError, ShapeError, UnknownNameError
+from napari_medseg.errors import Cancelled, DeviceError, OperationError, ShapeError, UnknownNameError
 from napari_medseg.inference import Predictor, plan_prediction, resolve_device
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import to_rgb01
@@ -214,3 +214,13 @@ def test_what_is_no_lack_of_memory_stays_what_it_is():
 
     with pytest.raises(RuntimeError, match="sizes do not match"):
         Predictor(Wrong(), SPEC, ENTRY, device="cpu").predict(image((9, 9), np.uint8))
+
+
+def test_a_network_that_gives_no_numbers_is_told_not_taken_for_an_empty_mask():
+    module = create_network("cmunext-xxs").eval()
+    with torch.no_grad():
+        module.head.bias.fill_(float("nan"))
+    entry = WeightsEntry(id="cmunext-xxs/broken@1", network="cmunext-xxs", task="broken", input_size=(32, 32))
+    predictor = Predictor(module, get_spec("cmunext-xxs"), entry, device="cpu")
+    with pytest.raises(OperationError, match=r"cmunext-xxs/broken@1 gave numbers that are none \(NaN\)"):
+        predictor.predict(np.zeros((32, 32, 3), np.uint8))
