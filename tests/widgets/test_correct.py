@@ -197,7 +197,7 @@ def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(
 @pytest.mark.parametrize("wish", ["random", "listed"])
 def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot, monkeypatch, wish):
     from napari_medseg.app.queue import Queue
-    from napari_medseg.widgets import ahead, case_view
+    from napari_medseg.widgets import ahead, load
 
     panel = project_panel
     order = panel.correct.next_image.order
@@ -214,7 +214,7 @@ def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot,
     def never(*arguments, **options):
         raise AssertionError("the proposal was there")
 
-    for module in (ahead, case_view):
+    for module in (ahead, load):
         monkeypatch.setattr(module, "predict_array", never)
     panel.correct.accept.click()
     qtbot.waitUntil(lambda: panel.state.case_id == expected.id, timeout=WAIT)

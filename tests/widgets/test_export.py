@@ -194,8 +194,10 @@ def test_an_image_that_was_rescaled_since_it_is_a_case_is_not_exported_with_two_
     assert not (tmp_path / "all").exists()
     # accepted, it is told what the project keeps
     panel.correct.accept_and_next()
-    qtbot.waitUntil(lambda: "All images are accepted" in panel.correct.status.text(), timeout=WAIT)
-    assert "'a' has 96 x 128 px of 0.5 x 0.25 mm" in panel.correct.status.text()
+    told = "'a' has 96 x 128 px of 0.5 x 0.25 mm"
+    # and not only until the next image was looked for
+    qtbot.waitUntil(lambda: panel.correct.status.text().startswith(told), timeout=WAIT)
+    assert panel.correct.status.text().endswith("All images are accepted. Retrain, or export the masks.")
     # as the sentence says, the selected mask is written as it is shown
     panel.viewer.layers.selection.active = case.labels
     assert "Wrote 1" in export(panel, qtbot, tmp_path / "one")
