@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
 
 SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3 libfontconfig1 libglib2.0-0 \
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
@@ -18,11 +19,9 @@ run: $(STAMP)
 		$(BIN)/medseg app --sample-project; \
 	fi
 
-# a real window under a virtual screen where the system is Linux
+# real windows; on Linux each process of the tests starts a virtual screen of its own
 test: $(STAMP) system lint types
-	@if [ "$$(uname)" = Linux ]; then \
-		LIBGL_ALWAYS_SOFTWARE=1 xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m pytest $(PYTEST_ARGS); \
-	else $(BIN)/python -m pytest $(PYTEST_ARGS); fi
+	LIBGL_ALWAYS_SOFTWARE=1 $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

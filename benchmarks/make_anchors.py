@@ -14,9 +14,29 @@ from train_bundled import read_split
 
 from napari_medseg.app.anchors import folder
 from napari_medseg.io import read_image, read_mask
+from napari_medseg.project.runs import Pair
 
 # task: set, how many, longest side, px
 SETS = {"dermoscopy": ("isic2017", 48, 256), "nuclei": ("dsb2018_nuclei", 64, 256)}
+
+
+def choose(pairs: list[Pair], target: Path, count: int) -> list[Pair]:
+    """Those that are there already and still may be, and evenly from the others as many as are missing.
+
+    An image that turned out to be the twin of a val or test image left its training part: its anchor goes.
+    """
+
+    def there(pair: Pair) -> bool:
+        return (target / f"{pair.name.rpartition('/')[2]}.jpg").is_file()
+
+    kept = [pair for pair in pairs if there(pair)][:count]
+    others, missing = [pair for pair in pairs if not there(pair)], count - len(kept)
+    chosen = [*kept, *(others[:: max(1, len(others) // missing)][:missing] if missing else [])]
+    stems = {pair.name.rpartition("/")[2] for pair in chosen}
+    for path in [*target.glob("*.jpg"), *target.glob("*_mask.png")]:
+        if path.stem.removesuffix("_mask") not in stems:
+            path.unlink()
+    return sorted(chosen, key=lambda pair: pair.name)
 
 
 def main() -> None:
@@ -28,13 +48,15 @@ def main() -> None:
         target = folder() / task
         target.mkdir(parents=True, exist_ok=True)
         pairs = read_split(data, name, "train")
-        chosen = pairs[:: len(pairs) // count][:count]
+        chosen = choose(pairs, target, count)
         for pair in chosen:
             image, mask = read_image(pair.image).data, read_mask(pair.mask) > 0
             image = image if image.ndim == 3 else np.stack([image] * 3, axis=-1)
             share = min(1.0, side / max(mask.shape))
             size = (round(mask.shape[1] * share), round(mask.shape[0] * share))
             stem = pair.name.rpartition("/")[2]
+            if (target / f"{stem}.jpg").exists():
+                continue
             picture = Image.fromarray(image[..., :3].astype(np.uint8)).resize(size, Image.Resampling.LANCZOS)
             picture.save(target / f"{stem}.jpg", quality=92)
             Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST).save(

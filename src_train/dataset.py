@@ -123,6 +123,8 @@ def resize_mask(mask: Tensor, size: tuple[int, int], classes: int) -> Tensor:
     Tensor
         (1, H, W), uint8.
     """
+    if tuple(mask.shape) == size:
+        return mask[None]
     void = mask == VOID
     count = classes + 1 + bool(void.any())
     index = mask.long().masked_fill(void, classes + 1)
@@ -169,8 +171,9 @@ class TrainingSet:
         self._images = torch.empty((len(samples), 3, *size), dtype=torch.uint8)
         self._masks = torch.empty((len(samples), 1 + focused, *size), dtype=torch.uint8)
         for number, sample in enumerate(samples):
-            image = torch.from_numpy(np.ascontiguousarray(to_rgb01(sample.image))).permute(2, 0, 1)[None]
-            small = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
+            small = torch.from_numpy(np.ascontiguousarray(to_rgb01(sample.image))).permute(2, 0, 1)[None]
+            if tuple(small.shape[2:]) != size:
+                small = F.interpolate(small, size=size, mode="bilinear", antialias=True, align_corners=False)
             self._images[number] = (small[0] * 255).round().clamp_(0, 255).to(torch.uint8)
             self._masks[number, :1] = resize_mask(torch.from_numpy(sample.mask), size, classes)
             if focused:

@@ -205,6 +205,8 @@ class Trainer:
         if spec.fit_budget:
             state.planned = self._fitting(epoch + 1)
         due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 in (stage_end, self._planned)
+        # by the clock, this is the last epoch when the time is over
+        due = due or (spec.clock and bool(self.engine.agree(self._budget_left() <= 0)))
         score = self._validate(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:

@@ -7,8 +7,9 @@ import torch
 
 from napari_medseg.errors import InputError
 from napari_medseg.io import LabelRule
+from napari_medseg.networks import InputSpec
 from napari_medseg.project.runs import Pair
-from src_train.dataset import load_pair, resize_mask, to_channels
+from src_train.dataset import Sample, TrainingSet, load_pair, load_pairs, resize_mask, to_channels
 from src_train.targets import VOID
 
 PAIR = Pair(name="a", image="i.tif", mask="m.tif")
@@ -83,3 +84,24 @@ def test_void_stays_void_at_another_size(classes):
     assert (small[0, :10] == classes).all()
     assert (small[0, 10:15] == 0).all()
     assert (small[0, 15:] == VOID).all()
+
+
+def test_what_has_the_networks_size_already_goes_in_as_it_is(tmp_path):
+    """Nothing is resampled, and pairs that are read side by side keep their order."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, 24, 32, 3), dtype=np.uint8)
+    masks = rng.integers(0, 3, (6, 24, 32), dtype=np.uint8)
+    masks[0, 0] = VOID
+    samples = [Sample(str(i), image, mask) for i, (image, mask) in enumerate(zip(images, masks, strict=True))]
+    plain = InputSpec(mean=0.0, std=1.0)
+    data = TrainingSet(samples, sides=(24, 32), classes=2, augmentation=None, input=plain)
+    found, channels = data.batch([(i, 0) for i in range(6)])
+    np.testing.assert_array_equal((found * 255).round().permute(0, 2, 3, 1).numpy(), images)
+    np.testing.assert_array_equal(channels[:, 0].numpy(), masks)
+    for number, image in enumerate(images):
+        tifffile.imwrite(tmp_path / f"{number}.tif", image, photometric="rgb")
+        tifffile.imwrite(tmp_path / f"{number}_mask.tif", np.zeros((24, 32), np.uint8))
+    pairs = [Pair(name=str(i), image=f"{i}.tif", mask=f"{i}_mask.tif") for i in range(6)]
+    read = load_pairs(pairs, tmp_path, classes=1)
+    assert [sample.name for sample in read] == list("012345")
+    assert all(np.array_equal(sample.image, image) for sample, image in zip(read, images, strict=True))

@@ -51,7 +51,7 @@ def test_the_clock_brings_the_rate_down_over_all_sittings(tmp_path, monkeypatch)
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     options = {"schedule": "cosine", "clock": True, "time_budget_minutes": 4.0, "validate_every": 100}
-    spec = make_run(tmp_path, val=(), stages=(Stage(size=32, epochs=1000),), learning_rate=1.0, **options)
+    spec = make_run(tmp_path, stages=(Stage(size=32, epochs=1000),), learning_rate=1.0, **options)
 
     def slow(trainer):
         step = trainer._step
@@ -84,6 +84,9 @@ def test_the_clock_brings_the_rate_down_over_all_sittings(tmp_path, monkeypatch)
     assert rates[4] == pytest.approx(0.5, abs=1e-4)
     assert rates[7] < 0.05
     assert entry.training["finished"] is True
+    # what comes out at the end was scored
+    assert [event["val_dice"] is None for event in epochs_of(tmp_path)] == [True] * 7 + [False]
+    assert "dice" in entry.metrics
 
 
 def test_a_clock_without_time_is_refused(tmp_path):
