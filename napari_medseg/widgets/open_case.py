@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus
 from napari_medseg.app.export import case_provenance
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.places import apart, grid_of, resized
+from napari_medseg.app.places import apart, grid_of, moved, resized
 from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.app.tracker import HINT, StrokeTracker
 from napari_medseg.errors import InputError, MedsegError
@@ -219,7 +219,7 @@ class OpenCase(QObject):
 
     def resized(self) -> str | None:
         """Why the image has another size than the project's exports will say; None where it has that, or says none."""
-        return resized(self.image, self._kept)
+        return moved(self.image) or resized(self.image, self._kept)
 
     def grid(self, lies: Grid) -> Grid:
         """On which grid the mask is written that lies so: where the layer knows no size, the project may."""

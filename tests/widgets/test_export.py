@@ -223,3 +223,30 @@ def test_a_layer_that_knows_no_size_gets_that_of_its_case(panel, qtbot, case, tm
     assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "all")
     for folder in ("one", "all"):
         np.testing.assert_allclose(read_image(tmp_path / folder / "sized_mask.tif").spacing, (0.5, 0.25), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["file", "array", "array in mm"])
+def test_a_volume_that_nobody_moved_is_of_its_own_size(panel, qtbot, tmp_path, kind):
+    data = np.random.default_rng(0).random((12, 24, 20)).astype(np.float32)
+    if kind == "file":
+        affine = np.array([[-0.7, 0, 0, 90], [0, -0.9, 0.1, 126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
+        nibabel.Nifti1Image(data.T, affine).to_filename(tmp_path / "v.nii.gz")
+        panel.propose.open_images([tmp_path / "v.nii.gz"])
+        qtbot.waitUntil(lambda: len(panel.viewer.layers) == 1, timeout=WAIT)
+        image = panel.viewer.layers[0]
+    else:
+        place = {"scale": (2.5, 0.7, 0.9), "translate": (-3, 4, 5), "units": ("mm",) * 3}
+        image = panel.viewer.add_image(data, name="v", **(place if kind == "array in mm" else {}))
+    propose(panel, qtbot)
+    kept(panel, qtbot, image)
+    assert panel.correct.view.resized() is None
+    accept(panel, qtbot)
+    assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "all")
+    panel.viewer.layers.selection.active = image
+    assert "Wrote 1" in export(panel, qtbot, tmp_path / "one")
+    one, every = (nibabel.load(tmp_path / folder / "v_mask.nii.gz") for folder in ("one", "all"))
+    np.testing.assert_allclose(one.affine, every.affine, atol=1e-5)
+    np.testing.assert_array_equal(np.asarray(one.dataobj), np.asarray(every.dataobj))
+    image.scale = np.array(image.scale) * 2
+    assert "expected" in export_all(panel, qtbot, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
