@@ -158,6 +158,25 @@ def grid_of(layer: Any) -> Grid:
     return Grid(shape, spacing=None if unit == "px" else tuple(float(size) for size in sizes[::-1]), unit=unit)
 
 
+def resized(image: Any, kept: Grid) -> str | None:
+    """Why an image is not of the size, or not in the place, that its project keeps; None where it is, or says nothing.
+
+    The project keeps what was known when the image was added; its exports say that.
+    """
+    now = grid_of(image)
+    if now.affine is not None and kept.affine is not None:
+        same = same_place(kept.affine, now.affine, now.shape)
+    else:
+        sizes, known = now.spacing_mm, kept.spacing_mm
+        same = sizes is None or (known is not None and np.allclose(sizes, known, rtol=1e-4))
+    if same:
+        return None
+    return (
+        f"'{image.name}' has {now.describe()}; expected {kept.describe()}, as its project keeps since it was added. "
+        "Set its scale back, or export it as the selected mask, which is written as it is shown."
+    )
+
+
 def grid_under(images: Sequence[Any], mask: Any) -> Grid:
     """The grid that a mask is written on: its image's, or where it has none, its own.
 

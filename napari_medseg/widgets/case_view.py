@@ -11,19 +11,16 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_medseg.app.correct import CaseLabels, SaveStatus, case_labels
+from napari_medseg.app.correct import CaseLabels, SaveStatus
 from napari_medseg.app.layer_keys import FILE_KEY
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.places import grid_of
-from napari_medseg.app.predict import predict_array
 from napari_medseg.app.scratch import keep_somewhere
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.inference import Prediction
-from napari_medseg.io import read_image
-from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
-from napari_medseg.widgets.elsewhere import looks_elsewhere, note_new
+from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, note_new, take_over, unseen, without_image
 from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.layers import (
@@ -36,11 +33,10 @@ from napari_medseg.widgets.layers import (
     show_image,
     show_labels,
 )
+from napari_medseg.widgets.load import Loaded, kept_grid, load_case
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
-
-Loaded = tuple[Case, ReadImage, CaseLabels, Prediction | None, tuple]
 
 
 class CaseView(QObject):
@@ -50,6 +46,8 @@ class CaseView(QObject):
     """
 
     _called = Signal(object)
+    # another layer is selected; whether it is a copy of the open case's mask
+    copy_selected = Signal(bool)
 
     def __init__(
         self,
@@ -104,26 +102,15 @@ class CaseView(QObject):
         state = self._state
         self._bus.opening.emit(True)
         self._opening = self._workers.run(
-            lambda ticket, progress: self._load(project, case_id, state, ticket),
+            lambda ticket, progress: load_case(project, case_id, state, self.ahead, ticket),
             on_done=self._show,
             on_error=self._failed,
         )
 
-    def _load(self, project: Project, case_id: int, state: PanelState, ticket: Ticket) -> Loaded:
-        case = project.case(case_id)
-        image = read_image(case.image)
-        stored = case_labels(project, case_id)
-        request, prediction = state.request_for(volume=image.volume), None
-        if case.state == "new" and request is not None:
-            prediction = self.ahead.take(case_id, request.weights) or predict_array(
-                image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
-            )
-        return case, image, stored, prediction, picture_of(image.data)
-
     def _failed(self, error: BaseException) -> None:
         self._opening = None
         self._bus.opening.emit(False)
-        show_warning(sentence(error))
+        self._tell(error)
 
     def _show(self, loaded: Loaded) -> None:
         case, image, stored, prediction, picture = loaded
@@ -136,7 +123,7 @@ class CaseView(QObject):
         shown = show_image(self._viewer, image, name=case.name)
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
-        opened = self._follow(project, case.id, shown, mask, stored, picture=picture, listed=True)
+        opened = self._follow(project, case, shown, mask, stored, picture=picture, listed=True)
         for other in own:
             # the user's own layers stay, out of sight
             for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
@@ -187,8 +174,8 @@ class CaseView(QObject):
 
         self._workers.run(
             keep,
-            on_done=lambda kept: self._kept(image, labels, prediction.labels, picture, *kept),
-            on_error=lambda error: show_warning(f"Strokes on this mask are not stored. {sentence(error)}"),
+            on_done=lambda kept: self._kept(image, labels, prediction.labels, picture, project is None, *kept),
+            on_error=lambda error: self.say(f"Strokes on this mask are not stored. {sentence(error)}"),
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
@@ -199,14 +186,18 @@ class CaseView(QObject):
         labels: Labels,
         proposed: np.ndarray,
         picture: tuple,
+        made: bool,
         project: Project,
         case: Case,
         stored: CaseLabels,
     ) -> None:
-        if self._state.project is None:
+        if self._state.project is None and not self._state.loading:
             self._state.project = project
         if self._state.project is not project:
-            # another one was opened meanwhile
+            # another one was opened meanwhile; one that was made for this mask alone is nobody's
+            if made:
+                project.close()
+            self.say(f"Strokes on '{labels.name}' are not stored: another project was opened. Propose again.")
             return
         if case.id in self._open:
             # the same image is open as another layer; there the proposal and its strokes are
@@ -219,7 +210,7 @@ class CaseView(QObject):
             if not np.array_equal(stored.labels, proposed) and drawn.shape == proposed.shape:
                 # someone drew in this image in an earlier session, and perhaps again while it was looked up
                 labels.data = np.where(drawn != proposed, drawn, stored.labels)
-            opened = self._follow(project, case.id, image, labels, stored, picture=picture, listed=False)
+            opened = self._follow(project, case, image, labels, stored, picture=picture, listed=False)
             self._state.case_id = opened.case_id
         self._bus.cases_changed.emit()
 
@@ -228,7 +219,7 @@ class CaseView(QObject):
     def _follow(
         self,
         project: Project,
-        case_id: int,
+        case: Case,
         image: Image,
         labels: Labels,
         stored: CaseLabels,
@@ -239,22 +230,23 @@ class CaseView(QObject):
         current = self.current
         opened = OpenCase(
             project,
-            case_id,
+            case.id,
             image,
             labels,
             stored,
+            kept=kept_grid(case) or grid_of(image),
             picture=picture,
             listed=listed,
             on_status=self._on_status,
             parent=self,
         )
         opened.left.connect(lambda: self._left(opened))
-        self._open[case_id] = opened
+        self._open[case.id] = opened
         if current is not None:
             self._habits.learn(current.labels, current.project)
         self._habits.give(labels, project)
         bind(labels, self.actions)
-        return self._open[case_id]
+        return opened
 
     def to_change(self) -> OpenCase | None:
         """The case that keys and buttons act on, if it is what the person looks at; None: there is none, or told why.
@@ -263,9 +255,14 @@ class CaseView(QObject):
         """
         opened = self.current
         if opened is not None and (why := looks_elsewhere(self._viewer, opened)) is not None:
-            show_warning(why)
+            self.say(why)
             return None
         return opened
+
+    def say(self, why: str) -> None:
+        """Tell what was not done, where it is seen at once and where it can still be read later."""
+        show_warning(why)
+        self._bus.told.emit(why)
 
     def undo(self) -> None:
         """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
@@ -280,7 +277,7 @@ class CaseView(QObject):
             opened.move(opened.session.redo, self._tell)
 
     def _tell(self, error: BaseException) -> None:
-        show_warning(sentence(error))
+        self.say(sentence(error))
 
     def unlock(self) -> int | None:
         """Let later proposals change what was drawn in the open case; how many pixels that are, None: not done."""
@@ -292,18 +289,27 @@ class CaseView(QObject):
             opened.unlock()
         return pixels
 
-    def accept(self, done: Callable[[Revision], None], refused: Callable[[str], None]) -> None:
+    def take_over(self) -> None:
+        """Make what was drawn in the selected copy of the open case's mask the mask."""
+        opened = self.current
+        copy = copy_of(self._viewer, opened)
+        if opened is not None and copy is not None and (why := take_over(self._viewer, opened, copy)) is not None:
+            self.say(why)
+
+    def accept(self, done: Callable[[Revision, str], None]) -> None:
         """Accept the labels as they are drawn now; where they are not the case's, say why."""
         opened = self.to_change()
         if opened is None:
             return
 
         def accept() -> None:
-            if (why := opened.problem()) is not None:
-                refused(why)
-                show_warning(why)
+            if (why := opened.problem() or unseen(opened.labels)) is not None:
+                self.say(why)
                 return
-            self._when_done(opened.session.accept(np.asarray(opened.labels.data)), done)
+            if (other := opened.resized()) is not None:
+                show_warning(other)
+            accepted = opened.session.accept(np.asarray(opened.labels.data))
+            self._when_done(accepted, lambda revision: done(revision, other or ""))
 
         opened.then(accept)
 
@@ -313,7 +319,7 @@ class CaseView(QObject):
         def call() -> None:
             error = future.exception()
             if error is not None:
-                show_warning(sentence(error))
+                self._tell(error)
             else:
                 use(future.result())
 
@@ -328,10 +334,11 @@ class CaseView(QObject):
         for opened in self._open.values():
             if active in (opened.labels, opened.image, *layers_of(self._viewer, opened.image)):
                 self._state.case_id = opened.case_id
+        self.copy_selected.emit(copy_of(self._viewer, self.current) is not None)
 
     def _layer_inserted(self, event: Any) -> None:
         if (told := note_new(self._viewer, event.value)) is not None:
-            show_warning(told)
+            self.say(told)
 
     def _left(self, opened: OpenCase) -> None:
         """A case's image layer shows another picture now: both layers are the user's own from here on."""
@@ -343,7 +350,7 @@ class CaseView(QObject):
         labels.visible = False
         self._viewer.layers.selection.active = image
         self._bus.cases_changed.emit()
-        show_warning(
+        self.say(
             f"'{image.name}' shows another picture than before. What was drawn is stored with the first one, and its "
             "mask is out of sight. Propose again for this one."
         )
@@ -352,14 +359,18 @@ class CaseView(QObject):
 
     def _layer_removed(self, event: Any) -> None:
         for opened in list(self._open.values()):
-            if event.value == opened.labels:
-                self._close(opened, force=True)
-                self._bus.cases_changed.emit()
+            if event.value not in (opened.labels, opened.image):
+                continue
+            mine = event.value == opened.image and not opened.listed
+            self._close(opened, force=True)
+            self._bus.cases_changed.emit()
+            if mine and opened.labels in self._viewer.layers:
+                self.say(without_image(opened))
 
     def _close(self, opened: OpenCase, *, force: bool) -> bool:
         told = opened.close(force=force)
         if told is not None:
-            show_warning(told)
+            self.say(told)
             if not opened.closed:
                 return False
         if opened is self.current:
@@ -375,6 +386,10 @@ class CaseView(QObject):
 
     def _close_listed(self) -> bool:
         return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
+
+    def resized(self) -> str | None:
+        """Why an open image has another size than the project's exports say; None where all have theirs."""
+        return next((why for opened in self._open.values() if (why := opened.resized()) is not None), None)
 
     def unstored(self) -> list[tuple[str, str]]:
         """Names of the cases that cannot be closed without loss, and why."""

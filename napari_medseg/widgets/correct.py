@@ -32,6 +32,7 @@ from napari_medseg.project import Case, Project, Revision
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
+from napari_medseg.widgets.elsewhere import TAKE_OVER
 from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.last_project import LastProject
@@ -68,6 +69,7 @@ class CorrectSection(QWidget):
         self.table = QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
+        self.take = QPushButton(TAKE_OVER)
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
             "next": lambda: self.open_neighbour(1),
@@ -89,6 +91,7 @@ class CorrectSection(QWidget):
         bus.cases_changed.connect(self.refresh)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
+        bus.told.connect(self.status.setText)
         state.events.case_id.connect(self._case_changed)
 
     def _build(self) -> None:
@@ -108,6 +111,7 @@ class CorrectSection(QWidget):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         self.accept.setObjectName("medseg_accept")
+        self.take.hide()
         top, bottom = QHBoxLayout(), QGridLayout()
         for button in (self.new, self.open, self.add):
             top.addWidget(button)
@@ -115,6 +119,7 @@ class CorrectSection(QWidget):
         bottom.addWidget(self.redo, 0, 1)
         bottom.addWidget(self.unlock, 0, 2)
         bottom.addWidget(self.accept, 1, 0, 1, 3)
+        bottom.addWidget(self.take, 2, 0, 1, 3)
         self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
         layout.addLayout(top)
@@ -135,6 +140,8 @@ class CorrectSection(QWidget):
         self.redo.clicked.connect(self.view.redo)
         self.accept.clicked.connect(self.accept_and_next)
         self.unlock.clicked.connect(self.unlock_drawn)
+        self.take.clicked.connect(self.view.take_over)
+        self.view.copy_selected.connect(self.take.setVisible)
         self.refresh()
 
     # ---- the project ---------------------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ class CorrectSection(QWidget):
     def _load(self, make: Callable[[], Project]) -> None:
         if not self.may_leave() or not self.view.close_all():
             return
-        old, self._state.project = self._state.project, None
+        old, self._state.project, self._state.loading = self._state.project, None, True
         self.refresh()
         self.last.hide()
         self.status.setText("Opening the project...")
@@ -181,12 +188,16 @@ class CorrectSection(QWidget):
                 old.close()
             return make()
 
+        def failed(error: BaseException) -> None:
+            self._state.loading = False
+            self._failed(error)
+
         self._workers.run(
-            work, on_done=self._opened, on_error=self._failed, on_dropped=lambda project: project.close(), lane="files"
+            work, on_done=self._opened, on_error=failed, on_dropped=lambda project: project.close(), lane="files"
         )
 
     def _opened(self, project: Project) -> None:
-        self._state.project = project
+        self._state.project, self._state.loading = project, False
         save_settings(folder=str(project.path.parent), project=str(project.path))
         self.status.setText(project.recovered or "")
         if project.recovered:
@@ -282,8 +293,8 @@ class CorrectSection(QWidget):
     def _row_chosen(self, row: int, _: int) -> None:
         self.view.open_case(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole))
 
-    def open_next(self) -> None:
-        """Open the next image that is not accepted."""
+    def open_next(self, note: str = "") -> None:
+        """Open the next image that is not accepted; a note on the last one goes on being told."""
         project, after = self._state.project, self._state.case_id
         if project is None:
             return
@@ -299,7 +310,7 @@ class CorrectSection(QWidget):
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
-                self.status.setText("All images are accepted. Retrain, or export the masks.")
+                self.status.setText(f"{note} All images are accepted. Retrain, or export the masks.".strip())
 
         self.next_image.choose(project, after, done, self._failed)
 
@@ -338,16 +349,16 @@ class CorrectSection(QWidget):
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
-        project = self._state.project
-        if project is None or self._state.case_id is None:
+        if self._state.project is None or self._state.case_id is None:
+            self.view.say("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
             return
 
-        def done(revision: Revision) -> None:
-            self.status.setText(f"Accepted revision {revision.number}.")
+        def done(revision: Revision, note: str) -> None:
+            self.status.setText(f"Accepted revision {revision.number}. {note}".strip())
             self._bus.cases_changed.emit()
-            self.open_next()
+            self.open_next(note)
 
-        self.view.accept(done, self.status.setText)
+        self.view.accept(done)
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""

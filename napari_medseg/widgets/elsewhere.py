@@ -5,13 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.places import image_under
+from napari_medseg.app.places import apart, image_under
+from napari_medseg.app.tracker import MOST
 from napari_medseg.errors import InputError
 from napari_medseg.widgets.layers import OF_KEY, grid_facts, images_in, is_mask, layers_of
 from napari_medseg.widgets.open_case import OpenCase
+
+TAKE_OVER = "Take over the copy"
 
 
 def looks_elsewhere(viewer: Any, opened: OpenCase) -> str | None:
@@ -20,11 +24,73 @@ def looks_elsewhere(viewer: Any, opened: OpenCase) -> str | None:
     if not isinstance(active, (Image, Labels)) or active in (opened.labels, opened.image):
         return None
     mine, mask = active in layers_of(viewer, opened.image), opened.labels.name
-    if mine and not is_mask(active):
+    if mine and not isinstance(active, Labels):
         return None
+    if mine and not is_mask(active):
+        return f"'{active.name}' only shows objects, what is drawn in it is not stored; expected '{mask}'. Select that."
     if mine:
-        return f"'{active.name}' is a copy of the mask '{mask}' and is not stored; expected '{mask}'. Select that."
+        return (
+            f"'{active.name}' is a copy of the mask '{mask}' and is not stored; expected '{mask}'. Select that, or "
+            f"press '{TAKE_OVER}': what was drawn in the copy is then the mask, as one stroke."
+        )
     return f"'{active.name}' is not what '{mask}' belongs to; expected that mask or its image. Select one of them."
+
+
+def copy_of(viewer: Any, opened: OpenCase | None) -> Labels | None:
+    """The selected layer, if it is a copy of a case's mask."""
+    active = viewer.layers.selection.active
+    if opened is None or not isinstance(active, Labels) or active == opened.labels or not is_mask(active):
+        return None
+    return active if active in layers_of(viewer, opened.image) else None
+
+
+def take_over(viewer: Any, opened: OpenCase, copy: Labels) -> str | None:
+    """Make what was drawn in a copy of a case's mask the mask, as one stroke; why it cannot be, None where it was."""
+    drawn = np.array(copy.data)
+    why = opened.problem() or apart(copy, opened.image)
+    if why is None and drawn.shape != opened.labels.data.shape:
+        why = f"'{copy.name}' has shape {drawn.shape}; expected {opened.labels.data.shape}. Draw in the mask."
+    if why is None and drawn.size and not 0 <= drawn.min() <= drawn.max() <= MOST:
+        why = f"'{copy.name}' has labels {drawn.min()} to {drawn.max()}; expected 0 to {MOST}. Change them first."
+    if why is not None:
+        return why
+
+    def take() -> None:
+        if not opened.closed:
+            opened.apply(drawn.astype(opened.labels.data.dtype), "copy")
+
+    opened.then(take)
+    copy.visible = False
+    opened.labels.visible = True
+    viewer.layers.selection.active = opened.labels
+    return None
+
+
+def without_image(opened: OpenCase) -> str:
+    """What to tell whoever removed the image of a case: nobody sees any more of what its mask is one."""
+    return (
+        f"'{opened.image.name}' was removed. What was drawn on it is stored; what is drawn in '{opened.labels.name}' "
+        "from here on is not. Open the image again and propose to go on."
+    )
+
+
+def unseen(mask: Labels) -> str | None:
+    """Why not all of a mask is on the screen; None where it is. Whoever accepts or exports has seen it."""
+    if not mask.visible or not mask.opacity:
+        return f"'{mask.name}' is out of sight; expected it on the screen. Show it and look at it first."
+    if not mask.show_selected_label and _all_coloured(mask.colormap):
+        return None
+    found = np.unique(np.asarray(mask.data))
+    hidden = [int(label) for label in found if label != mask.colormap.background_value and not mask.get_color(label)[3]]
+    if not hidden:
+        return None
+    what = "Untick 'show selected'" if mask.show_selected_label else "Give it a colour"
+    return f"'{mask.name}' has label {hidden[0]}, which is not shown; expected all of the mask on the screen. {what}."
+
+
+def _all_coloured(colormap: Any) -> bool:
+    """Whether a label of any number has a colour; the first of a cycle is the background's."""
+    return not hasattr(colormap, "color_dict") and bool(np.asarray(colormap.colors)[1:, 3].all())
 
 
 def note_new(viewer: Any, layer: Layer) -> str | None:

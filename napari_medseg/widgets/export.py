@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -34,13 +36,14 @@ from napari_medseg.app.export import (
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import InputError, PartlyDoneError, sentence
+from napari_medseg.errors import Cancelled, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import images_in, is_numbered
+from napari_medseg.widgets.layers import image_of, images_in, is_numbered
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Workers
+from napari_medseg.widgets.workers import Ticket, Workers
 
 # of the masks that could not be written
 MOST_TOLD = 20
@@ -52,6 +55,9 @@ class ExportSection(QWidget):
     def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
         super().__init__()
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
+        # what is being written
+        self._ticket: Ticket | None = None
+        self._begun, self._ended = Event(), Event()
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
@@ -108,17 +114,25 @@ class ExportSection(QWidget):
             if project is None:
                 self.message.setText("No project is open. Open one in the section Correct, or export the mask.")
                 return
-            self._run(lambda ticket, progress: export_project(project, folder, format=format, **wishes))
+            if (why := self._view.resized()) is not None:
+                self._failed(InputError(why))
+                return
+            self._run(
+                lambda ticket, progress: export_project(
+                    project, folder, format=format, progress=lambda *_: _go_on(ticket), **wishes
+                )
+            )
             return
         layer = self._selected()
         if layer is None:
-            self.message.setText("No mask is there to export. Propose one, or select a Labels layer.")
+            self.message.setText("No mask is selected; expected one to export. Propose one, or select a Labels layer.")
             return
         opened = self._view.case_of(layer)
         try:
-            if opened is not None and (why := opened.problem()) is not None:
+            if (why := (None if opened is None else opened.problem()) or unseen(layer)) is not None:
                 raise InputError(why)
             grid = grid_under(images_in(self._viewer), layer)
+            grid = grid if opened is None else opened.grid(grid)
         except InputError as error:
             self._failed(error)
             return
@@ -146,26 +160,75 @@ class ExportSection(QWidget):
         return next((stem for one, stem in zip(masks, stems, strict=True) if one == layer), clean_name(layer.name))
 
     def _selected(self) -> Labels | None:
-        active = self._viewer.layers.selection.active
+        """The mask that is selected, or that of the selected image; else the one that is there."""
+        active, current = self._viewer.layers.selection.active, self._view.current
         if isinstance(active, Labels):
             return active
         masks = [layer for layer in self._viewer.layers if isinstance(layer, Labels) and not is_numbered(layer)]
-        return masks[-1] if masks else None
+        image = None if active is None else image_of(self._viewer, active) or active
+        if current is not None and (current.image == image or not isinstance(image, Image)):
+            return current.labels
+        if isinstance(image, Image):
+            of = [image_of(self._viewer, mask) for mask in masks]
+            # one that was made for another image is never this one's
+            wanted = image if image in of else None
+            masks = [mask for mask, its in zip(masks, of, strict=True) if its == wanted]
+        return masks[0] if len(masks) == 1 else None
 
     def _run(self, work: Any) -> None:
         self.export.setEnabled(False)
         self.message.setText("Writing...")
-        self._workers.run(work, on_done=self._done, on_error=self._failed)
+        begun, ended = self._begun, self._ended = Event(), Event()
+
+        def whole(ticket: Ticket, progress: Any) -> list[Path]:
+            begun.set()
+            try:
+                return work(ticket, progress)
+            finally:
+                ended.set()
+
+        self._ticket = self._workers.run(whole, on_done=self._done, on_error=self._failed)
+
+    def may_close(self, ask: Callable[[str], bool]) -> bool:
+        """Before the window or the project closes: may what is not written yet be left out?
+
+        Parameters
+        ----------
+        ask : callable
+            Shows a question; its answer is whether to close all the same.
+        """
+        if self._ticket is None or self._ended.is_set():
+            return True
+        agreed = ask(f"Masks are being written to {self.folder.text()}.")
+        if agreed and self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
+            self.export.setEnabled(True)
+            self.message.setText("Stopped; the masks that are missing were left out.")
+        return agreed
+
+    def close_section(self) -> None:
+        """Wait for what is being written: the project that it comes from is closed next."""
+        if self._begun.is_set():
+            self._ended.wait()
 
     def _done(self, written: list[Path]) -> None:
+        self._ticket = None
         self.export.setEnabled(True)
         self.overwrite.setChecked(False)
         self.message.setText(f"Wrote {len(written)} file(s) to {written[0].parent}.")
         show_info(f"Wrote {len(written)} mask(s).")
 
     def _failed(self, error: BaseException) -> None:
+        self._ticket = None
         self.export.setEnabled(True)
         done = f"Wrote {len(error.done)} file(s). " if isinstance(error, PartlyDoneError) else ""
         told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
         self.message.setText("\n".join(text for text in (done + sentence(error), told) if text))
         show_warning(done + sentence(error))
+
+
+def _go_on(ticket: Ticket) -> None:
+    """Between two masks: nobody may want the rest any more."""
+    if ticket.cancelled:
+        raise Cancelled

@@ -15,11 +15,12 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus
 from napari_medseg.app.export import case_provenance
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.places import apart, grid_of
+from napari_medseg.app.places import apart, grid_of, moved, resized
 from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.app.tracker import HINT, StrokeTracker
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
+from napari_medseg.io import Grid
 from napari_medseg.project import Project
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image
 
@@ -43,6 +44,8 @@ class OpenCase(QObject):
     labels : Labels
     stored : CaseLabels
         What the project holds; what the layer shows beyond it is stored as a stroke.
+    kept : Grid
+        Of the case, as the project keeps it.
     picture : tuple
         Of the image, as :func:`napari_medseg.app.picture.picture_of` tells it.
     listed : bool
@@ -64,6 +67,7 @@ class OpenCase(QObject):
         labels: Labels,
         stored: CaseLabels,
         *,
+        kept: Grid,
         picture: tuple,
         listed: bool,
         on_status: Callable[[SaveStatus], None],
@@ -71,7 +75,7 @@ class OpenCase(QObject):
     ) -> None:
         super().__init__(parent)
         self.project, self.case_id, self.listed = project, case_id, listed
-        self.image, self.labels = image, labels
+        self.image, self.labels, self._kept = image, labels, kept
         self.picture: tuple | None = picture
         self._pixels = plain_image(image)
         self.session = CorrectionSession(project, case_id, on_status)
@@ -212,6 +216,14 @@ class OpenCase(QObject):
         """Why what is on the screen is not this case's mask as it would be stored; None where it is."""
         self.compare()
         return self.session.unfit or apart(self.labels, self.image)
+
+    def resized(self) -> str | None:
+        """Why the image has another size than the project's exports will say; None where it has that, or says none."""
+        return moved(self.image) or resized(self.image, self._kept)
+
+    def grid(self, lies: Grid) -> Grid:
+        """On which grid the mask is written that lies so: where the layer knows no size, the project may."""
+        return self._kept if lies.affine is None and lies.spacing is None else lies
 
     def apply(self, labels: np.ndarray, tool: str) -> None:
         """Show the labels that an operation made, as one stroke; in its turn, see :meth:`then`."""

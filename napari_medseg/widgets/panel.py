@@ -49,7 +49,9 @@ class MedSegPanel(QWidget):
         self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
         self.export = ExportSection(napari_viewer, self.state, self.correct.view, self.workers)
-        self.correct.may_leave = lambda: self.retrain.may_close(self._ask, "another project is opened")
+        self.correct.may_leave = lambda: (
+            self.export.may_close(self._ask_writing) and self.retrain.may_close(self._ask, "another project is opened")
+        )
         self.tabs = QTabWidget()
         for name, section in (
             ("Propose", self.propose),
@@ -62,6 +64,7 @@ class MedSegPanel(QWidget):
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             area.setWidget(section)
             self.tabs.addTab(area, name)
+        self.bus.told.connect(self._tell_here)
         self.banner = StorageBanner(self.state, self.bus)
         note = QLabel("Research use only, no medical device.")
         note.setEnabled(False)
@@ -85,10 +88,19 @@ class MedSegPanel(QWidget):
             names = ", ".join(file.name for file in files[:3]) + (", ..." if len(files) > 3 else "")
             show_warning(f"Masks that could not be stored in their project lie in {files[0].parent}: {names}.")
 
+    def _tell_here(self, why: str) -> None:
+        """What was not done is said in the section that is looked at, too."""
+        messages = (self.propose.message, self.correct.status, self.retrain.message, self.export.message)
+        messages[self.tabs.currentIndex()].setText(why)
+
     def _may_close(self) -> bool:
         """Before the window closes: is all stored, and what becomes of the run?"""
         unstored = self.correct.view.unstored()
-        return (not unstored or self._ask_unstored(unstored)) and self.retrain.may_close(self._ask)
+        return (
+            (not unstored or self._ask_unstored(unstored))
+            and self.export.may_close(self._ask_writing)
+            and self.retrain.may_close(self._ask)
+        )
 
     def _ask_unstored(self, unstored: list[tuple[str, str]]) -> bool:
         text = "\n".join(f"'{name}': {why}" for name, why in unstored)
@@ -97,6 +109,15 @@ class MedSegPanel(QWidget):
         where = " or, if that cannot be, to ".join(map(str, rescue_folders()))
         box.setInformativeText(f"{text}\n\nClose all the same? The masks are then written to {where}.")
         close = box.addButton("Close, write them there", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return box.clickedButton() is close
+
+    def _ask_writing(self, told: str) -> bool:
+        box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", told, parent=self)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setInformativeText("Go on all the same? What is not written yet is then left out.")
+        close = box.addButton("Go on, leave out the rest", QMessageBox.ButtonRole.DestructiveRole)
         box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is close
@@ -131,6 +152,7 @@ class MedSegPanel(QWidget):
             last_first.callback(self.workers.close)
             last_first.callback(self.propose.close_section)
             last_first.callback(self.correct.close_section)
+            last_first.callback(self.export.close_section)
             last_first.callback(self.retrain.close_section)
 
     def event(self, event: QEvent) -> bool:

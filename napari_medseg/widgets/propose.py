@@ -305,12 +305,12 @@ class ProposeSection(QWidget):
                 show_map(self._viewer, layer, shown, suffix=suffix)
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
-        # last: the mask lies on top and is what is drawn in
-        self._bus.proposed.emit(layer, prediction, picture)
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"
         self.message.setText(f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}.")
+        # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
+        self._bus.proposed.emit(layer, prediction, picture)
 
     def _busy(self, busy: bool) -> None:
         if not busy:

@@ -26,6 +26,8 @@ class PanelState:
     project : Project or None
     case_id : int or None
         The open case.
+    loading : bool
+        A project is being opened: it will be the one.
     unusable : list of str
         A sentence for each of the project's weights that could not be listed.
     """
@@ -36,6 +38,7 @@ class PanelState:
     also: tuple[tuple[str, str], ...] = ()
     project: Project | None = None
     case_id: int | None = None
+    loading: bool = False
     unusable: list[str] = field(default_factory=list)
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -80,3 +83,5 @@ class Bus:
     """A network's word on an image layer: (Image, Prediction, and of which picture, see app/picture.py)."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
+    told = Signal(str)
+    """A sentence on what was not done, for the person who asked: napari's own messages go after some seconds."""

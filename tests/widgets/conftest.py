@@ -3,7 +3,7 @@
 import pytest
 
 from napari_medseg.app.demo import sample_project
-from tests.widgets.helpers import WAIT
+from tests.widgets.helpers import WAIT, blobs, choose, kept, propose
 
 
 @pytest.fixture
@@ -21,3 +21,13 @@ def project_panel(panel, qtbot, tmp_path):
     panel.correct.open_project(tmp_path / "p")
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     return panel
+
+
+@pytest.fixture
+def case(panel, qtbot):
+    """A proposal on an image of the user's own, kept as a case."""
+    choose(panel)
+    image = panel.viewer.add_image(blobs(), name="a")
+    propose(panel, qtbot)
+    kept(panel, qtbot, image)
+    return panel.correct.view.current

@@ -1,6 +1,7 @@
 """A real window closed in each way: all is stored or rescued, the project closed cleanly, and who may lose is asked."""
 
 import subprocess
+from threading import Event, Timer
 
 import numpy as np
 import pytest
@@ -199,3 +200,75 @@ def test_what_was_rescued_is_told_by_the_next_window(open_panel, qtbot, tmp_path
     rescued = rescue_labels("lost", np.eye(3, dtype=np.uint8))
     open_panel(tmp_path)
     qtbot.waitUntil(lambda: any(rescued.name in n.message for n in notification_manager.records), timeout=WAIT)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Export waits before its second mask until it is let go; gives how many were begun."""
+    from napari_medseg.app import export
+
+    begun, go, real = [], Event(), export.export_masks
+
+    def wait(*arguments, **more):
+        begun.append(arguments[0])
+        if len(begun) == 2:
+            assert go.wait(WAIT / 1000)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(export, "export_masks", wait)
+    yield begun, go
+    go.set()
+
+
+@pytest.fixture
+def exporting(open_panel, qtbot, tmp_path, slow_disk):
+    """A panel that writes the second of three masks."""
+    panel = open_panel(tmp_path)
+    project = panel.state.project
+    for number in (2, 3):
+        write_image(tmp_path / f"{number}.tif", np.full((20, 30), number, np.uint8))
+        project.add_case(tmp_path / f"{number}.tif", shape=(20, 30))
+    for number in (1, 2, 3):
+        project.accept(number)
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.all.setChecked(True)
+    panel.export.start()
+    qtbot.waitUntil(lambda: len(slow_disk[0]) == 2, timeout=WAIT)
+    return panel
+
+
+@pytest.mark.parametrize("where", ["window", "project"])
+def test_whoever_closes_while_masks_are_written_is_asked(exporting, slow_disk, answer, qtbot, tmp_path, where):
+    panel, (_, go) = exporting, slow_disk
+
+    def leave():
+        if where == "window":
+            WAYS["Ctrl+W"](panel.viewer)
+        else:
+            panel.correct.open_project(tmp_path / "p")
+
+    asked = answer("Stay here")
+    leave()
+    assert f"Masks are being written to {tmp_path / 'out'}" in asked[0]
+    assert panel.state.case_id == 1
+    answer("Go on, leave out the rest")
+    # the one that is at work is written whole
+    Timer(0.5, go.set).start()
+    leave()
+    if where == "project":
+        qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
+        assert "were left out" in panel.export.message.text()
+    else:
+        with Project.open(tmp_path / "p") as project:
+            assert project.recovered is None
+    for path in (tmp_path / "out").iterdir():
+        read_mask(path)
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_where_nothing_can_be_asked_all_masks_are_written_before_the_end(exporting, slow_disk, tmp_path):
+    Timer(0.5, slow_disk[1].set).start()
+    close("viewer.close", exporting.viewer)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2_mask.tif", "3_mask.tif", "i_mask.tif"]
+    with Project.open(tmp_path / "p") as project:
+        assert project.recovered is None

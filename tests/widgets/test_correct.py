@@ -1,5 +1,7 @@
 """Correct in a real napari window: every stroke stored, nothing drawn over."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -195,7 +197,7 @@ def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(
 @pytest.mark.parametrize("wish", ["random", "listed"])
 def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot, monkeypatch, wish):
     from napari_medseg.app.queue import Queue
-    from napari_medseg.widgets import ahead, case_view
+    from napari_medseg.widgets import ahead, load
 
     panel = project_panel
     order = panel.correct.next_image.order
@@ -212,7 +214,7 @@ def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot,
     def never(*arguments, **options):
         raise AssertionError("the proposal was there")
 
-    for module in (ahead, case_view):
+    for module in (ahead, load):
         monkeypatch.setattr(module, "predict_array", never)
     panel.correct.accept.click()
     qtbot.waitUntil(lambda: panel.state.case_id == expected.id, timeout=WAIT)
@@ -257,3 +259,35 @@ def test_whoever_opens_another_image_waits_for_no_proposal_made_ahead(project_pa
     panel.correct.open_neighbour(1)
     qtbot.waitUntil(lambda: panel.state.case_id == 4, timeout=WAIT)
     assert stopped.is_set()
+
+
+def test_a_proposal_that_is_kept_while_a_project_is_opened_harms_neither(panel, qtbot, tmp_path, monkeypatch):
+    """The project opened last is the one; no case of a hidden one is taken for its."""
+    from napari_medseg.widgets import case_view
+
+    sample_project(tmp_path / "p").close()
+    begun, go, made, real = Event(), Event(), [], case_view.keep_somewhere
+
+    def slow(*arguments, **more):
+        begun.set()
+        assert go.wait(WAIT / 1000)
+        kept = real(*arguments, **more)
+        made.append(kept[0])
+        return kept
+
+    monkeypatch.setattr(case_view, "keep_somewhere", slow)
+    choose(panel)
+    image = add_sample(panel)
+    propose(panel, qtbot)
+    assert begun.wait(WAIT / 1000)
+    panel.correct.open_project(tmp_path / "p")
+    go.set()
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    assert panel.state.project.path == tmp_path / "p"
+    opened = panel.correct.view.current
+    assert opened.project is panel.state.project
+    assert opened.image != image
+    assert "medseg_case" not in image.metadata
+    # let go of
+    with Project.open(made[0].path) as scratch:
+        assert scratch.recovered is None

@@ -8,9 +8,11 @@ import pytest
 import tifffile
 from napari.layers import Image
 
+from napari_medseg.app.images import add_images
+from napari_medseg.app.layer_keys import FILE_KEY
 from napari_medseg.inference import Prediction
-from napari_medseg.io import read_image, read_mask
-from tests.widgets.helpers import WAIT
+from napari_medseg.io import Grid, read_image, read_mask, write_image
+from tests.widgets.helpers import WAIT, accept, blobs, kept, propose
 
 pytestmark = pytest.mark.gui
 
@@ -154,3 +156,97 @@ def test_two_masks_never_become_one_file_and_none_is_replaced_unasked(panel, qtb
     assert export(layers[0]) == {**found, "same_mask.tif": 7}
     # asked for once, not for ever
     assert not panel.export.overwrite.isChecked()
+
+
+def test_whoever_selects_an_image_exports_its_mask_and_no_other(panel, qtbot, case, tmp_path):
+    other = panel.viewer.add_image(blobs(2), name="b")
+    panel.viewer.layers.selection.active = other
+    assert "No mask is selected" in export(panel, qtbot, tmp_path / "none")
+    propose(panel, qtbot)
+    kept(panel, qtbot, other)
+    panel.viewer.layers.selection.active = case.image
+    assert "Wrote 1" in export(panel, qtbot, tmp_path / "a")
+    (written,) = (tmp_path / "a").iterdir()
+    assert written.name == "a_mask.tif"
+    np.testing.assert_array_equal(read_mask(written), case.labels.data)
+    # several, of no image that is selected: none is guessed
+    third = panel.viewer.add_image(blobs(3), name="c")
+    for name in ("one", "two"):
+        panel.viewer.add_labels(np.ones((96, 128), np.uint8), name=name)
+    panel.viewer.layers.selection.active = third
+    assert "No mask is selected" in export(panel, qtbot, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def export_all(panel, qtbot, folder):
+    panel.export.folder.setText(str(folder))
+    panel.export.all.setChecked(True)
+    panel.export.start()
+    qtbot.waitUntil(lambda: panel.export.message.text() != "Writing...", timeout=WAIT)
+    return panel.export.message.text()
+
+
+def test_an_image_that_was_rescaled_since_it_is_a_case_is_not_exported_with_two_sizes(panel, qtbot, case, tmp_path):
+    accept(panel, qtbot)
+    case.image.units, case.image.scale = ("mm", "mm"), (0.5, 0.25)
+    told = export_all(panel, qtbot, tmp_path / "all")
+    assert "'a' has 96 x 128 px of 0.5 x 0.25 mm; expected 96 x 128 px of unknown size" in told
+    assert not (tmp_path / "all").exists()
+    # accepted, it is told what the project keeps
+    panel.correct.accept_and_next()
+    told = "'a' has 96 x 128 px of 0.5 x 0.25 mm"
+    # and not only until the next image was looked for
+    qtbot.waitUntil(lambda: panel.correct.status.text().startswith(told), timeout=WAIT)
+    assert panel.correct.status.text().endswith("All images are accepted. Retrain, or export the masks.")
+    # as the sentence says, the selected mask is written as it is shown
+    panel.viewer.layers.selection.active = case.labels
+    assert "Wrote 1" in export(panel, qtbot, tmp_path / "one")
+    np.testing.assert_allclose(read_image(tmp_path / "one" / "a_mask.tif").spacing, (0.5, 0.25), rtol=1e-4)
+    case.image.units, case.image.scale = ("pixel", "pixel"), (1, 1)
+    assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "all")
+    assert read_image(tmp_path / "all" / "a_mask.tif").spacing is None
+
+
+def test_a_layer_that_knows_no_size_gets_that_of_its_case(panel, qtbot, case, tmp_path):
+    """napari's own reader of TIFF tells no size; the project knows it. One and all say the same."""
+    project, shape = panel.state.project, case.labels.data.shape
+    data = blobs(4)
+    write_image(tmp_path / "sized.tif", data, grid=Grid(shape, spacing=(0.5, 0.25), unit="mm"))
+    add_images(project, [tmp_path / "sized.tif"])
+    image = panel.viewer.add_image(data, name="sized", metadata={FILE_KEY: str(tmp_path / "sized.tif")})
+    propose(panel, qtbot)
+    kept(panel, qtbot, image)
+    panel.correct.accept_and_next()
+    qtbot.waitUntil(lambda: bool(project.revisions(2)), timeout=WAIT)
+    panel.viewer.layers.selection.active = image
+    assert "Wrote 1" in export(panel, qtbot, tmp_path / "one")
+    assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "all")
+    for folder in ("one", "all"):
+        np.testing.assert_allclose(read_image(tmp_path / folder / "sized_mask.tif").spacing, (0.5, 0.25), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["file", "array", "array in mm"])
+def test_a_volume_that_nobody_moved_is_of_its_own_size(panel, qtbot, tmp_path, kind):
+    data = np.random.default_rng(0).random((12, 24, 20)).astype(np.float32)
+    if kind == "file":
+        affine = np.array([[-0.7, 0, 0, 90], [0, -0.9, 0.1, 126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
+        nibabel.Nifti1Image(data.T, affine).to_filename(tmp_path / "v.nii.gz")
+        panel.propose.open_images([tmp_path / "v.nii.gz"])
+        qtbot.waitUntil(lambda: len(panel.viewer.layers) == 1, timeout=WAIT)
+        image = panel.viewer.layers[0]
+    else:
+        place = {"scale": (2.5, 0.7, 0.9), "translate": (-3, 4, 5), "units": ("mm",) * 3}
+        image = panel.viewer.add_image(data, name="v", **(place if kind == "array in mm" else {}))
+    propose(panel, qtbot)
+    kept(panel, qtbot, image)
+    assert panel.correct.view.resized() is None
+    accept(panel, qtbot)
+    assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "all")
+    panel.viewer.layers.selection.active = image
+    assert "Wrote 1" in export(panel, qtbot, tmp_path / "one")
+    one, every = (nibabel.load(tmp_path / folder / "v_mask.nii.gz") for folder in ("one", "all"))
+    np.testing.assert_allclose(one.affine, every.affine, atol=1e-5)
+    np.testing.assert_array_equal(np.asarray(one.dataobj), np.asarray(every.dataobj))
+    image.scale = np.array(image.scale) * 2
+    assert "expected" in export_all(panel, qtbot, tmp_path / "none")
+    assert not (tmp_path / "none").exists()

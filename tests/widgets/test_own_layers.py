@@ -3,64 +3,17 @@
 import numpy as np
 import pytest
 from napari.layers import Labels
-from napari.layers._layer_actions import _convert_dtype, _duplicate_layer
+from napari.layers._layer_actions import _convert_dtype
 from napari.utils.notifications import notification_manager
 
 from napari_medseg.app.layer_keys import GRID_KEY
 from napari_medseg.app.rescue import rescue_folder
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
-from tests.widgets.helpers import WAIT, choose, labels_of
+from tests.widgets.helpers import WAIT, accept, blobs, copy_of, kept, labels_of, stored
 from tests.widgets.helpers import propose as run
 
 pytestmark = pytest.mark.gui
-
-
-def blobs(seed=0, shape=(96, 128)):
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    picture = rng.normal(20, 4, shape)
-    for cy, cx in rng.integers(10, 86, (6, 2)):
-        picture += 150 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 60)
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def kept(panel, qtbot, image):
-    qtbot.waitUntil(lambda: "medseg_case" in image.metadata, timeout=WAIT)
-    stored(panel, qtbot)
-
-
-def stored(panel, qtbot):
-    case = panel.correct.view.current
-    qtbot.waitUntil(lambda: case.session.status.pending == 0 and case._move is None, timeout=WAIT)
-    case.compare()
-    assert case.session.flush()
-
-
-@pytest.fixture
-def case(panel, qtbot):
-    choose(panel)
-    image = panel.viewer.add_image(blobs(), name="a")
-    run(panel, qtbot)
-    kept(panel, qtbot, image)
-    return panel.correct.view.current
-
-
-def accept(panel, qtbot):
-    """What was accepted, or None and what was said."""
-    project, said = panel.state.project, len(notification_manager.records)
-    panel.correct.accept_and_next()
-    qtbot.waitUntil(lambda: bool(project.revisions(1)) or len(notification_manager.records) > said, timeout=WAIT)
-    revisions = project.revisions(1)
-    told = " ".join(n.message for n in notification_manager.records[said:])
-    return (project.revision_labels(revisions[-1].id) if revisions else None), told
-
-
-def copy_of(panel, layer):
-    panel.viewer.layers.selection = {layer}
-    before = list(panel.viewer.layers)
-    _duplicate_layer(panel.viewer.layers)
-    return next(layer for layer in panel.viewer.layers if layer not in before)
 
 
 def test_a_copy_of_the_mask_is_not_taken_for_it(panel, qtbot, case):
