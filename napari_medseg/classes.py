@@ -42,12 +42,19 @@ def parse_classes(texts: Sequence[str]) -> dict[int, str]:
     Raises
     ------
     InputError
-        If a name or number comes twice, is empty or out of range, or only some have numbers.
+        If a name or number comes twice, is empty or out of range, only some have numbers, or what is in front of a
+        ``=`` is none.
     """
     pairs = [re.fullmatch(r"(\d{1,9})=(.*)", text, flags=re.DOTALL) for text in texts]
     if any(pairs) and not all(pairs):
         bare = next(text for text, pair in zip(texts, pairs, strict=True) if pair is None)
         raise InputError(f"--classes is '{bare}' beside others with a number; expected NUMBER=NAME. Add the number.")
+    # kidney=2 would be a name, and the number of the class its place in the row
+    turned = next((text for text, pair in zip(texts, pairs, strict=True) if pair is None and "=" in text), None)
+    if turned is not None:
+        raise InputError(
+            f"--classes is '{turned}'; expected NUMBER=NAME, the number first, from 1 to {MOST_CLASS}. Correct it."
+        )
     numbered = [(int(p[1]), p[2]) for p in pairs if p] or list(enumerate(texts, start=1))
     classes = {number: " ".join(name.split()) for number, name in numbered}
     for number, name in classes.items():

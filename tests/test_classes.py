@@ -28,6 +28,10 @@ def test_classes_are_named_in_order_or_by_number(texts, classes):
         (["256=a"], "'256=a'; expected a number from 1 to 255"),
         ([" "], "a name"),
         (["1=a", "1=b"], "each number and each name once"),
+        (["tumour=2", "kidney=1"], "'tumour=2'; expected NUMBER=NAME, the number first"),
+        (["=a"], "the number first"),
+        (["-1=a"], "the number first"),
+        (["1.5=a"], "the number first"),
         (["a", "a"], "each number and each name once"),
     ],
 )
