@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,6 +42,10 @@ def check_own(path: Path) -> None:
 def fault(path: Path, sha256: str) -> str | None:
     """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where its hash is this one."""
     try:
+        kind = path.stat().st_mode
+        # a device gives bytes without end, a pipe waits for them
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            return "a pipe or a device, no file"
         return None if hashlib.sha256(path.read_bytes()).hexdigest() == sha256 else "changed"
     except (FileNotFoundError, NotADirectoryError):
         return "gone"

@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_medseg.errors import WeightsError
 from napari_medseg.project import history, queries, seals
+from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import Database
 from napari_medseg.project.files import fault, is_there
 from napari_medseg.project.records import Run
@@ -84,12 +85,19 @@ class RunStore:
         return Path(weights).relative_to(self.path).as_posix() if inside else str(weights)
 
     def adopted(self) -> str | None:
-        """Weights that were adopted last, an id or a path."""
+        """Weights that were adopted last, an id or a path.
+
+        Raises
+        ------
+        ProjectError
+            If they are damaged.
+        """
         row = self._db.row("SELECT adopted FROM project")
         if row is None or row[0] is None:
             return None
-        inside = self.path / row[0]
-        return str(inside) if is_there(inside) else str(row[0])
+        with damage_told(f"{self.path}, which weights are in use,"):
+            inside = self.path / row[0]
+            return str(inside) if is_there(inside) else str(row[0])
 
     def check_run_weights(self, run_id: int, weights: Path) -> None:
         """Make sure that a file still is what a run made.

@@ -73,6 +73,32 @@ def test_a_damaged_row_does_not_keep_the_audit_out(folder, statement):
         assert project.verify()
 
 
+def test_weights_in_use_that_are_no_text_are_told(folder):
+    change(folder, "UPDATE project SET adopted = x'00ff'")
+    with Project.open(folder) as project:
+        assert any("weights in use" in problem for problem in project.verify())
+        with pytest.raises(ProjectError, match="which weights are in use, is damaged"):
+            project.adopted()
+        with pytest.raises(ProjectError, match="which weights are in use, is damaged"):
+            project.summary()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+@pytest.mark.parametrize("what", ["image", "weights"])
+def test_a_pipe_in_place_of_a_file_does_not_keep_the_audit_waiting(folder, what):
+    pipe = folder / "1.png" if what == "image" else folder / "w.safetensors"
+    if what == "image":
+        pipe.unlink()
+    else:
+        pipe.write_bytes(b"w")
+        with Project.open(folder) as project:
+            project.adopt(pipe)
+        pipe.unlink()
+    os.mkfifo(pipe)
+    with Project.open(folder) as project:
+        assert any(pipe.name in problem and "a pipe or a device" in problem for problem in project.verify())
+
+
 def beside(tmp_path, count=2):
     (tmp_path / "a" / "img").mkdir(parents=True)
     for number in range(count):
