@@ -81,14 +81,16 @@ def decode_tile(data: bytes, crc: int, shape: tuple[int, int], where: str) -> np
     raise ProjectError(f"{where} is damaged: its bytes do not match their checksum. Restore the project from a backup.")
 
 
+# ids grow along a path: a damaged parent that does not would lead round and round
 PATH = """
 WITH RECURSIVE path (id) AS (
     SELECT ?
     UNION ALL
-    SELECT strokes.parent FROM strokes JOIN path ON strokes.id = path.id WHERE strokes.parent > 0
+    SELECT strokes.parent FROM strokes JOIN path ON strokes.id = path.id
+    WHERE strokes.parent > 0 AND strokes.parent < strokes.id
 )
 """
-# of each place, the tile of the newest stroke on the path: ids grow along a path
+# of each place, the tile of the newest stroke on the path
 _LABELS = (
     PATH
     + """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.fields import parse_json
 from napari_medseg.io import Grid, stem_of
 from napari_medseg.io.look import NEAR, difference
 from napari_medseg.names import clean_name, one_line
@@ -268,8 +268,8 @@ class Project(LabelStore, RunStore):
         lay: dict[int | None, str] = {}
         for row in self.history():
             if row.kind in ("add", "move"):
-                with suppress(ValueError, AttributeError):
-                    lay[row.case_id] = json.loads(row.detail).get("project") or ""
+                with suppress(ValueError, TypeError, AttributeError):
+                    lay[row.case_id] = parse_json(row.detail).get("project") or ""
         for case in missing:
             with suppress(ValueError, OSError, TypeError):
                 beside = Path(os.path.normpath(self.path / os.path.relpath(case.image, lay.get(case.id) or self.path)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.errors import WeightsError
+from napari_medseg.fields import parse_json
 from napari_medseg.project import history, queries, seals
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import Database
@@ -142,7 +143,7 @@ class RunStore:
         found = []
         for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = ? ORDER BY id", kind):
             with suppress(ValueError, TypeError):
-                found.append(json.loads(text))
+                found.append(parse_json(text))
         return [detail for detail in found if isinstance(detail, dict)]
 
 

@@ -83,6 +83,30 @@ def test_weights_in_use_that_are_no_text_are_told(folder):
             project.summary()
 
 
+@pytest.mark.parametrize("parent", [2, 3, 99, "'x'", "x'ff'"])
+def test_a_path_of_strokes_that_leads_round_has_an_end(folder, parent):
+    with Project.open(folder) as project:
+        for value in (2, 3):
+            project.commit_stroke(1, np.full((8, 8), value, np.uint8))
+    change(folder, f"UPDATE strokes SET parent = {parent} WHERE id = 2")
+    with Project.open(folder) as project:
+        assert any("strokes" in problem for problem in project.verify())
+        assert project.labels(1).max() == 3
+        assert project.touched(1).all()
+
+
+NO_DETAIL = "[" * 100_000
+
+
+@pytest.mark.parametrize("detail", [f"'{NO_DETAIL}'", "'['", "'[]'", "'null'", "x'fffe'"], ids=lambda text: text[:8])
+def test_a_history_that_is_no_json_does_not_bar_a_project_whose_image_is_gone(folder, detail):
+    (folder / "1.png").unlink()
+    change(folder, f"UPDATE history SET detail = {detail}")
+    with Project.open(folder) as project:
+        assert [case.missing for case in project.cases()] == [True]
+        assert any("does not match its seal" in problem for problem in project.verify())
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
 @pytest.mark.parametrize("what", ["image", "weights"])
 def test_a_pipe_in_place_of_a_file_does_not_keep_the_audit_waiting(folder, what):
