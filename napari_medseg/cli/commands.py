@@ -12,6 +12,7 @@ from napari_medseg.cli.output import (
     IGNORE_HELP,
     MAP_HELP,
     Overwrite,
+    check_log,
     print_done,
     print_json,
     print_table,
@@ -59,7 +60,13 @@ def _root(
     if verbose or log_file is not None:
         from napari_medseg import log
 
+        if log_file is not None:
+            check_log(log_file)
         log.set_up(log_file, verbose=verbose)
+        if log_file is not None and log.path_in_use() is None:
+            from napari_medseg.errors import InputError
+
+            raise InputError(f"--log-file is {log_file}, where no log can be written; expected a file. Name another.")
 
 
 @app.command()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,29 @@ IGNORE_HELP = "Number in the masks that does not count, such as 255."
 
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]
+
+
+def check_log(path: Path) -> None:
+    """Make sure that the file which a person named for the log is not one of theirs: it would grow, and a long one be
+    moved away.
+
+    Raises
+    ------
+    InputError
+        If it holds other than a log.
+    """
+    from napari_medseg.errors import InputError
+
+    start = b""
+    # what cannot be read is told when it is written
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as stream:
+                start = stream.read(64)
+    if start and not re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ [A-Z]+ ", start):
+        raise InputError(
+            f"--log-file is {path}, which holds other than a log; expected a log, or a new file. Name another."
+        )
 
 
 @contextmanager

@@ -39,6 +39,25 @@ def test_verbose_shows_where_it_came_from(medseg, tmp_path):
     assert code == 2 and "Traceback" in err and "Meier.png cannot be read" in err
 
 
+def test_a_log_is_not_written_into_a_file_of_the_user(medseg, tmp_path):
+    own = tmp_path / "Meier.png"
+    own.write_bytes(b"a picture")
+    refused(medseg("--log-file", own, "weights", "list"), own, "holds other than a log")
+    assert own.read_bytes() == b"a picture"
+
+
+def test_a_log_goes_on_where_it_ended(medseg, tmp_path):
+    for _ in range(2):
+        assert medseg("--log-file", tmp_path / "a.log", "weights", "list")[0] == 0
+    assert (tmp_path / "a.log").read_text().count("started") == 2
+
+
+def test_where_no_log_can_be_written_is_told(medseg, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for where in (tmp_path, tmp_path / "file" / "a.log"):
+        refused(medseg("--log-file", where, "weights", "list"), where, "no log can be written")
+
+
 def test_names_are_shown_as_they_are(capsys):
     print_table("[bold]p", ("image",), [("[left] eye",), ("a\x1b[31m\nb",), ("[/x]",)])
     out = capsys.readouterr().out
