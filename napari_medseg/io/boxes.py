@@ -38,6 +38,8 @@ def read_boxes(path: str | Path) -> Boxes:
     """
     path = Path(path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(f"{path} is a pipe or a device; expected a file of boxes. Copy what it holds into one.")
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"{path} is larger than {_MOST_BYTES >> 20} MB; expected a file of boxes. Correct it.")
         text = path.read_text(encoding="utf-8-sig")
@@ -71,6 +73,9 @@ def _from_csv(text: str, path: Path) -> Boxes:
         if not set(_COLUMNS) <= set(reader.fieldnames or ()):
             columns = shown(reader.fieldnames)
             raise InputError(f"{path} has the columns {columns}; expected {', '.join(_COLUMNS)}. Correct it.")
+        twice = next((name for name in _COLUMNS if list(reader.fieldnames or ()).count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{path} has the column '{twice}' twice; expected one of each name. Leave one out.")
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             # None: fewer cells than columns, or more

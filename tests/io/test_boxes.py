@@ -1,6 +1,8 @@
 """Boxes from files of any origin: four numbers each, or a sentence that names the place."""
 
 import json
+import os
+import sys
 
 import pytest
 
@@ -24,6 +26,7 @@ HEAD = "image,y0,x0,y1,x1\n"
         ("b.json", '{"a": [{"y0": 1}]}', "expected four numbers"),
         ("b.json", '{"a": [[1, 2, 3, 4]], "a": []}', "'a' stands there twice"),
         ("b.json", "[]", "holds other than"),
+        ("b.csv", "image,y0,x0,y1,x1,y0\na,1,2,3,4,9\n", "has the column 'y0' twice"),
         ("b.csv", HEAD + '"a,1,2,3,4\nb,1,2,3,4\n', "is no CSV"),
         ("b.csv", HEAD + "a,1\n", "line 2 has not a cell for each column"),
         ("b.csv", HEAD + "a,1,2,3,4,5\n", "line 2 has not a cell for each column"),
@@ -58,3 +61,10 @@ def test_numbers_as_people_write_them(tmp_path):
     assert read_boxes(tmp_path / "b.csv") == {"a": [(1, 2.5, 30, 0.5)]}
     (tmp_path / "b.json").write_text(json.dumps({"a": [[-1, 2, 3.5, 4]]}))
     assert read_boxes(tmp_path / "b.json") == {"a": [(-1, 2, 3.5, 4)]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "b.json")
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        read_boxes(tmp_path / "b.json")
