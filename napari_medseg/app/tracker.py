@@ -72,6 +72,8 @@ class StrokeTracker:
     def _other_shape(self, labels: np.ndarray) -> str | None:
         if labels.shape == self.shape and labels.dtype.kind in "bui":
             return None
+        if labels.shape == self.shape:
+            return f"The mask's numbers are {labels.dtype}; expected whole ones.{HINT}"
         return f"The mask's shape is {labels.shape}; expected {self.shape}, that of its image.{HINT}"
 
     def _storable(self, drawn: np.ndarray, box: Box) -> tuple[np.ndarray, str | None]:

@@ -210,6 +210,12 @@ def test_a_label_that_cannot_be_stored_is_held_back_alone(project, session, trac
     np.testing.assert_array_equal(project.labels(1), layer)
 
 
+@pytest.mark.parametrize("kind", ["float32", "object"])
+def test_a_mask_of_other_numbers_is_told_as_such(session, tracker, kind):
+    assert tracker.update(np.ones((40, 60), kind), "brush") is None
+    assert f"numbers are {kind}; expected whole ones" in session.status.error
+
+
 @pytest.mark.parametrize("shape", [(20, 30), (60, 40), (1, 40, 60), (2400,), (40, 61)])
 def test_a_mask_of_another_shape_is_refused_until_it_has_its_own_again(project, session, tracker, shape):
     layer = np.zeros((40, 60), np.uint8)
