@@ -10,6 +10,7 @@ MedsegError
 └── OperationError             the request was fine but could not be carried out: exit code 1
     ├── OutputError            a file cannot be written (full disk, no permission)
     ├── DeviceError            a device is missing or out of memory
+    ├── NoNumbersError         a network gives NaN: its weights are damaged or overflow
     ├── TrainingError          a training run died
     ├── PartlyDoneError        some of several things could not be done, the others are
     └── Cancelled              the user cancelled
@@ -69,6 +70,10 @@ class OutputError(OperationError):
 
 class DeviceError(OperationError):
     """A device cannot be used. Choose another device."""
+
+
+class NoNumbersError(OperationError):
+    """A network gives no numbers. Choose other weights, or roll back to an earlier version."""
 
 
 class TrainingError(OperationError):

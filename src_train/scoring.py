@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
+from napari_medseg.errors import NoNumbersError
 from napari_medseg.inference import Predictor
 from napari_medseg.metrics import dice
 from src_train.dataset import Sample
@@ -24,10 +25,14 @@ def freeze_norm(network: nn.Module) -> None:
 
 
 def mean_dice(predictor: Predictor, samples: Sequence[Sample]) -> float:
-    """Mean Dice over samples and foreground classes; what is ignored does not count."""
+    """Mean Dice over samples and foreground classes; what is ignored does not count. A network that gives NaN has 0."""
     scores = []
     for sample in samples:
-        labels = predictor.predict(sample.image, spacing=sample.spacing).labels
+        try:
+            labels = predictor.predict(sample.image, spacing=sample.spacing).labels
+        except NoNumbersError:
+            # the next step's loss will end the run with a sentence; until then nothing is worse than this
+            return 0.0
         counted = sample.mask != VOID
         channels = enumerate(predictor.entry.labels, start=1)
         scores.append(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))

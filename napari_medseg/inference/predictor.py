@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_medseg.errors import Cancelled, InputError, OperationError
+from napari_medseg.errors import Cancelled, InputError, NoNumbersError
 from napari_medseg.inference.device import memory_told, resolve_device
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
@@ -313,7 +313,7 @@ class Predictor:
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
             edges = None if output.edge_logits is None else output.edge_logits[0].float().sigmoid()
         if not (torch.isfinite(maps).all() and (edges is None or torch.isfinite(edges).all())):
-            raise OperationError(
+            raise NoNumbersError(
                 f"{self.entry.id} gave numbers that are none (NaN) for this image; expected probabilities. Its weights "
                 "are damaged or overflow: choose others, or roll back to an earlier version."
             )

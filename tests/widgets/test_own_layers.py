@@ -158,7 +158,10 @@ def test_a_mask_goes_with_its_image(panel, qtbot, case, tmp_path):
     case.image.translate = (3, 4)
     np.testing.assert_array_equal(case.labels.scale, (0.5, 0.25))
     np.testing.assert_array_equal(case.labels.translate, (3, 4))
-    assert accept(panel, qtbot)[0] is not None
+    # accepted, and told that the project keeps another size
+    panel.correct.accept_and_next()
+    qtbot.waitUntil(lambda: bool(panel.state.project.revisions(1)), timeout=WAIT)
+    qtbot.waitUntil(lambda: "of 0.5 x 0.25 mm; expected" in panel.correct.status.text(), timeout=WAIT)
     panel.export.folder.setText(str(tmp_path / "out"))
     panel.export.start()
     qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
