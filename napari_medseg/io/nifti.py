@@ -24,6 +24,8 @@ COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 LABEL = 1002  # its code of intent for numbers that are labels
 _AHEAD, _NOTE = 16_000_000, 16  # so many bytes may stand before the voxels; and the shortest note among them
+# so far from a whole number a label may lie that was stored with a scale of one or more
+ROUNDING = 0.01
 
 
 def read(path: Path, *, mask: bool = False) -> Image:
@@ -47,7 +49,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         _check(path, mask=mask)
         data = np.asanyarray(file.dataobj)
         if mask:
-            data = _whole(data, file.dataobj.slope)
+            data = _whole(data, file.dataobj.slope, file.dataobj.inter)
     except ImageReadError:
         raise
     # a damaged file fails in many ways: ImageFileError, EOFError, zlib.error, OSError, ValueError, ...
@@ -175,15 +177,17 @@ def _check(path: Path, *, mask: bool) -> None:
         check_gzip(path, needed)
 
 
-def _whole(data: np.ndarray, slope: float) -> np.ndarray:
+def _whole(data: np.ndarray, slope: float, intercept: float) -> np.ndarray:
     """Labels that a program stored as whole numbers times a scale: none is farther from its label than half of that.
 
-    A scale of one or more puts several labels on one number; then nothing is mended.
+    A scale of one or more can put several labels on one number: there, only what rounding moved is mended.
     """
-    if data.dtype.kind != "f" or not 0 < abs(slope) < 1 or not np.isfinite(data).all():
+    scaled = (slope, intercept) != (1, 0)
+    if data.dtype.kind != "f" or not scaled or not slope or not np.isfinite(data).all():
         return data
     near = np.round(data)
-    return near if np.abs(data - near).max(initial=0) <= abs(slope) / 2 * (1 + 1e-6) else data
+    room = abs(slope) / 2 * (1 + 1e-6) if abs(slope) < 1 else ROUNDING
+    return near if np.abs(data - near).max(initial=0) <= room else data
 
 
 def write(

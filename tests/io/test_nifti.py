@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import struct
 
 import nibabel
 import numpy as np
@@ -173,3 +174,26 @@ def test_a_file_that_calls_itself_labels_has_no_white(tmp_path):
         image.header.set_intent(intent)
         image.to_filename(tmp_path / "m.nii")
         assert read_mask(tmp_path / "m.nii").max() == wanted
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1.0001, 0), (1, 1e-7), (1.0, -1e-4), (0.9999, 0)])
+def test_labels_that_rounding_moved_are_whole_numbers(tmp_path, slope, intercept):
+    labels = np.arange(24, dtype=np.uint8).reshape(4, 3, 2)
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    file = nibabel.Nifti1Image(labels, np.eye(4), header)
+    file.to_filename(tmp_path / "m.nii")
+    raw = bytearray((tmp_path / "m.nii").read_bytes())
+    raw[112:120] = struct.pack("<2f", slope, intercept)
+    (tmp_path / "m.nii").write_bytes(raw)
+    found = read_mask(tmp_path / "m.nii")
+    np.testing.assert_array_equal(found, labels.transpose())
+
+
+def test_a_scale_that_moves_labels_apart_is_not_mended(tmp_path):
+    nibabel.Nifti1Image(np.arange(24, dtype=np.uint8).reshape(4, 3, 2), np.eye(4)).to_filename(tmp_path / "m.nii")
+    raw = bytearray((tmp_path / "m.nii").read_bytes())
+    raw[112:120] = struct.pack("<2f", 1.25, 0)
+    (tmp_path / "m.nii").write_bytes(raw)
+    with pytest.raises(ImageReadError, match="fractions"):
+        read_mask(tmp_path / "m.nii")
