@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import InputError, OutputError, sentence
+from napari_medseg.errors import InputError, OutputError, ProjectError, sentence
 from napari_medseg.project import Box, Project, Revision
 from napari_medseg.project.history import clock_problem
 
@@ -214,8 +214,15 @@ class CorrectionSession:
     def _enqueue(self, action: Callable[[], Any], *, drawn: bool = False) -> Future[Any]:
         future: Future[Any] = Future()
         with self._changed:
-            self._queue.append((action, future, drawn))
-            self._changed.notify_all()
+            if self._closing:
+                # nobody would ever take it from the queue
+                told = "This image was closed; expected an open one. Open it again from the list, and draw there."
+                if drawn:
+                    self._lost, self._why_lost = self._lost + 1, told
+                future.set_exception(ProjectError(told))
+            else:
+                self._queue.append((action, future, drawn))
+                self._changed.notify_all()
         return future
 
     def _write(self) -> None:

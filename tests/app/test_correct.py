@@ -7,7 +7,7 @@ from PIL import Image
 from napari_medseg.app import correct
 from napari_medseg.app.correct import CorrectionSession, case_labels
 from napari_medseg.app.tracker import StrokeTracker
-from napari_medseg.errors import InputError, OutputError, ShapeError
+from napari_medseg.errors import InputError, OutputError, ProjectError, ShapeError
 from napari_medseg.project import Project
 
 
@@ -249,3 +249,14 @@ def test_a_tracker_tells_of_a_change_of_mind_only(project):
         session.refuse(why)
     assert [status.error for status in told] == ["a", None]
     assert session.close()
+
+
+def test_what_is_drawn_after_closing_is_refused_and_counted_not_kept_waiting(project):
+    session = CorrectionSession(project, 1)
+    assert session.close()
+    with pytest.raises(ProjectError, match="This image was closed; expected an open one"):
+        session.propose(np.ones((40, 60), np.uint8), {}).result(5)
+    assert (session.status.pending, session.status.lost) == (0, 1)
+    with pytest.raises(ProjectError, match="This image was closed"):
+        session.accept(np.zeros((40, 60), np.uint8)).result(5)
+    assert project.revisions(1) == []
