@@ -38,8 +38,6 @@ def read_boxes(path: str | Path) -> Boxes:
     """
     path = Path(path)
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise InputError(f"{path} is a pipe or a device; expected a file of boxes. Copy what it holds into one.")
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"{path} is larger than {_MOST_BYTES >> 20} MB; expected a file of boxes. Correct it.")
         text = path.read_text(encoding="utf-8-sig")

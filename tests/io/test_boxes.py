@@ -1,8 +1,6 @@
 """Boxes from files of any origin: four numbers each, or a sentence that names the place."""
 
 import json
-import os
-import sys
 
 import pytest
 
@@ -61,10 +59,3 @@ def test_numbers_as_people_write_them(tmp_path):
     assert read_boxes(tmp_path / "b.csv") == {"a": [(1, 2.5, 30, 0.5)]}
     (tmp_path / "b.json").write_text(json.dumps({"a": [[-1, 2, 3.5, 4]]}))
     assert read_boxes(tmp_path / "b.json") == {"a": [(-1, 2, 3.5, 4)]}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
-def test_a_pipe_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "b.json")
-    with pytest.raises(InputError, match="is a pipe or a device"):
-        read_boxes(tmp_path / "b.json")
