@@ -26,10 +26,13 @@ def author() -> str:
 
 def when(created: object, format: str = "%Y-%m-%d %H:%M") -> str:
     """A time (seconds since the epoch) for a person; ``an unknown time`` where damage made it no time."""
+    # text or bytes, or nothing, which the system would take for now
+    if not isinstance(created, int | float):
+        return "an unknown time"
     try:
-        return time.strftime(format, time.localtime(created))  # type: ignore[arg-type]
-    # text or bytes, no number, a year beyond the calendar, one that the system does not know
-    except (TypeError, ValueError, OverflowError, OSError):
+        return time.strftime(format, time.localtime(created))
+    # no number, a year beyond the calendar, one that the system does not know
+    except (ValueError, OverflowError, OSError):
         return "an unknown time"
 
 

@@ -14,6 +14,7 @@ from napari_medseg.app.images import add_images
 from napari_medseg.app.versions import versions
 from napari_medseg.errors import ProjectError
 from napari_medseg.project import Project
+from napari_medseg.project.history import when
 
 
 @pytest.fixture
@@ -180,3 +181,8 @@ def test_names_are_one_however_they_are_typed(tmp_path):
     with Project.create(tmp_path / "p") as project:
         case = project.add_case(tmp_path / name, shape=(8, 8))
         assert case.name == unicodedata.normalize("NFC", "Müller")
+
+
+@pytest.mark.parametrize("created", [None, "2026", b"\x00", float("nan"), 1e300, -(10**30)])
+def test_what_is_no_time_is_told_as_unknown_and_never_taken_for_now(created):
+    assert when(created) == "an unknown time"
