@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medseg.app.batch import Batch, check_free
-from napari_medseg.app.export import check_folder, export_masks, mask_kinds, suffix_for
+from napari_medseg.app.export import check_folder, export_masks, mask_kinds
+from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
+    FORMATS,
     by_stem,
     is_volume,
     read_boxes,
@@ -22,6 +24,7 @@ from napari_medseg.io import (
     walk_images,
     write_probabilities,
 )
+from napari_medseg.io.table import suffixes
 from napari_medseg.names import one_line, short_name
 from napari_medseg.weights import list_weights, resolve_weights
 
@@ -186,7 +189,7 @@ def predict_files(
     request: PredictRequest,
     out: str | Path,
     *,
-    format: str = "tiff",
+    format: str = DEFAULT,
     probabilities: bool = False,
     edges: bool = False,
     disagreement: bool = False,
@@ -204,8 +207,8 @@ def predict_files(
         Images, or folders of images.
     out : path
         Folder, made if need be.
-    format : {'tiff', 'png', 'nifti'}
-        Of images; volumes are written as NIfTI.
+    format : str
+        One of :func:`napari_medseg.app.formats.names`; what it does not take goes into another that does.
     probabilities : bool
         Also write the map of the first class.
     edges : bool
@@ -243,7 +246,7 @@ def predict_files(
     by_stem(images)
     check_kind(request.network, images)
     prompts = {} if boxes is None else _prompts(boxes, images)
-    suffix_for(format, volume=False)
+    format_named(format)
     wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
     kinds = [*mask_kinds(objects), *(kind for kind, wish in wanted.items() if wish)]
     stems = {path: short_name(stem_of(path)) for path in images}
@@ -317,7 +320,9 @@ def check_kind(network: str, paths: Sequence[Path]) -> None:
     ShapeError
         If one is an image and the network takes volumes, or the other way round; the message names it.
     """
-    wanted = "(Z, Y, X), a volume (.nii, .nii.gz)" if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
+    known = suffixes(tuple(one for one in FORMATS if one.read is not None and 3 in one.gives.axes))
+    volume = f"(Z, Y, X), a volume ({', '.join(known)})"
+    wanted = volume if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
     for path in paths:
         if not takes(network, volume=is_volume(path)):
             other = "for volumes" if is_volume(path) else "for images"
