@@ -105,7 +105,8 @@ def test_formats_are_chosen_by_what_they_take(monkeypatch):
 
     flat = Format(name="flat", title="Flat", suffixes=(".flat",), write_mask=write)
     deep = Format(name="deep", title="Deep", suffixes=(".deep",), write_mask=write, takes=Takes(axes=(3,)))
-    monkeypatch.setattr(table, "FORMATS", (*FORMATS, flat, deep))
+    known = tuple(one for one in FORMATS if one.name in ("tiff", "png", "nifti"))
+    monkeypatch.setattr(table, "FORMATS", (*known, flat, deep))
     assert names() == ("tiff", "png", "nifti", "flat", "deep")
     found = {(name, volume): suffix_for(name, volume=volume) for name in names() for volume in (False, True)}
     assert found == {
