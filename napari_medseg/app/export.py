@@ -16,9 +16,11 @@ from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
 from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
+from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
+from napari_medseg.io.labels import MOST_NUMBER
 from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
@@ -238,8 +240,10 @@ def export_project(
     return written
 
 
-def export_losses(project: Project, *, format: str = DEFAULT) -> list[str]:
+def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = False) -> list[str]:
     """Sentences to tell before :func:`export_project`: what its masks lose in that format; empty where nothing is.
+
+    Parameters are those of :func:`export_project`.
 
     Raises
     ------
@@ -255,7 +259,8 @@ def export_losses(project: Project, *, format: str = DEFAULT) -> list[str]:
     told = []
     for name, lie in grids.items():
         one = format_named(name)
-        lost = losses(one, lie, classes=bool(project.classes()))
+        # of objects there may be many
+        lost = losses(one, lie, classes=bool(project.classes()), highest=MOST_NUMBER if objects else MOST_CLASS)
         told += [f"{one.title} does not keep {words}." for words in lost]
     return told
 

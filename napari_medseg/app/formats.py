@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, Format, Grid, Kept, formats_for
+from napari_medseg.io.labels import MOST_NUMBER
 
 DEFAULT = formats_for("mask")[0].name
 # what a mask comes with, in the order of what matters
@@ -59,7 +60,9 @@ def image_suffix(*, volume: bool) -> str:
     return formats_for("image", 3 if volume else 2, colour=not volume)[0].suffix
 
 
-def losses(format: Format, grids: Iterable[Grid] | None = None, *, classes: bool = True) -> list[str]:
+def losses(
+    format: Format, grids: Iterable[Grid] | None = None, *, classes: bool = True, highest: int = MOST_NUMBER
+) -> list[str]:
     """What masks lose in a format, to be told before they are written.
 
     Parameters
@@ -69,6 +72,8 @@ def losses(format: Format, grids: Iterable[Grid] | None = None, *, classes: bool
         That the masks lie on: what they do not say cannot be lost. Default: they say all that masks of this format can.
     classes : bool
         The classes have names.
+    highest : int
+        No label is larger.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def losses(format: Format, grids: Iterable[Grid] | None = None, *, classes: bool
         lie = list(grids)
         known["spacing"] = any(grid.spacing_mm is not None for grid in lie)
         known["position"] = any(grid.affine is not None for grid in lie)
-    lost = []
+    lost = [f"labels above {format.takes.highest}, which are refused"] if highest > format.takes.highest else []
     for fact, words in FACTS.items():
         kept = _kept(format, fact)
         if known[fact] and kept is Kept.NOT:

@@ -24,6 +24,7 @@ from napari_medseg.io import (
     walk_images,
     write_probabilities,
 )
+from napari_medseg.io.formats import axes_of
 from napari_medseg.io.table import suffixes
 from napari_medseg.names import one_line, short_name
 from napari_medseg.weights import list_weights, resolve_weights
@@ -324,8 +325,10 @@ def check_kind(network: str, paths: Sequence[Path]) -> None:
     volume = f"(Z, Y, X), a volume ({', '.join(known)})"
     wanted = volume if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
     for path in paths:
-        if not takes(network, volume=is_volume(path)):
-            other = "for volumes" if is_volume(path) else "for images"
+        axes = axes_of(path)
+        # of what is damaged, its reader tells
+        if axes is not None and not takes(network, volume=axes == 3):
+            other = "for volumes" if axes == 3 else "for images"
             raise ShapeError(f"{path} is of the wrong kind; {network} expects {wanted}. Choose a network {other}.")
 
 

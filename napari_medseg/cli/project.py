@@ -200,7 +200,7 @@ def export(
     from napari_medseg.project import Project
 
     with print_done(), Project.open(folder) as project, progress_bar() as progress:
-        for told in export_losses(project, format=format):
+        for told in export_losses(project, format=format, objects=objects):
             typer.echo(told, err=True)
         written = export_project(project, out, format=format, objects=objects, overwrite=overwrite, progress=progress)
     for path in written:

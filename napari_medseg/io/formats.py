@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +15,32 @@ from napari_medseg.io.mask import to_labels
 from napari_medseg.io.table import READ_SUFFIXES, format_of
 
 
-def is_volume(path: str | Path) -> bool:
-    """Whether a file of this name holds a volume, not an image; where its format has both, the header says it."""
+def axes_of(path: str | Path) -> int | None:
+    """2 of an image, 3 of a volume; None where nothing says it.
+
+    The name says it; where its format has both, the header does.
+    """
     format = format_of(path)
     if format is None or len(format.gives.axes) == 1:
-        return format is not None and format.gives.axes == (3,)
-    grid = read_grid(path)
-    return grid is not None and len(grid.shape) == 3
+        return None if format is None else format.gives.axes[0]
+    # whoever reads the file tells what is wrong
+    with suppress(ImageReadError):
+        grid = read_grid(path)
+        return None if grid is None else len(grid.shape)
+    return None
 
 
-def header_size(path: str | Path) -> tuple[int, int] | None:
+def is_volume(path: str | Path) -> bool:
+    """Whether a file of this name holds a volume, not an image; where its format has both, the header says it."""
+    return axes_of(path) == 3
+
+
+def header_size(path: str | Path) -> tuple[int, ...] | None:
     """(Y, X) as the header of an image says, in a moment; None for a volume and where no header can be read."""
-    format = format_of(path)
-    # a damaged header of a volume is told by whoever reads it
-    if format is None or format.gives.axes == (3,):
+    if axes_of(path) != 2:
         return None
     grid = read_grid(path)
-    return grid.shape if grid is not None and len(grid.shape) == 2 else None
+    return None if grid is None else grid.shape
 
 
 def read_grid(path: str | Path) -> Grid | None:

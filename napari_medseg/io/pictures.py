@@ -31,6 +31,8 @@ SCANS = 64  # programs make about ten
 KINDS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP")
 # of a phone's JPEG the first picture is the one that it shows
 _FIRST_COUNTS, _LOSSY = ("MPO",), ("JPEG", "MPO", "WEBP")
+# pixels that are handed over at once
+_AT_ONCE = 1 << 26
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -183,17 +185,30 @@ def _to_array(picture: PillowImage.Image, path: Path, *, mask: bool) -> tuple[np
     mode = picture.mode
     if mode in ("P", "PA"):
         if mask:
-            numbers = np.asarray(picture)
+            numbers = _pixels(picture)
             return choose_labels(numbers[..., 0] if mode == "PA" else numbers, _palette(picture), path)
         picture = picture.convert("RGBA" if mode == "PA" or "transparency" in picture.info else "RGB")
     elif mode == "1" and not mask:
         picture = picture.convert("L")
     elif mode not in ("1", "L", "LA", "RGB", "RGBA", "F") and not mode.startswith("I"):
         picture = picture.convert("RGB")
-    data = np.asarray(picture)
+    data = _pixels(picture)
     if mode == "I" and data.min() >= 0 and data.max() < 65536:
         data = data.astype(np.uint16)
     return data, False
+
+
+def _pixels(picture: PillowImage.Image) -> np.ndarray:
+    """The pixels of a picture; a large one in strips, as the whole would be copied three times over on its way."""
+    rows = max(1, _AT_ONCE // picture.width)
+    if picture.height <= rows:
+        return np.asarray(picture)
+    first = np.asarray(picture.crop((0, 0, picture.width, 1)))
+    data = np.empty((picture.height, *first.shape[1:]), first.dtype)
+    for top in range(0, picture.height, rows):
+        end = min(top + rows, picture.height)
+        data[top:end] = np.asarray(picture.crop((0, top, picture.width, end)))
+    return data
 
 
 def _palette(picture: PillowImage.Image) -> np.ndarray:
