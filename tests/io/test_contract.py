@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image as PillowImage
 
 import napari_medseg.io
+from napari_medseg.app.predict import check_kind
 from napari_medseg.errors import ImageReadError, InputError, OperationError, OutputError, ShapeError
 from napari_medseg.io import (
     FORMATS,
@@ -39,6 +40,7 @@ from napari_medseg.io import (
     write_probabilities,
 )
 from napari_medseg.io.format import Gives, Takes
+from napari_medseg.io.formats import axes_of, header_size
 from napari_medseg.io.image import Image
 from napari_medseg.io.table import NAMES
 
@@ -353,6 +355,18 @@ def test_a_format_of_both_says_by_its_header_what_a_file_holds(tmp_path, add):
         (tmp_path / f"{axes}.toy").mkdir()
         np.save(tmp_path / f"{axes}.toy" / "data.npy", labels_of(axes))
         assert is_volume(tmp_path / f"{axes}.toy") == (axes == 3)
+
+
+def test_a_damaged_header_is_told_by_who_reads_the_file(tmp_path, add):
+    def refuse(path, mask=False):
+        raise ImageReadError(f"{path} is damaged.")
+
+    add(read=refuse, grid=refuse, gives=Gives(axes=(2, 3)))
+    (tmp_path / "a.toy").write_text("x")
+    assert (axes_of(tmp_path / "a.toy"), header_size(tmp_path / "a.toy")) == (None, None)
+    assert not is_volume(tmp_path / "a.toy")
+    for network in ("cmunext-xxs", "lgms-net-3d"):
+        check_kind(network, [tmp_path / "a.toy"])
 
 
 def test_a_file_that_holds_masks_only_is_no_image(tmp_path, add):
