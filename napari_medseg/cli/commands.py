@@ -116,7 +116,7 @@ def weights_list(json: Json = False) -> None:
 
     entries = list_weights()
     if json:
-        keys = ("id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics", "kinds")
+        keys = ("id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics")
         print_json([{key: getattr(entry, key) for key in keys} for entry in entries])
         return
     cells = [
