@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, Format, Grid, Kept, formats_for
 from napari_medseg.io.labels import MOST_NUMBER
+from napari_medseg.io.table import What
 
 DEFAULT = formats_for("mask")[0].name
 # what a mask comes with, in the order of what matters
@@ -38,21 +39,28 @@ def format_named(name: str) -> Format:
     return found
 
 
-def written_as(name: str, *, volume: bool) -> Format:
+def written_as(name: str, *, volume: bool, what: What = "mask") -> Format:
     """The format that is written where this one is asked for: what it does not take goes into the first that does.
+
+    Parameters
+    ----------
+    name : str
+        Of a format that masks are written in.
+    volume : bool
+    what : {'mask', 'map'}
 
     Raises
     ------
     InputError
         If the format is not known.
     """
-    asked, fitting = format_named(name), formats_for("mask", 3 if volume else 2)
+    asked, fitting = format_named(name), formats_for(what, 3 if volume else 2)
     return asked if asked in fitting else fitting[0]
 
 
-def suffix_for(format: str, *, volume: bool) -> str:
+def suffix_for(format: str, *, volume: bool, what: What = "mask") -> str:
     """The suffix of a mask or a map; see :func:`written_as`."""
-    return written_as(format, volume=volume).suffix
+    return written_as(format, volume=volume, what=what).suffix
 
 
 def image_suffix(*, volume: bool) -> str:

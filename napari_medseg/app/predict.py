@@ -25,7 +25,7 @@ from napari_medseg.io import (
     write_probabilities,
 )
 from napari_medseg.io.formats import axes_of
-from napari_medseg.io.table import suffixes
+from napari_medseg.io.table import What, suffixes
 from napari_medseg.names import one_line, short_name
 from napari_medseg.weights import list_weights, resolve_weights
 
@@ -254,12 +254,13 @@ def predict_files(
     prompts = {} if boxes is None else _prompts(boxes, images)
     format_named(format)
     wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
-    kinds = [*mask_kinds(objects), *(kind for kind, wish in wanted.items() if wish)]
+    kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
+    kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
     stems = {path: short_name(stem_of(path)) for path in images}
     targets = (
-        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path))}"
+        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path), what=what)}"
         for path, stem in stems.items()
-        for kind in kinds
+        for kind, what in kinds.items()
     )
     check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
@@ -298,6 +299,7 @@ def predict_files(
                 "edges": result.edges if edges else None,
                 "disagreement": result.disagreement if disagreement else None,
             }
+            suffix = suffix_for(format, volume=image.volume, what="map")
             for name, data in maps.items():
                 if data is not None:
                     written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))

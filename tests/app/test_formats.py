@@ -115,6 +115,8 @@ def test_formats_are_chosen_by_what_they_take(monkeypatch):
         **{(name, True): ".nii.gz" for name in ("tiff", "png", "nifti", "flat")},
         ("deep", True): ".deep",
     }
+    # a format of masks only leaves maps to another
+    assert [suffix_for("flat", volume=volume, what="map") for volume in (False, True)] == [".tif", ".nii.gz"]
     with pytest.raises(InputError, match=r"format is 'gif'; expected one of: tiff, png, nifti, flat, deep\. "):
         suffix_for("gif", volume=False)
     assert "Images are written as TIFF." in advice("deep")
