@@ -107,6 +107,7 @@ def classes_to_learn(
     InputError
         If a mask holds a number that is no class, or they hold several and no classes are known.
     """
+    rule.check(known)
     found = survey(masks, rule, progress=progress)
     check_numbers(found, known)
     if known is not None:

@@ -90,3 +90,15 @@ def test_a_link_to_the_folder_is_the_same_project(folder, tmp_path):
     (tmp_path / "q").symlink_to(folder)
     with Project.open(folder), pytest.raises(ProjectError, match="is open in process"):
         Project.open(tmp_path / "q")
+
+
+@posix
+def test_a_lock_that_was_removed_while_it_is_held_lets_nobody_in(folder):
+    with Project.open(folder):
+        (folder / "project.lock").unlink()
+        with pytest.raises(ProjectError, match=r"is open in another window, though its lock was removed"):
+            Project.open(folder)
+        # nor the next one, who finds the file that this one made
+        with pytest.raises(ProjectError, match=r"is open in another window"):
+            Project.open(folder)
+    Project.open(folder).close()
