@@ -60,5 +60,5 @@ def test_long_lists_are_cut_in_messages():
 
 @pytest.mark.parametrize("texts", [["1=a", "2=Ignore"], ["a", "ignore"]])
 def test_what_does_not_count_is_no_class(texts):
-    with pytest.raises(InputError, match="no class. Say --ignore 2 instead"):
+    with pytest.raises(InputError, match=r"no class\. Say --ignore 2 instead"):
         parse_classes(texts)

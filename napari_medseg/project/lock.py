@@ -112,7 +112,9 @@ class FileLock:
                 _sign(stream)
         except OSError as error:
             # the name of the holder is a courtesy, the lock is what counts; but a full disk is said at once
-            stream.close()
+            with contextlib.suppress(OSError):
+                # it tries once more to write what it has
+                stream.close()
             raise output_error(path, error) from error
         self._stream = stream
 

@@ -274,7 +274,7 @@ def test_accepting_twice_what_is_accepted_is_one_revision(project, session):
 
 def test_what_is_wrong_elsewhere_is_told_and_nothing_accepted(project, session):
     shown = session.shown().result(5).labels
-    with pytest.raises(InputError, match="The image is another. Nothing was accepted"):
+    with pytest.raises(InputError, match=r"The image is another\. Nothing was accepted"):
         session.accept(shown, lambda: "The image is another.").result(5)
     assert not project.revisions(1)
     assert session.accept(shown, lambda: None).result(5).number == 1
