@@ -105,7 +105,7 @@ def classes_to_learn(
     Raises
     ------
     InputError
-        If a mask holds a number that is no class, they hold several and no classes are known, or nothing is drawn in any.
+        If a mask holds a number that is no class, they hold several and no classes are known, or all hold nothing.
     """
     rule.check(known)
     found = survey(masks, rule, progress=progress)
