@@ -3,7 +3,7 @@
 An image is described by a few numbers of a thumbnail: colour, brightness, contrast and detail at several scales. What a
 network was trained on is a sample of such descriptions, and how far an image may lie from the nearest of them (Sun et
 al. 2022, "Out-of-distribution detection with deep nearest neighbors", without the network: on our seven kinds these
-numbers tell them apart where features of the last encoder stage do not, ``docs/decisions/0033-familiar.md``).
+numbers tell them apart where features of the last encoder stage do not, ``docs/decisions/0040-familiar.md``).
 """
 
 from __future__ import annotations
