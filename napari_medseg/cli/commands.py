@@ -267,6 +267,7 @@ def evaluate(
 
     from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
+    from napari_medseg.app.evaluate import is_report
     from napari_medseg.app.predict import PredictRequest
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
@@ -274,7 +275,7 @@ def evaluate(
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
-        if not json.is_dir():
+        if not (json.is_dir() or is_report(json)):
             check_free([json], overwrite=overwrite)
         check_writable(json)
     with progress_bar() as progress:

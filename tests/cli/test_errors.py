@@ -227,6 +227,13 @@ def test_a_report_that_cannot_be_written_is_told_before_scoring(medseg, folders,
     refused(medseg(*arguments, tmp_path / "thesis.txt"), "thesis.txt is there already", "--overwrite")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
     (tmp_path / "thesis.txt").unlink()
+    # what it wrote itself, and a file that was only made, may be written anew: here the images are what is told
+    for text in ("", json.dumps({"network": "a", "weights": "b", "n": 1, "cases": []})):
+        (tmp_path / "r.json").write_text(text)
+        code, _, err = medseg(*arguments, tmp_path / "r.json")
+        assert code != 0
+        assert "there already" not in err
+    (tmp_path / "r.json").unlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "masks"]
 
 
