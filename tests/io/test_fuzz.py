@@ -10,6 +10,7 @@ import pytest
 from benchmarks import fuzz, fuzz_seeds
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the system measures the memory")
 def test_three_hundred_damaged_files_end_in_a_sentence(tmp_path):
     found = fuzz.run(tmp_path, 300)
@@ -20,6 +21,7 @@ def test_three_hundred_damaged_files_end_in_a_sentence(tmp_path):
     assert found.refused > 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the system measures the memory")
 @pytest.mark.parametrize(("blow", "text"), [("SIGSTOP", "no answer after"), ("SIGKILL", "the process died")])
 def test_a_reader_that_hangs_or_dies_is_a_fault_and_another_goes_on(tmp_path, monkeypatch, blow, text):

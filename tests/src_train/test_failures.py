@@ -96,6 +96,7 @@ def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
     assert "'stages' in " in process.failure()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_death_is_not_told_with_the_words_of_an_earlier_one(tmp_path):
     make_run(tmp_path, stages=(Stage(size=48, epochs=500),))
@@ -118,6 +119,7 @@ def test_a_death_is_not_told_with_the_words_of_an_earlier_one(tmp_path):
     assert found.failure().startswith("Training broke off; its log is")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_the_command_line_names_its_own_way_to_go_on(tmp_path):
     make_run(tmp_path)

@@ -36,6 +36,7 @@ def wait_for(folder: Path, kind: str, process: subprocess.Popen) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
 def test_cancelling_is_quick_and_leaves_a_checkpoint_to_go_on_from(tmp_path):
     make_run(tmp_path, stages=(Stage(size=48, epochs=500),), n=4)
@@ -78,6 +79,7 @@ def test_a_torn_event_line_is_skipped_and_the_next_is_read(tmp_path):
     assert [e["event"] for e in read_events(path, offset)[0]] == ["done"]
 
 
+@pytest.mark.slow
 def test_two_processes_follow_the_curve_of_one(tmp_path):
     """Seven images in batches of four: the last batch of three divides unevenly."""
     losses, weights = {}, {}

@@ -29,6 +29,7 @@ from src_train.trainer import Trainer, mean_dice
 from tests.src_train.helpers import blobs, make_run
 
 
+@pytest.mark.slow
 def test_it_overfits_two_images(tmp_path):
     spec = make_run(tmp_path, stages=(Stage(size=48, epochs=70),), augment=False, validate_every=70, learning_rate=1e-2)
     trainer = Trainer(spec, tmp_path)
@@ -75,6 +76,7 @@ def test_resuming_equals_never_having_stopped(tmp_path, stop):
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("val", [0, 2])
 def test_the_start_is_kept_in_part(tmp_path, val):
     stages = (Stage(size=48, epochs=4),)
