@@ -1,15 +1,18 @@
 # Two commands: 'make run' starts the main job, 'make test' runs every check. Both set up what they need in .venv.
+# While writing: 'make check', all but the tests that open a window or are marked slow.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# the checks start many processes; without this each of them may compile everything anew
+export PYTHONDONTWRITEBYTECODE :=
 
 SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3 libfontconfig1 libglib2.0-0 \
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core
 
-.PHONY: run test lint types formats system clean
+.PHONY: run test check lint types formats system clean
 
 run: $(STAMP)
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -22,6 +25,9 @@ run: $(STAMP)
 # real windows; on Linux each process of the tests starts a virtual screen of its own
 test: $(STAMP) system lint types
 	LIBGL_ALWAYS_SOFTWARE=1 $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+check: $(STAMP) lint types
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not gui" --no-xvfb --durations 5 $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,8 +42,8 @@ formats: $(STAMP)
 	$(BIN)/python docs/formats.py
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "$(PYTHON) is older than 3.10. Install Python 3.10 or newer, or name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11, which napari needs. Install a newer one, or name it: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable ".[all]"
 	@$(BIN)/python -c "import torch; torch.version.cuda is None or torch.cuda.is_available() or print( \

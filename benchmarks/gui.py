@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--predictions", type=int, default=10)
+    parser.add_argument("--idle", type=float, default=5, help="seconds")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     home = tempfile.TemporaryDirectory()
@@ -81,7 +82,7 @@ def main() -> None:
     panel.propose.run.click()
     spin(lambda: panel.state.case_id is not None, 60)
     pulse, found = Pulse(), {}
-    spin(lambda: False, 5)
+    spin(lambda: False, options.idle)
     found["idle"] = pulse.take()
     for _ in range(options.predictions):
         panel.propose.run.click()

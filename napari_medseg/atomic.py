@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,9 +26,21 @@ _ADVICE = {
     errno.EISDIR: ("there is a folder of that name", "Choose another name."),
 }
 
+# Windows' own numbers (error.winerror) where errno says no more than EACCES
+_HELD = {
+    5: ("no permission to write there, or another program has it open", "Close it there, or choose another folder."),
+    32: ("another program has it open", "Close it there, and try again."),
+    33: ("another program has it open", "Close it there, and try again."),
+}
+# for so long another program may look at a file on Windows: a scanner does so with each new one
+_HELD_SECONDS = 2.0
+
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """The sentence for a failed write: file, reason, next step."""
+    held = _HELD.get(getattr(error, "winerror", None) or 0)
+    if held is not None:
+        return OutputError(f"{path} cannot be written: {held[0]}. {held[1]}")
     reason, advice = _ADVICE.get(error.errno or 0, (str(error.strerror or error).lower(), "Choose another folder."))
     return OutputError(f"{path} cannot be written: {reason}. {advice}")
 
@@ -61,13 +74,32 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        temporary.replace(path)
+        replace(temporary, path)
     except OSError as error:
         raise output_error(path, error) from error
     finally:
         # where the folder is none or cannot be written, there is nothing to remove and asking would raise again
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Give a file the name of another, which it replaces; on Windows, once nobody has that one open.
+
+    Raises
+    ------
+    OSError
+        If it cannot be replaced.
+    """
+    end = time.monotonic() + _HELD_SECONDS
+    while True:
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or target.is_dir() or time.monotonic() > end:
+                raise
+        time.sleep(0.05)
 
 
 def check_writable(path: str | Path) -> None:
@@ -81,9 +113,11 @@ def check_writable(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise output_error(path, IsADirectoryError(errno.EISDIR, ""))
+    # not a file of tempfile's: on Windows, where it may not write, that tries names without end
+    probe = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        probe.open("xb").close()
+        probe.unlink()
     except OSError as error:
         raise output_error(path, error) from error
 

@@ -10,6 +10,7 @@ event in FOLDER/events.jsonl, and the last line on stderr.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -39,6 +40,15 @@ def _cancel(signum: int, frame: FrameType | None) -> None:
     raise _Stop
 
 
+def _end() -> None:
+    """Stop the main thread from another one."""
+    if sys.platform == "win32":
+        # os.kill ends a process there on the spot, with nothing said; and only this signal wakes a sleep
+        signal.raise_signal(signal.SIGINT)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _follow_parent() -> None:
     # ends when the other side of the pipe is closed, by the parent or with it
     told = b""
@@ -46,13 +56,13 @@ def _follow_parent() -> None:
         told += part
     if told.endswith(STAY):
         return
-    os.kill(os.getpid(), signal.SIGTERM)
+    _end()
 
 
 def _follow_wish(wish: Path, ended: threading.Event) -> None:
     while not ended.wait(LOOK_SECONDS):
         if wish.exists():
-            os.kill(os.getpid(), signal.SIGTERM)
+            _end()
             return
 
 
@@ -124,4 +134,7 @@ def _tell(folder: Path, kind: str, message: str) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        # trainer.log is read as that; on Windows it would be written otherwise
+        sys.stderr.reconfigure(encoding="utf-8", newline="\n")
     sys.exit(main(sys.argv[1:]))

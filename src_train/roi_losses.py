@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from monai.losses import DiceLoss
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_medseg.networks import SegmentationOutput
 from napari_medseg.networks.blocks.roi_align import roi_align
+from src_train.losses import soft_dice
 
-ALPHA, GAMMA = 0.35, 2.0
+ALPHA, GAMMA, SMOOTH = 0.35, 2.0, 1e-5
 EDGE_WEIGHT, CONSISTENCY_WEIGHT, EDGE_POSITIVE = 0.2, 0.05, 10.0
 # up to a share of the epochs: weights of the four levels, finest first, and of the mask [DCSNet, III]
 STEPS = ((0.3, (1.0, 0.8, 0.6, 0.4), 0.2), (0.6, (0.8, 0.9, 1.0, 1.1), 1.2), (1.0, (0.7, 0.8, 0.9, 1.0), 1.1))
@@ -54,12 +54,12 @@ def map_loss(logits: Tensor, target: Tensor) -> Tensor:
     logits, target : Tensor
         (N, 1, H, W), float; the target 0 or 1.
     """
-    dice = DiceLoss(sigmoid=True, smooth_nr=1e-5, smooth_dr=1e-5)(logits, target)
+    dice = soft_dice(logits.sigmoid(), target, SMOOTH)
     plain = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     right = torch.exp(-plain)
     weight = ALPHA * target + (1 - ALPHA) * (1 - target)
     focal = (weight * (1 - right) ** GAMMA * plain).mean()
-    boundary = DiceLoss(smooth_nr=1e-5, smooth_dr=1e-5)(soft_rim(logits.sigmoid()), soft_rim(target))
+    boundary = soft_dice(soft_rim(logits.sigmoid()), soft_rim(target), SMOOTH)
     return 0.5 * dice + 0.3 * focal + 0.2 * boundary
 
 

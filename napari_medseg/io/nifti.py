@@ -100,7 +100,8 @@ def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
 
     try:
         _read_header(path)
-        file: Any = nibabel.load(path)
+        # not mapped: a file that is open cannot be replaced on Windows, and one that is cut short ends the program
+        file: Any = nibabel.load(path, mmap=False)
         shape = tuple(int(n) for n in file.shape)
         if not isinstance(file, nibabel.Nifti1Image):
             raise ValueError("another format")

@@ -18,7 +18,7 @@ from napari_medseg.errors import ProjectError
 
 RUN_LOCK = "trainer.lock"
 # more than process and computer take
-_MOST = 1000
+_MOST, _FAR = 1000, 1_000_000
 # how systems say that someone else has a lock
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
@@ -27,13 +27,22 @@ if sys.platform == "win32":
 
     def _lock(stream: IO[str]) -> None:
         # a byte far behind the text, so that the other window can still read who holds the lock
-        stream.seek(1_000_000)
+        stream.seek(_FAR)
         msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+
+    def _unlock(stream: IO[str]) -> None:
+        # closing does so too, but only when Windows comes to it
+        with contextlib.suppress(OSError):
+            stream.seek(_FAR)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
     def _lock(stream: IO[str]) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(stream: IO[str]) -> None:
+        """Closing does so."""
 
 
 def _open(path: Path, flags: int) -> int:
@@ -44,6 +53,8 @@ def _open(path: Path, flags: int) -> int:
     OSError
         With ``errno.ELOOP`` where it is a link or anything else than a file.
     """
+    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
+        raise OSError(errno.ELOOP, "a link", str(path))
     # a pipe would wait for a reader
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     number = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
@@ -120,7 +131,8 @@ class FileLock:
 
     def release(self) -> None:
         """Let others have it."""
-        if self._stream is not None:
+        if self._stream is not None and not self._stream.closed:
+            _unlock(self._stream)
             self._stream.close()
 
 
@@ -227,6 +239,7 @@ def training_in(folder: Path) -> dict[str, Any] | None:
     try:
         with stream:
             _lock(stream)
+            _unlock(stream)
     except OSError:
         return holder(path)
     return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from napari_medseg.atomic import output_error
+from napari_medseg.atomic import output_error, replace
 from napari_medseg.errors import OperationError, UnknownNameError, WeightsError
 
 Progress = Callable[[float, str], None]
@@ -194,7 +194,7 @@ def fetch(file: HubFile, target: Path, *, progress: Progress | None = None) -> N
                 f"checksum of {file.url} is {found[:8]}, expected {file.sha256}: the file is damaged or was exchanged. "
                 "Try again; if it happens again, do not use it."
             )
-        part.replace(target)
+        replace(part, target)
     except urllib.error.URLError as error:
         raise OperationError(
             f"{file.url} cannot be fetched ({error.reason}). Check the network and try again: it goes on where it "

@@ -83,7 +83,7 @@ def test_an_image_without_a_mask_is_named(medseg, folders):
         (("--weights", "teeth"), "'teeth'", 2),
         (("--weights", "nuclei", "--format", "gif"), "format is 'gif'", 2),
         (("--weights", "nuclei", "--device", "cuda"), "cuda", 1),
-        (("--weights", "/nowhere.safetensors"), "/nowhere.safetensors", 2),
+        (("--weights", "/nowhere.safetensors"), "nowhere.safetensors", 2),
     ],
 )
 def test_a_bad_choice_is_named(medseg, tmp_path, arguments, says, code):

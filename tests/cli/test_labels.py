@@ -56,6 +56,7 @@ def test_numbers_that_are_no_classes_are_refused_before_anything_is_written(trai
     assert not (tmp_path / "w.run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "labels"),
     [
@@ -77,6 +78,7 @@ def test_training_keeps_the_numbers_that_it_is_told(medseg, train, numbered, tmp
     assert json.loads((tmp_path / "r.json").read_text())["n"] == 2
 
 
+@pytest.mark.slow
 def test_a_project_keeps_numbers_names_and_what_is_ignored(medseg, numbered, tmp_path):
     images, masks = numbered
     study = tmp_path / "study"

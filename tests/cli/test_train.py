@@ -103,6 +103,7 @@ def test_a_second_trainer_writes_nothing_into_the_run_of_the_first(tmp_path):
     assert (tmp_path / EVENTS_FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_recipe_of_volumes_can_be_given(train, medseg, tmp_path):
     """Window, spacing and learning rate reach the run: BTCV's recipe is that."""
     import nibabel

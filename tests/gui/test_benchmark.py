@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gui.py"
 def test_all_three_are_measured(tmp_path):
     told = tmp_path / "gaps.json"
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--epochs", "1", "--predictions", "2", "--json", str(told)],
+        [sys.executable, str(SCRIPT), "--epochs", "1", "--predictions", "2", "--idle", "1", "--json", str(told)],
         env={**os.environ, "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,

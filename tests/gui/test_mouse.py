@@ -23,14 +23,34 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def folder(tmp_path):
-    yield tmp_path
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory):
+    """A window on the sample project, opened when one is asked for and none lives."""
+    folder, opened = tmp_path_factory.mktemp("mouse"), []
+
+    def living():
+        if not opened or opened[-1].process.poll() is not None:
+            opened.append(Driver(folder, *([Path(opened[-1].state()["project"])] if opened else [])))
+        return opened[-1]
+
+    yield living
+    for window in opened:
+        window.close()
     if os.environ.get("MEDSEG_SHOTS"):
         target = Path(os.environ["MEDSEG_SHOTS"])
         target.mkdir(parents=True, exist_ok=True)
-        for picture in tmp_path.glob("*.png"):
+        for picture in folder.glob("*.png"):
             shutil.copy(picture, target)
+
+
+@pytest.fixture
+def window(windows, request):
+    """The window as the test before left it; after one that failed, another."""
+    window = windows()
+    window.wait(lambda s: s["case"] is not None and s["label_sum"] is not None, 120)
+    yield window
+    if request.node.rep_call.failed:
+        window.close()
 
 
 def take_the_brush(window):
@@ -42,114 +62,101 @@ def take_the_brush(window):
         window.wait(lambda s, mode=mode: s["mode"] == mode)
 
 
-def test_propose_correct_retrain_export(folder):
-    window = Driver(folder)
-    try:
-        window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
-        window.shot("1-proposed")
-        take_the_brush(window)
-        before = window.state()["label_sum"]
-        window.drag((60, 60), (60, 180), (120, 180))
-        painted = window.wait(lambda s: s["strokes"] == 1)["label_sum"]
-        assert painted > before
-        window.shot("2-painted")
-        window.key("ctrl+z")
-        window.wait(lambda s: s["label_sum"] == before)
-        window.key("ctrl+shift+z")
-        window.wait(lambda s: s["label_sum"] == painted)
-        # proposing again is a step in the history that can be taken back
-        window.key("g")
-        window.wait(lambda s: s["history"].count("proposal") == 2)
-        window.key("ctrl+z")
-        window.wait(lambda s: s["label_sum"] == painted)
+def test_the_live_wire_is_drawn_clicked_and_closed_with_the_mouse(window):
+    start = window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
+    before, strokes = start["label_sum"], start["strokes"]
+    window.click("tab Correct")
+    take_the_brush(window)
+    window.key("w")
+    window.wait(lambda s: s["items"]["Live-wire"]["on"])
+    corners = [(20, 20), (20, 70), (60, 70), (60, 20)]
+    for point in corners:
+        window.tool("mousemove", *window.screen(*point), "sleep", 0.5, "click", 1)
+        time.sleep(1.0)
+    window.tool("mousemove", *window.screen(40, 24), "sleep", 1)
+    window.shot("8-wire")
+    # nothing is drawn before it is closed
+    assert window.state()["strokes"] == strokes
+    zoom = window.state()["zoom"]
+    window.tool("click", "--repeat", 2, "--delay", 80, 1)
+    drawn = window.wait(lambda s: s["strokes"] == strokes + 1)
+    assert drawn["label_sum"] > before + 200
+    # a double-click closes the contour; it does not zoom as well
+    assert drawn["zoom"] == zoom
+    window.shot("9-wired")
+    window.key("ctrl+z")
+    window.wait(lambda s: s["label_sum"] == before)
 
-        opened = []
-        for _ in range(6):
-            # at random, each of the six once
-            opened.append(window.wait(lambda s: s["case"] not in opened and s["case_state"] != "new")["case"])
-            window.key("a")
-        window.wait(lambda s: "All images are accepted" in s["correct"])
-        window.shot("3-accepted")
 
-        window.click("tab Retrain")
-        window.click("spin 0")
-        window.key("ctrl+a")
-        window.tool("type", "3")
-        window.click("Retrain")
-        # pressed again in the middle: nothing happens
-        x, y, width, height = window.state()["items"]["Retrain"]["rect"]
-        window.tool("mousemove", x + width // 2, y + height // 2, "click", 1)
-        old = window.state()["weights"]
-        judged = window.wait(lambda s: "Adopted" in s["retrain"] or "old weights stay" in s["retrain"], 240)
-        window.shot("4-retrained")
-        if "old weights stay" in judged["retrain"]:
-            window.click("Use new all the same")
-        window.wait(lambda s: s["weights"] != old)
+def test_a_killed_window_loses_nothing_that_was_drawn(window, windows):
+    take_the_brush(window)
+    strokes = window.state()["strokes"]
+    window.drag((60, 60), (60, 180))
+    window.drag((90, 60), (90, 180))
+    drawn = window.wait(lambda s: s["strokes"] == strokes + 2)
+    window.kill()
+    again = windows()
+    state = again.wait(lambda s: s["case"] is not None and "ended unexpectedly" in s["correct"])
+    assert state["label_sum"] == drawn["label_sum"]
+    again.shot("7-recovered")
+    again.click("Undo")
+    again.wait(lambda s: s["label_sum"] != drawn["label_sum"])
 
-        window.click("tab Export")
-        window.click("All accepted masks of the project")
-        window.click("Export")
-        state = window.wait(lambda s: "Wrote 6 file(s)" in s["export"])
-        window.shot("5-exported")
-        window.click("tab Propose")
-        window.shot("6-propose")
-    finally:
-        window.close()
+
+def test_propose_correct_retrain_export(window):
+    start = window.wait(lambda s: s["case"] == 1, 120)
+    strokes, proposals = start["strokes"], start["history"].count("proposal")
+    window.shot("1-proposed")
+    take_the_brush(window)
+    before = window.state()["label_sum"]
+    window.drag((60, 60), (60, 180), (120, 180))
+    painted = window.wait(lambda s: s["strokes"] == strokes + 1)["label_sum"]
+    assert painted > before
+    window.shot("2-painted")
+    window.key("ctrl+z")
+    window.wait(lambda s: s["label_sum"] == before)
+    window.key("ctrl+shift+z")
+    window.wait(lambda s: s["label_sum"] == painted)
+    # proposing again is a step in the history that can be taken back
+    window.key("g")
+    window.wait(lambda s: s["history"].count("proposal") == proposals + 1)
+    window.key("ctrl+z")
+    window.wait(lambda s: s["label_sum"] == painted)
+
+    opened = []
+    for _ in range(6):
+        # at random, each of the six once
+        opened.append(window.wait(lambda s: s["case"] not in opened and s["case_state"] != "new")["case"])
+        window.key("a")
+    window.wait(lambda s: "All images are accepted" in s["correct"])
+    window.shot("3-accepted")
+
+    window.click("tab Retrain")
+    window.click("spin 0")
+    window.key("ctrl+a")
+    window.tool("type", "1")
+    window.click("Retrain")
+    # pressed again in the middle: nothing happens
+    x, y, width, height = window.state()["items"]["Retrain"]["rect"]
+    window.tool("mousemove", x + width // 2, y + height // 2, "click", 1)
+    old = window.state()["weights"]
+    judged = window.wait(lambda s: "Adopted" in s["retrain"] or "old weights stay" in s["retrain"], 240)
+    window.shot("4-retrained")
+    if "old weights stay" in judged["retrain"]:
+        window.click("Use new all the same")
+    window.wait(lambda s: s["weights"] != old)
+
+    window.click("tab Export")
+    window.click("All accepted masks of the project")
+    window.click("Export")
+    state = window.wait(lambda s: "Wrote 6 file(s)" in s["export"])
+    window.shot("5-exported")
+    window.click("tab Propose")
+    window.shot("6-propose")
+    window.close()
     out = Path(state["export"].partition(" to ")[2].rstrip("."))
     written = read_mask(out / "nuclei_1_mask.tif")
     with Project.open(state["project"]) as project:
         first = project.cases()[0]
         np.testing.assert_array_equal(written, project.labels(first.id))
         assert project.verify() == []
-
-
-def test_the_live_wire_is_drawn_clicked_and_closed_with_the_mouse(folder):
-    window = Driver(folder)
-    try:
-        window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
-        before = window.state()["label_sum"]
-        window.click("tab Correct")
-        take_the_brush(window)
-        window.key("w")
-        window.wait(lambda s: s["items"]["Live-wire"]["on"])
-        corners = [(20, 20), (20, 70), (60, 70), (60, 20)]
-        for point in corners:
-            window.tool("mousemove", *window.screen(*point), "sleep", 0.5, "click", 1)
-            time.sleep(1.0)
-        window.tool("mousemove", *window.screen(40, 24), "sleep", 1)
-        window.shot("8-wire")
-        # nothing is drawn before it is closed
-        assert window.state()["strokes"] == 0
-        zoom = window.state()["zoom"]
-        window.tool("click", "--repeat", 2, "--delay", 80, 1)
-        drawn = window.wait(lambda s: s["strokes"] == 1)
-        assert drawn["label_sum"] > before + 200
-        # a double-click closes the contour; it does not zoom as well
-        assert drawn["zoom"] == zoom
-        window.shot("9-wired")
-        window.key("ctrl+z")
-        window.wait(lambda s: s["label_sum"] == before)
-    finally:
-        window.close()
-
-
-def test_a_killed_window_loses_nothing_that_was_drawn(folder):
-    window = Driver(folder)
-    try:
-        window.wait(lambda s: s["case"] == 1 and s["case_state"] == "proposed", 120)
-        take_the_brush(window)
-        window.drag((60, 60), (60, 180))
-        window.drag((90, 60), (90, 180))
-        drawn = window.wait(lambda s: s["strokes"] == 2)
-        window.kill()
-    finally:
-        window.close()
-    again = Driver(folder, Path(drawn["project"]))
-    try:
-        state = again.wait(lambda s: s["case"] is not None and "ended unexpectedly" in s["correct"])
-        assert state["label_sum"] == drawn["label_sum"]
-        again.shot("7-recovered")
-        again.click("Undo")
-        again.wait(lambda s: s["label_sum"] != drawn["label_sum"])
-    finally:
-        again.close()

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import fuzz, fuzz_seeds
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the system measures the memory")
 def test_three_hundred_damaged_files_end_in_a_sentence(tmp_path):
     found = fuzz.run(tmp_path, 300)
@@ -20,15 +21,16 @@ def test_three_hundred_damaged_files_end_in_a_sentence(tmp_path):
     assert found.refused > 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the system measures the memory")
-@pytest.mark.parametrize(("blow", "text"), [(signal.SIGSTOP, "no answer after"), (signal.SIGKILL, "the process died")])
+@pytest.mark.parametrize(("blow", "text"), [("SIGSTOP", "no answer after"), ("SIGKILL", "the process died")])
 def test_a_reader_that_hangs_or_dies_is_a_fault_and_another_goes_on(tmp_path, monkeypatch, blow, text):
     # a second to wait, or none is left
     monkeypatch.setattr(fuzz, "SECONDS", -1.0)
     (tmp_path / "a.png").write_bytes(b"")
     with fuzz.Reader() as reader:
         reader.start()
-        os.kill(reader.process.pid, blow)
+        os.kill(reader.process.pid, getattr(signal, blow))
         found = reader.read(tmp_path / "a.png")
         assert found["outcome"] == "fault"
         assert text in found["text"]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from napari_medseg.networks import create_network, get_spec
+from tests.networks.helpers import trained_parameters
 
 # millions of parameters: (options, the paper's row, how near ours comes)
 ROWS = [
@@ -16,13 +17,9 @@ ROWS = [
 ]
 
 
-def trained(name, **options):
-    return sum(p.numel() for p in create_network(name, **options).parameters() if p.requires_grad)
-
-
 @pytest.mark.parametrize(("name", "options", "paper", "tolerance"), ROWS)
 def test_counts_are_those_of_the_papers_ablations(name, options, paper, tolerance):
-    assert trained(name, **options) / 1e6 == pytest.approx(paper, rel=tolerance)
+    assert trained_parameters(name, **options) / 1e6 == pytest.approx(paper, rel=tolerance)
 
 
 @pytest.mark.parametrize(

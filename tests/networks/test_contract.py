@@ -11,6 +11,7 @@ from torch import nn
 
 from napari_medseg.errors import UnknownNameError
 from napari_medseg.networks import create_network, full_options, get_spec, list_networks
+from tests.networks.helpers import fresh, shared, trained_parameters
 
 NETWORKS = list_networks()
 
@@ -34,21 +35,22 @@ def prompts(name: str, x: torch.Tensor, *, key: str = "boxes") -> dict[str, list
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_the_papers(name):
     spec = get_spec(name)
-    network = create_network(name, classes=spec.classes)
-    assert sum(p.numel() for p in network.parameters() if p.requires_grad) == spec.parameters
+    assert trained_parameters(name, classes=spec.classes) == spec.parameters
     if name.endswith("-s") and not name.startswith("cmunext"):
         assert spec.parameters <= 5_000_000
 
 
-SHAPES = [(n, m) for n in NETWORKS for m in ((2, 2), (2, 5), (3, 1)) if get_spec(n).input.ndim == 2 or m == (2, 2)]
+# of volumes all are one shape
+SHAPES = {2: [((2, 2), 3), ((2, 5), 1), ((3, 1), 3)], 3: [((2, 2), 1), ((2, 2), 3)]}
 
 
-@pytest.mark.parametrize(("name", "multiples"), SHAPES)
-@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "multiples", "classes"), [(n, *shape) for n in NETWORKS for shape in SHAPES[get_spec(n).input.ndim]]
+)
 def test_output_has_the_inputs_size(name, multiples, classes):
     x = batch(name, multiples=multiples)
     with torch.inference_mode():
-        out = create_network(name, classes=classes).eval()(x, **prompts(name, x))
+        out = shared(name, classes)(x, **prompts(name, x))
     assert out.logits.shape == (2, classes, *x.shape[2:])
     assert torch.isfinite(out.logits).all()
     assert (out.edge_logits is not None) == get_spec(name).capabilities.edges
@@ -59,8 +61,7 @@ def test_output_has_the_inputs_size(name, multiples, classes):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradient_reaches_every_parameter(name):
-    torch.manual_seed(0)
-    network = create_network(name)
+    network = fresh(name)
     x = batch(name)
     out = network(x, **prompts(name, x, key="truth"))
     maps = [out.logits, *out.aux, *([] if out.edge_logits is None else [out.edge_logits])]
@@ -74,9 +75,7 @@ def test_gradient_reaches_every_parameter(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_evaluation_is_deterministic_and_each_image_stands_alone(name):
-    torch.manual_seed(0)
-    network = create_network(name).eval()
-    x = batch(name)
+    network, x = shared(name), batch(name)
     with torch.inference_mode():
         both, again = network(x, **prompts(name, x)).logits, network(x, **prompts(name, x)).logits
         first = network(x[:1], **prompts(name, x[:1])).logits
@@ -86,8 +85,9 @@ def test_evaluation_is_deterministic_and_each_image_stands_alone(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_state_dict_round_trip(name):
-    torch.manual_seed(0)
-    a, b = create_network(name).eval(), create_network(name).eval()
+    a, b = shared(name), fresh(name).eval()
+    for tensor in b.state_dict().values():
+        tensor.zero_()
     b.load_state_dict(a.state_dict())
     x = batch(name, n=1)
     with torch.inference_mode():
@@ -96,9 +96,7 @@ def test_state_dict_round_trip(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_autocast_stays_close(name):
-    torch.manual_seed(0)
-    network = create_network(name).eval()
-    x = batch(name, n=1)
+    network, x = shared(name), batch(name, n=1)
     with torch.inference_mode():
         plain = network(x, **prompts(name, x)).logits
         with torch.autocast("cpu", dtype=torch.bfloat16):

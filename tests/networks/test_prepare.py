@@ -9,6 +9,7 @@ from napari_medseg.networks import create_network, get_spec, list_networks, prep
 from napari_medseg.networks.blocks.depthwise import ParallelDepthwise, SplitDepthwise
 from napari_medseg.networks.blocks.patch_attention import PatchTransformer
 from napari_medseg.networks.blocks.sampling import DynamicUpsample
+from tests.networks.helpers import fresh
 
 
 def lively(network: nn.Module) -> nn.Module:
@@ -25,8 +26,7 @@ def lively(network: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("name", list_networks())
 def test_a_prepared_network_gives_the_same(name):
-    torch.manual_seed(0)
-    network, spec = lively(create_network(name)), get_spec(name)
+    network, spec = lively(fresh(name)), get_spec(name)
     x = torch.randn(1, spec.input.channels, *[64 if spec.input.ndim == 2 else 32] * spec.input.ndim)
     box = {"boxes": [torch.tensor([[4.0, 8, 40, 60]])]} if spec.capabilities.boxes else {}
     with torch.inference_mode():

@@ -29,6 +29,7 @@ def two_kinds(folder):
     return tuple(pairs)
 
 
+@pytest.mark.slow
 def test_two_classes_are_told_apart_after_a_start_from_one(tmp_path):
     common = {"stages": STAGES, "augment": False, "validate_every": 40, "learning_rate": 1e-2}
     Trainer(make_run(tmp_path / "one", **common), tmp_path / "one").run()

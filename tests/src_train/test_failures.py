@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from napari_medseg.app.process import RunProcess
 from napari_medseg.project.lock import training_in
 from napari_medseg.project.runs import EVENTS_FILE, Stage, read_events
-from src_train.__main__ import main
+from src_train.__main__ import _cancel, _end, _Stop, main
 from src_train.failures import in_words
 from src_train.trainer import Trainer
 from tests.src_train.helpers import make_run
@@ -75,6 +76,19 @@ def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, mo
     assert told == "Training ran out of memory. Close other programs, or choose a smaller network."
 
 
+def test_on_windows_the_main_thread_is_stopped_and_can_still_say_so(monkeypatch):
+    before = signal.signal(signal.SIGINT, _cancel)
+    monkeypatch.setattr(sys, "platform", "win32")
+    try:
+        with pytest.raises(_Stop):
+            threading.Timer(0.05, _end).start()
+            end = time.monotonic() + 30
+            while time.monotonic() < end:
+                time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
     make_run(tmp_path, stages=(Stage(size=1 << 22, epochs=1),), val=())
     process = RunProcess(tmp_path)
@@ -82,6 +96,7 @@ def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
     assert "'stages' in " in process.failure()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_death_is_not_told_with_the_words_of_an_earlier_one(tmp_path):
     make_run(tmp_path, stages=(Stage(size=48, epochs=500),))
@@ -104,6 +119,7 @@ def test_a_death_is_not_told_with_the_words_of_an_earlier_one(tmp_path):
     assert found.failure().startswith("Training broke off; its log is")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_the_command_line_names_its_own_way_to_go_on(tmp_path):
     make_run(tmp_path)

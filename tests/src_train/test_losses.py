@@ -7,7 +7,7 @@ import torch
 
 from napari_medseg.networks import SegmentationOutput, get_spec
 from napari_medseg.networks.dcsnet.segmenter import RoIMaps
-from src_train.losses import build_loss, rim
+from src_train.losses import build_loss, make_dice, rim
 from src_train.roi_losses import laplacian_edges, level_weights, map_loss, roi_loss, soft_rim
 from src_train.targets import VOID, boxes_of
 
@@ -19,6 +19,22 @@ def test_the_rim_is_a_pixel_to_each_side():
     assert edge.sum() == 5 * 5 - 1
     assert edge[4, 4] == 0
     assert edge[2, 2] == edge[3, 3] == 1
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize("sides", [(16, 12), (8, 6, 10)], ids=["image", "volume"])
+def test_dice_is_monais(classes, sides):
+    from monai.losses import DiceLoss
+
+    torch.manual_seed(0)
+    logits = torch.randn(2, classes, *sides)
+    target = torch.randint(0, max(2, classes), (2, 1, *sides), dtype=torch.uint8)
+    # an image without a class has a loss too
+    target[1] = 0
+    reference = DiceLoss(smooth_nr=0.3, smooth_dr=0.3, include_background=classes == 1, to_onehot_y=classes > 1)
+    found = logits.sigmoid() if classes == 1 else logits.softmax(1)
+    wanted = reference(found, target.float() if classes == 1 else target.long())
+    torch.testing.assert_close(make_dice(0.3)(logits, target), wanted, rtol=1e-6, atol=0)
 
 
 def test_boxes_stand_around_the_parts_of_a_mask():

@@ -29,10 +29,9 @@ from src_train.trainer import Trainer, mean_dice
 from tests.src_train.helpers import blobs, make_run
 
 
+@pytest.mark.slow
 def test_it_overfits_two_images(tmp_path):
-    spec = make_run(
-        tmp_path, stages=(Stage(size=48, epochs=120),), augment=False, validate_every=40, learning_rate=1e-2
-    )
+    spec = make_run(tmp_path, stages=(Stage(size=48, epochs=70),), augment=False, validate_every=70, learning_rate=1e-2)
     trainer = Trainer(spec, tmp_path)
     entry = trainer.run()
     assert entry.metrics["dice"] > 0.95
@@ -77,10 +76,11 @@ def test_resuming_equals_never_having_stopped(tmp_path, stop):
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("val", [0, 2])
 def test_the_start_is_kept_in_part(tmp_path, val):
-    stages = (Stage(size=48, epochs=20),)
-    first = make_run(tmp_path / "first", stages=stages, validate_every=20, learning_rate=1e-2)
+    stages = (Stage(size=48, epochs=4),)
+    first = make_run(tmp_path / "first", stages=stages, validate_every=4, learning_rate=1e-2)
     Trainer(first, tmp_path / "first").run()
     start = str(tmp_path / "first" / WEIGHTS_FILE)
     trained = {}
@@ -89,13 +89,13 @@ def test_the_start_is_kept_in_part(tmp_path, val):
         spec = make_run(
             folder, n=4, stages=stages, start_from=start, keep_from=kept, keep_share=0.25, learning_rate=1e-2
         )
-        spec = replace(spec, val=spec.train[:val], validate_every=20)
+        spec = replace(spec, val=spec.train[:val], validate_every=4, choose_best=False)
         trainer = Trainer(spec, folder)
         trainer.run()
         trained[kept] = load_file(folder / WEIGHTS_FILE), trainer.state
     before, (whole, _), (mixed, state) = load_file(start), trained[None], trained[start]
     # the last state, a quarter of the way back
-    assert not val or state.best_epoch == 20
+    assert not val or state.best_epoch == 4
     floats = [name for name in mixed if mixed[name].is_floating_point()]
     assert all(torch.allclose(mixed[name], state.network[name].lerp(before[name], 0.25), atol=1e-6) for name in floats)
     assert any(not torch.equal(mixed[name], whole[name]) for name in mixed)

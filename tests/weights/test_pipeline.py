@@ -51,6 +51,7 @@ def test_an_imported_file_gives_what_its_own_pipeline_gives(name, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_network_trained_through_such_a_loader_segments(tmp_path):
     """And is garbage through another one."""
     torch.manual_seed(0)

@@ -1,9 +1,22 @@
 """A panel in a real napari window."""
 
+import gc
+from importlib import import_module
+
 import pytest
 
 from napari_medseg.app.demo import sample_project
+from napari_medseg.widgets.launch import HEAVY
 from tests.widgets.helpers import WAIT, blobs, choose, kept, propose
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections():
+    """What is loaded is frozen, as in ``medseg app``: napari collects garbage with each layer that is removed."""
+    for name in (*HEAVY, "napari._qt.qt_main_window", "napari_medseg.widgets.panel"):
+        import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

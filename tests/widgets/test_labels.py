@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pytest
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
@@ -13,6 +14,8 @@ from napari_medseg.weights.store import bundled_folder
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from tests.weights.test_store import with_entry
 from tests.widgets.helpers import WAIT
+
+pytestmark = pytest.mark.gui
 
 IMG = "<img src='file:///nowhere.png'>"
 
