@@ -188,6 +188,12 @@ class Database:
                 raise
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread reads or writes meanwhile."""
+        with self._lock:
+            yield
+
+    @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """To read several tables as they were at one moment."""
         with self._lock, self.told():
