@@ -1,8 +1,8 @@
 """Does cost follow the change? ``python benchmarks/cost.py [--against CHECKOUT] [--parts strokes cases weights]``.
 
-One step each, its median over ``--times``: a stroke of 20 x 20 pixels, its undo and redo, and a proposal that changes as
-much, in an image and in volumes of growing depth; one more image in a project of 10, 1 000 and 10 000; weights of the
-largest network chosen and loaded. ``--against`` measures another checkout beside this one, step by step in turn.
+One step each, its median over ``--times``: a stroke of 20 x 20 pixels, its undo and redo, and a proposal that changes
+as much, in an image and in volumes of growing depth; one more image in a project of 10, 1 000 and 10 000; weights of a
+large network chosen and loaded. ``--against`` measures another checkout beside this one, part by part in turn.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,6 @@ def strokes(folder: Path, times: int) -> Rows:
     """A stroke, an undo, a redo, a proposal."""
     from PIL import Image
 
-    from napari_medseg.app.correct import CorrectionSession, case_labels
-    from napari_medseg.app.tracker import StrokeTracker
     from napari_medseg.project import Project
 
     rows: Rows = []
@@ -56,40 +55,44 @@ def strokes(folder: Path, times: int) -> Rows:
         Image.new("L", (8, 8), number).save(file)
         with Project.create(folder / f"strokes-{number}") as project:
             case = project.add_case(file, shape=shape).id
-            # as it is at work: a proposal is there, and someone has looked at it
-            shown = np.zeros(shape, np.uint8)
-            shown[..., 100:400, 100:400] = 1
-            project.set_proposal(case, shown, {})
-            session = CorrectionSession(project, case)
-            tracker = StrokeTracker(session, case_labels(project, case))
-            part = np.ones((20, 20), np.uint8)
-            found: dict[str, list[tuple[float, float]]] = {}
-
-            def measure(name: str, step: Callable[[], Any], found: dict = found) -> None:
-                found.setdefault(name, []).append(timed(step))
-
-            for turn in range(times + 1):
-                if turn == 1:
-                    # the first is not counted
-                    found.clear()
-                y, x = 512 * (len(shape) - 1) + 30 * turn, 450
-                box = (y, x, y + 20, x + 20)
-                measure("stroke", lambda: project.commit_stroke(case, part, box=box))
-                measure("undo", lambda: project.undo(case))
-                measure("shown after undo", lambda: (project.can_undo(case), project.can_redo(case)))
-                measure("redo", lambda: project.redo(case))
-                proposed = project.labels(case)
-                proposed.reshape(-1, shape[-1])[y : y + 20, 20:40] = 2
-                measure("propose", lambda p=proposed: project.set_proposal(case, p, {}))
-                tracker.reset(case_labels(project, case))
-                drawn = tracker.shown()
-                drawn.reshape(-1, shape[-1])[y : y + 20, 420:440] = 2
-                measure("compared on the GUI thread", lambda d=drawn: tracker.update(d, "brush"))
-                session.flush(60)
-                measure("undo, back in the window", lambda d=drawn: window_undo(session, tracker, d))
-            rows += [row(f"{name}, {' x '.join(map(str, shape))}", values) for name, values in found.items()]
-            session.close()
+            turns = [turn(project, case, shape, number) for number in range(times + 1)]
+        # the first is not counted
+        for name in turns[0]:
+            rows.append(row(f"{name}, {' x '.join(map(str, shape))}", [one[name] for one in turns[1:]]))
     return rows
+
+
+def turn(project: Any, case: int, shape: tuple[int, ...], number: int) -> dict[str, tuple[float, float]]:
+    """Each step once."""
+    from napari_medseg.app.correct import CorrectionSession, case_labels
+    from napari_medseg.app.tracker import StrokeTracker
+
+    if number == 0:
+        # as it is at work: a proposal is there, and someone has looked at it
+        shown = np.zeros(shape, np.uint8)
+        shown[..., 100:400, 100:400] = 1
+        project.set_proposal(case, shown, {})
+    y = 512 * (len(shape) - 1) + 30 * number
+    box, part = (y, 450, y + 20, 470), np.ones((20, 20), np.uint8)
+    session = CorrectionSession(project, case)
+    tracker = StrokeTracker(session, case_labels(project, case))
+    found = {
+        "stroke": timed(lambda: project.commit_stroke(case, part, box=box)),
+        "undo": timed(lambda: project.undo(case)),
+        "redo": timed(lambda: project.redo(case)),
+    }
+    proposed = project.labels(case)
+    proposed.reshape(-1, shape[-1])[y : y + 20, 20:40] = 2
+    found["propose"] = timed(lambda: project.set_proposal(case, proposed, {}))
+    tracker.reset(case_labels(project, case))
+    drawn = tracker.shown()
+    drawn.reshape(-1, shape[-1])[y : y + 20, 420:440] = 2
+    found["compared on the GUI thread"] = timed(lambda: tracker.update(drawn, "brush"))
+    session.flush(60)
+    found["stroke after it"] = timed(lambda: session.stroke(part, (y, 480, y + 20, 500)).result(60))
+    found["undo, back in the window"] = timed(lambda: window_undo(session, tracker, drawn))
+    session.close()
+    return found
 
 
 def window_undo(session: Any, tracker: Any, drawn: np.ndarray) -> None:
@@ -127,10 +130,9 @@ def cases(folder: Path, times: int) -> Rows:
         db.commit()
         db.close()
         with Project.open(path) as project:
-            one = [timed(lambda: project.case(count // 2)) for _ in range(times)]
-            look = looks[-1].tobytes().hex()
-            near = [timed(lambda look=look: project.looks_like(look)) for _ in range(times)]
-            added = [timed(lambda i=i: add_images(project, [images / f"{i}.png"])) for i in range(times)]
+            one = [timed(partial(project.case, count // 2)) for _ in range(times)]
+            near = [timed(partial(project.looks_like, looks[-1].tobytes().hex())) for _ in range(times)]
+            added = [timed(partial(add_images, project, [images / f"{i}.png"])) for i in range(times)]
         for name, values in (("one image's row", one), ("near copies of a look", near), ("one more image", added)):
             rows.append(row(f"{name}, {count} there", values))
     return rows
@@ -144,9 +146,8 @@ def weights(folder: Path, times: int) -> Rows:
 
     path = folder / "w.safetensors"
     save_weights(path, create_network(NETWORK), WeightsEntry(id=f"{NETWORK}/t@1", network=NETWORK, task="t"))
-    # as it lies there when the program is started another day
-    os.utime(path, (1e9, 1e9))
-    time.sleep(0 if times < 2 else 4)
+    # as it lies there when the program is started another day: a file that was just made is looked at more often
+    time.sleep(4)
     request = PredictRequest(network=NETWORK, weights=str(path), device="cpu")
     size = f"{path.stat().st_size / 1e6:.0f} MB"
     steps = [
@@ -160,10 +161,9 @@ def weights(folder: Path, times: int) -> Rows:
 
 def child(part: str, times: int, checkout: Path) -> Rows:
     """A part, measured in another process with the packages of a checkout."""
-    own = [sys.executable, __file__, "--child", part, "--times", str(times)]
-    done = subprocess.run(
-        own, env={**os.environ, "PYTHONPATH": str(checkout)}, check=True, stdout=subprocess.PIPE, text=True, cwd=checkout
-    )
+    command = [sys.executable, __file__, "--child", part, "--times", str(times)]
+    own = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run(command, env=own, check=True, stdout=subprocess.PIPE, text=True, cwd=checkout)
     return [tuple(one) for one in json.loads(done.stdout.splitlines()[-1])]
 
 

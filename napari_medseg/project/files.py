@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import ImageReadError, ProjectError
 from napari_medseg.project.records import Case
 
@@ -46,7 +46,7 @@ def fault(path: Path, sha256: str) -> str | None:
         # a device gives bytes without end, a pipe waits for them
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
             return "a pipe or a device, no file"
-        return None if hashlib.sha256(path.read_bytes()).hexdigest() == sha256 else "changed"
+        return None if file_sha256(path) == sha256 else "changed"
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
     # ValueError: a damaged path
@@ -68,9 +68,9 @@ def image_problems(cases: Iterable[Case]) -> list[str]:
     return found
 
 
-def file_sha256(path: Path) -> str:
+def image_sha256(path: Path) -> str:
     """Hash of a file's bytes; an ImageReadError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error

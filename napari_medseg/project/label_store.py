@@ -6,7 +6,6 @@ import json
 import operator
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,13 @@ import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
 from napari_medseg.project import history, queries, seals
+from napari_medseg.project.current import Current
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
-from napari_medseg.project.labels import (
-    PATH,
-    TILE,
-    among,
-    assemble,
-    changed_box,
-    labels_query,
-    labels_sha256,
-    stacked,
-    within,
-    write_tiles,
-)
+from napari_medseg.project.labels import changed_box, labels_sha256, stacked, within, write_tiles
 from napari_medseg.project.records import Box, Revision
-from napari_medseg.project.shown import Shown, ShownMemory, Side, Sides, inside
-from napari_medseg.project.touched import PROPOSAL, STROKES, UNLOCK, keep_touched, touched_by
-
-# beyond, what is shown is read anew
-_MOST_STEPS = 32
+from napari_medseg.project.shown import Shown, Side, inside
+from napari_medseg.project.touched import PROPOSAL, UNLOCK, keep_touched
 
 
 class LabelStore:
@@ -48,8 +34,7 @@ class LabelStore:
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
-        self._where = str(path / FILE_NAME)
-        self._memory, self._sides = ShownMemory(), Sides()
+        self._current = Current(path, db)
 
     def labels(self, case_id: int) -> np.ndarray:
         """The current labels: a copy, (Y, X) or (Z, Y, X) uint8.
@@ -60,7 +45,7 @@ class LabelStore:
             If a tile is damaged; the message names it.
         """
         with self._db.alone():
-            return self._current(case_id).labels.reshape(self._shape(case_id)).copy()
+            return self._current.of(case_id).labels.reshape(self._current.place(case_id)[1]).copy()
 
     def touched(self, case_id: int) -> np.ndarray:
         """Pixels that a person changed: proposals leave them as they are. A copy, (Y, X) or (Z, Y, X) bool.
@@ -71,90 +56,7 @@ class LabelStore:
             If a tile is damaged; the message names it.
         """
         with self._db.alone():
-            return self._touched(self._current(case_id)).reshape(self._shape(case_id)).copy()
-
-    def _shape(self, case_id: int) -> tuple[int, ...]:
-        return self._at(case_id)[1]
-
-    def _at(self, case_id: int) -> tuple[int, tuple[int, ...]]:
-        """The stroke as of which a case is shown, and its shape."""
-        row = self._db.row("SELECT cursor, depth, height, width FROM cases WHERE id = ?", case_id)
-        if row is None:
-            raise InputError(f"case is {case_id}; the project has no such case. List them with 'status'.")
-        return row[0], queries.shape_of(*row[1:])
-
-    # ---- what is shown: only for who is alone, see Database.alone ------------------------------------------------
-
-    def _current(self, case_id: int) -> Shown:
-        """The labels that are shown: the slices of a volume one below the other."""
-        cursor, shape = self._at(case_id)
-        # whatever ends this in between leaves nothing half done behind: it is read anew
-        shown = self._memory.take(case_id)
-        if shown is not None and shown.cursor != cursor:
-            followed = False
-            # damage on the way need not be where it leads
-            with suppress(ProjectError):
-                followed = self._follow(shown, cursor)
-            shown = shown if followed else None
-        return self._memory.put(shown or Shown(case_id, cursor, self._labels_at(cursor, stacked(shape))))
-
-    def _follow(self, shown: Shown, cursor: int) -> bool:
-        """Go from what is shown to another stroke, over those between them; whether it is not too far."""
-        back: list[tuple[int, int]] = []
-        forth: list[tuple[int, int]] = []
-        here, there = shown.cursor, cursor
-        with damage_told(self._where):
-            while here != there:
-                later = max(here, there)
-                row = self._db.row("SELECT parent FROM strokes WHERE id = ? AND case_id = ?", later, shown.case_id)
-                if row is None or not 0 <= row[0] < later or len(back) + len(forth) == _MOST_STEPS:
-                    return False
-                if later == here:
-                    here = row[0]
-                    back.append((later, here))
-                else:
-                    there = row[0]
-                    forth.insert(0, (later, later))
-        for stroke, to in back + forth:
-            side = self._sides.get(stroke, to)
-            if side is None or (side.touched is None and shown.touched is not None):
-                side = self._side(shown, stroke, to)
-            other = shown.side(side.box, labels=side.labels is not None)
-            shown.put(side)
-            self._sides.put(stroke, other)
-        return True
-
-    def _side(self, shown: Shown, stroke: int, cursor: int) -> Side:
-        """From the tiles: what the part that a stroke changed holds as of a cursor."""
-        shape = shown.shape
-        with damage_told(self._where):
-            kind, *box = self._db.row("SELECT kind, y0, x0, y1, x1 FROM strokes WHERE id = ?", stroke) or ()
-            if kind == UNLOCK:
-                y0, x0, y1, x1 = box[0] // TILE, box[1] // TILE, -(-box[2] // TILE), -(-box[3] // TILE)
-            else:
-                # what counts are the tiles, whatever is said of them
-                row = self._db.row(queries.TILES_OF, stroke) or ()
-                y0, x0, y1, x1 = (n or 0 for n in row)
-            tiles = (y0, x0, y1, x1)
-            part = (TILE * y0, TILE * x0, min(TILE * y1, shape[0]), min(TILE * x1, shape[1]))
-        labels = None if kind == UNLOCK else self._labels_at(cursor, shape, tiles)[inside(part)]
-        touched = None if shown.touched is None else self._touched_at(cursor, shape, tiles)[inside(part)]
-        return Side(cursor, part, labels, None if touched is None else np.packbits(touched))
-
-    def _touched(self, shown: Shown) -> np.ndarray:
-        if shown.touched is None:
-            shown.touched = self._touched_at(shown.cursor, shown.shape)
-        return shown.touched
-
-    def _touched_at(self, stroke: int, shape: tuple[int, int], tiles: Box | None = None) -> np.ndarray:
-        query = "SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ? " + among(tiles)
-        return touched_by(
-            self._db.rows(PATH + STROKES, stroke), lambda one: self._db.rows(query, one), shape, self._where
-        )
-
-    def _labels_at(self, stroke: int, shape: tuple[int, int], tiles: Box | None = None) -> np.ndarray:
-        query, values = labels_query(stroke, tiles)
-        return assemble(self._db.rows(query, *values), shape, self._where)
+            return self._current.touched(self._current.of(case_id)).reshape(self._current.place(case_id)[1]).copy()
 
     # ---- strokes -------------------------------------------------------------------------------------------------
 
@@ -196,11 +98,11 @@ class LabelStore:
         # one writer at a time from reading what was before to changing it in memory, after the commit
         with self._db.alone():
             with self._db.transaction() as db:
-                shown = self._current(case_id)
-                part, box = _part(labels, box, shown.shape, self._shape(case_id))
+                shown = self._current.of(case_id)
+                part, box = _part(labels, box, shown.shape, self._current.place(case_id)[1])
                 before, touched = shown.labels[inside(box)], None
                 if tool == PROPOSAL:
-                    touched = self._touched(shown)[inside(box)]
+                    touched = self._current.touched(shown)[inside(box)]
                 found = changed_box(before, part, touched)
                 if found is None and tool != PROPOSAL:
                     return None
@@ -213,15 +115,8 @@ class LabelStore:
                     touched = shown.touched[inside(box)] | (before != part)
                 was = shown.side(box)
                 stroke = self._add_stroke(db, shown, tool, box, part, origin)
-            self._show(shown, Side(stroke, box, part, None if touched is None else np.packbits(touched)), was)
+            self._current.show(shown, Side(stroke, box, part, None if touched is None else np.packbits(touched)), was)
         return stroke
-
-    def _show(self, shown: Shown, side: Side, was: Side) -> None:
-        """Follow a stroke that is on the disk."""
-        self._memory.take(shown.case_id)
-        shown.put(side)
-        self._sides.put(side.cursor, was)
-        self._memory.put(shown)
 
     def unlock(self, case_id: int, box: Box | None = None) -> int:
         """Let later proposals change what a person drew, as a stroke that can be undone; its number.
@@ -238,13 +133,13 @@ class LabelStore:
         """
         with self._db.alone():
             with self._db.transaction() as db:
-                shown = self._current(case_id)
+                shown = self._current.of(case_id)
                 box = _clipped(box or (0, 0, *shown.shape), shown.shape)
-                self._touched(shown)
+                self._current.touched(shown)
                 was = shown.side(box, labels=False)
                 assert was.touched is not None
                 stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels[inside(box)], None)
-            self._show(shown, Side(stroke, box, None, np.zeros_like(was.touched)), was)
+            self._current.show(shown, Side(stroke, box, None, np.zeros_like(was.touched)), was)
         return stroke
 
     def _add_stroke(
@@ -299,7 +194,7 @@ class LabelStore:
     def undo(self, case_id: int) -> Box | None:
         """Go back by one stroke, also over a restart; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
-            cursor = self._at(case_id)[0]
+            cursor = self._current.place(case_id)[0]
             row = db.execute("SELECT parent, y0, x0, y1, x1 FROM strokes WHERE id = ?", (cursor,)).fetchone()
             if row is None:
                 return None
@@ -310,7 +205,7 @@ class LabelStore:
     def redo(self, case_id: int) -> Box | None:
         """Take an undo back; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
-            cursor = self._at(case_id)[0]
+            cursor = self._current.place(case_id)[0]
             row = db.execute(queries.REDO, (case_id, cursor)).fetchone()
             if row is None:
                 return None
@@ -320,11 +215,11 @@ class LabelStore:
 
     def can_undo(self, case_id: int) -> bool:
         """Whether :meth:`undo` would do something."""
-        return self._at(case_id)[0] > 0
+        return self._current.place(case_id)[0] > 0
 
     def can_redo(self, case_id: int) -> bool:
         """Whether :meth:`redo` would do something."""
-        return self._db.row(queries.REDO, case_id, self._at(case_id)[0]) is not None
+        return self._db.row(queries.REDO, case_id, self._current.place(case_id)[0]) is not None
 
     def proposal_origin(self, case_id: int, revision_id: int | None = None) -> dict[str, Any] | None:
         """Where the newest proposal below the current labels, or a revision's, comes from; None: all drawn by hand."""
@@ -338,7 +233,7 @@ class LabelStore:
         return 0 if row is None else int(row[0])
 
     def _stroke(self, case_id: int, revision_id: int | None) -> int:
-        return self._at(case_id)[0] if revision_id is None else self._revision(revision_id)[0]
+        return self._current.place(case_id)[0] if revision_id is None else self._revision(revision_id)[0]
 
     # ---- revisions -----------------------------------------------------------------------------------------------
 
@@ -351,7 +246,7 @@ class LabelStore:
             If it cannot be stored.
         """
         with self._db.transaction() as db:
-            shown = self._current(case_id)
+            shown = self._current.of(case_id)
             cursor, labels = shown.cursor, shown.labels
             number = db.execute("SELECT COUNT(*) + 1 FROM revisions WHERE case_id = ?", (case_id,)).fetchone()[0]
             values = (case_id, number, cursor, labels_sha256(labels), time.time(), history.author())
@@ -382,7 +277,7 @@ class LabelStore:
             If they do not match the hash they were accepted with.
         """
         stroke, digest, shape = self._revision(revision_id)
-        labels = self._labels_at(stroke, stacked(shape))
+        labels = self._current.labels_at(stroke, stacked(shape))
         if labels_sha256(labels) != digest:
             raise ProjectError(
                 f"revision {revision_id} of {self.path} does not match its hash: the database was changed. "
@@ -401,7 +296,7 @@ class LabelStore:
             If a tile is damaged.
         """
         stroke, _, shape = self._revision(revision_id)
-        return self._touched_at(stroke, stacked(shape)).reshape(shape)
+        return self._current.touched_at(stroke, stacked(shape)).reshape(shape)
 
     def _revision(self, revision_id: int) -> tuple[int, str, tuple[int, ...]]:
         """Stroke, hash of the labels, and shape."""
@@ -417,9 +312,7 @@ def _clipped(box: Box, shape: tuple[int, ...]) -> Box:
     return max(0, y0), max(0, x0), min(shape[0], y1), min(shape[1], x1)
 
 
-def _part(
-    labels: np.ndarray, box: Box | None, rows: tuple[int, int], shape: tuple[int, ...]
-) -> tuple[np.ndarray, Box]:
+def _part(labels: np.ndarray, box: Box | None, rows: tuple[int, int], shape: tuple[int, ...]) -> tuple[np.ndarray, Box]:
     """What the box holds after the stroke (rows, columns) uint8, and the box, within the image of this shape."""
     labels = np.asarray(labels)
     if labels.shape == shape:
@@ -433,9 +326,11 @@ def _part(
             f"labels have shape {labels.shape}; expected the image's {shape} or the box's {inner}. "
             "Use labels of this image."
         )
-    if labels.dtype != np.uint8 and labels.size:
-        if labels.dtype.kind not in "bui" or labels.min() < 0 or labels.max() > 255:
-            raise ShapeError(
-                f"labels have type {labels.dtype}; expected whole numbers from 0 to 255. Renumber the labels."
-            )
+    fits = (
+        not labels.size
+        or labels.dtype == np.uint8
+        or (labels.dtype.kind in "bui" and labels.min() >= 0 and labels.max() <= 255)
+    )
+    if not fits:
+        raise ShapeError(f"labels have type {labels.dtype}; expected whole numbers from 0 to 255. Renumber the labels.")
     return labels.astype(np.uint8, copy=False), box

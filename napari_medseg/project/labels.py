@@ -158,4 +158,4 @@ def assemble(rows: list[tuple], shape: tuple[int, int], where: str) -> np.ndarra
 
 def labels_sha256(labels: np.ndarray) -> str:
     """SHA-256 of labels, row by row."""
-    return hashlib.sha256(np.ascontiguousarray(labels)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest()

@@ -25,10 +25,10 @@ def make(folder):
 
 def fresh(project, case):
     """From the tiles alone."""
-    store = project
-    cursor, shape = store._at(case)
+    store = project._drawn._current
+    cursor, shape = store.place(case)
     rows = (int(np.prod(shape[:-1])), shape[-1])
-    return store._labels_at(cursor, rows).reshape(shape), store._touched_at(cursor, rows).reshape(shape)
+    return store.labels_at(cursor, rows).reshape(shape), store.touched_at(cursor, rows).reshape(shape)
 
 
 kinds = ["draw", "draw", "propose", "undo", "undo", "redo", "unlock", "look", "look at what is touched"]
@@ -47,7 +47,8 @@ steps = st.lists(
 @given(steps=steps)
 def test_memory_and_disk_agree(steps, shown, sides, tmp_path_factory):
     with make(tmp_path_factory.mktemp("agree")) as project:
-        project._memory, project._sides = ShownMemory(shown), Sides(sides)
+        current = project._drawn._current
+        current._memory, current._sides = ShownMemory(shown), Sides(sides)
         for kind, case, (ya, xa, yb, xb, value) in steps:
             box = (min(ya, yb), min(xa, xb), max(ya, yb) + 1, max(xa, xb) + 1)
             if kind == "draw":
@@ -85,7 +86,7 @@ def test_a_stroke_its_undo_and_its_redo_take_the_memory_of_what_they_change(tmp_
             project.commit_stroke(1, np.zeros((20, 20), np.uint8), box=(5000, 40, 5020, 60))
             for move in (project.undo, project.redo, project.undo):
                 move(1)
-                project._current(1)
+                project._drawn._current.of(1)
             assert tracemalloc.get_traced_memory()[1] < 1_000_000
         finally:
             tracemalloc.stop()
@@ -135,7 +136,7 @@ def test_sides_are_remembered_until_there_are_too_many():
             sides.put(stroke, Side(stroke, (0, 0, 10, 10), np.full((10, 10), stroke, np.uint8), None))
     # it would push the others out
     sides.put(9, Side(9, (0, 0, 20, 20), np.zeros((20, 20), np.uint8), None))
-    assert [sides.get(stroke, stroke) is None for stroke in (0, 1, 2, 3, 4, 9)] == [True, True, False, False, False, True]
+    assert [stroke for stroke in range(10) if sides.get(stroke, stroke) is not None] == [2, 3, 4]
     # the other side is remembered, not this one
     assert sides.get(4, 3) is None
 

@@ -112,7 +112,7 @@ def test_an_undo_walks_through_no_strokes(project, monkeypatch):
     project.touched(1)
     for y in range(3):
         project.commit_stroke(1, np.ones((9, 9), np.uint8), box=(20 * y, 0, 20 * y + 9, 9))
-    monkeypatch.setattr("napari_medseg.project.label_store.touched_by", None)
+    monkeypatch.setattr("napari_medseg.project.current.touched_by", None)
     project.undo(1)
     assert project.touched(1).sum() == 2 * 81
     project.unlock(1)

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import OutputError, UnknownNameError, WeightsError
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.weights import (
@@ -21,7 +22,7 @@ from napari_medseg.weights import (
     save_weights,
 )
 from napari_medseg.weights.load import TENSORS_KEY
-from napari_medseg.weights.store import METADATA_KEY, bundled_folder, file_sha256
+from napari_medseg.weights.store import METADATA_KEY, bundled_folder
 
 ENTRY = WeightsEntry(
     id="cmunext-xxs/test@1", network="cmunext-xxs", task="test", trained_on=("a", "b"), input_size=(64, 64)
