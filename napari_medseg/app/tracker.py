@@ -34,6 +34,7 @@ class StrokeTracker:
     def __init__(self, session: CorrectionSession, stored: CaseLabels) -> None:
         self.session = session
         self.shape = stored.labels.shape
+        # (rows, X), as the project has them
         self._stored: np.ndarray
         self._touched: np.ndarray
         # below proposals inside boxes
@@ -140,26 +141,33 @@ class StrokeTracker:
         """Pixels that are a person's, bool, of the case's shape; a copy."""
         return self._touched.reshape(self.shape).copy()
 
-    def rebase(self, stored: CaseLabels, labels: np.ndarray) -> np.ndarray:
+    def rebase(self, stored: CaseLabels, labels: np.ndarray) -> tuple[Box, np.ndarray] | None:
         """Put what was drawn beyond what was handed over on top of what the project holds now.
 
         Returns
         -------
-        np.ndarray
-            What to show, of the shape of ``labels``; :meth:`update` hands the difference over.
+        box : tuple of int
+            In which something else is to be shown.
+        shown : np.ndarray
+            (rows, columns): what; :meth:`update` hands over what was drawn of it. None instead of both: nothing else,
+            as the mask is of another shape, a person's own, and shown until they press Undo.
         """
         if self._other_shape(labels) is not None:
-            # a person's own, shown until they press Undo
             self.reset(stored)
-            return labels
-        drawn = labels.reshape(self._stored.shape)
-        changed = drawn != self._stored
+            return None
+        box = stored.box or (0, 0, *self._stored.shape)
+        drawn = labels.reshape(self._stored.shape)[inside(box)]
+        changed = drawn != self._stored[inside(box)]
         self.reset(stored)
-        return np.where(changed, drawn, self._stored).reshape(labels.shape)
+        return box, np.where(changed, drawn, self._stored[inside(box)])
 
     def reset(self, stored: CaseLabels) -> None:
-        """The array was replaced by what the project holds."""
-        rows = stacked(stored.labels.shape)
-        self._stored = np.array(stored.labels).reshape(rows)
-        self._touched = np.array(stored.touched).reshape(rows)
+        """The array, or a part of it, was replaced by what the project holds."""
+        if stored.box is None:
+            rows = stacked(stored.labels.shape)
+            self._stored = np.array(stored.labels).reshape(rows)
+            self._touched = np.array(stored.touched).reshape(rows)
+        else:
+            self._stored[inside(stored.box)] = stored.labels
+            self._touched[inside(stored.box)] = stored.touched
         self._base = np.zeros_like(self._stored) if stored.found_boxes else None

@@ -156,9 +156,10 @@ class CaseStore:
 
     def looks_like(self, look: str) -> tuple[str, str, str] | None:
         """Name, group and split of the nearest case that is a near copy; None where none is."""
+        query, values = looks.near(look)
+        rows = self._db.rows(query, *values)
         with damage_told(f"{self.path}, what an image looks like,"):
-            query, values = looks.near(look)
-            return looks.nearest(self._db.rows(query, *values), look)
+            return looks.nearest(rows, look)
 
     def cases(self) -> list[Case]:
         """All cases in the order in which they were added."""

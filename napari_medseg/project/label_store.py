@@ -36,8 +36,8 @@ class LabelStore:
         self.path, self._db = path, db
         self._current = Current(path, db)
 
-    def labels(self, case_id: int) -> np.ndarray:
-        """The current labels: a copy, (Y, X) or (Z, Y, X) uint8.
+    def labels(self, case_id: int, box: Box | None = None) -> np.ndarray:
+        """The current labels: a copy, (Y, X) or (Z, Y, X) uint8; of a box alone (rows, columns).
 
         Raises
         ------
@@ -45,10 +45,10 @@ class LabelStore:
             If a tile is damaged; the message names it.
         """
         with self._db.alone():
-            return self._current.of(case_id).labels.reshape(self._current.place(case_id)[1]).copy()
+            return self._copy(case_id, self._current.of(case_id).labels, box)
 
-    def touched(self, case_id: int) -> np.ndarray:
-        """Pixels that a person changed: proposals leave them as they are. A copy, (Y, X) or (Z, Y, X) bool.
+    def touched(self, case_id: int, box: Box | None = None) -> np.ndarray:
+        """Pixels that a person changed: proposals leave them as they are. A copy as :meth:`labels` gives it, bool.
 
         Raises
         ------
@@ -56,7 +56,10 @@ class LabelStore:
             If a tile is damaged; the message names it.
         """
         with self._db.alone():
-            return self._current.touched(self._current.of(case_id)).reshape(self._current.place(case_id)[1]).copy()
+            return self._copy(case_id, self._current.touched(self._current.of(case_id)), box)
+
+    def _copy(self, case_id: int, rows: np.ndarray, box: Box | None) -> np.ndarray:
+        return (rows.reshape(self._current.place(case_id)[1]) if box is None else rows[inside(box)]).copy()
 
     # ---- strokes -------------------------------------------------------------------------------------------------
 
@@ -114,8 +117,10 @@ class LabelStore:
                 elif shown.touched is not None:
                     touched = shown.touched[inside(box)] | (before != part)
                 was = shown.side(box)
+                bits = None if touched is None else np.packbits(touched)
                 stroke = self._add_stroke(db, shown, tool, box, part, origin)
-            self._current.show(shown, Side(stroke, box, part, None if touched is None else np.packbits(touched)), was)
+            # takes no memory: what is on the disk must not seem to have failed
+            self._current.show(shown, Side(stroke, box, part, bits), was)
         return stroke
 
     def unlock(self, case_id: int, box: Box | None = None) -> int:
@@ -138,8 +143,9 @@ class LabelStore:
                 self._current.touched(shown)
                 was = shown.side(box, labels=False)
                 assert was.touched is not None
+                none = np.zeros_like(was.touched)
                 stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels[inside(box)], None)
-            self._current.show(shown, Side(stroke, box, None, np.zeros_like(was.touched)), was)
+            self._current.show(shown, Side(stroke, box, None, none), was)
         return stroke
 
     def _add_stroke(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from napari_medseg.errors import InputError
 from napari_medseg.io.look import NEAR, difference
 
 DIGITS = 64
@@ -22,8 +23,17 @@ INDEXES = tuple(
 
 
 def plain(look: str) -> str:
-    """A look as it is kept, and as its pieces are asked for."""
-    return f"{int(look, 16):0{DIGITS}x}"
+    """A look as it is kept, and as its pieces are asked for.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        return f"{int(look, 16):0{DIGITS}x}"
+    except ValueError as error:
+        raise InputError(f"look is '{look:.80}'; expected hexadecimal digits, as 'look_of' gives them.") from error
 
 
 def near(look: str) -> tuple[str, list[str]]:

@@ -113,6 +113,8 @@ def test_a_damaged_look_is_told(tmp_path):
             db.execute("UPDATE cases SET look = ?", (look[:-1] + "x",))
         with pytest.raises(ProjectError, match="is damaged"):
             project.looks_like(look)
+        with pytest.raises(InputError, match="look is 'green'; expected hexadecimal digits"):
+            project.looks_like("green")
 
 
 # ---- projects of the fourth version ----------------------------------------------------------------------------------
