@@ -6,6 +6,8 @@ import hashlib
 import time
 from pathlib import Path
 
+from napari_medseg.plain import open_plain
+
 _BLOCK = 1 << 20
 # file systems tell times as coarsely as two seconds (FAT): two changes that close together may look like one
 SETTLED = 3.0
@@ -17,13 +19,12 @@ def file_sha256(path: Path) -> str:
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file cannot be read, or is none: a pipe would wait, a device give bytes without end.
     """
-    digest, block = hashlib.sha256(), bytearray(_BLOCK)
-    view = memoryview(block)
-    with path.open("rb", buffering=0) as stream:
-        while count := stream.readinto(block):
-            digest.update(view[:count])
+    digest = hashlib.sha256()
+    with open_plain(path) as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
     return digest.hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,10 +41,6 @@ def check_own(path: Path) -> None:
 def fault(path: Path, sha256: str) -> str | None:
     """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where its hash is this one."""
     try:
-        kind = path.stat().st_mode
-        # a device gives bytes without end, a pipe waits for them
-        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-            return "a pipe or a device, no file"
         return None if file_sha256(path) == sha256 else "changed"
     except (FileNotFoundError, NotADirectoryError):
         return "gone"

@@ -14,6 +14,7 @@ from napari_medseg.digest import file_sha256, file_state
 from napari_medseg.errors import UnknownNameError, WeightsError
 from napari_medseg.fields import parse_json
 from napari_medseg.networks import get_spec
+from napari_medseg.plain import open_plain
 from napari_medseg.weights.entry import WeightsEntry
 
 METADATA_KEY = "medseg"
@@ -98,7 +99,7 @@ def read_facts(path: str | Path) -> WeightsEntry:
     """
     path = Path(path)
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             head = stream.read(8)
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER + 1
             size = path.stat().st_size

@@ -301,3 +301,21 @@ def test_what_is_drawn_while_an_undo_is_on_its_way_lies_on_top_of_it(project, se
     wanted[5:12, 5:12] = 2
     np.testing.assert_array_equal(layer, wanted)
     assert tracker.update(layer, "brush") == (5, 5, 12, 12)
+
+
+def test_accepting_twice_what_is_accepted_is_one_revision(project, session):
+    session.stroke(np.ones((4, 4), np.uint8), (0, 0, 4, 4))
+    shown = session.shown().result(5).labels
+    first, second = session.accept(shown).result(5), session.accept(shown).result(5)
+    assert first == second
+    assert project.revisions(1) == [first]
+    session.stroke(np.zeros((4, 4), np.uint8), (0, 0, 4, 4))
+    assert session.accept(session.shown().result(5).labels).result(5).number == 2
+
+
+def test_what_is_wrong_elsewhere_is_told_and_nothing_accepted(project, session):
+    shown = session.shown().result(5).labels
+    with pytest.raises(InputError, match=r"The image is another\. Nothing was accepted"):
+        session.accept(shown, lambda: "The image is another.").result(5)
+    assert not project.revisions(1)
+    assert session.accept(shown, lambda: None).result(5).number == 1
