@@ -46,25 +46,28 @@ class SaveStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseLabels:
-    """What a case shows.
+    """What a case shows, or a part of it.
 
     Attributes
     ----------
     labels : np.ndarray
-        (Y, X) or (Z, Y, X), uint8.
+        (Y, X) or (Z, Y, X), or (rows, columns) of the part; uint8.
     touched : np.ndarray
         Of the same shape, bool: changed by a person, left alone by proposals.
     found_boxes : bool
         The last proposal is of boxes that a network found itself.
+    box : tuple of int or None
+        The part (y0, x0, y1, x1), half-open, px; rows of a volume count over its slices. None: the whole.
     """
 
     labels: np.ndarray
     touched: np.ndarray
     found_boxes: bool = False
+    box: Box | None = None
 
 
-def case_labels(project: Project, case_id: int) -> CaseLabels:
-    """Read what a case shows.
+def case_labels(project: Project, case_id: int, box: Box | None = None) -> CaseLabels:
+    """Read what a case shows, in a box or all of it.
 
     Raises
     ------
@@ -73,7 +76,10 @@ def case_labels(project: Project, case_id: int) -> CaseLabels:
     """
     origin = project.proposal_origin(case_id) or {}
     return CaseLabels(
-        labels=project.labels(case_id), touched=project.touched(case_id), found_boxes="found_boxes" in origin
+        labels=project.labels(case_id, box),
+        touched=project.touched(case_id, box),
+        found_boxes="found_boxes" in origin,
+        box=box,
     )
 
 
@@ -145,11 +151,11 @@ class CorrectionSession:
         return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool), drawn=True)
 
     def undo(self) -> Future[CaseLabels | None]:
-        """Go back by one stroke; what is shown after it, None where there was nothing to undo."""
+        """Go back by one stroke; what its box shows after it, None where there was nothing to undo."""
         return self._enqueue(lambda: self._moved(self.project.undo(self.case_id)))
 
     def redo(self) -> Future[CaseLabels | None]:
-        """Take an undo back; what is shown after it, None where there was nothing."""
+        """Take an undo back; what its box shows after it, None where there was nothing."""
         return self._enqueue(lambda: self._moved(self.project.redo(self.case_id)))
 
     def propose(self, labels: np.ndarray, origin: Any) -> Future[int]:
@@ -216,7 +222,8 @@ class CorrectionSession:
         return done
 
     def _moved(self, box: Box | None) -> CaseLabels | None:
-        return None if box is None else case_labels(self.project, self.case_id)
+        # what was lost may be shown anywhere
+        return None if box is None else case_labels(self.project, self.case_id, None if self._lost else box)
 
     def _enqueue(self, action: Callable[[], Any], *, drawn: bool = False) -> Future[Any]:
         future: Future[Any] = Future()

@@ -11,7 +11,8 @@ import numpy as np
 from napari_medseg.errors import MedsegError
 from napari_medseg.inference.familiar import bundled_kinds, describe, known_to
 from napari_medseg.networks import get_spec
-from napari_medseg.weights import WeightsEntry, resolve_weights
+from napari_medseg.weights import WeightsEntry
+from napari_medseg.weights.store import find_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def advise(
         What may be chosen instead.
     """
     try:
-        entry, path = resolve_weights(*chosen)
+        entry, path = find_weights(*chosen)
         known = known_to(entry, path)
     except MedsegError:
         # that they cannot be used is told where they are

@@ -98,7 +98,6 @@ def add_images(
     files, _ = walk_images(paths)
     added: list[Case] = []
     refused: list[str] = []
-    sides = {case.group: case.split for case in project.cases()}
     for number, file in enumerate(files):
         if progress is not None:
             progress(number / len(files), file.name)
@@ -113,7 +112,7 @@ def add_images(
                     name=stem_of(file),
                     group=patient,
                     # a patient who is held out stays so; who names a group says which side it is on
-                    split=split if group or patient is None else sides.get(patient, split),
+                    split=split if group or patient is None else project.split_of(patient) or split,
                     grid=image.grid,
                     look=look_of(image.data),
                 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 from napari_medseg.app.train import project_weights
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
-from napari_medseg.weights import WeightsEntry, read_entry
+from napari_medseg.weights import WeightsEntry
+from napari_medseg.weights.store import read_facts
 
 
 def own_weights(project: Project) -> tuple[list[tuple[Path, WeightsEntry]], list[str]]:
@@ -18,25 +18,17 @@ def own_weights(project: Project) -> tuple[list[tuple[Path, WeightsEntry]], list
     Returns
     -------
     usable : list of (Path, WeightsEntry)
+        Not hashed.
     problems : list of str
         A sentence for each file that cannot be used.
     """
     usable, problems = [], []
     for path in project_weights(project):
         try:
-            found = path.stat()
-            usable.append((path, _entry(path, found.st_mtime_ns, found.st_size)))
-        except OSError as error:
-            problems.append(f"weights file {path} cannot be read ({error.strerror}). Check the drive.")
+            entry = read_facts(path)
+            # a network that this version does not have
+            get_spec(entry.network)
+            usable.append((path, entry))
         except InputError as error:
             problems.append(sentence(error))
     return usable, problems
-
-
-@lru_cache(maxsize=256)
-def _entry(path: Path, changed: int, size: int) -> WeightsEntry:
-    """Read once while the file stays as it is: it is hashed, and lists are filled often."""
-    entry = read_entry(path)
-    # a network that this version does not have
-    get_spec(entry.network)
-    return entry

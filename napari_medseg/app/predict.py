@@ -27,7 +27,8 @@ from napari_medseg.io import (
 from napari_medseg.io.formats import axes_of
 from napari_medseg.io.table import What, suffixes
 from napari_medseg.names import one_line, short_name
-from napari_medseg.weights import list_weights, resolve_weights
+from napari_medseg.weights import list_weights
+from napari_medseg.weights.store import find_weights, weights_state
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction, PredictionPlan, Predictor
@@ -70,7 +71,7 @@ class PredictRequest:
 
 
 _LOCK = threading.Lock()
-_LOADED: dict[tuple[str, str, str, str], Predictor] = {}
+_LOADED: dict[tuple, Predictor] = {}
 _KEPT = 6
 
 
@@ -84,8 +85,8 @@ def load_predictor(request: PredictRequest) -> Predictor:
     """
     from napari_medseg.inference import Predictor
 
-    entry, path = resolve_weights(request.network, request.weights)
-    key = (request.network, str(path), entry.sha256, request.device)
+    _, path = find_weights(request.network, request.weights)
+    key = (request.network, str(path), weights_state(path), request.device)
     if key not in _LOADED:
         while len(_LOADED) >= _KEPT:
             _LOADED.pop(next(iter(_LOADED)))
@@ -174,7 +175,7 @@ def describe_plan(
     from napari_medseg.inference import plan_prediction
     from napari_medseg.networks import get_spec
 
-    entry, _ = resolve_weights(request.network, request.weights)
+    entry, _ = find_weights(request.network, request.weights)
     return plan_prediction(
         get_spec(request.network),
         shape,

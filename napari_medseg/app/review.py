@@ -18,7 +18,7 @@ from napari_medseg.metrics.alignment import FITS_BETTER, USUAL, Fit, fit, moved,
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE, Pair, RunSpec
-from napari_medseg.weights import read_entry, resolve_weights
+from napari_medseg.weights.store import find_weights, read_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +204,8 @@ def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | No
         return None
     try:
         of_file = adopted.endswith(".safetensors")
-        network = read_entry(adopted).network if of_file else adopted.partition("/")[0]
-        entry, _ = resolve_weights(network, adopted)
+        network = read_facts(adopted).network if of_file else adopted.partition("/")[0]
+        entry, _ = find_weights(network, adopted)
     except MedsegError:
         # they are gone: nothing is given up
         return None

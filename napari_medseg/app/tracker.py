@@ -11,8 +11,9 @@ import numpy as np
 from napari_medseg.app.correct import CaseLabels, CorrectionSession
 from napari_medseg.errors import ShapeError
 from napari_medseg.project import Box
-from napari_medseg.project.labels import changed_box, stacked
-from napari_medseg.project.touched import inside, keep_touched
+from napari_medseg.project.labels import changed_box, stacked, within
+from napari_medseg.project.shown import inside
+from napari_medseg.project.touched import keep_touched
 
 MOST = 255
 """A project holds labels up to this."""
@@ -33,6 +34,7 @@ class StrokeTracker:
     def __init__(self, session: CorrectionSession, stored: CaseLabels) -> None:
         self.session = session
         self.shape = stored.labels.shape
+        # (rows, X), as the project has them
         self._stored: np.ndarray
         self._touched: np.ndarray
         # below proposals inside boxes
@@ -59,8 +61,10 @@ class StrokeTracker:
             self.session.refuse(None)
             return None
         drawn, why = self._storable(labels[inside(box)], box)
-        if why is not None and (box := _within(box, changed_box(self._stored[inside(box)], drawn))) is not None:
-            drawn = self._storable(labels[inside(box)], box)[0]
+        if why is not None:
+            found = changed_box(self._stored[inside(box)], drawn)
+            box = None if found is None else within(box, found)
+            drawn = drawn if box is None else self._storable(labels[inside(box)], box)[0]
         if box is not None:
             part = inside(box)
             self._touched[part] |= self._stored[part] != drawn
@@ -115,11 +119,11 @@ class StrokeTracker:
         if boxes:
             if self._base is None:
                 self._base = self._stored.copy()
-            within = np.zeros(labels.shape, bool)
+            covered = np.zeros(labels.shape, bool)
             for box in boxes:
                 # a pixel belongs to a box that covers any of it
-                within[int(box[0]) : ceil(box[2]), int(box[1]) : ceil(box[3])] = True
-            proposed = np.where(within & (labels > 0), labels, self._base.reshape(labels.shape))
+                covered[int(box[0]) : ceil(box[2]), int(box[1]) : ceil(box[3])] = True
+            proposed = np.where(covered & (labels > 0), labels, self._base.reshape(labels.shape))
         else:
             self._base = np.zeros_like(self._stored) if "found_boxes" in origin else None
         self._stored = keep_touched(proposed.reshape(self._stored.shape), self._stored, self._touched)
@@ -137,33 +141,33 @@ class StrokeTracker:
         """Pixels that are a person's, bool, of the case's shape; a copy."""
         return self._touched.reshape(self.shape).copy()
 
-    def rebase(self, stored: CaseLabels, labels: np.ndarray) -> np.ndarray:
+    def rebase(self, stored: CaseLabels, labels: np.ndarray) -> tuple[Box, np.ndarray] | None:
         """Put what was drawn beyond what was handed over on top of what the project holds now.
 
         Returns
         -------
-        np.ndarray
-            What to show, of the shape of ``labels``; :meth:`update` hands the difference over.
+        box : tuple of int
+            In which something else is to be shown.
+        shown : np.ndarray
+            (rows, columns): what; :meth:`update` hands over what was drawn of it. None instead of both: nothing else,
+            as the mask is of another shape, a person's own, and shown until they press Undo.
         """
         if self._other_shape(labels) is not None:
-            # a person's own, shown until they press Undo
             self.reset(stored)
-            return labels
-        drawn = labels.reshape(self._stored.shape)
-        changed = drawn != self._stored
+            return None
+        box = stored.box or (0, 0, *self._stored.shape)
+        drawn = labels.reshape(self._stored.shape)[inside(box)]
+        changed = drawn != self._stored[inside(box)]
         self.reset(stored)
-        return np.where(changed, drawn, self._stored).reshape(labels.shape)
+        return box, np.where(changed, drawn, self._stored[inside(box)])
 
     def reset(self, stored: CaseLabels) -> None:
-        """The array was replaced by what the project holds."""
-        rows = stacked(stored.labels.shape)
-        self._stored = np.array(stored.labels).reshape(rows)
-        self._touched = np.array(stored.touched).reshape(rows)
+        """The array, or a part of it, was replaced by what the project holds."""
+        if stored.box is None:
+            rows = stacked(stored.labels.shape)
+            self._stored = np.array(stored.labels).reshape(rows)
+            self._touched = np.array(stored.touched).reshape(rows)
+        else:
+            self._stored[inside(stored.box)] = stored.labels
+            self._touched[inside(stored.box)] = stored.touched
         self._base = np.zeros_like(self._stored) if stored.found_boxes else None
-
-
-def _within(outer: Box, inner: Box | None) -> Box | None:
-    """A box that was found inside another one."""
-    if inner is None:
-        return None
-    return outer[0] + inner[0], outer[1] + inner[1], outer[0] + inner[2], outer[1] + inner[3]

@@ -9,7 +9,7 @@ from napari_medseg.errors import WeightsError
 from napari_medseg.project import Project
 from napari_medseg.project.damage import damage_told
 from napari_medseg.weights import resolve_weights
-from napari_medseg.weights.store import check_file, file_sha256
+from napari_medseg.weights.store import check_file, weights_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +89,6 @@ def use_version(project: Project, version: Version) -> None:
     path = project.path / version.weights
     if not path.is_file():
         raise WeightsError(f"{path} is gone; expected the weights that were adopted. Restore the file.")
-    if version.sha256 not in (None, file_sha256(path)):
+    if version.sha256 not in (None, weights_sha256(path)):
         raise WeightsError(f"{path} was changed since it was adopted. Restore the file, or use another version.")
     project.adopt(path)

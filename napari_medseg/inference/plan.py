@@ -9,7 +9,9 @@ from napari_medseg.errors import ShapeError
 from napari_medseg.inference.volume import count_windows, resampled_size
 from napari_medseg.networks import NetworkSpec
 
-MIRRORED = {2: 4, 3: 2}
+# of images and of volumes: as it is, and mirrored along axes counted from the last; of a patient, only left and right
+# may change places
+VIEWS: dict[int, tuple[tuple[int, ...], ...]] = {2: ((), (-2,), (-1,), (-2, -1)), 3: ((), (-1,))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class PredictionPlan:
         )
         if self.window is not None:
             how += f", windows of {sides(self.window)} px"
-        mirrored = f", mirrored {MIRRORED[len(self.network_size)]} ways" if self.mirrored else ""
+        mirrored = f", mirrored {len(VIEWS[len(self.network_size)])} ways" if self.mirrored else ""
         return f"{how}{mirrored}, {self.passes} pass" + ("es" if self.passes > 1 else "")
 
 
@@ -94,7 +96,7 @@ def plan_prediction(
         raise ShapeError(f"size is {wanted}; expected {ndim} sides of at least 1 px. Choose for example 256.")
     multiple = spec.input.multiple
     sides = tuple(-(-int(side) // multiple) * multiple for side in wanted)
-    copies = MIRRORED[ndim] if mirrored else 1
+    copies = len(VIEWS[ndim]) if mirrored else 1
     if ndim == 2:
         return PredictionPlan((int(shape[0]), int(shape[1])), sides, copies, mirrored=mirrored)
     whole = tuple(int(n) for n in shape)

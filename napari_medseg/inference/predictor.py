@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,17 +14,13 @@ from torch import Tensor, nn
 
 from napari_medseg.errors import Cancelled, InputError, NoNumbersError
 from napari_medseg.inference.device import memory_told, resolve_device
-from napari_medseg.inference.geometry import Geometry
-from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
-from napari_medseg.inference.plan import PredictionPlan, plan_prediction
-from napari_medseg.inference.prompts import check_boxes, flip_boxes, from_network, inside_boxes, to_network
-from napari_medseg.inference.volume import resize_volume, slide, to_grey01
+from napari_medseg.inference.plan import VIEWS, PredictionPlan, plan_prediction
+from napari_medseg.inference.prompts import check_boxes
+from napari_medseg.inference.ways import ImageWay, Maps, Step, VolumeWay, Way, mean_of
 from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
 
 Progress = Callable[[float, str], None]
-# the image as it is, and mirrored along axes counted from the last; of a patient only left and right may change places
-VIEWS = {2: ((), (-2,), (-1,), (-2, -1)), 3: ((), (-1,))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +55,6 @@ class Prediction:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Maps(NamedTuple):
-    """Of one forward pass."""
-
-    probabilities: Tensor  # (C, *spatial)
-    edges: Tensor | None = None  # (1, *spatial)
-    boxes: Tensor | None = None  # (N, 4: x0, y0, x1, y1)
-
-
 class Predictor:
     """A network with its weights on a device.
 
@@ -81,20 +69,19 @@ class Predictor:
 
     Attributes
     ----------
+    device : torch.device
+        On which it works now.
     messages : list of str
-        What the user should know, such as that memory ran out and the CPU went on.
+        What the user should know of the last image, such as that memory ran out and the CPU went on.
     """
 
     def __init__(self, network: nn.Module, spec: NetworkSpec, entry: WeightsEntry, *, device: str = "auto") -> None:
         self.spec, self.entry, self._input = spec, entry, entry.input_of(spec.input)
         self.messages: list[str] = []
-        self._most: int | None = None
-        self.device = resolve_device(device)
+        self._wanted = resolve_device(device)
+        self.device = torch.device("cpu")
         self._network = network.eval()
-        try:
-            self._place(self.device)
-        except torch.OutOfMemoryError:
-            self._fall_back()
+        self._go(self._wanted)
 
     @classmethod
     def from_weights(cls, network: str, weights: str | Path, *, device: str = "auto") -> Predictor:
@@ -108,14 +95,21 @@ class Predictor:
         module, entry = load_network(network, weights)
         return cls(prepare_for_inference(module), get_spec(network), entry, device=device)
 
+    def _go(self, device: torch.device) -> None:
+        """To a device; where that has no room for the network, to the CPU."""
+        try:
+            self._place(device)
+        except torch.OutOfMemoryError:
+            self._fall_back()
+
     def _place(self, device: torch.device) -> None:
         layout = torch.channels_last if self.spec.input.ndim == 2 else torch.preserve_format
         self._network.to(device, memory_format=layout)
+        self.device = device
 
     def _fall_back(self) -> None:
-        self.messages.append(f"{self.device.type.upper()} ran out of memory; the prediction went on on the CPU.")
-        self.device = torch.device("cpu")
-        self._place(self.device)
+        self.messages.append(f"{self._wanted.type.upper()} ran out of memory; the prediction went on on the CPU.")
+        self._place(torch.device("cpu"))
 
     def plan(
         self,
@@ -192,44 +186,28 @@ class Predictor:
                 progress(fraction, text)
 
         started = time.perf_counter()
-        self._most = most_boxes if self.spec.capabilities.boxes else None
         plan = self.plan(np.shape(image), size=size, mirrored=mirrored, spacing=spacing)
         given = None if boxes is None else self._boxes(boxes, np.shape(image))
         step(0.0, "preparing the image")
-        if self.spec.input.ndim == 2:
-            geometry = Geometry(plan.original_size, plan.network_size)
-            tensor = to_tensor(geometry.forward(to_rgb01(image)), self._input)
-            prompts = None if given is None else to_network(given, geometry)
-            back: Callable[[np.ndarray], np.ndarray] = geometry.inverse
-        else:
-            grey = resize_volume(to_grey01(image, window=self.entry.window)[None], plan.network_size)
-            tensor = standardise(torch.from_numpy(grey)[None], self._input)
-            geometry, prompts = None, None
-
-            def back(maps: np.ndarray) -> np.ndarray:
-                return resize_volume(maps, plan.original_size)
-
+        way = self._way(image, plan, given, most_boxes)
         step(0.1, f"running {self.spec.title}")
-        found, spread = self._views(tensor, plan, prompts, lambda share: step(0.1 + 0.7 * share, "running"))
+        self.messages.clear()
+        if self.device != self._wanted:
+            # memory that ran out for one image may do for the next
+            self._go(self._wanted)
+        found, spread = self._views(way, plan, lambda share: step(0.1 + 0.7 * share, "running"))
         step(0.8, "resizing back")
-        maps = np.clip(back(_array(found.probabilities)), 0, 1)
-        if given is not None:
-            # the network saw some room around each box; a person drew the box
-            outside = ~inside_boxes(given, (plan.original_size[0], plan.original_size[1]))
-            maps[:, outside] = 0
-            if len(maps) > 1:
-                maps[0, outside] = 1
-        shown = given
-        if given is None and found.boxes is not None and geometry is not None:
-            shown = from_network(found.boxes, geometry)
+        maps = np.clip(way.back(found.probabilities), 0, 1)
+        way.keep(maps)
+        shown = way.boxes(found.boxes)
         labels = to_labels(maps, threshold, self.entry.labels)
         step(1.0, "done")
         return Prediction(
             labels=labels,
             probabilities=maps if len(maps) == 1 else maps[1:],
-            edges=None if found.edges is None else np.clip(back(_array(found.edges))[0], 0, 1),
+            edges=None if found.edges is None else np.clip(way.back(found.edges)[0], 0, 1),
             boxes=None if shown is None else shown.astype(np.float32),
-            disagreement=None if spread is None else np.clip(back(_array(spread)), 0, 0.5)[0],
+            disagreement=None if spread is None else np.clip(way.back(spread), 0, 0.5)[0],
             classes=dict(zip(self.entry.labels, self.entry.classes, strict=True)),
             origin={
                 "network": self.spec.name,
@@ -243,6 +221,12 @@ class Predictor:
             },
         )
 
+    def _way(self, image: np.ndarray, plan: PredictionPlan, given: np.ndarray | None, most_boxes: int | None) -> Way:
+        if self.spec.input.ndim == 3:
+            return VolumeWay(image, plan, self._input, window=self.entry.window)
+        most = most_boxes if self.spec.capabilities.boxes else None
+        return ImageWay(image, plan, self._input, boxes=given, most=most)
+
     def _boxes(self, boxes: Sequence[Sequence[float]] | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         if not self.spec.capabilities.box_prompt:
             raise InputError(
@@ -251,54 +235,27 @@ class Predictor:
             )
         return check_boxes(boxes, (shape[0], shape[1]))
 
-    def _views(
-        self, tensor: Tensor, plan: PredictionPlan, boxes: Tensor | None, step: Callable[[float], None]
-    ) -> tuple[_Maps, Tensor | None]:
-        """The mean over mirrored copies, and the spread (1, *spatial) of the foreground; boxes of the plain copy."""
+    def _views(self, way: Way, plan: PredictionPlan, step: Step) -> tuple[Maps, Tensor | None]:
+        """The mean over the copies of the plan, and their spread."""
         views = VIEWS[self.spec.input.ndim] if plan.mirrored else ((),)
-        all_maps: list[_Maps] = []
+        found = []
         for number, axes in enumerate(views):
-            seen = None if boxes is None else flip_boxes(boxes, (tensor.shape[-2], tensor.shape[-1]), axes)
             # bound here: the lambda runs before the next turn of the loop
-            maps = self._safely(
-                tensor.flip(axes) if axes else tensor,
-                plan,
-                seen,
-                lambda share, done=number: step((done + share) / len(views)),  # type: ignore[misc]
-            )
-            all_maps.append(
-                _Maps(maps.probabilities.flip(axes), None if maps.edges is None else maps.edges.flip(axes), maps.boxes)
-                if axes
-                else maps
-            )
-        if len(views) == 1:
-            return all_maps[0], None
-        stack = torch.stack([maps.probabilities for maps in all_maps])
-        edges = [maps.edges for maps in all_maps if maps.edges is not None]
-        mean = _Maps(stack.mean(dim=0), torch.stack(edges).mean(dim=0) if edges else None, all_maps[0].boxes)
-        shown = stack if stack.shape[1] == 1 else 1 - stack[:, :1]
-        return mean, shown.std(dim=0, correction=0)
+            found.append(self._view(way, axes, lambda share, done=number: step((done + share) / len(views))))  # type: ignore[misc]
+        return mean_of(found)
 
-    def _safely(
-        self, tensor: Tensor, plan: PredictionPlan, boxes: Tensor | None, step: Callable[[float], None]
-    ) -> _Maps:
-        """On the CPU where the device's memory runs out."""
+    def _view(self, way: Way, axes: Sequence[int], step: Step) -> Maps:
+        """One copy; on the CPU where the device's memory runs out."""
         try:
-            return self._run(tensor, plan, boxes, step)
+            return way.view(axes, self._forward, step)
         except torch.OutOfMemoryError:
             if self.device.type == "cpu":
                 raise
-            self._fall_back()
-            return self._run(tensor, plan, boxes, step)
+        # not before the error, and all that it holds on the device, is gone
+        self._fall_back()
+        return way.view(axes, self._forward, step)
 
-    def _run(self, tensor: Tensor, plan: PredictionPlan, boxes: Tensor | None, step: Callable[[float], None]) -> _Maps:
-        if plan.window is None:
-            maps = self._forward(tensor, boxes)
-            step(1.0)
-            return maps
-        return _Maps(slide(tensor, plan.window, lambda part: self._forward(part).probabilities[None], step)[0])
-
-    def _forward(self, tensor: Tensor, boxes: Tensor | None = None) -> _Maps:
+    def _forward(self, tensor: Tensor, *, boxes: Tensor | None = None, most: int | None = None) -> Maps:
         """One channel of sigmoid, or softmax with the background first; all on the CPU."""
         with torch.inference_mode():
             if tensor.dim() == 4:
@@ -306,8 +263,8 @@ class Predictor:
             else:
                 tensor = tensor.to(self.device)
             options: dict[str, Any] = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
-            if self._most is not None:
-                options["most"] = self._most
+            if most is not None:
+                options["most"] = most
             output = self._network(tensor, **options)
             logits = output.logits[0].float()
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
@@ -317,16 +274,12 @@ class Predictor:
                 f"{self.entry.id} gave numbers that are none (NaN) for this image; expected probabilities. Its weights "
                 "are damaged or overflow: choose others, or roll back to an earlier version."
             )
-        return _Maps(
+        return Maps(
             # a tensor that may be changed later on, outside of inference mode
             maps.cpu().clone(),
             None if edges is None else edges.cpu().clone(),
             None if output.boxes is None else output.boxes[0].cpu(),
         )
-
-
-def _array(maps: Tensor) -> np.ndarray:
-    return maps.numpy()
 
 
 def to_labels(maps: np.ndarray, threshold: float, numbers: Sequence[int]) -> np.ndarray:

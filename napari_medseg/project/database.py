@@ -18,9 +18,10 @@ from napari_medseg import __version__
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.names import one_line
+from napari_medseg.project import looks
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def _volumes(db: sqlite3.Connection) -> None:
@@ -40,8 +41,19 @@ def _grids(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE cases ADD COLUMN grid TEXT")
 
 
+def _indexes(db: sqlite3.Connection) -> None:
+    for statement in INDEXES:
+        db.execute(statement)
+
+
+INDEXES = ("CREATE INDEX IF NOT EXISTS cases_of_group ON cases (group_key)", *looks.INDEXES)
 # from version n to n + 1
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _volumes, 2: _looks_and_classes, 3: _grids}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _volumes,
+    2: _looks_and_classes,
+    3: _grids,
+    4: _indexes,
+}
 
 
 class Database:
@@ -94,7 +106,10 @@ class Database:
     def _create(self) -> None:
         schema = (files("napari_medseg") / "project" / "schema.sql").read_text(encoding="utf-8")
         row = f"INSERT INTO project VALUES (1, {time.time()}, 'napari-medseg {__version__}', 1, NULL)"
-        self._connection.executescript(f"BEGIN; {schema} {row}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        indexes = "; ".join(INDEXES)
+        self._connection.executescript(
+            f"BEGIN; {schema} {indexes}; {row}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+        )
 
     def _migrate(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -192,6 +207,12 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other thread reads or writes meanwhile."""
+        with self._lock:
+            yield
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import ImageReadError, ProjectError
 from napari_medseg.project.records import Case
 
@@ -42,11 +41,7 @@ def check_own(path: Path) -> None:
 def fault(path: Path, sha256: str) -> str | None:
     """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where its hash is this one."""
     try:
-        kind = path.stat().st_mode
-        # a device gives bytes without end, a pipe waits for them
-        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-            return "a pipe or a device, no file"
-        return None if hashlib.sha256(path.read_bytes()).hexdigest() == sha256 else "changed"
+        return None if file_sha256(path) == sha256 else "changed"
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
     # ValueError: a damaged path
@@ -68,9 +63,9 @@ def image_problems(cases: Iterable[Case]) -> list[str]:
     return found
 
 
-def file_sha256(path: Path) -> str:
+def image_sha256(path: Path) -> str:
     """Hash of a file's bytes; an ImageReadError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import operator
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,13 @@ import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
 from napari_medseg.project import history, queries, seals
+from napari_medseg.project.current import Current
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
-from napari_medseg.project.labels import (
-    PATH,
-    assemble,
-    changed_box,
-    labels_query,
-    labels_sha256,
-    stacked,
-    write_tiles,
-)
+from napari_medseg.project.labels import changed_box, labels_sha256, stacked, within, write_tiles
 from napari_medseg.project.records import Box, Revision
-from napari_medseg.project.touched import PROPOSAL, STROKES, UNLOCK, TouchedMemory, inside, keep_touched, touched_by
-
-
-@dataclass(slots=True)
-class _Shown:
-    """Labels (rows, X) of a case as of a stroke, and which of them a person changed: None until someone asks."""
-
-    case_id: int
-    cursor: int
-    labels: np.ndarray
-    touched: np.ndarray | None = None
+from napari_medseg.project.shown import Shown, Side, inside
+from napari_medseg.project.touched import PROPOSAL, UNLOCK, keep_touched
 
 
 class LabelStore:
@@ -50,65 +34,34 @@ class LabelStore:
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
-        self._cache: _Shown | None = None
-        self._remembered = TouchedMemory()
+        self._current = Current(path, db)
 
-    def labels(self, case_id: int) -> np.ndarray:
-        """The current labels: a copy, (Y, X) or (Z, Y, X) uint8.
-
-        Raises
-        ------
-        ProjectError
-            If a tile is damaged; the message names it.
-        """
-        return self._current(case_id).labels.reshape(self._shape(case_id)).copy()
-
-    def touched(self, case_id: int) -> np.ndarray:
-        """Pixels that a person changed: proposals leave them as they are. A copy, (Y, X) or (Z, Y, X) bool.
+    def labels(self, case_id: int, box: Box | None = None) -> np.ndarray:
+        """The current labels: a copy, (Y, X) or (Z, Y, X) uint8; of a box alone (rows, columns).
 
         Raises
         ------
         ProjectError
             If a tile is damaged; the message names it.
         """
-        return self._touched(self._current(case_id)).reshape(self._shape(case_id)).copy()
+        with self._db.alone():
+            return self._copy(case_id, self._current.of(case_id).labels, box)
 
-    def _shape(self, case_id: int) -> tuple[int, ...]:
-        row = self._db.row("SELECT depth, height, width FROM cases WHERE id = ?", case_id)
-        if row is None:
-            raise InputError(f"case is {case_id}; the project has no such case. List them with 'status'.")
-        return queries.shape_of(*row)
+    def touched(self, case_id: int, box: Box | None = None) -> np.ndarray:
+        """Pixels that a person changed: proposals leave them as they are. A copy as :meth:`labels` gives it, bool.
 
-    def _current(self, case_id: int) -> _Shown:
-        """The labels that are shown: the slices of a volume one below the other."""
-        shape = stacked(self._shape(case_id))
-        row = self._db.row("SELECT cursor FROM cases WHERE id = ?", case_id)
-        assert row is not None
-        shown = self._cache
-        if shown is None or (shown.case_id, shown.cursor) != (case_id, row[0]):
-            shown = self._cache = _Shown(case_id, row[0], self._labels_at(row[0], shape))
-        return shown
+        Raises
+        ------
+        ProjectError
+            If a tile is damaged; the message names it.
+        """
+        with self._db.alone():
+            return self._copy(case_id, self._current.touched(self._current.of(case_id)), box)
 
-    def _touched(self, shown: _Shown) -> np.ndarray:
-        if shown.touched is None:
-            shape = (shown.labels.shape[0], shown.labels.shape[1])
-            shown.touched = self._remembered.get(shown.case_id, shown.cursor, shape)
-        if shown.touched is None:
-            shown.touched = self._touched_at(shown.cursor, shape)
-            self._remembered.put(shown.case_id, shown.cursor, shown.touched)
-        return shown.touched
+    def _copy(self, case_id: int, rows: np.ndarray, box: Box | None) -> np.ndarray:
+        return (rows.reshape(self._current.place(case_id)[1]) if box is None else rows[inside(box)]).copy()
 
-    def _touched_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
-        return touched_by(
-            self._db.rows(PATH + STROKES, stroke),
-            lambda one: self._db.rows("SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ?", one),
-            shape,
-            str(self.path / FILE_NAME),
-        )
-
-    def _labels_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
-        query, values = labels_query(stroke)
-        return assemble(self._db.rows(query, *values), shape, str(self.path / FILE_NAME))
+    # ---- strokes -------------------------------------------------------------------------------------------------
 
     def commit_stroke(
         self,
@@ -145,26 +98,29 @@ class LabelStore:
         OutputError
             If it cannot be stored; then nothing is.
         """
-        # one writer at a time from reading 'before' to the commit
-        with self._db.transaction() as db:
-            shown = self._current(case_id)
-            before = shown.labels
-            if np.shape(labels) == self._shape(case_id):
-                labels = np.asarray(labels).reshape(before.shape)
-            after, box = _place(labels, box, before)
-            touched = None
-            if tool == PROPOSAL:
-                touched = self._touched(shown)
-                after = keep_touched(after, before, touched)
-            changed = changed_box(before, after)
-            if changed is None and tool != PROPOSAL:
-                return None
-            if tool != PROPOSAL and shown.touched is not None:
-                touched = shown.touched | (before != after)
-            stroke = self._add_stroke(db, shown, tool, changed or (0, 0, 0, 0), after, origin)
-        self._cache = _Shown(case_id, stroke, after, touched)
-        if touched is not None:
-            self._remembered.put(case_id, stroke, touched)
+        # one writer at a time from reading what was before to changing it in memory, after the commit
+        with self._db.alone():
+            with self._db.transaction() as db:
+                shown = self._current.of(case_id)
+                part, box = _part(labels, box, shown.shape, self._current.place(case_id)[1])
+                before, touched = shown.labels[inside(box)], None
+                if tool == PROPOSAL:
+                    touched = self._current.touched(shown)[inside(box)]
+                found = changed_box(before, part, touched)
+                if found is None and tool != PROPOSAL:
+                    return None
+                found = found or (0, 0, 0, 0)
+                part, before, box = part[inside(found)], before[inside(found)], within(box, found)
+                if touched is not None:
+                    touched = touched[inside(found)]
+                    part = keep_touched(part, before, touched)
+                elif shown.touched is not None:
+                    touched = shown.touched[inside(box)] | (before != part)
+                was = shown.side(box)
+                bits = None if touched is None else np.packbits(touched)
+                stroke = self._add_stroke(db, shown, tool, box, part, origin)
+            # takes no memory: what is on the disk must not seem to have failed
+            self._current.show(shown, Side(stroke, box, part, bits), was)
         return stroke
 
     def unlock(self, case_id: int, box: Box | None = None) -> int:
@@ -180,21 +136,24 @@ class LabelStore:
         OutputError
             If it cannot be stored.
         """
-        with self._db.transaction() as db:
-            shown = self._current(case_id)
-            box = box or (0, 0, *shown.labels.shape)
-            touched = self._touched(shown).copy()
-            touched[inside(box)] = False
-            stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels, None)
-        self._cache = _Shown(case_id, stroke, shown.labels, touched)
-        self._remembered.put(case_id, stroke, touched)
+        with self._db.alone():
+            with self._db.transaction() as db:
+                shown = self._current.of(case_id)
+                box = _clipped(box or (0, 0, *shown.shape), shown.shape)
+                self._current.touched(shown)
+                was = shown.side(box, labels=False)
+                assert was.touched is not None
+                none = np.zeros_like(was.touched)
+                stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels[inside(box)], None)
+            self._current.show(shown, Side(stroke, box, None, none), was)
         return stroke
 
     def _add_stroke(
-        self, db: Any, shown: _Shown, kind: str, box: Box, after: np.ndarray, origin: Mapping[str, Any] | None
+        self, db: Any, shown: Shown, kind: str, box: Box, part: np.ndarray, origin: Mapping[str, Any] | None
     ) -> int:
         stroke = self._insert_stroke(db, shown.case_id, shown.cursor, kind, box, origin)
-        write_tiles(db, stroke, shown.labels, after, box)
+        if kind != UNLOCK:
+            write_tiles(db, stroke, shown.labels, part, box)
         db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (stroke, shown.case_id))
         facts = {"stroke": stroke, "box": box, "tiles": queries.tiles_sha256(db, stroke)}
         if origin is not None:
@@ -241,7 +200,7 @@ class LabelStore:
     def undo(self, case_id: int) -> Box | None:
         """Go back by one stroke, also over a restart; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
-            cursor = self._current(case_id).cursor
+            cursor = self._current.place(case_id)[0]
             row = db.execute("SELECT parent, y0, x0, y1, x1 FROM strokes WHERE id = ?", (cursor,)).fetchone()
             if row is None:
                 return None
@@ -252,7 +211,7 @@ class LabelStore:
     def redo(self, case_id: int) -> Box | None:
         """Take an undo back; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
-            cursor = self._current(case_id).cursor
+            cursor = self._current.place(case_id)[0]
             row = db.execute(queries.REDO, (case_id, cursor)).fetchone()
             if row is None:
                 return None
@@ -262,11 +221,11 @@ class LabelStore:
 
     def can_undo(self, case_id: int) -> bool:
         """Whether :meth:`undo` would do something."""
-        return self._current(case_id).cursor > 0
+        return self._current.place(case_id)[0] > 0
 
     def can_redo(self, case_id: int) -> bool:
         """Whether :meth:`redo` would do something."""
-        return self._db.row(queries.REDO, case_id, self._current(case_id).cursor) is not None
+        return self._db.row(queries.REDO, case_id, self._current.place(case_id)[0]) is not None
 
     def proposal_origin(self, case_id: int, revision_id: int | None = None) -> dict[str, Any] | None:
         """Where the newest proposal below the current labels, or a revision's, comes from; None: all drawn by hand."""
@@ -280,7 +239,7 @@ class LabelStore:
         return 0 if row is None else int(row[0])
 
     def _stroke(self, case_id: int, revision_id: int | None) -> int:
-        return self._current(case_id).cursor if revision_id is None else self._revision(revision_id)[0]
+        return self._current.place(case_id)[0] if revision_id is None else self._revision(revision_id)[0]
 
     # ---- revisions -----------------------------------------------------------------------------------------------
 
@@ -293,7 +252,7 @@ class LabelStore:
             If it cannot be stored.
         """
         with self._db.transaction() as db:
-            shown = self._current(case_id)
+            shown = self._current.of(case_id)
             cursor, labels = shown.cursor, shown.labels
             number = db.execute("SELECT COUNT(*) + 1 FROM revisions WHERE case_id = ?", (case_id,)).fetchone()[0]
             values = (case_id, number, cursor, labels_sha256(labels), time.time(), history.author())
@@ -324,7 +283,7 @@ class LabelStore:
             If they do not match the hash they were accepted with.
         """
         stroke, digest, shape = self._revision(revision_id)
-        labels = self._labels_at(stroke, stacked(shape))
+        labels = self._current.labels_at(stroke, stacked(shape))
         if labels_sha256(labels) != digest:
             raise ProjectError(
                 f"revision {revision_id} of {self.path} does not match its hash: the database was changed. "
@@ -343,7 +302,7 @@ class LabelStore:
             If a tile is damaged.
         """
         stroke, _, shape = self._revision(revision_id)
-        return self._touched_at(stroke, stacked(shape)).reshape(shape)
+        return self._current.touched_at(stroke, stacked(shape)).reshape(shape)
 
     def _revision(self, revision_id: int) -> tuple[int, str, tuple[int, ...]]:
         """Stroke, hash of the labels, and shape."""
@@ -353,22 +312,31 @@ class LabelStore:
         return row[0], row[1], queries.shape_of(*row[2:])
 
 
-def _place(labels: np.ndarray, box: Box | None, before: np.ndarray) -> tuple[np.ndarray, Box]:
-    """The whole labels after the stroke, and the box."""
-    whole = (0, 0, *before.shape)
-    box = whole if box is None else box
-    box = (max(0, box[0]), max(0, box[1]), min(before.shape[0], box[2]), min(before.shape[1], box[3]))
-    inner = (max(0, box[2] - box[0]), max(0, box[3] - box[1]))
+def _clipped(box: Box, shape: tuple[int, ...]) -> Box:
+    # numpy's numbers would not go into the database
+    y0, x0, y1, x1 = (operator.index(n) for n in box)
+    return max(0, y0), max(0, x0), min(shape[0], y1), min(shape[1], x1)
+
+
+def _part(labels: np.ndarray, box: Box | None, rows: tuple[int, int], shape: tuple[int, ...]) -> tuple[np.ndarray, Box]:
+    """What the box holds after the stroke (rows, columns) uint8, and the box, within the image of this shape."""
     labels = np.asarray(labels)
-    if labels.size and (labels.dtype.kind not in "bui" or labels.min() < 0 or labels.max() > 255):
-        raise ShapeError(f"labels have type {labels.dtype}; expected whole numbers from 0 to 255. Renumber the labels.")
-    if labels.shape == before.shape:
-        labels = labels[box[0] : box[2], box[1] : box[3]]
+    if labels.shape == shape:
+        labels = labels.reshape(rows)
+    box = _clipped((0, 0, *rows) if box is None else box, rows)
+    inner = (max(0, box[2] - box[0]), max(0, box[3] - box[1]))
+    if labels.shape == rows:
+        labels = labels[inside(box)]
     elif labels.shape != inner:
         raise ShapeError(
-            f"labels have shape {labels.shape}; expected the image's {before.shape} or the box's {inner}. "
+            f"labels have shape {labels.shape}; expected the image's {shape} or the box's {inner}. "
             "Use labels of this image."
         )
-    after = before.copy()
-    after[box[0] : box[2], box[1] : box[3]] = labels
-    return after, box
+    fits = (
+        not labels.size
+        or labels.dtype == np.uint8
+        or (labels.dtype.kind in "bui" and labels.min() >= 0 and labels.max() <= 255)
+    )
+    if not fits:
+        raise ShapeError(f"labels have type {labels.dtype}; expected whole numbers from 0 to 255. Renumber the labels.")
+    return labels.astype(np.uint8, copy=False), box

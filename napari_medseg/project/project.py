@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, ProjectError
-from napari_medseg.fields import parse_json
-from napari_medseg.io import Grid, stem_of
-from napari_medseg.io.look import NEAR, difference
-from napari_medseg.names import clean_name, one_line
-from napari_medseg.project import audit, grids, history, queries, seals
-from napari_medseg.project.checks import check_case
+from napari_medseg.names import one_line
+from napari_medseg.project import audit, history, seals
+from napari_medseg.project.case_store import CaseStore
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database, can_write
-from napari_medseg.project.files import check_own, fault, file_sha256, image_problems, is_there
+from napari_medseg.project.files import check_own, image_problems, is_there
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
-from napari_medseg.project.records import Case, HistoryRow, LabelClass
+from napari_medseg.project.records import HistoryRow, LabelClass
 from napari_medseg.project.run_store import RunStore
 from napari_medseg.project.runs import finished
 
 _LAST_STROKE = history.LAST.format("strokes")
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
 
 
-class Project(LabelStore, RunStore):
+def _part(name: str, method: Callable[Concatenate[Any, _Given], _Found]) -> Callable[Concatenate[Any, _Given], _Found]:
+    """A method of a part of the project, as one of the project itself."""
+
+    @wraps(method)
+    def call(self: Any, *args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+        found: _Found = getattr(getattr(self, name), method.__name__)(*args, **kwargs)
+        return found
+
+    return call
+
+
+class Project:
     """Made by :meth:`create` or :meth:`open`; safe to use from several threads.
 
     Attributes
@@ -52,8 +63,8 @@ class Project(LabelStore, RunStore):
         except BaseException:
             self._lock.release()
             raise
-        # sets the folder and the database for both
-        super().__init__(path, db)
+        self.path, self._db = path, db
+        self._images, self._drawn, self._trained = CaseStore(path, db), LabelStore(path, db), RunStore(path, db)
         self._closed = False
         try:
             with damage_told(str(db.path)):
@@ -76,7 +87,7 @@ class Project(LabelStore, RunStore):
             if create:
                 history.add(connection, None, "create", seals.sealed(connection, "project", 1))
         with suppress(ProjectError):
-            self._find_beside()
+            self._images.find_beside()
         self._db.seal()
 
     @property
@@ -160,180 +171,40 @@ class Project(LabelStore, RunStore):
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    # ---- cases ---------------------------------------------------------------------------------------------------
+    # ---- its parts, by the names by which all know them ----------------------------------------------------------
 
-    def add_case(
-        self,
-        image: str | Path,
-        *,
-        shape: tuple[int, ...],
-        name: str | None = None,
-        group: str | None = None,
-        split: str = "train",
-        spacing: tuple[float, ...] | None = None,
-        unit: str = "px",
-        look: str | None = None,
-        grid: Grid | None = None,
-    ) -> Case:
-        """Add an image, or tell where an image of the project lies now, which keeps its group, split and labels.
+    add_case = _part("_images", CaseStore.add_case)
+    case = _part("_images", CaseStore.case)
+    cases = _part("_images", CaseStore.cases)
+    find_image = _part("_images", CaseStore.find_image)
+    hold_out = _part("_images", CaseStore.hold_out)
+    looks_like = _part("_images", CaseStore.looks_like)
+    next_case = _part("_images", CaseStore.next_case)
+    split_of = _part("_images", CaseStore.split_of)
 
-        Parameters
-        ----------
-        image : str or Path
-            Stays where it is; stored relative to the project where it lies inside.
-        shape : tuple of int
-            (Y, X) of an image, (Z, Y, X) of a volume, px.
-        name : str, optional
-            Default: that of the file without its suffix. What would lead to another folder is replaced.
-        group : str, optional
-            Patient or the like; default: the image stands alone.
-        split : {'train', 'heldout'}
-        look : str, optional
-            As :func:`napari_medseg.io.look.look_of` gives it. A near copy of a case joins that case's group, so that
-            both stay on one side of the split.
-        grid : Grid, optional
-            Where its pixels lie; it takes the place of ``spacing`` and ``unit``.
+    accept = _part("_drawn", LabelStore.accept)
+    can_redo = _part("_drawn", LabelStore.can_redo)
+    can_undo = _part("_drawn", LabelStore.can_undo)
+    commit_stroke = _part("_drawn", LabelStore.commit_stroke)
+    labels = _part("_drawn", LabelStore.labels)
+    proposal_origin = _part("_drawn", LabelStore.proposal_origin)
+    redo = _part("_drawn", LabelStore.redo)
+    revision_labels = _part("_drawn", LabelStore.revision_labels)
+    revision_touched = _part("_drawn", LabelStore.revision_touched)
+    revisions = _part("_drawn", LabelStore.revisions)
+    set_proposal = _part("_drawn", LabelStore.set_proposal)
+    strokes_below = _part("_drawn", LabelStore.strokes_below)
+    touched = _part("_drawn", LabelStore.touched)
+    undo = _part("_drawn", LabelStore.undo)
+    unlock = _part("_drawn", LabelStore.unlock)
 
-        Raises
-        ------
-        ImageReadError
-            If the file cannot be read.
-        ShapeError
-            If the shape is neither that of an image nor that of a volume.
-        InputError
-            If the same file, byte for byte, is in the project and still in its place, its group lies on the other side
-            of the split, it looks like a case of another split or group, or a value cannot be used.
-        """
-        if grid is not None:
-            spacing, unit = grid.spacing, grid.unit
-        check_case(shape, split, spacing, unit)
-        group = None if group is None else one_line(group)
-        path = Path(image).resolve()
-        digest = file_sha256(path)
-        same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
-        if same:
-            if fault(self.path / os.fsdecode(same[2]), digest) is None:
-                raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
-            return self._move(same[0], path, grid)
-        near = None if look is None else self.looks_like(look)
-        if near is not None and (near[2] != split or group not in (None, near[1])):
-            raise InputError(
-                f"{path} looks like '{near[0]}' of group '{near[1]}', which is '{near[2]}'; near copies stay together "
-                "so that scores stay honest. Give it that group and split, or leave it out."
-            )
-        group = group or (near[1] if near is not None else digest[:16])
-        other = self._db.row("SELECT name FROM cases WHERE group_key = ? AND split <> ?", group, split)
-        if other:
-            raise InputError(
-                f"{path} is to be '{split}', but '{other[0]}' of the same group '{group}' is not; a group stays "
-                "together so that scores stay honest. Choose the other split."
-            )
-        name = clean_name(name or stem_of(path))
-        *sz, sy, sx = spacing or (None, None)
-        *depth, height, width = shape
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
-                "depth, spacing_z, look, grid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(name, self._stored(path), digest, height, width, sy, sx, unit, group, split),
-                    *(depth or (None,)),
-                    *(sz or (None,)),
-                    *(look, grids.kept(grid)),
-                ),
-            )
-            case_id = int(cursor.lastrowid or 0)
-            facts = {"name": name, "sha256": digest, "split": split, "project": str(self.path)}
-            history.add(db, case_id, "add", {**facts, **seals.sealed(db, "cases", case_id)})
-        return self.case(case_id)
-
-    def _stored(self, path: Path) -> str | bytes:
-        text = path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            # a name that is no UTF-8 is bytes on the disk, and here
-            return os.fsencode(text)
-        return text
-
-    def _find_beside(self) -> None:
-        """Images that lie where they lay, seen from the project: both were moved together, by a copy to another disk.
-
-        Only the very same bytes are taken for them.
-        """
-        missing = [case for case in self.cases() if case.missing]
-        if not missing:
-            return
-        # where the project lay when it was last told where the image lies
-        lay: dict[int | None, str] = {}
-        for row in self.history():
-            if row.kind in ("add", "move"):
-                with suppress(ValueError, TypeError, AttributeError):
-                    lay[row.case_id] = parse_json(row.detail).get("project") or ""
-        for case in missing:
-            with suppress(ValueError, OSError, TypeError):
-                beside = Path(os.path.normpath(self.path / os.path.relpath(case.image, lay.get(case.id) or self.path)))
-                if beside != case.image and is_there(beside) and fault(beside, case.sha256) is None:
-                    self._move(case.id, beside)
-
-    def _move(self, case_id: int, path: Path, grid: Grid | None = None) -> Case:
-        """Note where an image lies now, and its grid, which earlier versions did not keep; its row is sealed again."""
-        with self._db.transaction() as db:
-            was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
-            values = (self._stored(path), grids.kept(grid), case_id)
-            db.execute("UPDATE cases SET image = ?, grid = COALESCE(grid, ?) WHERE id = ?", values)
-            facts = {"from": was, "to": self._stored(path), "project": str(self.path)}
-            history.add(db, case_id, "move", {**facts, **seals.sealed(db, "cases", case_id)})
-        return self.case(case_id)
-
-    def looks_like(self, look: str) -> tuple[str, str, str] | None:
-        """Name, group and split of the nearest case that is a near copy; None where none is."""
-        rows = self._db.rows("SELECT name, group_key, split, look FROM cases WHERE look IS NOT NULL")
-        nearest = min(rows, key=lambda row: difference(row[3], look), default=None)
-        return None if nearest is None or difference(nearest[3], look) > NEAR else nearest[:3]
-
-    def cases(self) -> list[Case]:
-        """All cases in the order in which they were added."""
-        return [queries.to_case(row, self.path) for row in self._db.rows(queries.CASES)]
-
-    def case(self, case_id: int) -> Case:
-        """One case.
-
-        Raises
-        ------
-        InputError
-            If there is none of this number.
-        """
-        for case in self.cases():
-            if case.id == case_id:
-                return case
-        raise InputError(f"case is {case_id}; the project has {len(self.cases())} cases. List them with 'status'.")
-
-    def find_image(self, image: str | Path) -> Case | None:
-        """The case whose file had the same bytes when it was added; None where there is none.
-
-        Raises
-        ------
-        ImageReadError
-            If the file cannot be read.
-        """
-        row = self._db.row("SELECT id FROM cases WHERE sha256 = ?", file_sha256(Path(image)))
-        return None if row is None else self.case(row[0])
-
-    def hold_out(self, group: str) -> None:
-        """Set a group aside for scoring, for good: none of its cases is trained on from now on."""
-        with self._db.transaction() as db:
-            db.execute("UPDATE cases SET split = 'heldout' WHERE group_key = ?", (group,))
-            history.add(db, None, "hold out", {"group": group})
-
-    def next_case(self, after: int | None = None) -> Case | None:
-        """The next case that is not accepted, after the given one and around; None when all are."""
-        cases = self.cases()
-        start = next((i + 1 for i, case in enumerate(cases) if case.id == after), 0)
-        for case in cases[start:] + cases[:start]:
-            if case.state != "accepted" and not case.missing and case.id != after:
-                return case
-        return None
+    add_run = _part("_trained", RunStore.add_run)
+    adopt = _part("_trained", RunStore.adopt)
+    adopted = _part("_trained", RunStore.adopted)
+    check_run_weights = _part("_trained", RunStore.check_run_weights)
+    runs = _part("_trained", RunStore.runs)
+    set_run = _part("_trained", RunStore.set_run)
+    weights_problems = _part("_trained", RunStore.weights_problems)
 
     # ---- classes -------------------------------------------------------------------------------------------------
 
@@ -367,12 +238,13 @@ class Project(LabelStore, RunStore):
 
     def history(self, case_id: int | None = None) -> list[HistoryRow]:
         """Who did what when, oldest first; of one case or of all."""
-        rows = self._db.rows("SELECT id, case_id, created, author, kind, detail FROM history ORDER BY id")
-        return [
-            HistoryRow(id=r[0], case_id=r[1], created=r[2], author=r[3], kind=r[4], detail=r[5])
-            for r in rows
-            if case_id is None or r[1] == case_id
-        ]
+        columns = "SELECT id, case_id, created, author, kind, detail FROM history"
+        rows = (
+            self._db.rows(f"{columns} ORDER BY id")
+            if case_id is None
+            else self._db.rows(f"{columns} WHERE case_id = ? ORDER BY id", case_id)
+        )
+        return [HistoryRow(id=r[0], case_id=r[1], created=r[2], author=r[3], kind=r[4], detail=r[5]) for r in rows]
 
     def sealed(self) -> tuple[int, str]:
         """Number and hash of the history's last row: who keeps them can tell later that nothing before was changed."""

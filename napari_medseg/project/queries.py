@@ -27,8 +27,10 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
     END,
     (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind NOT IN ('proposal', 'unlock')),
     c.depth, c.spacing_z, c.grid
-FROM cases c ORDER BY c.id
+FROM cases c {} ORDER BY c.id
 """
+# where the project lay when it was told of an image's place
+PLACES = "SELECT case_id, detail FROM history WHERE kind IN ('add', 'move') ORDER BY id"
 REDO = "SELECT id, y0, x0, y1, x1 FROM strokes WHERE case_id = ? AND parent = ? ORDER BY id DESC LIMIT 1"
 REVISION = """
 SELECT r.stroke_id, r.sha256, c.depth, c.height, c.width
@@ -40,6 +42,8 @@ ORIGIN = (
 SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal' ORDER BY id DESC LIMIT 1
 """
 )
+# the part of the grid of tiles that a stroke changed; nulls where it changed none
+TILES_OF = "SELECT MIN(tile_y), MIN(tile_x), MAX(tile_y) + 1, MAX(tile_x) + 1 FROM tiles WHERE stroke_id = ?"
 DRAWN = PATH + "SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path) AND kind NOT IN ('proposal', 'unlock')"
 
 

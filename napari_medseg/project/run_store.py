@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import WeightsError
 from napari_medseg.fields import parse_json
 from napari_medseg.project import history, queries, seals
@@ -158,6 +159,6 @@ def weights_sha256(weights: str | None, folder: Path) -> str | None:
     if weights is None or not is_there(folder / weights):
         return None
     try:
-        return hashlib.sha256((folder / weights).read_bytes()).hexdigest()
+        return file_sha256(folder / weights)
     except OSError as error:
         raise WeightsError(f"{folder / weights} cannot be read ({error.strerror}). Check who may read it.") from error

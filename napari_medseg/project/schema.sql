@@ -1,4 +1,4 @@
--- Version 4. Rows are added, never changed or removed, except where a comment says so.
+-- Version 5. Rows are added, never changed or removed, except where a comment says so.
 
 CREATE TABLE project (
     -- one row; 'clean' and 'adopted' are the only values that change
@@ -25,7 +25,7 @@ CREATE TABLE cases (
     cursor INTEGER NOT NULL DEFAULT 0,
     -- of a volume only: its slices lie one below the other in the tiles, slice z in the rows from z * height
     depth INTEGER, spacing_z REAL,
-    look TEXT,                        -- what the image looks like: finds near copies
+    look TEXT,                        -- what the image looks like: finds near copies (looks.py)
     -- JSON: where its voxels lie; null where size and spacing say all of it
     grid TEXT
 );

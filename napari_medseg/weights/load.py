@@ -22,7 +22,7 @@ from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.plain import check_plain
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.pipeline import pipeline_of
-from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
+from napari_medseg.weights.store import METADATA_KEY, check_file, find_weights, read_entry
 
 TENSORS_KEY = "tensors_sha256"
 # begins the names of tensors that travel with a network and are none of its own
@@ -39,7 +39,7 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     network : str
         Name of the network.
     weights : str or Path
-        An id, a task or a path, see :func:`resolve_weights`.
+        An id, a task or a path, see :func:`napari_medseg.weights.store.find_weights`.
 
     Raises
     ------
@@ -48,8 +48,9 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     WeightsError
         If the file is unreadable, belongs to another network, or does not match its checksum.
     """
-    entry, path = resolve_weights(network, weights)
-    check_file(entry, path)
+    entry, path = find_weights(network, weights)
+    # whatever is remembered of it: what is loaded is hashed
+    entry = check_file(entry, path)
     try:
         # first without memory: what a file says of its network may take more than the machine has
         wanted = {name: tuple(value.shape) for name, value in _build(entry, "meta").state_dict().items()}
@@ -95,7 +96,8 @@ def tensors_sha256(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(state):
         values = state[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        digest.update(f"{name}:".encode() + values.numpy().tobytes())
+        digest.update(f"{name}:".encode())
+        digest.update(values.numpy())
     return digest.hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -11,6 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+from napari_medseg.digest import file_sha256, file_state
 from napari_medseg.errors import UnknownNameError, WeightsError
 from napari_medseg.fields import parse_json
 from napari_medseg.networks import get_spec
@@ -26,8 +26,8 @@ def bundled_folder() -> Path:
     return Path(str(files("napari_medseg") / "weights" / "bundled"))
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal.
+def weights_sha256(path: Path) -> str:
+    """SHA-256 of a weights file.
 
     Raises
     ------
@@ -35,30 +35,40 @@ def file_sha256(path: Path) -> str:
         If the file cannot be read.
     """
     try:
-        with open_plain(path) as stream:
-            return (
-                hashlib.file_digest(stream, "sha256").hexdigest()
-                if hasattr(hashlib, "file_digest")
-                else (hashlib.sha256(stream.read()).hexdigest())
-            )
+        return file_sha256(path)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
-def check_file(entry: WeightsEntry, path: Path) -> None:
-    """Make sure that a file is the one that its entry tells of.
+def weights_state(path: Path) -> tuple[int, ...] | str:
+    """What changes whenever the file does (:func:`napari_medseg.digest.file_state`); its hash as long as it is young.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read.
+    """
+    try:
+        return file_state(path) or file_sha256(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def check_file(entry: WeightsEntry, path: Path) -> WeightsEntry:
+    """Make sure that a file is the one that its entry tells of; the entry with the checksum that the file has now.
 
     Raises
     ------
     WeightsError
         If it cannot be read or has another checksum.
     """
-    found = file_sha256(path)
-    if found != entry.sha256:
+    found = weights_sha256(path)
+    if entry.sha256 not in ("", found):
         raise WeightsError(
             f"checksum of {path} is {found[:12]}..., expected {entry.sha256[:12]}...: the file was changed or damaged. "
             "Install the package again, or fetch the file again."
         )
+    return replace(entry, sha256=found)
 
 
 def _unreadable(path: Path, error: OSError) -> WeightsError:
@@ -67,7 +77,15 @@ def _unreadable(path: Path, error: OSError) -> WeightsError:
 
 
 def read_entry(path: str | Path) -> WeightsEntry:
-    """Read the entry inside a weights file, without its tensors.
+    """Read the entry inside a weights file, without its tensors, and hash the file.
+
+    Parameters and errors are those of :func:`read_facts`.
+    """
+    return check_file(read_facts(path), Path(path))
+
+
+def read_facts(path: str | Path) -> WeightsEntry:
+    """As :func:`read_entry`, for lists and choices: ``sha256`` is empty, and the cost does not grow with the file.
 
     Parameters
     ----------
@@ -106,7 +124,7 @@ def read_entry(path: str | Path) -> WeightsEntry:
             f"what {path} says of itself is no JSON ({error}). Fetch or train the weights again."
         ) from error
     entry = WeightsEntry.from_dict(values, where=str(path))
-    return replace(entry, size_bytes=size, sha256=file_sha256(path), file=path.name)
+    return replace(entry, size_bytes=size, sha256="", file=path.name)
 
 
 @lru_cache(maxsize=1)
@@ -139,6 +157,19 @@ def _check_size(entry: WeightsEntry, path: Path) -> None:
 
 
 def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]:
+    """As :func:`find_weights`; a file that is named by its path is hashed.
+
+    Returns
+    -------
+    entry : WeightsEntry
+        With the checksum that the file ought to have (bundled) or has (path).
+    path : Path
+    """
+    entry, path = find_weights(network, weights)
+    return (entry if entry.sha256 else check_file(entry, path)), path
+
+
+def find_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]:
     """Find weights by id (``network/task@version``), by task or by path.
 
     Parameters
@@ -152,7 +183,7 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
     Returns
     -------
     entry : WeightsEntry
-        With the size and checksum that the file ought to have (bundled) or has (path).
+        With the size and checksum that the file ought to have (bundled); with the size it has, and none (path).
     path : Path
 
     Raises
@@ -166,7 +197,7 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
     text = str(weights)
     if text.endswith(".safetensors"):
         path = Path(weights)
-        entry = read_entry(path)
+        entry = read_facts(path)
         if entry.network != network:
             raise WeightsError(
                 f"{path} holds weights of network '{entry.network}'; expected '{network}'. "

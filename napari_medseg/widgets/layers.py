@@ -28,7 +28,9 @@ from napari_medseg.inference import Prediction
 from napari_medseg.io import FORMATS
 from napari_medseg.io.image import Image as ReadImage
 from napari_medseg.io.table import suffixes
-from napari_medseg.project.labels import labels_sha256
+from napari_medseg.project import Box
+from napari_medseg.project.labels import labels_sha256, stacked
+from napari_medseg.project.shown import inside
 
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
@@ -115,6 +117,32 @@ def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[st
         metadata={**made_for(image, MASK_SUFFIX), **(metadata or {})},
         **place_of(image),
     )
+
+
+def show_part(layer: Labels, box: Box, shown: np.ndarray) -> None:
+    """Show something else in a box of a mask, in its array where that can hold it: other pixels cost nothing.
+
+    Parameters
+    ----------
+    layer : Labels
+    box : tuple of int
+        (y0, x0, y1, x1), half-open, px; rows of a volume count over its slices.
+    shown : np.ndarray
+        (rows, columns) of the box, integer.
+    """
+    data = layer.data
+    if (
+        type(data) is np.ndarray
+        and data.flags.writeable
+        and data.flags.c_contiguous
+        and np.can_cast(np.uint8, data.dtype)
+    ):
+        data.reshape(stacked(data.shape))[inside(box)] = shown
+        layer.refresh()
+        return
+    whole = np.array(data, np.result_type(data.dtype, np.uint8))
+    whole.reshape(stacked(whole.shape))[inside(box)] = shown
+    layer.data = whole
 
 
 def show_objects(viewer: Any, image: Image, numbered: np.ndarray) -> Labels:

@@ -23,7 +23,7 @@ from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid
 from napari_medseg.project import Project
-from napari_medseg.widgets.layers import PLACE, place_of, plain_image
+from napari_medseg.widgets.layers import PLACE, place_of, plain_image, show_part
 
 SETTLE_MS = 200
 CLOSE_SECONDS = 2.0
@@ -198,7 +198,9 @@ class OpenCase(QObject):
         error = move.exception()
         shown = None if error is not None else move.result()
         if shown is not None:
-            self.labels.data = self._tracker.rebase(shown, np.asarray(self.labels.data))
+            part = self._tracker.rebase(shown, np.asarray(self.labels.data))
+            if part is not None:
+                show_part(self.labels, *part)
         self.compare()
         if error is not None:
             self._failed(error)

@@ -33,11 +33,14 @@ def test_strokes_undo_and_accept_keep_their_order(project, session):
         layer[k * 5 : k * 5 + 3, 10:20] = k
         assert tracker.update(layer, "brush") == (k * 5, 10, k * 5 + 3, 20)
     assert tracker.update(layer, "brush") is None
-    undone = session.undo().result(5).labels
+    back = session.undo().result(5)
+    assert (back.box, back.labels.shape, back.labels.any()) == ((15, 10, 18, 20), (3, 10), False)
+    undone = case_labels(project, 1).labels
     assert set(np.unique(undone)) == {0, 1, 2}
     revision = session.accept(undone).result(5)
     np.testing.assert_array_equal(project.revision_labels(revision.id), undone)
-    np.testing.assert_array_equal(session.redo().result(5).labels, layer)
+    assert (session.redo().result(5).labels == 3).all()
+    np.testing.assert_array_equal(project.labels(1), layer)
 
 
 def test_what_the_disk_refuses_is_kept_and_stored_when_it_can_be(project, monkeypatch):
@@ -110,7 +113,11 @@ def test_a_proposal_leaves_strokes_that_are_still_on_their_way(project, session)
     # undo gives the labels back, and the lock on them
     for _ in range(2):
         undone = session.undo().result(5)
+        tracker.rebase(undone, tracker.shown())
     assert np.array_equal(undone.touched, undone.labels == 2)
+    assert np.array_equal(tracker.shown(), project.labels(1))
+    assert np.array_equal(tracker.touched, project.touched(1))
+    assert tracker.touched.sum() == 16
 
 
 def test_boxes_add_to_what_is_there_and_an_edited_box_takes_back_what_it_added(project, session):
@@ -229,8 +236,8 @@ def test_a_mask_of_another_shape_is_refused_until_it_has_its_own_again(project, 
     with pytest.raises(ShapeError, match="proposal's shape"):
         tracker.propose(other, {"network": "n"})
     undone = session.undo().result(5)
-    assert tracker.rebase(undone, other) is other
-    np.testing.assert_array_equal(tracker.shown(), undone.labels)
+    assert tracker.rebase(undone, other) is None
+    np.testing.assert_array_equal(tracker.shown(), project.labels(1))
     tracker.update(tracker.shown(), "edit")
     assert session.status.lost == 0
 
@@ -260,6 +267,40 @@ def test_what_is_drawn_after_closing_is_refused_and_counted_not_kept_waiting(pro
     with pytest.raises(ProjectError, match="This image was closed"):
         session.accept(np.zeros((40, 60), np.uint8)).result(5)
     assert project.revisions(1) == []
+
+
+def test_after_a_stroke_was_lost_an_undo_brings_all_that_is_stored(project, monkeypatch):
+    session = CorrectionSession(project, 1)
+    tracker = StrokeTracker(session, case_labels(project, 1))
+    layer = np.zeros((40, 60), np.uint8)
+    layer[2:4, 2:4] = 1
+    tracker.update(layer, "brush")
+    assert session.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "commit_stroke", None)
+        layer[20:30, 20:30] = 2
+        tracker.update(layer, "brush")
+        assert session.flush()
+    back = session.undo().result(5)
+    assert back.box is None
+    box, shown = tracker.rebase(back, layer)
+    assert box == (0, 0, 40, 60)
+    assert not shown.any()
+    session.close()
+
+
+def test_what_is_drawn_while_an_undo_is_on_its_way_lies_on_top_of_it(project, session, tracker):
+    layer = np.zeros((40, 60), np.uint8)
+    layer[2:8, 2:8] = 1
+    tracker.update(layer, "brush")
+    back = session.undo().result(5)
+    layer[5:12, 5:12] = 2
+    box, shown = tracker.rebase(back, layer)
+    layer[box[0] : box[2], box[1] : box[3]] = shown
+    wanted = np.zeros((40, 60), np.uint8)
+    wanted[5:12, 5:12] = 2
+    np.testing.assert_array_equal(layer, wanted)
+    assert tracker.update(layer, "brush") == (5, 5, 12, 12)
 
 
 def test_accepting_twice_what_is_accepted_is_one_revision(project, session):

@@ -6,12 +6,17 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from napari_medseg.app.predict import PredictRequest, check_kind, predict_files
+from napari_medseg import digest
+from napari_medseg.app.predict import PredictRequest, check_kind, describe_plan, load_predictor, predict_files
 from napari_medseg.app.samples import samples_of
-from napari_medseg.errors import InputError, PartlyDoneError, ShapeError
+from napari_medseg.digest import file_sha256
+from napari_medseg.errors import InputError, PartlyDoneError, ShapeError, WeightsError
 from napari_medseg.io import write_mask
+from napari_medseg.networks import create_network
+from napari_medseg.weights import WeightsEntry, resolve_weights, save_weights, store
 
 REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
 
@@ -102,3 +107,44 @@ def test_volumes_are_refused_by_networks_for_images_even_where_they_are_thin(tmp
     write_mask(tmp_path / "thin.nii.gz", np.ones((8, 9, 3), np.uint8))
     with pytest.raises(ShapeError, match="is of the wrong kind"):
         predict_files([tmp_path / "thin.nii.gz"], REQUEST, tmp_path / "out")
+
+
+def test_a_network_stays_loaded_as_long_as_its_file_stays_as_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    entry = WeightsEntry(id="cmunext-xxs/t@1", network="cmunext-xxs", task="t", input_size=(64, 64))
+    request = PredictRequest(network="cmunext-xxs", weights=str(path), device="cpu")
+    shas = []
+    # a file that was just written is hashed each time, one that lies there is not: the same must come of both
+    for settled in (digest.SETTLED, 0.0):
+        monkeypatch.setattr(digest, "SETTLED", settled)
+        for seed in range(2):
+            torch.manual_seed(seed)
+            save_weights(path, create_network("cmunext-xxs"), entry)
+            # as copying programs do: neither size nor this time tells
+            os.utime(path, (1, 1))
+            first = load_predictor(request)
+            assert load_predictor(request) is first
+            shas.append(first.entry.sha256)
+            assert shas[-1] == file_sha256(path)
+    assert shas[0] != shas[1] and shas[2] != shas[3]
+
+
+def test_bundled_weights_that_were_exchanged_are_refused_though_they_were_in_use(tmp_path, monkeypatch):
+    shutil.copytree(store.bundled_folder(), tmp_path / "bundled")
+    monkeypatch.setattr(store, "bundled_folder", lambda: tmp_path / "bundled")
+    path = tmp_path / "bundled" / resolve_weights("cmunext-xxs", "nuclei")[0].file
+    load_predictor(REQUEST)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(WeightsError, match="the file was changed or damaged"):
+        load_predictor(REQUEST)
+
+
+def test_choosing_weights_reads_no_more_of_them_than_what_they_say_of_themselves(tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    save_weights(
+        path, create_network("cmunext-xxs"), WeightsEntry(id="cmunext-xxs/t@1", network="cmunext-xxs", task="t")
+    )
+    for module in (digest, store):
+        monkeypatch.setattr(module, "file_sha256", None)
+    request = PredictRequest(network="cmunext-xxs", weights=str(path), device="cpu")
+    assert describe_plan((70, 90), request).network_size == (256, 256)

@@ -80,6 +80,10 @@ def test_the_cpu_goes_on_when_memory_runs_out(name):
     assert free > 0
     assert out.origin["device"] == "cpu"
     assert out.origin["messages"] == ("CUDA ran out of memory; the prediction went on on the CPU.",)
+    # there is room again
+    out = predictor.predict(image_of(name), **boxes_of(name))
+    assert out.origin["device"].startswith("cuda")
+    assert out.origin["messages"] == ()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -13,6 +13,7 @@ from napari_medseg.errors import Cancelled, DeviceError, OperationError, ShapeEr
 from napari_medseg.inference import Predictor, plan_prediction, resolve_device
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import to_rgb01
+from napari_medseg.inference.plan import VIEWS
 from napari_medseg.networks import SegmentationOutput, create_network, get_spec
 from napari_medseg.weights import WeightsEntry
 
@@ -142,40 +143,75 @@ def test_progress_is_told_and_cancelling_stops(predictor):
 
 
 class ShortOfMemory(nn.Module):
-    """Raises at the first call, as a full GPU does."""
+    """Raises for large images, as a full GPU does."""
 
     def __init__(self):
         super().__init__()
-        self.calls = 0
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, x):
-        self.calls += 1
-        if self.calls == 1:
+        if x.shape[-1] > 64:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return SegmentationOutput(logits=x[:, :1])
 
 
-def test_when_memory_runs_out_the_cpu_goes_on_and_says_so():
-    predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
+def test_where_the_cpu_is_short_of_memory_it_is_said():
     with pytest.raises(DeviceError, match="memory ran out"):
-        predictor.predict(image((9, 9), np.uint8))
-    predictor = Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu")
-    # no GPU here: what is tried is the way out, from a device that calls itself by another name
-    predictor.device = SimpleNamespace(type="cuda")
-    predictor._forward = lambda tensor, boxes, plain=predictor._forward: (
-        (_ for _ in ()).throw(torch.OutOfMemoryError("x"))
-        if predictor.device.type == "cuda"
-        else _second(predictor, plain, tensor)
-    )
-    out = predictor.predict(image((9, 9), np.uint8))
-    assert out.origin["device"] == "cpu"
-    assert out.origin["messages"] == ("CUDA ran out of memory; the prediction went on on the CPU.",)
+        Predictor(ShortOfMemory(), SPEC, ENTRY, device="cpu").predict(image((9, 9), np.uint8), size=128)
 
 
-def _second(predictor, plain, tensor):
-    predictor._network.calls = 1
-    return plain(tensor)
+class Elsewhere(Predictor):
+    """On a device that calls itself by another name and is full for large images: there is no GPU here."""
+
+    full = False
+
+    def __init__(self):
+        self.tried = []
+        super().__init__(create_network("cmunext-xxs"), SPEC, ENTRY, device="cpu")
+        self.device = self._wanted = SimpleNamespace(type="cuda")
+
+    def _place(self, device):
+        if device.type == "cuda" and self.full:
+            raise torch.OutOfMemoryError("x")
+        self.device = device
+
+    def _forward(self, tensor, **options):
+        self.tried.append(self.device.type)
+        on, self.device = self.device, torch.device("cpu")
+        try:
+            if on.type == "cuda" and tensor.shape[-1] > 64:
+                raise torch.OutOfMemoryError("x")
+            return super()._forward(tensor, **options)
+        finally:
+            self.device = on
+
+
+def test_memory_that_ran_out_for_one_image_is_tried_again_for_the_next():
+    predictor = Elsewhere()
+    short = ("CUDA ran out of memory; the prediction went on on the CPU.",)
+    out = predictor.predict(image((9, 9), np.uint8), size=128, mirrored=True)
+    # the copies that are left are not tried there again
+    assert predictor.tried == ["cuda", *["cpu"] * 4]
+    assert (out.origin["device"], out.origin["messages"]) == ("cpu", short)
+    predictor.tried.clear()
+    out = predictor.predict(image((9, 9), np.uint8), size=64)
+    assert predictor.tried == ["cuda"]
+    assert out.origin["messages"] == ()
+    # it is so full that not even the network finds room
+    predictor.full = True
+    predictor.predict(image((9, 9), np.uint8), size=128)
+    predictor.tried.clear()
+    out = predictor.predict(image((9, 9), np.uint8), size=64)
+    assert (out.origin["device"], out.origin["messages"], predictor.tried) == ("cpu", short, ["cpu"])
+
+
+@pytest.mark.parametrize("ndim", sorted(VIEWS))
+def test_as_many_copies_are_planned_as_are_looked_at(ndim):
+    name = "cmunext-xxs" if ndim == 2 else "lgms-net-3d"
+    shape = (20, 24) if ndim == 2 else (8, 9, 10)
+    plan = plan_prediction(get_spec(name), shape, size=32, mirrored=True)
+    assert plan.passes == len(VIEWS[ndim])
+    assert f"mirrored {plan.passes} ways" in plan.describe()
 
 
 def test_several_classes_go_by_the_largest():

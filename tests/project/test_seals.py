@@ -47,6 +47,8 @@ def as_version_2(folder):
             values.append(json.dumps(detail, sort_keys=True))
             chain = history.seal(chain, values)
             db.execute("UPDATE history SET detail = ?, chain = ? WHERE id = ?", (values[-1], chain, values[0]))
+        for (index,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'looks%'").fetchall():
+            db.execute(f"DROP INDEX {index}")
         for table, column in LATER:
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("DROP TABLE classes")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_medseg.project import Project
-from napari_medseg.project.touched import TouchedMemory
 
 SIDE = 300  # more than one tile
 
@@ -109,24 +108,11 @@ def test_any_order_of_steps_keeps_the_promise(steps, tmp_path_factory):
     project.close()
 
 
-def test_a_map_is_remembered_until_there_are_too_many():
-    rng = np.random.default_rng(0)
-    maps = rng.random((5, 40, 30)) < 0.5
-    memory = TouchedMemory(most=3 * 150)
-    for stroke, touched in enumerate(maps):
-        memory.put(1, stroke, touched)
-        memory.put(1, stroke, touched)
-    assert [memory.get(1, stroke, (40, 30)) is None for stroke in range(5)] == [True, True, False, False, False]
-    for stroke in (2, 3, 4):
-        np.testing.assert_array_equal(memory.get(1, stroke, (40, 30)), maps[stroke])
-    assert memory.get(2, 4, (40, 30)) is None
-
-
 def test_an_undo_walks_through_no_strokes(project, monkeypatch):
     project.touched(1)
     for y in range(3):
         project.commit_stroke(1, np.ones((9, 9), np.uint8), box=(20 * y, 0, 20 * y + 9, 9))
-    monkeypatch.setattr("napari_medseg.project.label_store.touched_by", None)
+    monkeypatch.setattr("napari_medseg.project.current.touched_by", None)
     project.undo(1)
     assert project.touched(1).sum() == 2 * 81
     project.unlock(1)

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import OutputError, UnknownNameError, WeightsError
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.weights import (
@@ -19,9 +20,10 @@ from napari_medseg.weights import (
     read_entry,
     resolve_weights,
     save_weights,
+    store,
 )
 from napari_medseg.weights.load import TENSORS_KEY
-from napari_medseg.weights.store import METADATA_KEY, bundled_folder, file_sha256
+from napari_medseg.weights.store import METADATA_KEY, bundled_folder, find_weights
 
 ENTRY = WeightsEntry(
     id="cmunext-xxs/test@1", network="cmunext-xxs", task="test", trained_on=("a", "b"), input_size=(64, 64)
@@ -244,3 +246,26 @@ def test_a_copy_of_any_bundled_file_is_held_against_its_tensors(tmp_path):
     for entry in list_weights():
         with safe_open(bundled_folder() / entry.file, "pt") as file:
             assert TENSORS_KEY in file.metadata(), entry.file
+
+
+def test_weights_are_chosen_without_reading_them_and_hashed_once_to_be_loaded(tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    saved = save_weights(path, create_network("cmunext-xxs"), ENTRY)
+    hashed = []
+    monkeypatch.setattr(store, "file_sha256", lambda path: hashed.append(path) or file_sha256(path))
+    entry, found = find_weights("cmunext-xxs", path)
+    assert (entry, found, hashed) == (replace(saved, sha256=""), path, [])
+    assert load_network("cmunext-xxs", path)[1] == saved
+    assert hashed == [path]
+    assert resolve_weights("cmunext-xxs", path)[0] == saved
+    assert hashed == [path, path]
+
+
+def test_what_a_file_says_of_its_own_sum_is_not_believed(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, create_network("cmunext-xxs"), ENTRY)
+    state = load_file(path)
+    inside = json.dumps({**ENTRY.to_dict(), "sha256": "0" * 64, "size_bytes": 1})
+    save_file(state, path, metadata={METADATA_KEY: inside})
+    assert load_network("cmunext-xxs", path)[1].sha256 == file_sha256(path)
+    assert find_weights("cmunext-xxs", path)[0].sha256 == ""

@@ -158,7 +158,8 @@ def test_what_a_damaged_project_cannot_take_is_written_elsewhere(panel, qtbot, c
     with sqlite3.connect(tmp_path / "p" / "project.sqlite") as other:
         other.execute("UPDATE tiles SET crc = crc + 1")
     other.close()
-    # from here on the project has to read what it cannot
+    # what it remembers would do; without that it has to read what it cannot
+    case.project._drawn._current._memory.take(case.case_id)
     panel.correct.undo.click()
     paint(layer, (24, 24))
     qtbot.waitUntil(lambda: case.session.status.lost == 1, timeout=WAIT)

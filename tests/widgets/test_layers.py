@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
-from napari_medseg.widgets.layers import EDGES_SUFFIX, show_map
+from napari_medseg.widgets.layers import EDGES_SUFFIX, show_map, show_part
 from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, propose
 
 pytestmark = pytest.mark.gui
@@ -81,3 +82,31 @@ def test_ones_own_image_is_out_of_sight_with_all_that_lies_on_it(twins, qtbot):
     assert len(labels_of(panel)) == 3
     panel.viewer.layers.selection.active = panel.propose.boxes.of(own)
     assert panel.state.case_id == case.case_id
+
+
+@pytest.mark.parametrize("shape", [(30, 20), (4, 30, 20)])
+@pytest.mark.parametrize("kind", ["uint8", "int32", "int8", "read-only", "view", "mapped"])
+def test_a_part_of_a_mask_is_shown_in_its_own_array_where_that_can_be(shape, kind, tmp_path):
+    dtype = np.dtype(kind) if "int" in kind else np.dtype(np.int32)
+    data = np.ones(shape, dtype)
+    if kind == "view":
+        data = np.ones((*shape, 2), dtype)[..., 0]
+    elif kind == "mapped":
+        data = np.memmap(tmp_path / "m", dtype, "w+", shape=shape)
+        data[...] = 1
+    elif kind == "read-only":
+        data.flags.writeable = False
+    layer = Labels(data)
+    held, told = layer.data, []
+    layer.events.set_data.connect(told.append)
+    # in a volume, over the rim of two slices
+    show_part(
+        layer, (25, 3, 28, 7) if len(shape) == 2 else (55, 3, 65, 7), np.full((3 if len(shape) == 2 else 10, 4), 200)
+    )
+    wanted = np.ones(shape, int)
+    wanted.reshape(-1, 20)[(slice(25, 28) if len(shape) == 2 else slice(55, 65)), 3:7] = 200
+    np.testing.assert_array_equal(layer.data, wanted)
+    assert (layer.data is held) == (kind in ("uint8", "int32"))
+    # a file of the person's is theirs
+    assert kind != "mapped" or (np.memmap(tmp_path / "m", dtype, "r", shape=shape) == 1).all()
+    assert told

@@ -1,0 +1,211 @@
+"""The images of a project: added, found again, looked up. A part of :class:`Project`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from napari_medseg.errors import InputError
+from napari_medseg.fields import parse_json
+from napari_medseg.io import Grid, stem_of
+from napari_medseg.names import clean_name, one_line
+from napari_medseg.project import grids, history, looks, queries, seals
+from napari_medseg.project.checks import check_case
+from napari_medseg.project.damage import damage_told
+from napari_medseg.project.database import Database
+from napari_medseg.project.files import fault, image_sha256, is_there
+from napari_medseg.project.records import Case
+
+
+class CaseStore:
+    """What is corrected. A row is found by a key or an index: its cost does not grow with the project.
+
+    Parameters
+    ----------
+    path : Path
+        The project's folder.
+    db : Database
+    """
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path, self._db = path, db
+
+    def add_case(
+        self,
+        image: str | Path,
+        *,
+        shape: tuple[int, ...],
+        name: str | None = None,
+        group: str | None = None,
+        split: str = "train",
+        spacing: tuple[float, ...] | None = None,
+        unit: str = "px",
+        look: str | None = None,
+        grid: Grid | None = None,
+    ) -> Case:
+        """Add an image, or tell where an image of the project lies now, which keeps its group, split and labels.
+
+        Parameters
+        ----------
+        image : str or Path
+            Stays where it is; stored relative to the project where it lies inside.
+        shape : tuple of int
+            (Y, X) of an image, (Z, Y, X) of a volume, px.
+        name : str, optional
+            Default: that of the file without its suffix. What would lead to another folder is replaced.
+        group : str, optional
+            Patient or the like; default: the image stands alone.
+        split : {'train', 'heldout'}
+        look : str, optional
+            As :func:`napari_medseg.io.look.look_of` gives it. A near copy of a case joins that case's group, so that
+            both stay on one side of the split.
+        grid : Grid, optional
+            Where its pixels lie; it takes the place of ``spacing`` and ``unit``.
+
+        Raises
+        ------
+        ImageReadError
+            If the file cannot be read.
+        ShapeError
+            If the shape is neither that of an image nor that of a volume.
+        InputError
+            If the same file, byte for byte, is in the project and still in its place, its group lies on the other side
+            of the split, it looks like a case of another split or group, or a value cannot be used.
+        """
+        if grid is not None:
+            spacing, unit = grid.spacing, grid.unit
+        check_case(shape, split, spacing, unit)
+        group = None if group is None else one_line(group)
+        path = Path(image).resolve()
+        digest = image_sha256(path)
+        same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
+        if same:
+            if fault(self.path / os.fsdecode(same[2]), digest) is None:
+                raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
+            return self._move(same[0], path, grid)
+        near = None if look is None else self.looks_like(look)
+        if near is not None and (near[2] != split or group not in (None, near[1])):
+            raise InputError(
+                f"{path} looks like '{near[0]}' of group '{near[1]}', which is '{near[2]}'; near copies stay together "
+                "so that scores stay honest. Give it that group and split, or leave it out."
+            )
+        group = group or (near[1] if near is not None else digest[:16])
+        other = self._db.row("SELECT name FROM cases WHERE group_key = ? AND split <> ?", group, split)
+        if other:
+            raise InputError(
+                f"{path} is to be '{split}', but '{other[0]}' of the same group '{group}' is not; a group stays "
+                "together so that scores stay honest. Choose the other split."
+            )
+        name = clean_name(name or stem_of(path))
+        *sz, sy, sx = spacing or (None, None)
+        *depth, height, width = shape
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO cases (name, image, sha256, height, width, spacing_y, spacing_x, unit, group_key, split, "
+                "depth, spacing_z, look, grid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(name, self._stored(path), digest, height, width, sy, sx, unit, group, split),
+                    *(depth or (None,)),
+                    *(sz or (None,)),
+                    *(None if look is None else looks.plain(look), grids.kept(grid)),
+                ),
+            )
+            case_id = int(cursor.lastrowid or 0)
+            facts = {"name": name, "sha256": digest, "split": split, "project": str(self.path)}
+            history.add(db, case_id, "add", {**facts, **seals.sealed(db, "cases", case_id)})
+        return self.case(case_id)
+
+    def _stored(self, path: Path) -> str | bytes:
+        text = path.relative_to(self.path).as_posix() if path.is_relative_to(self.path) else str(path)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # a name that is no UTF-8 is bytes on the disk, and here
+            return os.fsencode(text)
+        return text
+
+    def find_beside(self) -> None:
+        """Images that lie where they lay, seen from the project: both were moved together, by a copy to another disk.
+
+        Only the very same bytes are taken for them.
+        """
+        missing = [case for case in self.cases() if case.missing]
+        if not missing:
+            return
+        # where the project lay when it was last told where the image lies
+        lay: dict[int | None, str] = {}
+        for case_id, detail in self._db.rows(queries.PLACES):
+            with suppress(ValueError, TypeError, AttributeError):
+                lay[case_id] = parse_json(detail).get("project") or ""
+        for case in missing:
+            with suppress(ValueError, OSError, TypeError):
+                beside = Path(os.path.normpath(self.path / os.path.relpath(case.image, lay.get(case.id) or self.path)))
+                if beside != case.image and is_there(beside) and fault(beside, case.sha256) is None:
+                    self._move(case.id, beside)
+
+    def _move(self, case_id: int, path: Path, grid: Grid | None = None) -> Case:
+        """Note where an image lies now, and its grid, which earlier versions did not keep; its row is sealed again."""
+        with self._db.transaction() as db:
+            was = db.execute("SELECT image FROM cases WHERE id = ?", (case_id,)).fetchone()[0]
+            values = (self._stored(path), grids.kept(grid), case_id)
+            db.execute("UPDATE cases SET image = ?, grid = COALESCE(grid, ?) WHERE id = ?", values)
+            facts = {"from": was, "to": self._stored(path), "project": str(self.path)}
+            history.add(db, case_id, "move", {**facts, **seals.sealed(db, "cases", case_id)})
+        return self.case(case_id)
+
+    def looks_like(self, look: str) -> tuple[str, str, str] | None:
+        """Name, group and split of the nearest case that is a near copy; None where none is."""
+        query, values = looks.near(look)
+        rows = self._db.rows(query, *values)
+        with damage_told(f"{self.path}, what an image looks like,"):
+            return looks.nearest(rows, look)
+
+    def cases(self) -> list[Case]:
+        """All cases in the order in which they were added."""
+        return [queries.to_case(row, self.path) for row in self._db.rows(queries.CASES.format(""))]
+
+    def case(self, case_id: int) -> Case:
+        """One case.
+
+        Raises
+        ------
+        InputError
+            If there is none of this number.
+        """
+        row = self._db.row(queries.CASES.format("WHERE c.id = ?"), case_id)
+        if row is None:
+            count = self._db.rows("SELECT COUNT(*) FROM cases")[0][0]
+            raise InputError(f"case is {case_id}; the project has {count} cases. List them with 'status'.")
+        return queries.to_case(row, self.path)
+
+    def split_of(self, group: str) -> str | None:
+        """On which side of the split a group lies; None where no case is of it."""
+        row = self._db.row("SELECT split FROM cases WHERE group_key = ? ORDER BY id DESC", group)
+        return None if row is None else str(row[0])
+
+    def find_image(self, image: str | Path) -> Case | None:
+        """The case whose file had the same bytes when it was added; None where there is none.
+
+        Raises
+        ------
+        ImageReadError
+            If the file cannot be read.
+        """
+        row = self._db.row("SELECT id FROM cases WHERE sha256 = ?", image_sha256(Path(image)))
+        return None if row is None else self.case(row[0])
+
+    def hold_out(self, group: str) -> None:
+        """Set a group aside for scoring, for good: none of its cases is trained on from now on."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE cases SET split = 'heldout' WHERE group_key = ?", (group,))
+            history.add(db, None, "hold out", {"group": group})
+
+    def next_case(self, after: int | None = None) -> Case | None:
+        """The next case that is not accepted, after the given one and around; None when all are."""
+        cases = self.cases()
+        start = next((i + 1 for i, case in enumerate(cases) if case.id == after), 0)
+        for case in cases[start:] + cases[:start]:
+            if case.state != "accepted" and not case.missing and case.id != after:
+                return case
+        return None
