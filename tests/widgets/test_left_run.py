@@ -11,8 +11,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_medseg.app.demo import sample_project
-from napari_medseg.app.process import RunProcess
 from napari_medseg.app.samples import samples_of
+from napari_medseg.app.trainer_process import FoundTrainer
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
@@ -221,4 +221,4 @@ def test_closing_only_the_panel_asks_and_lets_the_run_finish(open_panel, qtbot, 
     # all was stored and let go of
     with Project.open(tmp_path / "p") as project:
         assert project.runs()[-1].state == "running"
-    RunProcess.attach(folder).cancel()
+    FoundTrainer(folder).cancel()

@@ -1,48 +1,37 @@
-"""A trainer that is left alone, found again, broken off and resumed."""
+"""The real trainer: killed, left alone, found again, ended with its window."""
 
 import json
 import platform
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-import numpy as np
 import pytest
 
-from napari_medseg.app import process as process_module
+from napari_medseg.app import trainer_process
 from napari_medseg.app.demo import sample_project
-from napari_medseg.app.process import RunProcess
-from napari_medseg.app.samples import samples_of
-from napari_medseg.app.train import RetrainOptions, plan_retrain
+from napari_medseg.app.plan_round import RetrainOptions, plan_retrain
+from napari_medseg.app.trainer_process import FoundTrainer, OwnTrainer, run_to_end
 from napari_medseg.app.unfinished import unfinished
 from napari_medseg.errors import TrainingError
-from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from napari_medseg.project.lock import RUN_LOCK, training_in
-from napari_medseg.project.runs import CANCEL_FILE, finished
+from napari_medseg.project.runs import CANCEL_FILE, CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, finished, read_events
+from tests.app.helpers import OPTIONS, accept, wait
 
 pytestmark = pytest.mark.usefixtures("short_epochs")
-TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
 
 
 def start(folder, epochs):
     with sample_project(folder) as project:
-        for case in project.cases()[:3]:
-            project.commit_stroke(case.id, TRUTH[case.name].astype(np.uint8))
-            project.accept(case.id)
+        accept(project, 3)
         options = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=epochs, device="cpu")
         spec, run_folder = plan_retrain(project, options)
         project.add_run(spec.to_json(), run_folder.relative_to(project.path))
-        process = RunProcess(run_folder)
+        process = OwnTrainer(run_folder)
         wait(lambda: any(e["event"] == "epoch" for e in process.poll()))
         return process
-
-
-def wait(wanted, seconds=120):
-    end = time.monotonic() + seconds
-    while not wanted():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_run_that_is_left_finishes_and_is_found(tmp_path):
@@ -52,7 +41,7 @@ def test_a_run_that_is_left_finishes_and_is_found(tmp_path):
         left = unfinished(project)
         assert left.state in ("running", "done")
         assert project.runs()[0].state == "running"
-        again = RunProcess.attach(left.folder)
+        again = FoundTrainer(left.folder)
         events = list(again.follow())
         assert events[0]["event"] == "start"
         assert events[-1]["event"] == "done"
@@ -70,15 +59,15 @@ def test_a_run_that_is_left_can_be_cancelled_by_who_finds_it(tmp_path):
     with Project.open(tmp_path / "p") as project:
         left = unfinished(project)
         assert (left.state, left.epoch >= 1) == ("running", True)
-        RunProcess.attach(left.folder).cancel()
+        FoundTrainer(left.folder).cancel()
         wait(lambda: training_in(left.folder) is None, 10)
     with Project.open(tmp_path / "p") as project:
         assert project.runs()[0].state == "interrupted"
         assert unfinished(project).state == "broken"
         # a second trainer goes on from there, and a third is kept out
-        more = RunProcess(left.folder)
+        more = OwnTrainer(left.folder)
         wait(lambda: training_in(left.folder) is not None, 60)
-        third = RunProcess(left.folder)
+        third = OwnTrainer(left.folder)
         assert third.wait(60) == 2
         assert "expected to be open once" in (left.folder / "trainer.log").read_text()
         wait(lambda: any(e["event"] == "start" and e["resumed_epoch"] >= 1 for e in more.poll()))
@@ -89,13 +78,13 @@ def test_a_run_that_is_left_can_be_cancelled_by_who_finds_it(tmp_path):
 @pytest.mark.parametrize("host", ["other-computer", platform.node()])
 def test_cancelling_never_signals_the_number_in_a_lock(tmp_path, monkeypatch, host):
     """It may be of another computer, or of a dead trainer and by now somebody else's."""
-    monkeypatch.setattr(process_module, "ASKED_SECONDS", 0.5)
+    monkeypatch.setattr(trainer_process, "ASKED_SECONDS", 0.5)
     with subprocess.Popen(["sleep", "60"]) as stranger, (tmp_path / RUN_LOCK).open("a+") as lock:
         fcntl = pytest.importorskip("fcntl")
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(json.dumps({"pid": stranger.pid, "host": host}))
         lock.flush()
-        found = RunProcess.attach(tmp_path)
+        found = FoundTrainer(tmp_path)
         with pytest.raises(TrainingError, match=f"in process {stranger.pid} on {host} and did not end"):
             found.cancel()
         assert stranger.poll() is None
@@ -104,3 +93,67 @@ def test_cancelling_never_signals_the_number_in_a_lock(tmp_path, monkeypatch, ho
     assert (tmp_path / CANCEL_FILE).exists()
     found.cancel()
     assert not (tmp_path / CANCEL_FILE).exists()
+
+
+def test_a_run_that_cannot_start_says_why_in_one_sentence(sampled):
+    accept(sampled, 3)
+    _, folder = plan_retrain(sampled, OPTIONS)
+    values = json.loads((folder / SPEC_FILE).read_text())
+    (folder / SPEC_FILE).write_text(json.dumps({**values, "start_from": "cmunext-xxs/teeth@1"}))
+    with pytest.raises(TrainingError, match=r"cmunext-xxs/teeth@1"):
+        run_to_end(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(sampled):
+    accept(sampled, 3)
+    _, folder = plan_retrain(sampled, RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=300, device="cpu"))
+    process = OwnTrainer(folder)
+    end = time.monotonic() + 120
+    while not (folder / CHECKPOINT_FILE).exists():
+        assert time.monotonic() < end
+        assert process.running, process.failure()
+        time.sleep(0.1)
+    process._process.kill()
+    assert process.wait(10) == -9
+    assert "ended by signal SIGKILL" in process.failure()
+    again = OwnTrainer(folder)
+    try:
+        started = []
+        while not started:
+            assert time.monotonic() < end
+            started = [e for e in again.poll() if e["event"] == "start"]
+            time.sleep(0.1)
+        assert started[0]["resumed_epoch"] >= 1
+        clock = time.monotonic()
+    finally:
+        again.cancel()
+    assert not again.running
+    assert time.monotonic() - clock < 10
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from napari_medseg.app.trainer_process import OwnTrainer
+process = OwnTrainer(Path(sys.argv[1]))
+print(process._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_trainer_ends_with_the_window_that_started_it(sampled):
+    accept(sampled, 3)
+    _, folder = plan_retrain(sampled, RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=300, device="cpu"))
+    with subprocess.Popen([sys.executable, "-c", STARTER, folder], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        end = time.monotonic() + 120
+        while not any(e["event"] == "epoch" for e in read_events(folder / EVENTS_FILE)[0]):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        parent.kill()
+    while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert read_events(folder / EVENTS_FILE)[0][-1]["event"] == "cancelled"
