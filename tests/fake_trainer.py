@@ -8,7 +8,15 @@ from pathlib import Path
 
 from napari_medseg.errors import TrainingError
 from napari_medseg.project.lock import lock_run
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, RunSpec, read_events
+from napari_medseg.project.runs import (
+    CANCEL_FILE,
+    CHECKPOINT_FILE,
+    EVENTS_FILE,
+    SPEC_FILE,
+    WEIGHTS_FILE,
+    RunSpec,
+    read_events,
+)
 from napari_medseg.weights import resolve_weights
 
 
@@ -27,20 +35,27 @@ class FakeTrainer:
         self._made = weights or self.spec.start_from
         self._lock = lock_run(folder)
         self._over, self._failed = threading.Event(), ""
-        self._told = self._offset = 0
         events = folder / EVENTS_FILE
         self._offset = events.stat().st_size if events.exists() else 0
         done = [event["epoch"] for event in read_events(events)[0] if event["event"] == "epoch"]
         self._epoch = max(done, default=0) if (folder / CHECKPOINT_FILE).exists() else 0
         self.stays: bool | None = None
         self._write("start", resumed_epoch=self._epoch, val=len(self.spec.val), device="cpu")
-        self._train_one()
+        self.train_one()
+        threading.Thread(target=self._follow_wish, daemon=True).start()
+
+    def _follow_wish(self):
+        """Whoever found it may ask it to end."""
+        while not self._over.wait(0.02):
+            if (self.folder / CANCEL_FILE).exists():
+                self.cancel()
 
     def _write(self, event, **values):
         with (self.folder / EVENTS_FILE).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"event": event, "time": time.time(), **values}) + "\n")
 
-    def _train_one(self):
+    def train_one(self):
+        """One epoch more."""
         self._epoch += 1
         (self.folder / CHECKPOINT_FILE).touch()
         self._write("batch", epoch=self._epoch, batch=1, batches=1, loss=0.5)
@@ -54,7 +69,7 @@ class FakeTrainer:
     def finish(self):
         """It comes to its end."""
         while self._epoch < self.spec.epochs:
-            self._train_one()
+            self.train_one()
         shutil.copyfile(resolve_weights(self.spec.network, self._made)[1], self.folder / WEIGHTS_FILE)
         self._write("done", weights=WEIGHTS_FILE, finished=True)
         self._end()

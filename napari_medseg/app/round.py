@@ -48,7 +48,8 @@ class Round:
     Attributes
     ----------
     changed : Signal(str)
-        The new state, on the thread where it came about: another may have followed already.
+        The new state, on the thread where it came about: another may have followed already. Whoever hears of it must
+        be quick, since the round waits.
     told : Signal(dict)
         Of the trainer, see :func:`napari_medseg.project.runs.read_events`.
     run_id : int or None

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -157,3 +158,36 @@ def test_a_trainer_ends_with_the_window_that_started_it(sampled):
         assert time.monotonic() < end
         time.sleep(0.1)
     assert read_events(folder / EVENTS_FILE)[0][-1]["event"] == "cancelled"
+
+
+def test_a_word_to_stay_can_be_taken_back(tmp_path):
+    process = start(tmp_path / "p", epochs=500)
+    process.stay()
+    process.stay(False)
+    # as when this program ends
+    process._process.stdin.close()
+    assert process.wait(60) == 130
+
+
+def test_a_cancelled_trainer_writes_that_down_without_a_signal(tmp_path, monkeypatch):
+    """Windows has none that a process could answer."""
+    process = start(tmp_path / "p", epochs=500)
+    monkeypatch.setattr(trainer_process, "CANCEL_SECONDS", 30)
+    monkeypatch.setattr(process._process, "send_signal", None)
+    process.cancel()
+    assert process.returncode == 130
+    assert read_events(process.folder / EVENTS_FILE)[0][-1]["event"] == "cancelled"
+    # once more does no harm
+    process.cancel()
+    assert str(process.failure()).startswith("Training was cancelled")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_trainer_that_is_told_twice_to_end_says_so_once(tmp_path, monkeypatch):
+    """Ctrl-C in a terminal comes to the trainer, and by its parent once more."""
+    process = start(tmp_path / "p", epochs=500)
+    monkeypatch.setattr(trainer_process, "CANCEL_SECONDS", 30)
+    process._process.send_signal(signal.SIGINT)
+    process.cancel()
+    assert process.returncode == 130
+    assert [e["event"] for e in read_events(process.folder / EVENTS_FILE)[0]].count("cancelled") == 1
