@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -208,6 +209,9 @@ class Round:
                 self._move("reviewing", "judged", lambda: note_review(*note))
         except Exception as error:
             if self._break(error):
+                # whatever it was that broke: nobody follows it any more
+                with suppress(MedsegError):
+                    self._trainer.cancel()
                 raise
             # a project that was closed under a round that nobody follows any more, or the review's own end
             if not isinstance(error, MedsegError):

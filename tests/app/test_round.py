@@ -132,6 +132,15 @@ def test_a_trainer_that_dies_is_told_and_noted_and_it_goes_on(project, trainers)
     assert record(project) == ["kept"]
 
 
+def test_a_fault_of_who_looks_on_leaves_no_trainer_that_nobody_follows(project, trainers):
+    trainers.waits = True
+    round_, _ = begun(project)
+    round_.told.connect(lambda event: 1 / 0)
+    with pytest.raises(Exception, match="division by zero"):
+        round_.run()
+    assert (round_.state, record(project), training_in(round_.folder)) == ("broken", ["failed"], None)
+
+
 def test_what_cannot_be_planned_leaves_no_run(sampled, trainers):
     accept(sampled, 1)
     round_, states = begun(sampled)
