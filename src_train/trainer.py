@@ -29,6 +29,7 @@ from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pairs, split_batches
 from src_train.engine import Engine
 from src_train.events import EventLog
+from src_train.looks import looks_of
 from src_train.losses import build_loss
 from src_train.optim import build_optimizer, learning_rate_at, set_rate, stale
 from src_train.roi_losses import roi_loss
@@ -412,7 +413,8 @@ class Trainer:
             },
         )
         if self.engine.main:
-            entry = save_state(self.folder / WEIGHTS_FILE, chosen, entry)
+            looks = looks_of(spec.network, spec.task, self.train_samples, self.val_samples, start_from=spec.start_from)
+            entry = save_state(self.folder / WEIGHTS_FILE, {**chosen, **looks}, entry)
         self.events.write(
             "done",
             weights=WEIGHTS_FILE,
