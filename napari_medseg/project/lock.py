@@ -103,12 +103,18 @@ class FileLock:
                 # a network drive that gives no locks to who may only read
                 return
             raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}") from error
+        if not _still_there(stream, path):
+            # it was removed between opening and locking it: whoever comes next locks another one
+            stream.close()
+            raise ProjectError(f"{path} was removed meanwhile; expected to have it alone. Try again.")
         try:
             if writable and not read_only:
                 _sign(stream)
         except OSError as error:
             # the name of the holder is a courtesy, the lock is what counts; but a full disk is said at once
-            stream.close()
+            with contextlib.suppress(OSError):
+                # it tries once more to write what it has
+                stream.close()
             raise output_error(path, error) from error
         self._stream = stream
 
@@ -130,9 +136,72 @@ def _sign(stream: IO[str]) -> None:
     stream.flush()
 
 
-def lock_project(folder: Path, *, read_only: bool = False) -> FileLock:
+class FolderLock:
+    """Of the folder itself, beside the file in it: a file may be removed while it is held, and made anew by the next.
+
+    Where the system locks no folders, or the drive does not, the file alone has to do.
+
+    Raises
+    ------
+    ProjectError
+        If another process or window holds it.
+    """
+
+    def __init__(self, folder: Path, what: str, hint: str) -> None:
+        self._number: int | None = None
+        if sys.platform == "win32":
+            # which lets nobody remove a file that is open
+            return
+        with contextlib.suppress(OSError):
+            self._number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if self._number is None:
+            return
+        try:
+            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+                raise ProjectError(
+                    f"{what} is open in another window, though its lock was removed; expected to be open once. {hint}"
+                ) from error
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
+
+
+class ProjectLock:
+    """One window has a project; held from construction to :meth:`release`. Errors are those of :class:`FileLock`."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        what, hint = f"project {folder}", "Close it there first."
+        self._file = FileLock(folder / "project.lock", what, hint, read_only=read_only)
+        try:
+            self._folder = None if read_only else FolderLock(folder, what, hint)
+        except ProjectError:
+            self._file.release()
+            raise
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._file.release()
+        if self._folder is not None:
+            self._folder.release()
+
+
+def _still_there(stream: IO[str], path: Path) -> bool:
+    """Whether the file that was opened is the one that others would open."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def lock_project(folder: Path, *, read_only: bool = False) -> ProjectLock:
     """One window has a project."""
-    return FileLock(folder / "project.lock", f"project {folder}", "Close it there first.", read_only=read_only)
+    return ProjectLock(folder, read_only=read_only)
 
 
 def lock_run(folder: Path) -> FileLock:

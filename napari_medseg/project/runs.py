@@ -18,6 +18,7 @@ from napari_medseg import fields
 from napari_medseg.classes import class_labels
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io.labels import LabelRule
+from napari_medseg.plain import read_plain
 
 SPEC_FILE = "spec.json"
 EVENTS_FILE = "events.jsonl"
@@ -272,7 +273,7 @@ class RunSpec:
         """
         path = Path(path)
         try:
-            return cls.from_json(path.read_bytes(), where=str(path))
+            return cls.from_json(read_plain(path), where=str(path))
         except OSError as error:
             raise ImageReadError(f"{path} cannot be read ({error.strerror}). Name a run's folder.") from error
 
