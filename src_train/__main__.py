@@ -36,6 +36,9 @@ class _Stop(BaseException):
 
 
 def _cancel(signum: int, frame: FrameType | None) -> None:
+    # once is enough: Ctrl-C in a terminal comes to this process and, by its parent, once more
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     # the checkpoint of the last whole epoch is on the disk
     raise _Stop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_medseg.app.train import project_weights
+from napari_medseg.app.versions import project_weights
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from napari_medseg.app.process import RunProcess
 from napari_medseg.io import write_text
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
@@ -60,8 +59,15 @@ def unfinished(project: Project) -> Unfinished | None:
     )
 
 
-def go_on(left: Unfinished, device: str) -> RunSpec:
+def go_on(left: Unfinished, device: str, minutes: float | None = None) -> RunSpec:
     """Make a run that broke off ready to go on, on the device chosen now: the one it had may be why it broke off.
+
+    Parameters
+    ----------
+    left : Unfinished
+    device : str
+    minutes : float, optional
+        Another time limit.
 
     Raises
     ------
@@ -69,19 +75,7 @@ def go_on(left: Unfinished, device: str) -> RunSpec:
         If its folder cannot be written to.
     """
     spec = replace(left.spec, device=device)
+    if minutes is not None:
+        spec = replace(spec, time_budget_minutes=minutes)
     write_text(left.folder / SPEC_FILE, spec.to_json())
     return spec
-
-
-def end_run(process: RunProcess, project: Project, run_id: int) -> None:
-    """Cancel a run and note that.
-
-    Raises
-    ------
-    TrainingError
-        If its trainer was started by another program and does not end.
-    OutputError
-        If it cannot be noted.
-    """
-    process.cancel()
-    project.set_run(run_id, "cancelled")
