@@ -22,7 +22,7 @@ from napari_medseg.app.review import review_run
 from napari_medseg.app.train import RetrainOptions, plan_retrain
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
-from napari_medseg.project.runs import Pair
+from napari_medseg.project.run_spec import Pair
 from src_train.trainer import Trainer
 
 TRAIN, HELD_OUT, SIDE = 10, 6, 256

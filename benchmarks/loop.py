@@ -35,7 +35,8 @@ from napari_medseg.app.train import LEAST_DRAWN, RetrainOptions, adopt_run, plan
 from napari_medseg.io import read_image, read_mask, write_image, write_text
 from napari_medseg.metrics import dice
 from napari_medseg.project import Project
-from napari_medseg.project.runs import WEIGHTS_FILE, Pair
+from napari_medseg.project.run_spec import Pair
+from napari_medseg.project.runs import WEIGHTS_FILE
 from src_train.trainer import Trainer
 
 WAYS = ("none", "plain", "ours", "doubtful")
@@ -58,8 +59,13 @@ def retrain(project: Project, way: str, request: PredictRequest, epochs: int, se
     options = RetrainOptions(network=request.network, weights=request.weights, epochs=epochs, device="cpu", seed=seed)
     spec, folder = plan_retrain(project, options)
     if way == "plain":
-        own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.train if pair.group)
-        spec = replace(spec, train=own, epoch_images=max(LEAST_DRAWN, len(own)), keep_from=None)
+        own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.data.train if pair.group)
+        spec = replace(
+            spec,
+            data=replace(spec.data, train=own),
+            start=replace(spec.start, keep_from=None),
+            schedule=replace(spec.schedule, epoch_images=max(LEAST_DRAWN, len(own))),
+        )
     run = project.add_run(spec.to_json(), folder.relative_to(project.path))
     Trainer(spec, folder).run()
     verdict = None if way == "plain" else review_run(project, run, spec, folder, device="cpu").verdict

@@ -22,7 +22,8 @@ from plans import DOMAINS, PLANS, VAL_PER_DOMAIN, Plan
 from safetensors.torch import load_file
 
 from napari_medseg.io import stem_of
-from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, finished
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Start
+from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, finished
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.load import save_state
@@ -90,27 +91,27 @@ def build_spec(
     return RunSpec(
         network=network,
         task=task,
-        train=pairs_of(data, extra, plan, "train"),
-        val=pairs_of(data, extra, plan, "val"),
-        start_from=start,
-        pretrained=pretrained,
-        stages=plan.stages,
-        learning_rate=plan.learning_rate,
-        schedule=plan.schedule,
-        encoder_rate=plan.encoder_rate,
-        average=plan.average,
-        precision=plan.precision,
-        batch_size=plan.batch_size,
-        augmentation=plan.augmentation,
-        spacing=plan.spacing,
-        epoch_images=plan.epoch_images,
-        seed=seed,
-        validate_every=plan.validate_every,
-        classes=plan.classes,
-        licence=plan.licence,
-        trained_on=sets,
-        version=plan.version,
-        nice=plan.nice,
+        data=Data(
+            train=pairs_of(data, extra, plan, "train"),
+            val=pairs_of(data, extra, plan, "val"),
+            classes=plan.classes,
+            augmentation=plan.augmentation,
+            spacing=plan.spacing,
+        ),
+        start=Start(start_from=start, pretrained=pretrained),
+        schedule=Schedule(
+            stages=plan.stages,
+            batch_size=plan.batch_size,
+            epoch_images=plan.epoch_images,
+            learning_rate=plan.learning_rate,
+            curve=plan.schedule,
+            encoder_rate=plan.encoder_rate,
+            average=plan.average,
+            seed=seed,
+            validate_every=plan.validate_every,
+        ),
+        budget=Budget(precision=plan.precision, nice=plan.nice),
+        provenance=Provenance(licence=plan.licence, trained_on=sets, version=plan.version),
     )
 
 

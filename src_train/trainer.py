@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from napari_medseg.errors import TrainingError
 from napari_medseg.inference import Predictor
 from napari_medseg.networks import create_network, get_spec
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.load import load_network, save_state
 from napari_medseg.weights.pipeline import pipeline_of
@@ -56,32 +57,36 @@ class Trainer:
         self.spec, self.folder = spec, folder
         self.network_spec = get_spec(spec.network)
         recipe = self.network_spec.recipe
-        self.recipe = recipe if spec.schedule is None else replace(recipe, schedule=spec.schedule)
+        self.recipe = recipe if spec.schedule.curve is None else replace(recipe, schedule=spec.schedule.curve)
         self.engine = Engine(
-            spec.device,
-            precision=spec.precision,
+            spec.budget.device,
+            precision=spec.budget.precision,
             ndim=self.network_spec.input.ndim,
             unused_parameters=bool(self.network_spec.unused),
         )
-        self.augmentation = Augmentation(spec.augmentation) if spec.augment else None
+        self.augmentation = Augmentation(spec.data.augmentation) if spec.data.augment else None
         boxes = self.network_spec.capabilities.boxes
-        self.loss = None if boxes else build_loss(self.recipe, void=spec.ignore is not None)
-        self.learning_rate = spec.learning_rate or self.recipe.learning_rate
-        check_classes(spec.network, spec.named, ignore=spec.ignore)
-        how = {"classes": spec.named, "rule": spec.rule}
-        self.train_samples, self.val_samples = (load_pairs(part, folder, **how) for part in (spec.train, spec.val))
-        torch.manual_seed(spec.seed)
+        self.loss = None if boxes else build_loss(self.recipe, void=spec.data.ignore is not None)
+        self.learning_rate = spec.schedule.learning_rate or self.recipe.learning_rate
+        check_classes(spec.network, spec.data.named, ignore=spec.data.ignore)
+        how = {"classes": spec.data.named, "rule": spec.data.rule}
+        self.train_samples, self.val_samples = (
+            load_pairs(part, folder, **how) for part in (spec.data.train, spec.data.val)
+        )
+        torch.manual_seed(spec.schedule.seed)
         self.options, self.intensity = self._form()
         self.network = self.engine.place(self._fresh_network())
-        self.average = None if spec.average is None else Average(spec.average)
-        kept = None if spec.keep_from is None else load_widened(spec.network, spec.keep_from, spec.labels)
+        self.average = None if spec.schedule.average is None else Average(spec.schedule.average)
+        kept = (
+            None if spec.start.keep_from is None else load_widened(spec.network, spec.start.keep_from, spec.data.labels)
+        )
         self._kept = None if kept is None else kept.state_dict()
         optimizer = build_optimizer(
             self.network,
             self.recipe,
             learning_rate=self.learning_rate,
             encoder=self.network_spec.encoder,
-            encoder_rate=spec.encoder_rate,
+            encoder_rate=spec.schedule.encoder_rate,
         )
         # what trains may be a wrapper around the network, one of several copies in step
         self.trained, self.optimizer = self.engine.prepare(self.network, optimizer)
@@ -94,21 +99,21 @@ class Trainer:
     def _form(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Options and intensities of the network: those of the weights it starts from, or the declared ones."""
         spec, declared = self.spec, self.network_spec
-        if spec.start_from is not None:
-            entry = load_network(spec.network, spec.start_from)[1]
-            return {**entry.options, **spec.options}, dict(entry.intensity)
-        fresh = declared.fresh if spec.pretrained is None else {}
-        intensity = pipeline_of(spec.network, spec.pipeline or "declared")[1]
-        return {**declared.options, **fresh, **spec.options}, intensity
+        if spec.start.start_from is not None:
+            entry = load_network(spec.network, spec.start.start_from)[1]
+            return {**entry.options, **spec.start.options}, dict(entry.intensity)
+        fresh = declared.fresh if spec.start.pretrained is None else {}
+        intensity = pipeline_of(spec.network, spec.start.pipeline or "declared")[1]
+        return {**declared.options, **fresh, **spec.start.options}, intensity
 
     def _fresh_network(self) -> nn.Module:
-        channels = self._entry(self.spec.stages[-1].sides).output_channels
-        if self.spec.start_from is None:
+        channels = self._entry(self.spec.schedule.stages[-1].sides).output_channels
+        if self.spec.start.start_from is None:
             fresh = create_network(self.spec.network, classes=channels, **self.options)
-            if self.spec.pretrained is not None:
-                load_pretrained(fresh, self.spec.network, self.spec.pretrained)
+            if self.spec.start.pretrained is not None:
+                load_pretrained(fresh, self.spec.network, self.spec.start.pretrained)
             return fresh
-        return load_widened(self.spec.network, self.spec.start_from, self.spec.labels)
+        return load_widened(self.spec.network, self.spec.start.start_from, self.spec.data.labels)
 
     def run(self) -> WeightsEntry:
         """Train to the end of the stages or of the time budget.
@@ -132,19 +137,19 @@ class Trainer:
             network=spec.network,
             device=str(self.engine.device),
             processes=self.engine.processes,
-            epochs=spec.epochs,
+            epochs=spec.schedule.epochs,
             train=len(self.train_samples),
             val=len(self.val_samples),
             resumed_epoch=self.state.epoch,
         )
-        if self.state.epoch == 0 and spec.start_from is not None and self.val_samples:
+        if self.state.epoch == 0 and spec.start.start_from is not None and self.val_samples:
             # the starting weights compete too, or stand until others were scored; and the curve has its beginning
-            self._consider(self._validate(spec.stages[-1].sides, epoch=0), epoch=0)
+            self._consider(self._validate(spec.schedule.stages[-1].sides, epoch=0), epoch=0)
             score = self.state.best_dice
-            self.events.write("epoch", epoch=0, epochs=spec.epochs, loss=None, val_dice=score, best_dice=score)
+            self.events.write("epoch", epoch=0, epochs=spec.schedule.epochs, loss=None, val_dice=score, best_dice=score)
         self._started, self._resumed, self._before = time.monotonic(), self.state.epoch, self.state.seconds
         first = 0
-        for stage in spec.stages:
+        for stage in spec.schedule.stages:
             last = min(first + stage.epochs, self._planned)
             if self.state.epoch < last:
                 data = self._data(self.train_samples, stage.sides, augmentation=self.augmentation)
@@ -158,7 +163,7 @@ class Trainer:
                     if self._stale() or self.state.epoch >= self._planned:
                         return self._finish(finished=True)
                     if self.engine.agree(self._budget_left() <= 0):
-                        return self._finish(finished=spec.clock)
+                        return self._finish(finished=spec.budget.clock)
             first = last
         return self._finish(finished=True)
 
@@ -177,37 +182,43 @@ class Trainer:
         spec = self.spec
         options: dict[str, Any] = {
             "sides": sides,
-            "classes": len(spec.classes),
+            "classes": len(spec.data.classes),
             "augmentation": augmentation,
             "input": self._entry(sides).input_of(self.network_spec.input),
             "device": self.engine.device,
         }
         if self.network_spec.input.ndim == 2:
             return TrainingSet(samples, **options)
-        return TrainingVolumes(samples, spacing=spec.spacing, window=spec.window, **options)
+        return TrainingVolumes(samples, spacing=spec.data.spacing, window=spec.data.window, **options)
 
     def _epoch(
         self, data: TrainingSet | TrainingVolumes, epoch: int, sides: tuple[int, ...], stage_end: int
     ) -> dict[str, Any]:
         spec, state, started = self.spec, self.state, time.monotonic()
         # all randomness of an epoch hangs on its number: a resumed run repeats it exactly
-        torch.manual_seed(spec.seed * 100_003 + epoch + 7919 * self.engine.rank)
+        torch.manual_seed(spec.schedule.seed * 100_003 + epoch + 7919 * self.engine.rank)
         self.network.train()
-        if spec.freeze_norm:
+        if spec.start.freeze_norm:
             freeze_norm(self.network)
         total = 0.0
-        batches = draw_batches(data.weights, spec.batch_size, seed=spec.seed, epoch=epoch, images=spec.epoch_images)
+        batches = draw_batches(
+            data.weights,
+            spec.schedule.batch_size,
+            seed=spec.schedule.seed,
+            epoch=epoch,
+            images=spec.schedule.epoch_images,
+        )
         for number, keys in enumerate(batches, start=1):
             rate = self._rate(epoch, (number - 1) / len(batches))
             set_rate(self.optimizer, rate)
             loss = self._step(data, keys, epoch)
             total += loss * len(keys)
             self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
-        if spec.fit_budget:
+        if spec.budget.fit_budget:
             state.planned = self._fitting(epoch + 1)
-        due = (epoch + 1) % spec.validate_every == 0 or epoch + 1 in (stage_end, self._planned)
+        due = (epoch + 1) % spec.schedule.validate_every == 0 or epoch + 1 in (stage_end, self._planned)
         # by the clock, this is the last epoch when the time is over
-        due = due or (spec.clock and bool(self.engine.agree(self._budget_left() <= 0)))
+        due = due or (spec.budget.clock and bool(self.engine.agree(self._budget_left() <= 0)))
         score = self._validate(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:
@@ -234,7 +245,7 @@ class Trainer:
     def _step(self, data: TrainingSet | TrainingVolumes, keys: list[Key], epoch: int) -> float:
         """One step on a batch, of which this process sees its share; the loss of all of it."""
         own, weight = self.engine.share(keys)
-        parts = [part for i in range(self.spec.accumulate) if (part := own[i :: self.spec.accumulate])]
+        parts = [part for i in range(self.spec.budget.accumulate) if (part := own[i :: self.spec.budget.accumulate])]
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for i, part in enumerate(parts):
@@ -257,10 +268,10 @@ class Trainer:
     def _rate(self, epoch: int, share: float) -> float:
         """Learning rate of a step after a share of an epoch; within one it changes in a cycle and by the clock."""
         planned, done = self._planned, float(epoch)
-        if self.spec.clock:
-            assert self.spec.time_budget_minutes is not None
+        if self.spec.budget.clock:
+            assert self.spec.budget.time_budget_minutes is not None
             spent = self._before + time.monotonic() - self._started
-            done = self.engine.agree(min(1.0, spent / (60 * self.spec.time_budget_minutes))) * planned
+            done = self.engine.agree(min(1.0, spent / (60 * self.spec.budget.time_budget_minutes))) * planned
         elif self.recipe.schedule == "onecycle":
             done += share
         return learning_rate_at(
@@ -268,7 +279,7 @@ class Trainer:
         )
 
     def _stale(self) -> bool:
-        return self.spec.patience is not None and stale(self.state.scores) >= self.spec.patience
+        return self.spec.schedule.patience is not None and stale(self.state.scores) >= self.spec.schedule.patience
 
     def _loss(self, images: Tensor, masks: Tensor, epoch: int) -> Tensor:
         if not self.network_spec.capabilities.boxes:
@@ -284,9 +295,9 @@ class Trainer:
         """The loss on the validation pairs as they are; the statistics of norms stay as training left them."""
         self.network.train()
         freeze_norm(self.network)
-        torch.manual_seed(self.spec.seed)
+        torch.manual_seed(self.spec.schedule.seed)
         data = self._data(self.val_samples, sides, augmentation=None)
-        batches = split_batches([(i, 0) for i in range(len(data))], self.spec.batch_size)
+        batches = split_batches([(i, 0) for i in range(len(data))], self.spec.schedule.batch_size)
         found = [float(self._loss(*self.engine.place_batch(*data.batch(keys)), epoch)) * len(keys) for keys in batches]
         return self.engine.mean(sum(found) / len(data))
 
@@ -306,7 +317,7 @@ class Trainer:
     def _seconds_left(self, epoch_seconds: float, sides: tuple[int, ...], done: int) -> float:
         """Later stages cost in proportion to their pixels."""
         left, first = 0.0, 0
-        for stage in self.spec.stages:
+        for stage in self.spec.schedule.stages:
             todo = max(0, min(first + stage.epochs, self._planned) - max(done, first))
             left += todo * epoch_seconds * prod(stage.sides) / prod(sides)
             first += stage.epochs
@@ -314,26 +325,26 @@ class Trainer:
 
     def _budget_left(self) -> float:
         """Seconds."""
-        budget, spent = self.spec.time_budget_minutes, time.monotonic() - self._started
-        if self.spec.clock:
+        budget, spent = self.spec.budget.time_budget_minutes, time.monotonic() - self._started
+        if self.spec.budget.clock:
             spent += self._before
         return math.inf if budget is None else budget * 60 - spent
 
     @property
     def _planned(self) -> int:
-        return self.spec.epochs if self.state.planned is None else self.state.planned
+        return self.spec.schedule.epochs if self.state.planned is None else self.state.planned
 
     def _fitting(self, done: int) -> int:
         """So many of the epochs fit into the budget, if the others take as long as those of this sitting."""
         left = self._budget_left()
         if math.isinf(left):
-            return self.spec.epochs
+            return self.spec.schedule.epochs
         each = (time.monotonic() - self._started) / (done - self._resumed)
-        return min(self.spec.epochs, done + int(self.engine.agree(max(0.0, left) // max(each, 1e-6))))
+        return min(self.spec.schedule.epochs, done + int(self.engine.agree(max(0.0, left) // max(each, 1e-6))))
 
     def _consider(self, score: float | None, *, epoch: int) -> None:
         before = self.state.best_dice
-        if score is not None and (before is None or not self.spec.choose_best or score > before):
+        if score is not None and (before is None or not self.spec.schedule.choose_best or score > before):
             self.state.best_dice, self.state.best_epoch = score, epoch
             self.state.best = self._result(epoch)
 
@@ -345,7 +356,7 @@ class Trainer:
         state = self._state_now()
         if self._kept is None or epoch == 0:
             return state
-        share = self.spec.keep_share
+        share = self.spec.start.keep_share
         mixed = {name: t.lerp(self._kept[name], share) for name, t in state.items() if t.is_floating_point()}
         return {**state, **mixed}
 
@@ -363,17 +374,17 @@ class Trainer:
     def _entry(self, sides: tuple[int, ...]) -> WeightsEntry:
         spec = self.spec
         return WeightsEntry(
-            id=f"{spec.network}/{spec.task}@{spec.version}",
+            id=f"{spec.network}/{spec.task}@{spec.provenance.version}",
             network=spec.network,
             task=spec.task,
-            version=spec.version,
-            licence=spec.licence,
-            trained_on=spec.trained_on,
-            classes=spec.classes,
-            labels=spec.labels,
+            version=spec.provenance.version,
+            licence=spec.provenance.licence,
+            trained_on=spec.provenance.trained_on,
+            classes=spec.data.classes,
+            labels=spec.data.labels,
             input_size=sides,
-            spacing=spec.spacing,
-            window=spec.window,
+            spacing=spec.data.spacing,
+            window=spec.data.window,
             options=self.options,
             intensity=self.intensity,
         )
@@ -381,32 +392,34 @@ class Trainer:
     def _sides_of(self, epoch: int) -> tuple[int, ...]:
         """Input size of an epoch; the starting weights (0) were scored at the last stage's."""
         first = 0
-        for stage in self.spec.stages:
+        for stage in self.spec.schedule.stages:
             first += stage.epochs
             if 0 < epoch <= first:
                 return stage.sides
-        return self.spec.stages[-1].sides
+        return self.spec.schedule.stages[-1].sides
 
     def _finish(self, *, finished: bool) -> WeightsEntry:
         state, spec = self.state, self.spec
         # scores of all stages compare: each is at the images' own sizes
         chosen, epoch = (state.best, state.best_epoch) if state.best else (self._result(state.epoch), state.epoch)
         metrics = (
-            {} if state.best_dice is None else {"dice": round(state.best_dice, 4), "n": len(spec.val), "split": "val"}
+            {}
+            if state.best_dice is None
+            else {"dice": round(state.best_dice, 4), "n": len(spec.data.val), "split": "val"}
         )
         entry = replace(
             self._entry(self._sides_of(epoch)),
             metrics=metrics,
             training={
-                "seed": spec.seed,
+                "seed": spec.schedule.seed,
                 "epochs": state.epoch,
                 "best_epoch": epoch,
-                "stages": [[stage.size, stage.epochs] for stage in spec.stages],
+                "stages": [[stage.size, stage.epochs] for stage in spec.schedule.stages],
                 "processes": self.engine.processes,
-                "images": len(spec.train),
-                "start_from": spec.start_from,
-                "keep_from": spec.keep_from,
-                "keep_share": spec.keep_share,
+                "images": len(spec.data.train),
+                "start_from": spec.start.start_from,
+                "keep_from": spec.start.keep_from,
+                "keep_share": spec.start.keep_share,
                 "seconds": round(state.seconds),
                 "finished": finished,
             },

@@ -10,7 +10,8 @@ from napari_medseg.app.process import RunProcess
 from napari_medseg.io import write_text
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, RunSpec, finished, read_events
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, finished, read_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def go_on(left: Unfinished, device: str) -> RunSpec:
     OutputError
         If its folder cannot be written to.
     """
-    spec = replace(left.spec, device=device)
+    spec = replace(left.spec, budget=replace(left.spec.budget, device=device))
     write_text(left.folder / SPEC_FILE, spec.to_json())
     return spec
 

@@ -10,13 +10,11 @@ from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_
 
 if TYPE_CHECKING:
     from napari_medseg.networks import NetworkSpec
-    from napari_medseg.project.runs import RunSpec
+    from napari_medseg.project.run_spec import RunSpec
 
 PRECISIONS = ("auto", "no", "bf16", "fp16")
 # a run's epochs multiply it, and PyTorch takes no seed above 64 bits
 MOST_SEED = 2**31 - 1
-# how long and where a run computes; a run that goes on may have other ones
-FREE_FIELDS = ("time_budget_minutes", "device", "nice")
 
 
 def _sides(size: Optional[int], paper: Any) -> "int | tuple[int, ...]":
@@ -28,21 +26,17 @@ def _sides(size: Optional[int], paper: Any) -> "int | tuple[int, ...]":
 
 def _check_same(folder: Path, spec: "RunSpec") -> None:
     """Refuse to go on from a run of other settings, or one that a trainer is at work on."""
-    from dataclasses import replace
-
     from napari_medseg.errors import InputError, ProjectError
     from napari_medseg.project.lock import training_in
-    from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, RunSpec
+    from napari_medseg.project.run_spec import RunSpec
+    from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE
 
     if training_in(folder) is not None:
         raise ProjectError(f"run {folder} has a trainer at work; expected none. Wait for it, or name another --out.")
     path = folder / SPEC_FILE
     if not path.is_file() or not (folder / CHECKPOINT_FILE).exists():
         return
-    before = RunSpec.read(path)
-    before = replace(before, **{name: getattr(spec, name) for name in FREE_FIELDS})
-    # as text: JSON knows no difference between a list and a tuple
-    if before.to_json() != spec.to_json():
+    if RunSpec.read(path).fingerprint() != spec.fingerprint():
         raise InputError(
             f"{folder} holds a run with other settings than these; expected the same. "
             "Give those it was started with, or name another --out."
@@ -164,7 +158,8 @@ def train(
     from napari_medseg.io import atomic_path, check_sizes, check_writable, find_pairs, parse_rule, stem_of, write_text
     from napari_medseg.networks import get_spec
     from napari_medseg.project.lock import FileLock
-    from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
+    from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
+    from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE
     from napari_medseg.weights import resolve_weights
     from napari_medseg.weights.hub import find_pretrained
     from napari_medseg.weights.pipeline import pipeline_of
@@ -208,30 +203,40 @@ def train(
     spec = RunSpec(
         network=network,
         task=task if entry is None or task != "custom" else entry.task,
-        train=train,
-        val=val,
-        start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
-        stages=(Stage(size=_sides(size, recipe_spec.input), epochs=epochs or recipe_spec.recipe.epochs),),
-        batch_size=batch_size or recipe_spec.recipe.batch_size,
-        accumulate=accumulate,
-        precision=precision,
-        patience=recipe_spec.recipe.patience,
-        augmentation=augmentation or recipe_spec.recipe.augmentation,
-        pipeline=pipeline,
-        spacing=spacing or (None if entry is None else entry.spacing),
-        window=window or (None if entry is None else entry.window),
-        learning_rate=learning_rate,
-        clock=by_clock,
-        seed=seed,
-        device=device,
-        time_budget_minutes=time_budget,
-        classes=tuple(learned.values()),
-        labels=tuple(learned),
-        mapping=rule.mapping,
-        ignore=rule.ignore,
-        trained_on=(*(entry.trained_on if entry else ()), images.resolve().name),
-        licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
-        version=1 if entry is None else entry.version + 1,
+        data=Data(
+            train=train,
+            val=val,
+            classes=tuple(learned.values()),
+            labels=tuple(learned),
+            mapping=rule.mapping,
+            ignore=rule.ignore,
+            augmentation=augmentation or recipe_spec.recipe.augmentation,
+            spacing=spacing or (None if entry is None else entry.spacing),
+            window=window or (None if entry is None else entry.window),
+        ),
+        start=Start(
+            start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
+            pipeline=pipeline,
+        ),
+        schedule=Schedule(
+            stages=(Stage(size=_sides(size, recipe_spec.input), epochs=epochs or recipe_spec.recipe.epochs),),
+            batch_size=batch_size or recipe_spec.recipe.batch_size,
+            learning_rate=learning_rate,
+            patience=recipe_spec.recipe.patience,
+            seed=seed,
+        ),
+        budget=Budget(
+            time_budget_minutes=time_budget,
+            clock=by_clock,
+            device=device,
+            precision=precision,
+            accumulate=accumulate,
+        ),
+        provenance=Provenance(
+            licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
+            trained_on=(*(entry.trained_on if entry else ()), images.resolve().name),
+            version=1 if entry is None else entry.version + 1,
+        ),
     )
     for name, given in (("--pretrained", pretrained), ("--pipeline", pipeline)):
         if start is not None and given is not None:
@@ -239,7 +244,7 @@ def train(
     if pretrained is not None:
         with progress_bar() as progress:
             path = find_pretrained(pretrained, download=download, progress=progress)
-        spec = replace(spec, pretrained=str(path.resolve()))
+        spec = replace(spec, start=replace(spec.start, pretrained=str(path.resolve())))
     folder = out.with_suffix(".run")
     if (folder / CHECKPOINT_FILE).exists() and not resume:
         raise InputError(

@@ -18,7 +18,8 @@ from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
 from napari_medseg.app.unfinished import Unfinished, end_run, go_on, unfinished
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Project
-from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import WEIGHTS_FILE
 from napari_medseg.widgets.curves import Curves, load_plotting
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.outcome import Outcome, Pictured

@@ -12,21 +12,14 @@ from safetensors.torch import load_file
 
 from napari_medseg.errors import InputError, ShapeError
 from napari_medseg.networks import get_spec
-from napari_medseg.project.runs import (
-    CHECKPOINT_FILE,
-    EVENTS_FILE,
-    WEIGHTS_FILE,
-    Pair,
-    RunSpec,
-    Stage,
-    read_events,
-)
+from napari_medseg.project.run_spec import Pair, RunSpec, Stage
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import read_entry
 from src_train.dataset import draw_batches
 from src_train.engine import Engine
 from src_train.optim import learning_rate_at
 from src_train.trainer import Trainer, mean_dice
-from tests.src_train.helpers import blobs, make_run
+from tests.src_train.helpers import blobs, changed, make_run
 
 
 def test_it_overfits_two_images(tmp_path):
@@ -89,7 +82,7 @@ def test_the_start_is_kept_in_part(tmp_path, val):
         spec = make_run(
             folder, n=4, stages=stages, start_from=start, keep_from=kept, keep_share=0.25, learning_rate=1e-2
         )
-        spec = replace(spec, val=spec.train[:val], validate_every=20)
+        spec = changed(spec, val=spec.data.train[:val], validate_every=20)
         trainer = Trainer(spec, folder)
         trainer.run()
         trained[kept] = load_file(folder / WEIGHTS_FILE), trainer.state
