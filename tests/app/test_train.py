@@ -216,7 +216,7 @@ def test_new_corrections_rims_and_anchors(project):
     project.commit_stroke(again.id, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
     project.accept(again.id)
     second, _ = plan_retrain(project, OPTIONS)
-    weights = {pair.name: pair.weight for pair in second.train if pair.group}
+    weights = {pair.name: pair.weight for pair in second.data.train if pair.group}
     assert [name for name, weight in weights.items() if weight == 2.0] == [again.name]
     assert sorted(weights.values()) == [1.0, 1.0, 1.0, 2.0]
 
@@ -259,13 +259,13 @@ def test_where_anchors_stand_for_less_than_half_of_the_sets_old_weights_are_kept
     save_state(made, load_file(path), replace(start, trained_on=spec.provenance.trained_on, version=2))
     again = RetrainOptions(network=network, weights=str(adopt_run(project, run, made)), epochs=1, device="cpu")
     later = plan_retrain(project, again)[0]
-    assert (later.start_from, later.keep_from) == (again.weights, kept)
+    assert (later.start.start_from, later.start.keep_from) == (again.weights, kept)
     # a file of another project has a chain of its own, whatever it is called
     other = tmp_path / "other" / "weights" / Path(again.weights).name
     other.parent.mkdir(parents=True)
     shutil.copy(again.weights, other)
     foreign = plan_retrain(project, replace(again, weights=str(other)))[0]
-    assert foreign.keep_from == (kept and str(other))
+    assert foreign.start.keep_from == (kept and str(other))
 
 
 @pytest.mark.slow
