@@ -39,6 +39,11 @@ class Checkpoint:
     steps: int = 0
     """Steps that went into the average."""
 
+    def become(self, other: Checkpoint) -> None:
+        """Stand where another stands."""
+        for name in Checkpoint.__slots__:
+            setattr(self, name, getattr(other, name))
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:
     """Write whole or not at all.

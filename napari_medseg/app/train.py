@@ -13,11 +13,9 @@ import numpy as np
 from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.classes import classes_of, rule_of
 from napari_medseg.app.export import check_folder
-from napari_medseg.classes import listed
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
 from napari_medseg.io.labels import Found
-from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
@@ -233,11 +231,6 @@ def _classes(project: Project, entry: WeightsEntry, found: Mapping[str, Found], 
         # one label, whichever it is, is the foreground
         label = next(iter(drawn or entry.labels))
         return {label: names.get(label, entry.classes[0])}
-    if get_spec(entry.network).capabilities.boxes:
-        raise InputError(
-            f"{listed(drawn)} were drawn, and {entry.network} tells one class from the background only. "
-            "Choose another network in the section Propose."
-        )
     # a single class may be any of those that were drawn; several are what they are
     kept = of_weights if len(of_weights) > 1 else {}
     names = {**kept, **names}

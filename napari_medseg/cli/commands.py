@@ -87,6 +87,7 @@ def networks(json: Json = False) -> None:
                 "macs": spec.macs_256,
                 "macs_tool": spec.macs_tool,
                 "capabilities": list(spec.capabilities.names()),
+                "most_classes": spec.capabilities.most_classes,
                 "weights": [entry.id for entry in list_weights(network=name)],
                 "assumptions": list(spec.assumptions),
             }
@@ -98,15 +99,19 @@ def networks(json: Json = False) -> None:
         (
             r["name"],
             r["title"],
-            f"{r['parameters']:,}",
-            f"{r['macs'] / 1e9:.2f} G ({r['macs_tool']})" if r["macs"] else "",
+            "" if r["parameters"] is None else f"{r['parameters']:,}",
+            "" if r["macs"] is None else f"{r['macs'] / 1e9:.2f} G ({r['macs_tool'] or 'tool not named'})",
             " x ".join(str(side) for side in get_spec(r["name"]).input.size),
-            ", ".join(r["capabilities"]),
+            ", ".join([*r["capabilities"], *_at_most(r["most_classes"])]),
             ", ".join(r["weights"]),
         )
         for r in rows
     ]
     print_table("Networks", ("name", "title", "parameters", "MACs", "at", "gives and takes", "weights"), cells)
+
+
+def _at_most(classes: Optional[int]) -> list[str]:
+    return [] if classes is None else ["one class" if classes == 1 else f"at most {classes} classes"]
 
 
 @weights_app.command("list")

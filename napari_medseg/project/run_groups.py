@@ -243,6 +243,15 @@ class Schedule(Declared):
         """Of all stages together."""
         return sum(stage.epochs for stage in self.stages)
 
+    def sides_of(self, epoch: int) -> tuple[int, ...]:
+        """Input size of an epoch, from 1; the starting weights (0) are scored at the last stage's."""
+        first = 0
+        for stage in self.stages:
+            first += stage.epochs
+            if 0 < epoch <= first:
+                return stage.sides
+        return self.stages[-1].sides
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget(Declared):

@@ -124,7 +124,7 @@ def test_labels_that_were_drawn_become_classes_and_keep_their_numbers(project):
     # anchors have one class: what the network knew is kept by its weights
     assert spec.start.keep_from == spec.start.start_from
     assert all(pair.group for pair in spec.data.train)
-    with pytest.raises(InputError, match="labels 1, 3 were drawn, and dcsnet-s tells one class"):
+    with pytest.raises(InputError, match="the classes are 1 'dead', 3 'alive', and dcsnet-s tells one class"):
         plan_retrain(project, replace(OPTIONS, network="dcsnet-s", weights="generalist"))
 
 
