@@ -4,11 +4,13 @@ DATA is laid out as ``train_bundled.py`` says. Each weights file is scored on th
 trained on and others of the same kind, by the predictor that users run, each image at its own size; intervals are 95 %
 by bootstrap over images. ``--sheets`` writes a picture for each weights file: best, median and worst cases of each set,
 the reference in green, the network in orange. With ``--shippable`` only sets that may be shown in public are drawn.
+``--manifest`` writes what a file of several kinds reaches on each into the manifest: by it the window chooses.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,17 @@ from napari_medseg.app.pictures import draw_contours
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask, stem_of, write_text
 from napari_medseg.weights import WeightsEntry, list_weights
+from napari_medseg.weights.store import bundled_folder
 
 # of one kind each: what a specialist is scored on, trained on it or not
 KINDS = {
     "dermoscopy": ("isic2017", "isic2016_test", "ph2"),
     "breast-ultrasound": ("busi", "stu_hospital", "breast_lesions_usg_mini", "bus_bra_mini"),
-    "thyroid ultrasound": ("ddti",),
+    "thyroid-ultrasound": ("ddti",),
     "polyp": ("kvasir_seg", "cvc_clinicdb", "cvc300_mini", "cvc_colondb_mini", "etis_mini"),
     "nuclei": ("dsb2018_nuclei", "monuseg_nuclei", "tnbc_nuclei_mini"),
-    "brain MRI": ("lgg_mri", "brain_tumor_cheng", "brisc2025_mini"),
-    "kidney-stone CT": ("kidney_stone_ct",),
+    "brain-mri": ("lgg_mri", "brain_tumor_cheng", "brisc2025_mini"),
+    "kidney-stones": ("kidney_stone_ct",),
 }
 VOLUMES = {"hippocampus": ("msd_hippocampus_3d",)}
 SHIPPABLE = ("isic2017", "isic2016_test", "dsb2018_nuclei", "breast_lesions_usg_mini", "brisc2025_mini")
@@ -81,6 +84,27 @@ def row_of(entry: WeightsEntry, name: str, figures: dict[str, Any]) -> tuple[Any
         f"{low:.3f} to {high:.3f}", round(mean["hd95"], 1), round(mean["seconds"], 3),
         AIMS.get(name, ""), paper_of(entry.network, name),
     )  # fmt: skip
+
+
+def kinds_of(entry: WeightsEntry, rows: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
+    """Dice of a file of several kinds on each: over all images of the sets that it was trained on."""
+    of_entry = {row[1]: row for row in rows if row[0] == entry.id and row[2] == "yes"}
+    found = {}
+    for kind, names in KINDS.items() if entry.task == "generalist" else ():
+        scored = [of_entry[name] for name in names if name in of_entry]
+        count = sum(row[3] for row in scored)
+        if count:
+            found[kind] = {"dice": round(sum(row[3] * row[4] for row in scored) / count, 4), "n": count}
+    return found
+
+
+def write_kinds(kinds: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Into the manifest, for the files that were scored."""
+    path = bundled_folder().parent / "manifest.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for value in values["weights"]:
+        value["kinds"] = kinds.get(value["id"], {}) or value.get("kinds", {})
+    write_text(path, json.dumps(values, indent=1) + "\n")
 
 
 def chosen(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -147,10 +171,11 @@ def main() -> None:
     parser.add_argument("--tta", action="store_true", help="segment mirrored copies too")
     parser.add_argument("--sheets", type=Path, help="folder for pictures")
     parser.add_argument("--shippable", action="store_true", help="draw only sets that may be shown in public")
+    parser.add_argument("--manifest", action="store_true", help="write the figures by kind into the manifest")
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    rows = []
+    rows, kinds = [], {}
     for entry, request in asked(options.weights, device=options.device, tta=options.tta):
         sheet = {}
         for name in sets_of(entry):
@@ -165,8 +190,11 @@ def main() -> None:
                 sheet[title] = tiles_of(pairs, figures["cases"], request)
         if sheet:
             write_sheet(options.sheets / f"{entry.network}-{entry.task}.jpg", sheet)
+        kinds[entry.id] = kinds_of(entry, rows)
     print()
     report(COLUMNS, rows, json_path=options.json)
+    if options.manifest:
+        write_kinds(kinds)
     if options.markdown:
         write_markdown(options.markdown, rows)
 

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from napari_medseg.io import stem_of
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Start
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, finished
-from napari_medseg.weights import WeightsEntry
+from napari_medseg.weights import WeightsEntry, list_weights
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.load import save_state
 from napari_medseg.weights.store import bundled_folder, read_entry
@@ -152,7 +152,10 @@ def publish(runs: Path) -> None:
             training = {**entry.training, "start_from": PLANS[name].start, "command": f"train_bundled.py {name}"}
             entry = dataclasses.replace(entry, training=training)
             half(source, path, entry=entry)
-    entries = [read_entry(path).to_dict() for path in sorted(target.glob("*.safetensors"))]
+    # what was measured with a file goes with it (accuracy.py --manifest)
+    kinds = {entry.sha256: entry.kinds for entry in list_weights()}
+    found = [read_entry(path) for path in sorted(target.glob("*.safetensors"))]
+    entries = [dataclasses.replace(entry, kinds=kinds.get(entry.sha256, {})).to_dict() for entry in found]
     (target.parent / "manifest.json").write_text(json.dumps({"weights": entries}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -353,7 +353,7 @@ def edges_request(request: PredictRequest, *, of_slice: bool = False) -> Predict
         return request
     task = next((e.task for e in list_weights() if request.weights in (e.id, e.task)), "")
     able = [e for e in list_weights() if get_spec(e.network).capabilities.edges]
-    able.sort(key=lambda e: (e.task != task, e.task != "generalist"))
+    able.sort(key=lambda e: (task not in e.tasks, -(e.dice_on(task) or 0), e.task != "generalist"))
     if not able or (get_spec(request.network).input.ndim != 2 and not of_slice):
         raise InputError(
             f"{request.network} has no edge map and no weights of SGD-Net for its images are at hand. "

@@ -46,6 +46,9 @@ class WeightsEntry:
         Scores with ``n`` and ``split``.
     training : mapping
         Seed, epochs and stages.
+    kinds : mapping
+        Of a file that knows several kinds of images: ``dice`` on ``n`` images it had not seen, by kind, each named as
+        the task of a specialist is. Measured with the finished file, and so in the manifest alone.
     size_bytes : int
         Of the file; 0 inside the file itself, where it cannot be known.
     sha256 : str
@@ -69,6 +72,7 @@ class WeightsEntry:
     intensity: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     size_bytes: int = 0
     sha256: str = ""
     file: str = ""
@@ -82,6 +86,15 @@ class WeightsEntry:
         score = self.metrics.get("dice")
         fits, _ = fields.number(0, 1)
         return float(score) if score is not None and fits(score) else None
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it may be chosen for: its own task, and the kinds of images that it knows."""
+        return (self.task, *(kind for kind in self.kinds if kind != self.task))
+
+    def dice_on(self, task: str) -> float | None:
+        """Its Dice on one of its tasks; None where nothing is known."""
+        return float(self.kinds[task]["dice"]) if task in self.kinds else self.dice if task == self.task else None
 
     @property
     def output_channels(self) -> int:
@@ -180,6 +193,14 @@ def _intensity(value: Any) -> bool:
     return min(spread) > 0 and value["order"] in ("rgb", "bgr")
 
 
+def _kinds(value: Any) -> bool:
+    dice, count = fields.number(0, 1)[0], fields.whole(1)[0]
+    return isinstance(value, Mapping) and all(
+        fields.text(kind) and isinstance(score, Mapping) and dice(score.get("dice")) and count(score.get("n"))
+        for kind, score in value.items()
+    )
+
+
 # what a field may hold, and how that is called
 _FIELDS: Mapping[str, fields.Check] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), fields.TEXT),
@@ -193,5 +214,6 @@ _FIELDS: Mapping[str, fields.Check] = {
     "window": fields.optional(fields.WINDOW),
     "options": (_options, f"an object of sizes up to {_LARGEST}"),
     **dict.fromkeys(("metrics", "training"), fields.OBJECT),
+    "kinds": (_kinds, "an object that gives dice (0 to 1) and n for each kind"),
     "intensity": (_intensity, "an object with mean, std (above 0) and order ('rgb' or 'bgr'), or an empty one"),
 }

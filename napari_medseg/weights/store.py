@@ -145,7 +145,8 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
     network : str
         Name of the network they must belong to.
     weights : str or Path
-        A path that ends in ``.safetensors``, an id, or a task: the newest bundled version for the network.
+        A path that ends in ``.safetensors``, an id, or a task: the newest bundled version for the network, made for
+        that task or, where there is none, for several kinds of images of which it is one.
 
     Returns
     -------
@@ -175,6 +176,9 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
     ours = list_weights(network=network)
     for entry in ours:
         if text in (entry.id, entry.task, entry.id.partition("@")[0]):
+            return entry, bundled_folder() / entry.file
+    for entry in ours:
+        if text in entry.kinds:
             return entry, bundled_folder() / entry.file
     for entry in list_weights():
         if text == entry.id:

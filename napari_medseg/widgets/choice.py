@@ -36,6 +36,7 @@ class WeightsChoice(QObject):
         self.about.setWordWrap(True)
         self.task.currentTextChanged.connect(self._task_picked)
         self._adopted: str | None = None
+        self._filled = ""
         # by task: what a person picked, not what is first in the list
         picked = load_settings().get("picked")
         self._person: dict[str, str] = dict(picked) if isinstance(picked, dict) else {}
@@ -52,27 +53,29 @@ class WeightsChoice(QObject):
             for identity, entry in self._state.selectable_weights()
             if takes(entry.network, volume=volume) and (not boxes or get_spec(entry.network).capabilities.box_prompt)
         ]
-        # a person's own first, then the most accurate: the first of a task is what is chosen unless someone chooses
-        self._known.sort(key=lambda known: (known[0] == known[1].id, -(known[1].dice or 0)))
         self._adopted = self._state.project.adopted() if self._state.project is not None else None
         of_adopted = next((entry.task for identity, entry in self._known if identity == self._adopted), None)
         wanted = (of_adopted, self.task.currentText(), load_settings().get("task"))
         self.task.blockSignals(True)
         self.task.clear()
-        self.task.addItems(sorted({entry.task for _, entry in self._known}))
+        self.task.addItems(sorted({task for _, entry in self._known for task in entry.tasks}))
         self.task.setCurrentIndex(max(0, _first(self.task.findText(str(text)) for text in wanted if text)))
         self.task.blockSignals(False)
         self._fill_networks()
 
     def _fill_networks(self, *_: Any) -> None:
-        before = self.weights.currentData()
+        task = self.task.currentText()
+        # what is shown stays where only the list was made anew; another task begins with its best
+        before, self._filled = self.weights.currentData() if task == self._filled else None, task
+        # a person's own first, then the most accurate: the first of a task is what is chosen unless someone chooses
+        self._known.sort(key=lambda known: (known[0] == known[1].id, -(known[1].dice_on(task) or 0)))
         self.weights.blockSignals(True)
         self.weights.clear()
         for identity, entry in self._known:
-            if entry.task == self.task.currentText():
+            if task in entry.tasks:
                 own = identity != entry.id
-                self.weights.addItem(weights_title(entry) + (" (retrained)" if own else ""), identity)
-        wanted = (self._adopted, self._person.get(self.task.currentText()), before)
+                self.weights.addItem(weights_title(entry, task) + (" (retrained)" if own else ""), identity)
+        wanted = (self._adopted, self._person.get(task), before)
         self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))
         self.weights.blockSignals(False)
         self._choose()
@@ -93,7 +96,7 @@ class WeightsChoice(QObject):
             self.about.setText(nothing_fits(**self._fits) + self._unusable())
         else:
             self._state.network, self._state.weights = entry.network, identity
-            bold, text = weights_facts(entry)
+            bold, text = weights_facts(entry, self.task.currentText())
             self.about.set_bold(bold, text + self._unusable())
         self.chosen.emit()
 

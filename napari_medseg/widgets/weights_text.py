@@ -7,22 +7,25 @@ from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 
 
-def weights_title(entry: WeightsEntry) -> str:
-    """A line of a list: name, version, and how good."""
+def weights_title(entry: WeightsEntry, task: str) -> str:
+    """A line of a list: name, version, and how good at a task."""
     title = get_spec(entry.network).title.partition(" (")[0]
-    return f"{title} v{entry.version}" + (f", Dice {entry.dice:.2f}" if entry.dice else "")
+    score = entry.dice_on(task)
+    return f"{title} v{entry.version}" + (f", Dice {score:.2f}" if score else "")
 
 
-def weights_facts(entry: WeightsEntry) -> tuple[str, str]:
+def weights_facts(entry: WeightsEntry, task: str) -> tuple[str, str]:
     """A paragraph: how good on what, licence, size, what the network gives and takes; what is to stand in bold first.
 
+    Scores are those on images of the task.
     What the file says is text of any origin: to be shown as it is.
     """
-    spec, score = get_spec(entry.network), entry.dice
+    spec, score = get_spec(entry.network), entry.dice_on(task)
+    count = entry.kinds[task]["n"] if task in entry.kinds else entry.metrics.get("n")
     kind = "volumes" if spec.capabilities.volumes else "images"
     parts = []
     if score:
-        parts.append(f"Dice {score:.2f} on {entry.metrics.get('n')} {kind} it had not seen.")
+        parts.append(f"Dice {score:.2f} on {count} {kind} it had not seen.")
     bold = "Research use only." if entry.licence == "research-only" else ""
     if not bold:
         parts.append(f"Licence: {entry.licence}.")

@@ -115,6 +115,23 @@ def test_a_task_names_its_newest_weights():
     assert path.is_file()
 
 
+def test_a_kind_names_the_weights_that_know_it_among_others():
+    entry, _ = resolve_weights("sgd-net-s", "polyp")
+    assert "polyp" in entry.tasks
+    assert entry.dice_on("polyp") == entry.kinds["polyp"]["dice"] != entry.dice
+    assert entry.dice_on("teeth") is None
+    # where there are weights for that task alone, they are meant
+    assert resolve_weights("cmunext-xxs", "polyp")[0].task == "polyp"
+
+
+def test_every_generalist_says_how_good_it_is_on_each_kind():
+    kinds = [entry.kinds for entry in list_weights() if entry.task == "generalist"]
+    assert kinds
+    assert len({frozenset(one) for one in kinds}) == 1
+    specialists = {entry.task for entry in list_weights() if entry.network == "cmunext-xxs"}
+    assert specialists <= set(kinds[0])
+
+
 def test_published_weights_are_imported_without_running_code(tmp_path):
     import pickle
 
@@ -184,6 +201,9 @@ def with_entry(path, edit):
         ({"classes": ["a"] * 300}, "'classes'"),
         ({"metrics": {"dice": 10**400}}, "'metrics'"),
         ({"task": "a\0b"}, "'task'"),
+        ({"kinds": {"polyp": 0.8}}, "'kinds'"),
+        ({"kinds": {"polyp": {"dice": 2, "n": 1}}}, "'kinds'"),
+        ({"kinds": {"polyp": {"dice": 0.5}}}, "'kinds'"),
         ({"network": "u-net"}, "holds weights of network 'u-net'"),
     ],
 )

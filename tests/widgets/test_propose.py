@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtGui import QAction
 
 from napari_medseg.project import Project
+from napari_medseg.weights import list_weights
 from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, offer_fresh, propose
 
 pytestmark = pytest.mark.gui
@@ -160,6 +161,16 @@ def test_the_most_accurate_network_of_a_task_is_chosen_first(panel):
     offered = [panel.propose.weights.itemData(row).partition("/")[0] for row in rows]
     assert offered == ["sgd-net-s", "lgms-net", "dymas-net", "dcsnet-s"]
     assert panel.state.network == "sgd-net-s"
+
+
+def test_a_kind_offers_all_that_know_it_and_says_how_good_each_is_on_it(panel):
+    panel.propose.task.setCurrentText("thyroid-ultrasound")
+    assert panel.propose.weights.count() == 4
+    known = {e.id: e.kinds["thyroid-ultrasound"] for e in list_weights() if "thyroid-ultrasound" in e.kinds}
+    assert panel.state.weights == max(known, key=lambda name: known[name]["dice"])
+    score = known[panel.state.weights]
+    assert panel.propose.weights.itemText(0).endswith(f"Dice {score['dice']:.2f}")
+    assert f"Dice {score['dice']:.2f} on {score['n']} images" in panel.propose.choice.about.text()
 
 
 def test_boxes_that_were_found_can_be_corrected(panel, qtbot):
