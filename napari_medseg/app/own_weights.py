@@ -9,7 +9,7 @@ from napari_medseg.app.train import project_weights
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
-from napari_medseg.weights import WeightsEntry, read_entry
+from napari_medseg.weights import WeightsEntry, read_entry, resolve_weights
 
 
 def own_weights(project: Project) -> tuple[list[tuple[Path, WeightsEntry]], list[str]]:
@@ -19,9 +19,15 @@ def own_weights(project: Project) -> tuple[list[tuple[Path, WeightsEntry]], list
     -------
     usable : list of (Path, WeightsEntry)
     problems : list of str
-        A sentence for each file that cannot be used.
+        A sentence for each file that cannot be used, and for adopted weights that no longer come with the package.
     """
     usable, problems = [], []
+    adopted = project.adopted()
+    if adopted is not None and not adopted.endswith(".safetensors"):
+        try:
+            resolve_weights(adopted.partition("/")[0], adopted)
+        except InputError as error:
+            problems.append(sentence(error))
     for path in project_weights(project):
         try:
             found = path.stat()

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from napari_medseg.app.own_weights import own_weights
 from napari_medseg.errors import UnknownNameError, WeightsError
 from napari_medseg.networks import get_spec
+from napari_medseg.project import Project
 from napari_medseg.weights import list_weights, load_network, resolve_weights, store
 from napari_medseg.weights.pack import install_weights
 from napari_medseg.weights.store import bundled, bundled_folder, manifest_path, superseded
@@ -80,6 +82,16 @@ def test_an_id_that_left_is_answered_with_what_took_its_place(without_nuclei, tm
     (one,) = install_weights(without_nuclei)
     assert one.entry.id == "cmunext-xxs/nuclei@1"
     load_network("cmunext-xxs", "cmunext-xxs/nuclei@1")
+
+
+def test_a_project_that_uses_an_id_that_left_says_so(without_nuclei, tmp_path):
+    with Project.create(tmp_path / "p") as project:
+        project.adopt("cmunext-xxs/polyp@1")
+        assert own_weights(project) == ([], [])
+        project.adopt("cmunext-xxs/nuclei@1")
+        assert "superseded by 'cmunext-xxs/polyp@1'" in own_weights(project)[1][0]
+        install_weights(without_nuclei)
+        assert own_weights(project) == ([], [])
 
 
 def store_again(path, network, entry):
