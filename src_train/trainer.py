@@ -26,6 +26,7 @@ from src_train.engine import Engine
 from src_train.events import EventLog
 from src_train.form import entry_of, form_of, starting_network
 from src_train.keeper import Keeper
+from src_train.looks import looks_of
 from src_train.objective import build_objective
 from src_train.optim import build_optimizer, learning_rate_at, set_rate, stale
 from src_train.pace import Pace
@@ -280,7 +281,9 @@ class Trainer:
             },
         )
         if self.engine.main:
-            entry = save_state(self.folder / WEIGHTS_FILE, chosen, entry)
+            start = spec.start.start_from
+            looks = looks_of(spec.network, spec.task, self.train_samples, self.val_samples, start_from=start)
+            entry = save_state(self.folder / WEIGHTS_FILE, {**chosen, **looks}, entry)
         self.events.write(
             "done",
             weights=WEIGHTS_FILE,

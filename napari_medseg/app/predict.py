@@ -194,6 +194,7 @@ def predict_files(
     boxes: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Segment image files; writes ``<stem>_mask.<ext>``, and on request ``_objects``, ``_prob``, ``_edges`` and
     ``_disagreement``.
@@ -219,6 +220,8 @@ def predict_files(
         network finds it.
     overwrite : bool
         Files that are there may be replaced.
+    tell : callable
+        Called with a sentence on each image that is unlike what the network knows; it is segmented all the same.
 
     Returns
     -------
@@ -232,6 +235,8 @@ def predict_files(
     PartlyDoneError
         If some of several files cannot be read, segmented or written; the others are done.
     """
+    from napari_medseg.app.familiar import advise_file
+
     if edges:
         edges_request(request)
     if disagreement and not (request.mirrored or request.also):
@@ -262,6 +267,8 @@ def predict_files(
         with batch.item():
             image, stem = read_image(path), stems[path]
             suffix = suffix_for(format, volume=image.volume)
+            if advice := advise_file(image.data, request.network, request.weights):
+                tell(f"{path}: {advice.text}")
             try:
                 result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
             except ShapeError as error:
@@ -270,6 +277,7 @@ def predict_files(
                 raise DeviceError(f"{path}: {error}") from error.__cause__
             facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
             facts["classes"] = dict(result.classes)
+            facts["unlike"] = bool(advice)
             written += export_masks(
                 folder / stem,
                 result.labels,

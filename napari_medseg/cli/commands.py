@@ -178,6 +178,7 @@ def predict(
             boxes=boxes,
             overwrite=overwrite,
             progress=progress,
+            tell=lambda text: typer.echo(text, err=True),
         )
     for path in written:
         typer.echo(path)

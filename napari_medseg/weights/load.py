@@ -24,6 +24,8 @@ from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
 
 TENSORS_KEY = "tensors_sha256"
+# begins the names of tensors that travel with a network and are none of its own
+BESIDE = "beside."
 # last layers of published networks: they tell the number of classes
 _HEADS = ("Conv_1x1.weight", "seg_head.main_head.8.weight")
 
@@ -59,7 +61,7 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     try:
         with safe_open(path, "pt") as file:
             told = (file.metadata() or {}).get(TENSORS_KEY)
-            names = file.keys()
+            names = [name for name in file.keys() if not name.startswith(BESIDE)]  # noqa: SIM118
             if wanted != {name: tuple(file.get_slice(name).get_shape()) for name in names}:
                 raise _other_tensors(entry, path)
         module = _build(entry, "cpu")
@@ -69,7 +71,7 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
                 f"the tensors of {path} do not match the checksum {told[:12]}... inside the file: it was changed or "
                 "damaged. Fetch the file again, or retrain."
             )
-        module.load_state_dict(state)
+        module.load_state_dict({name: tensor for name, tensor in state.items() if not name.startswith(BESIDE)})
     except (SafetensorError, RuntimeError) as error:
         raise _other_tensors(entry, path) from error
     return module.eval(), entry

@@ -100,6 +100,21 @@ class WeightsChoice(QObject):
             self.about.set_bold(bold, text + self._unusable())
         self.chosen.emit()
 
+    def choose(self, task: str, weights: str) -> None:
+        """As a person would who picks both in the lists."""
+        self.task.setCurrentText(task)
+        self.weights.setCurrentIndex(max(0, self.weights.findData(weights)))
+        self._picked()
+
+    def suggest(self, kind: str) -> None:
+        """Begin with the task of the first image, where nobody ever chose one."""
+        untouched = self._adopted is None and load_settings().get("task") is None
+        if untouched and self.task.findText(kind) >= 0:
+            self.task.blockSignals(True)
+            self.task.setCurrentText(kind)
+            self.task.blockSignals(False)
+            self._fill_networks()
+
     def _unusable(self) -> str:
         """What of the project's own weights cannot be chosen, to be told beside what can."""
         bad = self._state.unusable

@@ -28,6 +28,7 @@ from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import WeightsChoice
+from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import (
     DISAGREEMENT_SUFFIX,
@@ -58,6 +59,7 @@ class ProposeSection(QWidget):
         self.plan, self.message = TextLabel(), TextLabel()
         self.open = ImageOpener(viewer, workers, self.message.setText)
         self.options = ProposeOptions()
+        self.familiar = FamiliarNote(state, workers)
         self.boxes = BoxLayers(viewer, lambda: self.options.boxes.setChecked(True))
         self.run, self.cancel, self.progress = QPushButton("Propose mask  (G)"), QPushButton("Cancel"), QProgressBar()
         self._build()
@@ -99,13 +101,15 @@ class ProposeSection(QWidget):
         buttons.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        for widget in (self.choice.about, self.plan, self.options):
+        for widget in (self.choice.about, self.familiar, self.plan, self.options):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addStretch()
         self.choice.chosen.connect(self._chosen)
+        self.familiar.wanted.connect(self.choice.choose)
+        self.familiar.seen.connect(self.choice.suggest)
         self.device.currentTextChanged.connect(self._chosen)
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._refill)
@@ -143,6 +147,7 @@ class ProposeSection(QWidget):
             self._volume = volume
             self._refill()
         self._show_plan()
+        self.familiar.ask(layer)
 
     def _draw_boxes(self) -> None:
         layer = self.current_image()
@@ -184,6 +189,7 @@ class ProposeSection(QWidget):
         save_settings(device=self._state.device)
         self.options.offer(self.choice.others(), volume=self._volume)
         self._asked()
+        self.familiar.ask(self.current_image())
 
     def _asked(self) -> None:
         self._state.also = self.options.members()

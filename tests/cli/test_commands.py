@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tifffile import TiffFile
 
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.networks import create_network, get_spec, list_networks
@@ -106,6 +107,21 @@ def test_boxes_from_a_file_are_segmented(medseg, folders, tmp_path):
     )
     assert code == 2
     assert "cmunext-xxs takes no boxes" in err
+
+
+def provenance_of(out):
+    with TiffFile(out.splitlines()[0]) as file:
+        return json.loads(file.pages[0].description)["medseg"]
+
+
+def test_an_image_of_another_kind_is_told_and_segmented(medseg, tmp_path):
+    code, out, err = medseg("predict", NUCLEI[0].image, "--weights", "polyp", "--out", tmp_path / "out")
+    assert code == 0
+    assert "unlike what the chosen network knows (polyp). It looks like nuclei" in err
+    assert provenance_of(out)["unlike"] is True
+    code, out, err = medseg("predict", NUCLEI[0].image, "--weights", "nuclei", "--out", tmp_path / "out2")
+    assert "unlike" not in err
+    assert provenance_of(out)["unlike"] is False
 
 
 def test_several_opinions_and_where_they_disagree(medseg, tmp_path):

@@ -1,0 +1,42 @@
+"""The note beside the choice of a network."""
+
+import numpy as np
+import pytest
+
+from napari_medseg.app.samples import sample_images
+from napari_medseg.app.settings import load_settings
+from napari_medseg.io import read_image
+from tests.widgets.helpers import WAIT, choose
+
+pytestmark = pytest.mark.gui
+
+
+def add(panel, task):
+    data = read_image(next(s for s in sample_images() if s.task == task).image).data
+    return panel.viewer.add_image(data, name=task, rgb=data.ndim == 3)
+
+
+def test_the_first_image_chooses_its_task_and_no_later_one_does(panel, qtbot):
+    assert load_settings().get("task") is None
+    add(panel, "dermoscopy")
+    qtbot.waitUntil(lambda: panel.propose.task.currentText() == "dermoscopy", timeout=WAIT)
+    assert panel.propose.familiar.isHidden()
+    choose(panel, "nuclei")
+    qtbot.waitUntil(lambda: not panel.propose.familiar.isHidden(), timeout=WAIT)
+    assert "looks like dermoscopy" in panel.propose.familiar.text.text()
+    assert panel.propose.task.currentText() == "nuclei"
+    panel.propose.familiar.use.click()
+    assert panel.propose.task.currentText() == "dermoscopy"
+    qtbot.waitUntil(lambda: panel.propose.familiar.isHidden(), timeout=WAIT)
+    # a person asked for it, and finds it again
+    assert load_settings()["task"] == "dermoscopy"
+
+
+def test_what_none_knows_is_said_without_a_button(panel, qtbot):
+    choose(panel, "nuclei")
+    noise = (np.indices((200, 200)).sum(axis=0)[..., None] * np.array([3, 5, 7]) % 256).astype(np.uint8)
+    layer = panel.viewer.add_image(noise, rgb=True)
+    qtbot.waitUntil(lambda: not panel.propose.familiar.isHidden(), timeout=WAIT)
+    assert panel.propose.familiar.use.isHidden()
+    panel.viewer.layers.remove(layer)
+    assert panel.propose.familiar.isHidden()
