@@ -15,8 +15,9 @@ from napari_medseg.networks import InputSpec
 from napari_medseg.project.run_spec import RunSpec, Stage
 from napari_medseg.project.runs import WEIGHTS_FILE
 from src_train.dataset import Sample
+from src_train.scoring import mean_dice
 from src_train.targets import VOID
-from src_train.trainer import Trainer, mean_dice
+from src_train.trainer import Trainer
 from src_train.volumes import TrainingVolumes
 from tests.src_train.helpers import blobs, changed, make_run
 

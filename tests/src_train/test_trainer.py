@@ -18,7 +18,8 @@ from napari_medseg.weights import read_entry
 from src_train.dataset import draw_batches
 from src_train.engine import Engine
 from src_train.optim import learning_rate_at
-from src_train.trainer import Trainer, mean_dice
+from src_train.scoring import mean_dice
+from src_train.trainer import Trainer
 from tests.src_train.helpers import blobs, changed, make_run
 
 

@@ -11,6 +11,7 @@ from napari_medseg.errors import UnknownNameError, WeightsError
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.weights import list_weights, load_network, resolve_weights, store
+from napari_medseg.weights.home import LIST_FILE, home_folder
 from napari_medseg.weights.pack import install_weights
 from napari_medseg.weights.store import bundled, bundled_folder, manifest_path, superseded
 
@@ -92,6 +93,8 @@ def test_a_project_that_uses_an_id_that_left_says_so(without_nuclei, tmp_path):
         assert "superseded by 'cmunext-xxs/polyp@1'" in own_weights(project)[1][0]
         install_weights(without_nuclei)
         assert own_weights(project) == ([], [])
+    (home_folder() / LIST_FILE).write_text("{")
+    assert "is no JSON" in own_weights(None)[1][0]
 
 
 def store_again(path, network, entry):
