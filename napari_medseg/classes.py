@@ -62,6 +62,10 @@ def parse_classes(texts: Sequence[str]) -> dict[int, str]:
             raise InputError(
                 f"--classes is '{number}={name}'; expected a number from 1 to {MOST_CLASS} and a name. Correct it."
             )
+        if name.casefold() == IGNORED:
+            raise InputError(
+                f"--classes is '{number}={name}'; what bears that name is no class. Say --ignore {number} instead."
+            )
     if len(classes) < len(texts) or len(set(classes.values())) < len(texts):
         raise InputError(f"--classes names {', '.join(texts)}; expected each number and each name once. Correct it.")
     return dict(sorted(classes.items()))

@@ -56,3 +56,9 @@ def test_long_lists_are_cut_in_messages():
     assert listed({2, 1}) == "labels 1, 2"
     assert listed(range(1, 100)) == "labels 1, 2, 3, 4, 5, 6, 7, 8 and 91 more"
     assert named({n: f"c{n}" for n in range(1, 11)}).endswith("8 'c8' and 2 more")
+
+
+@pytest.mark.parametrize("texts", [["1=a", "2=Ignore"], ["a", "ignore"]])
+def test_what_does_not_count_is_no_class(texts):
+    with pytest.raises(InputError, match=r"no class\. Say --ignore 2 instead"):
+        parse_classes(texts)

@@ -105,10 +105,17 @@ def classes_to_learn(
     Raises
     ------
     InputError
-        If a mask holds a number that is no class, or they hold several and no classes are known.
+        If a mask holds a number that is no class, they hold several and no classes are known, or all hold nothing.
     """
+    rule.check(known)
     found = survey(masks, rule, progress=progress)
     check_numbers(found, known)
+    if found and not all_numbers(found) and not any(one.white for one in found.values()):
+        ignored = f" but {rule.ignore}, which is ignored" if rule.ignore is not None else ""
+        raise InputError(
+            f"the {len(found)} mask(s) hold nothing{ignored}; expected something drawn in one of them at least. Choose "
+            "the folder of the masks, or say what their numbers are with --map."
+        )
     if known is not None:
         return dict(known)
     numbers = all_numbers(found)

@@ -165,18 +165,22 @@ class CorrectionSession:
         """Let later proposals change what was drawn so far."""
         return self._enqueue(lambda: self.project.unlock(self.case_id))
 
-    def accept(self, shown: np.ndarray) -> Future[Revision]:
-        """Accept the labels as they are after all that was asked before.
+    def accept(self, shown: np.ndarray, problem: Callable[[], str | None] = lambda: None) -> Future[Revision]:
+        """Accept the labels as they are after all that was asked before; what is accepted already stays that revision.
 
         Parameters
         ----------
         shown : np.ndarray
             What is on the screen; copied at once. Where the project then holds anything else, the future has an
             :class:`InputError` and nothing is accepted.
+        problem : callable
+            Asked on the writing thread: why it cannot be accepted, None where it can.
         """
         seen = np.array(shown)
 
         def accept() -> Revision:
+            if (wrong := problem()) is not None:
+                raise InputError(f"{wrong} Nothing was accepted.")
             held = self.project.labels(self.case_id)
             if seen.shape != held.shape or not np.array_equal(seen, held):
                 name, why = self.project.case(self.case_id).name, self.status.error
@@ -184,6 +188,9 @@ class CorrectionSession:
                     f"the mask of '{name}' on the screen is not the stored one; expected the same, and nothing was "
                     f"accepted. {why or 'Close the image and open it again to see what is stored.'}"
                 )
+            if self.project.case(self.case_id).state == "accepted":
+                # the key was pressed twice
+                return self.project.revisions(self.case_id)[-1]
             return self.project.accept(self.case_id)
 
         return self._enqueue(accept)

@@ -10,6 +10,7 @@ from typing import Any
 from napari_medseg.app.predict import PredictRequest, check_kind, load_predictor, predict_array
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
+from napari_medseg.fields import parse_json
 from napari_medseg.io import PLAIN, LabelRule, check_numbers, fit_mask, read_image, read_numbers, stem_of, survey
 from napari_medseg.metrics import score_case, summarise
 
@@ -88,3 +89,12 @@ def evaluate(
         )
     entry = load_predictor(request).entry
     return {"network": request.network, "weights": entry.id, **summarise(cases), "cases": cases, "told": told}
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file holds figures that :func:`evaluate` wrote, or nothing: such a one may be written anew."""
+    try:
+        found = path.is_file() and (not path.stat().st_size or parse_json(path.read_bytes()))
+    except (OSError, ValueError):
+        return False
+    return found is True or (isinstance(found, dict) and {"network", "weights", "n", "cases"} <= set(found))

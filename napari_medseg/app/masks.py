@@ -95,6 +95,7 @@ def add_with_masks(
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
     rule, classes = rule_of(project, rule), merged(project, names or {})
+    rule.check(classes)
     readable, found, bad = _check(matched, rule, classes)
     if bad and not readable:
         raise next(iter(bad.values()))

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
 
+from napari_medseg import fields
 from napari_medseg.errors import OutputError
 from napari_medseg.io import write_text
+from napari_medseg.plain import read_plain
+
+# what each may be: a person may have edited the file, and another version may have written it
+SETTINGS: Mapping[str, fields.Check] = {
+    **dict.fromkeys(
+        ("device", "export_folder", "folder", "format", "order", "patients", "project", "task"), fields.TEXT
+    ),
+    **dict.fromkeys(("disagreement", "edges", "export_objects", "mirrored", "probability"), fields.FLAG),
+    "also": (lambda value: isinstance(value, list), "a list"),
+    "brush_size": fields.number(1, 1000),
+    "epochs": fields.whole(1, 100_000),
+    "minutes": fields.whole(0, 100_000),
+    # a mask that cannot be seen is no way to begin a day
+    "opacity": fields.number(0.1, 1),
+    "picked": (lambda value: isinstance(value, dict) and all(map(fields.text, value.values())), "texts by name"),
+    "rescues_seen": fields.number(0, 1e12),
+    "smallest_piece": fields.whole(0, 10**9),
+}
 
 
 def settings_path() -> Path:
@@ -18,12 +38,15 @@ def settings_path() -> Path:
 
 
 def load_settings() -> dict[str, Any]:
-    """The stored settings; empty where there are none or the file is damaged."""
+    """The stored settings; without those that cannot be what they are, empty where the file is damaged or none."""
     try:
-        values = json.loads(settings_path().read_text(encoding="utf-8"))
+        values = fields.parse_json(read_plain(settings_path()))
     except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}
+    if not isinstance(values, dict):
+        return {}
+    # what later versions store is theirs
+    return {name: value for name, value in values.items() if name not in SETTINGS or SETTINGS[name][0](value)}
 
 
 def save_settings(**values: Any) -> None:

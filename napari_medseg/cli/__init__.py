@@ -37,6 +37,16 @@ class _LastHands:
             raise SystemExit(error.exit_code if isinstance(error, MedsegError) else 1) from None
 
 
+def _check_empty(arguments: list[str]) -> None:
+    """A variable that a script never set comes as an empty text, and an empty path is the folder one stands in."""
+    from napari_medseg.errors import InputError
+
+    for number, text in enumerate(arguments, start=1):
+        if not text or (text.startswith("--") and text.endswith("=")):
+            before = text.rstrip("=") or (arguments[number - 2] if number > 1 else "medseg")
+            raise InputError(f"what follows '{before}' is empty; expected a name or a path. Is a variable not set?")
+
+
 def main() -> None:
     """Entry point; exit code 0 done, 1 failure, 2 bad usage or input, 130 interrupted."""
     # names that are no text, or that this terminal has no letters for, must not end what writes them
@@ -47,6 +57,7 @@ def main() -> None:
         from napari_medseg import log
 
         log.set_up()
+        _check_empty(sys.argv[1:])
         # a person may stop it while this still loads
         from napari_medseg.cli.commands import app
 

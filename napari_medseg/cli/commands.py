@@ -195,15 +195,16 @@ def evaluate(
     ] = False,
     mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
     ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
-    json: Annotated[
-        Optional[Path], typer.Option(help="Also write the figures to this file, in the place of earlier ones.")
-    ] = None,
+    json: Annotated[Optional[Path], typer.Option(help="Also write the figures to this file.")] = None,
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Score proposals against reference masks."""
     from json import dumps
 
+    from napari_medseg.app.batch import check_free
     from napari_medseg.app.evaluate import evaluate as run
+    from napari_medseg.app.evaluate import is_report
     from napari_medseg.app.predict import PredictRequest
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
@@ -211,6 +212,8 @@ def evaluate(
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring
+        if not (json.is_dir() or is_report(json)):
+            check_free([json], overwrite=overwrite)
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)

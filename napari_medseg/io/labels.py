@@ -167,6 +167,19 @@ class LabelRule:
         mapped = table[mask]
         return mapped.astype(np.uint8) if mapped.max(initial=0) <= MOST_CLASS else mapped
 
+    def check(self, classes: Classes | None) -> None:
+        """Make sure that what is to be ignored is not named as a class too.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.ignore is not None and self.ignore in (classes or {}):
+            raise InputError(
+                f"{self.ignore} is ignored and is the class '{(classes or {})[self.ignore]}'; expected one of these. "
+                "Leave out --ignore, or the class."
+            )
+
 
 PLAIN = LabelRule()
 

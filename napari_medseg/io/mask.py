@@ -89,6 +89,12 @@ def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:
             f"{path} looks like greys between black and white, not labels: {len(values)} values. JPEG and "
             "smoothing blur a mask's rim. Threshold it at half and export it as PNG."
         )
+    if image.lossy and high < DARK:
+        # such labels vanish in it, and it looks as if there had been none
+        raise ImageReadError(
+            f"{path} holds 0 to {high}, packed as a JPEG or its kin, which takes such labels for nothing; expected "
+            "white on black, or numbers as they were drawn. Export the mask as PNG."
+        )
     return labels
 
 

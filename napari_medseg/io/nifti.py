@@ -24,6 +24,7 @@ COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 LABEL = 1002  # its code of intent for numbers that are labels
 _AHEAD, _NOTE = 16_000_000, 16  # so many bytes may stand before the voxels; and the shortest note among them
+CODES = range(6)  # of what an affine leads to: unknown, scanner, aligned, Talairach, MNI, another template
 # so far from a whole number a label may lie that was stored with a scale of one or more
 ROUNDING = 0.01
 
@@ -137,13 +138,21 @@ def _read_header(path: Path) -> Any:
             raise ValueError("no header")
         kind = kinds[0]
         header = kind(block[: kind.sizeof_hdr], check=False)
-        begins = float(header["vox_offset"])
-        if not 0 <= begins <= _AHEAD:
+        begins, least = float(header["vox_offset"]), kind.sizeof_hdr + 4
+        # nibabel would read the header as voxels
+        if not least <= begins <= _AHEAD:
             raise ImageReadError(
-                f"{path} says that its voxels begin at byte {begins:.0f}; expected 352 to {_AHEAD}. It is damaged: "
-                "export it again."
+                f"{path} says that its voxels begin at byte {begins:.0f}; expected {least} to {_AHEAD}. It is damaged, "
+                "or its voxels lie in another file: export it again as one."
             )
-        at = kind.sizeof_hdr + 4
+        for name in ("sform_code", "qform_code"):
+            # programs differ in what they make of another, and nibabel sets it to 0
+            if int(header[name]) not in CODES:
+                raise ImageReadError(
+                    f"{path} has the {name} {int(header[name])}; expected {CODES[0]} to {CODES[-1]}. Export the volume "
+                    "again, or repair its header."
+                )
+        at = least
         stream.seek(kind.sizeof_hdr)
         noted = stream.read(4)[:1] not in (b"", b"\0")
         while noted and at + _NOTE <= begins:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -33,6 +34,11 @@ SCANS = 64  # programs make about ten
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP")
 # of a phone's JPEG the first picture is the one that it shows
 _FIRST_COUNTS, _LOSSY = ("MPO",), ("JPEG", "MPO", "WEBP")
+# how many numbers a pixel of a PNG has, by its kind; and where the seven pictures begin, and step, of which one is
+# that builds up (rows, columns)
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+_PIECE = 1 << 20
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -104,21 +110,42 @@ def _weigh(picture: PillowImage.Image, path: Path, itemsize: int, *, mask: bool)
 
 
 def _check_sums(path: Path) -> None:
-    """Refuse a PNG of which a piece does not match its checksum: of the pixels' pieces, no library asks it."""
+    """Refuse a PNG of which a piece does not match its checksum, or whose last rows are missing: no library asks."""
     with path.open("rb") as stream:
         stream.seek(len(_SIGNATURE))
+        pixels, rows = zlib.decompressobj(), 0
         while len(head := stream.read(8)) == 8:
-            left, found = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
-            while left and (piece := stream.read(min(left, 1 << 20))):
+            left, found, kind = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:]), head[4:]
+            while left and (piece := stream.read(min(left, _PIECE))):
                 left, found = left - len(piece), zlib.crc32(piece, found)
+                if kind == b"IHDR":
+                    rows = _bytes_of(piece)
+                while kind == b"IDAT" and piece and rows > 0:
+                    # a little at a time, whatever it unfolds to
+                    rows -= len(pixels.decompress(piece, _PIECE))
+                    piece = pixels.unconsumed_tail
             if left or stream.read(4) != found.to_bytes(4, "big"):
                 break
-            if head[4:] == b"IEND":
+            if kind == b"IEND" and rows <= 0:
                 return
+            if kind == b"IEND":
+                raise ImageReadError(
+                    f"{path} is truncated: {rows} bytes of its last rows are missing; expected a whole picture. "
+                    "Copy or export it again."
+                )
     raise ImageReadError(
         f"{path} is truncated or damaged: a part of it does not match its checksum; expected a whole picture. "
         "Copy or export it again."
     )
+
+
+def _bytes_of(header: bytes) -> int:
+    """How many bytes a PNG of this header unfolds to; each row has one of its own."""
+    width, height, depth, colours, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    bits = depth * _SAMPLES[colours]
+    parts = _PASSES if interlaced else ((0, 0, 1, 1),)
+    sides = ((-(-(height - y) // down), -(-(width - x) // right)) for y, x, down, right in parts)
+    return sum(rows * (1 + -(-columns * bits // 8)) for rows, columns in sides if rows > 0 and columns > 0)
 
 
 def size(path: Path) -> tuple[int, int] | None:

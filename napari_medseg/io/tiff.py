@@ -20,8 +20,9 @@ from napari_medseg.io.tiff_limits import check_chain, check_sizes
 from napari_medseg.io.tiff_size import size_of_pixels
 
 ORIENTATION = 274
-# TIFF's numbers of JPEG
-LOSSY = (6, 7, 34892)
+# TIFF's numbers of what may change values a little: JPEG, JPEG 2000, JPEG XR, LERC, WebP, JPEG XL. Which of them left
+# all as it was, their files do not say in one way
+LOSSY = (6, 7, 22610, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34934, 50001, 50002, 52546)
 # TIFF's resolution is pixels per unit; what one unit is, in mm
 _MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
@@ -177,9 +178,16 @@ def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) 
         if not mask or _shown_inverted(data, white, path):
             return (white - data).astype(data.dtype), False
         return data, False
+    if model == tifffile.PHOTOMETRIC.MINISWHITE and not mask and data.dtype.kind not in "bu":
+        raise ImageReadError(
+            f"{path} says that its zero is white, and holds {data.dtype}, of which the inverse is not known; expected "
+            "black as zero. Export it again so."
+        )
     # a JPEG inside is RGB once it is read
     jpeg = page.compression in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
-    if model.name in ("SEPARATED", "CIELAB", "ICCLAB", "ITULAB") or (model.name == "YCBCR" and not jpeg):
+    if model.name not in ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "MASK") and not (
+        model.name == "YCBCR" and jpeg
+    ):
         raise ImageReadError(f"{path} has colours in {model.name}; expected grey or RGB. Export it as RGB.")
     return data, False
 

@@ -106,6 +106,12 @@ class Database:
             raise ProjectError(
                 f"{self.path} has version {version}; this program knows up to {SCHEMA_VERSION}. Update napari-medseg."
             )
+        foreign = self._connection.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
+        if (found := foreign.fetchone()) is not None:
+            raise ProjectError(
+                f"{self.path} holds the {found[0]} '{one_line(str(found[1]))}', which changes what is stored or shown; "
+                "expected tables alone, as medseg makes them. Restore it from a backup."
+            )
         for step in range(version, SCHEMA_VERSION):
             with self.transaction():
                 MIGRATIONS[step](self._connection)

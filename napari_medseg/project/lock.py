@@ -95,12 +95,18 @@ class FileLock:
         if taken:
             stream.close()
             raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}")
+        if not _still_there(stream, path):
+            # it was removed between opening and locking it: whoever comes next locks another one
+            stream.close()
+            raise ProjectError(f"{path} was removed meanwhile; expected to have it alone. Try again.")
         try:
             if writable and not read_only:
                 _sign(stream)
         except OSError as error:
             # the name of the holder is a courtesy, the lock is what counts; but a full disk is said at once
-            stream.close()
+            with contextlib.suppress(OSError):
+                # it tries once more to write what it has
+                stream.close()
             raise output_error(path, error) from error
         self._stream = stream
 
@@ -123,9 +129,69 @@ def _sign(stream: IO[str]) -> None:
     stream.flush()
 
 
-def lock_project(folder: Path, *, read_only: bool = False) -> FileLock:
+class FolderLock:
+    """Of the folder itself, beside the file in it: a file may be removed while it is held, and made anew by the next.
+
+    Where the system locks no folders, or the drive does not, the file alone has to do.
+
+    Raises
+    ------
+    ProjectError
+        If another process or window holds it.
+    """
+
+    def __init__(self, folder: Path, what: str, hint: str) -> None:
+        self._number: int | None = None
+        # Windows opens no folders, and lets nobody remove a file that is open
+        with contextlib.suppress(OSError):
+            flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+            self._number = os.open(folder, flags)
+        if self._number is None:
+            return
+        with contextlib.suppress(OSError):
+            if not lock_descriptor(self._number, blocking=False):
+                self.release()
+                raise ProjectError(
+                    f"{what} is open in another window, though its lock was removed; expected to be open once. {hint}"
+                )
+
+    def release(self) -> None:
+        """Let others have it."""
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
+
+
+class ProjectLock:
+    """One window has a project; held from construction to :meth:`release`. Errors are those of :class:`FileLock`."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        what, hint = f"project {folder}", "Close it there first."
+        self._file = FileLock(folder / "project.lock", what, hint, read_only=read_only)
+        try:
+            self._folder = None if read_only else FolderLock(folder, what, hint)
+        except ProjectError:
+            self._file.release()
+            raise
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._file.release()
+        if self._folder is not None:
+            self._folder.release()
+
+
+def _still_there(stream: IO[str], path: Path) -> bool:
+    """Whether the file that was opened is the one that others would open."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def lock_project(folder: Path, *, read_only: bool = False) -> ProjectLock:
     """One window has a project."""
-    return FileLock(folder / "project.lock", f"project {folder}", "Close it there first.", read_only=read_only)
+    return ProjectLock(folder, read_only=read_only)
 
 
 def lock_run(folder: Path) -> FileLock:

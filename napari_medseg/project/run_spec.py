@@ -15,6 +15,7 @@ from typing import Any
 
 from napari_medseg import fields
 from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.plain import read_plain
 from napari_medseg.project.declared import Declared, checks, counted, key_of, own, required, told
 from napari_medseg.project.run_groups import Budget, Data, Pair, Provenance, Schedule, Stage, Start
 
@@ -106,6 +107,6 @@ class RunSpec(Declared):
         """
         path = Path(path)
         try:
-            return cls.from_json(path.read_bytes(), where=str(path))
+            return cls.from_json(read_plain(path), where=str(path))
         except OSError as error:
             raise ImageReadError(f"{path} cannot be read ({error.strerror}). Name a run's folder.") from error

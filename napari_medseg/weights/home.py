@@ -11,6 +11,7 @@ from platformdirs import user_data_path
 from napari_medseg.atomic import write_text
 from napari_medseg.errors import WeightsError
 from napari_medseg.fields import parse_json
+from napari_medseg.plain import read_plain
 from napari_medseg.weights.entry import WeightsEntry
 
 LIST_FILE = "manifest.json"
@@ -55,7 +56,7 @@ def write_installed(entries: list[WeightsEntry]) -> None:
 def _listed(path: Path, changed: int, size: int) -> tuple[WeightsEntry, ...]:
     """Read once while the file stays as it is."""
     try:
-        return read_list(path.read_bytes(), where=str(path))
+        return read_list(read_plain(path), where=str(path))
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}). Check the drive.") from error
     except WeightsError as error:

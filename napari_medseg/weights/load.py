@@ -19,6 +19,7 @@ from napari_medseg.errors import WeightsError
 from napari_medseg.fields import shown
 from napari_medseg.networks import create_network, list_networks
 from napari_medseg.networks.published import build_module, convert_published
+from napari_medseg.plain import check_plain
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.store import METADATA_KEY, check_file, read_entry, resolve_weights
@@ -152,6 +153,12 @@ def read_state(path: str | Path) -> Mapping[str, Tensor]:
         If the file cannot be read safely, or holds something else.
     """
     source = Path(path)
+    try:
+        check_plain(source)
+    except OSError as error:
+        raise WeightsError(
+            f"{source} cannot be read ({str(error.strerror).lower()}); expected a file of tensors. Check the path."
+        ) from error
     try:
         if source.suffix == ".safetensors":
             loaded: object = load_file(source)

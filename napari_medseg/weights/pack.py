@@ -24,6 +24,7 @@ from filelock import FileLock
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import InputError, OutputError, WeightsError
 from napari_medseg.fields import shown
+from napari_medseg.plain import open_plain
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.home import home_folder, installed, read_list, write_installed
 from napari_medseg.weights.store import bundled, check_file, read_entry, resolve_weights, superseded
@@ -198,13 +199,13 @@ def _opened(source: Path) -> Iterator[tuple[list[WeightsEntry], Streams]]:
     """
     if source.suffix == ".safetensors":
         entry = read_entry(source)
-        yield [entry], lambda name: source.open("rb")
+        yield [entry], lambda name: open_plain(source)
         return
     if source.is_dir():
         yield _entries(_plain(source / PACK_FILE), source), lambda name: _plain(source / name)
         return
     try:
-        with zipfile.ZipFile(source) as file:
+        with open_plain(source) as raw, zipfile.ZipFile(raw) as file:
             infos = {info.filename: info for info in file.infolist()}
             _check_members(file.infolist(), source)
             entries = _entries(file.open(PACK_FILE), source)
@@ -243,7 +244,7 @@ def _check_members(infos: list[zipfile.ZipInfo], source: Path) -> None:
 def _plain(path: Path) -> IO[bytes]:
     if path.is_symlink() or not path.is_file():
         raise WeightsError(f"{path} is a link or no file; expected a file. {_AGAIN}")
-    return path.open("rb")
+    return open_plain(path)
 
 
 def _entries(stream: IO[bytes], source: Path) -> list[WeightsEntry]:

@@ -16,6 +16,7 @@ from typing import Any
 from napari_medseg.errors import UnknownNameError, WeightsError
 from napari_medseg.fields import parse_json
 from napari_medseg.networks import get_spec
+from napari_medseg.plain import open_plain
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.home import home_folder, installed
 
@@ -39,7 +40,7 @@ def file_sha256(path: Path) -> str:
         If the file cannot be read.
     """
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             return (
                 hashlib.file_digest(stream, "sha256").hexdigest()
                 if hasattr(hashlib, "file_digest")
@@ -85,7 +86,7 @@ def read_entry(path: str | Path) -> WeightsEntry:
     """
     path = Path(path)
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             head = stream.read(8)
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER + 1
             size = path.stat().st_size

@@ -308,7 +308,7 @@ class CaseView(QObject):
                 return
             if (other := opened.resized()) is not None:
                 show_warning(other)
-            accepted = opened.session.accept(np.asarray(opened.labels.data))
+            accepted = opened.session.accept(np.asarray(opened.labels.data), opened.other_picture())
             self._when_done(accepted, lambda revision: done(revision, other or ""))
 
         opened.then(accept)

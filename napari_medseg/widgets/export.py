@@ -140,8 +140,11 @@ class ExportSection(QWidget):
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
         project = self._state.project
+        problem = None if opened is None else opened.other_picture()
 
         def write(ticket: Any, progress: Any) -> list[Path]:
+            if problem is not None and (wrong := problem()) is not None:
+                raise InputError(f"{wrong} Nothing was written.")
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
             facts = proposal if ask is None else ask(labels)
@@ -187,7 +190,7 @@ class ExportSection(QWidget):
             finally:
                 ended.set()
 
-        self._ticket = self._workers.run(whole, on_done=self._done, on_error=self._failed)
+        self._ticket = self._workers.run(whole, on_done=self._done, on_error=self._failed, lane="export")
 
     def may_close(self, ask: Callable[[str], bool]) -> bool:
         """Before the window or the project closes: may what is not written yet be left out?
@@ -208,8 +211,8 @@ class ExportSection(QWidget):
         return agreed
 
     def close_section(self) -> None:
-        """Wait for what is being written: the project that it comes from is closed next."""
-        if self._begun.is_set():
+        """Wait for what is being written, or asked for: the project that it comes from is closed next."""
+        if self._ticket is not None or self._begun.is_set():
             self._ended.wait()
 
     def _done(self, written: list[Path]) -> None:

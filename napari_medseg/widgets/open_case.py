@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus
 from napari_medseg.app.export import case_provenance
 from napari_medseg.app.layer_keys import HISTORY_KEY
+from napari_medseg.app.picture import picture_of
 from napari_medseg.app.places import apart, grid_of, moved, resized
 from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.app.tracker import HINT, StrokeTracker
@@ -119,7 +120,7 @@ class OpenCase(QObject):
             self.left.emit()
             return
         # the same numbers of another type, perhaps
-        self.picture, self._pixels = None, data
+        self.picture, self._pixels = picture_of(data), data
 
     def _image_moved(self, event: Any = None) -> None:
         """The mask is the image's: it goes with it. Where it was moved itself, see :meth:`problem`."""
@@ -220,6 +221,22 @@ class OpenCase(QObject):
     def resized(self) -> str | None:
         """Why the image has another size than the project's exports will say; None where it has that, or says none."""
         return moved(self.image) or resized(self.image, self._kept)
+
+    def other_picture(self) -> Callable[[], str | None]:
+        """Asked off the GUI thread, it says why the image's pixels are not those that its mask is of; None: they are.
+
+        napari tells nobody of pixels that a script or a plugin changed in their place.
+        """
+        picture, data, name = self.picture, plain_image(self.image), self.image.name
+
+        def ask() -> str | None:
+            if picture is None or data is None or picture_of(data) == picture:
+                return None
+            return (
+                f"'{name}' shows other pixels than when its mask was begun; expected the same. Propose again for these."
+            )
+
+        return ask
 
     def grid(self, lies: Grid) -> Grid:
         """On which grid the mask is written that lies so: where the layer knows no size, the project may."""

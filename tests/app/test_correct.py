@@ -260,3 +260,21 @@ def test_what_is_drawn_after_closing_is_refused_and_counted_not_kept_waiting(pro
     with pytest.raises(ProjectError, match="This image was closed"):
         session.accept(np.zeros((40, 60), np.uint8)).result(5)
     assert project.revisions(1) == []
+
+
+def test_accepting_twice_what_is_accepted_is_one_revision(project, session):
+    session.stroke(np.ones((4, 4), np.uint8), (0, 0, 4, 4))
+    shown = session.shown().result(5).labels
+    first, second = session.accept(shown).result(5), session.accept(shown).result(5)
+    assert first == second
+    assert project.revisions(1) == [first]
+    session.stroke(np.zeros((4, 4), np.uint8), (0, 0, 4, 4))
+    assert session.accept(session.shown().result(5).labels).result(5).number == 2
+
+
+def test_what_is_wrong_elsewhere_is_told_and_nothing_accepted(project, session):
+    shown = session.shown().result(5).labels
+    with pytest.raises(InputError, match=r"The image is another\. Nothing was accepted"):
+        session.accept(shown, lambda: "The image is another.").result(5)
+    assert not project.revisions(1)
+    assert session.accept(shown, lambda: None).result(5).number == 1

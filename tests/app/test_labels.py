@@ -184,6 +184,14 @@ def test_classes_to_learn_are_those_that_are_known_or_the_one_that_is_there(stud
     assert classes_to_learn(two, LabelRule(mapping=((1, 65535, 1),)), None) == {1: "foreground"}
     known = {1: "a", 7: "b", 200: "c"}
     assert classes_to_learn(two, LabelRule(), known) == known
+    nothing = masks_of((0,), (0,), name="nothing")
+    for classes in (None, known):
+        with pytest.raises(InputError, match=r"the 2 mask\(s\) hold nothing; expected something drawn"):
+            classes_to_learn(nothing, LabelRule(), classes)
+    with pytest.raises(InputError, match="hold nothing but 3, which is ignored"):
+        classes_to_learn(masks_of((3,), (0,), name="void"), LabelRule(ignore=3), None)
+    with pytest.raises(InputError, match=f"{min(known)} is ignored and is the class"):
+        classes_to_learn(two, LabelRule(ignore=min(known)), known)
 
 
 @pytest.mark.parametrize(("classes", "labels", "expected"), [(("a",), (1,), {0, 7}), (("a", "b"), (1, 7), {0, 1, 7})])

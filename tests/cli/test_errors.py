@@ -223,6 +223,17 @@ def test_a_report_that_cannot_be_written_is_told_before_scoring(medseg, folders,
     arguments = ("evaluate", "--images", folders[0], "--masks", folders[1], "--weights", "nuclei", "--json")
     refused(medseg(*arguments, tmp_path / "no" / "x.json"), "x.json", "the folder does not exist", code=1)
     refused(medseg(*arguments, tmp_path), "there is a folder of that name", code=1)
+    (tmp_path / "thesis.txt").write_text("years of work")
+    refused(medseg(*arguments, tmp_path / "thesis.txt"), "thesis.txt is there already", "--overwrite")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "thesis.txt").unlink()
+    # what it wrote itself, and a file that was only made, may be written anew: here the images are what is told
+    for text in ("", json.dumps({"network": "a", "weights": "b", "n": 1, "cases": []})):
+        (tmp_path / "r.json").write_text(text)
+        code, _, err = medseg(*arguments, tmp_path / "r.json")
+        assert code != 0
+        assert "there already" not in err
+    (tmp_path / "r.json").unlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "masks"]
 
 
@@ -239,3 +250,18 @@ def test_who_stops_a_command_is_told_so(tmp_path):
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "medseg: stopped; what was written before is whole.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "before"),
+    [
+        (("predict", "", "--weights", "nuclei", "--out", "out"), "predict"),
+        (("predict", "a.png", "--weights", "nuclei", "--out", ""), "--out"),
+        (("predict", "a.png", "--weights", "nuclei", "--out="), "--out"),
+        (("project", "create", ""), "create"),
+    ],
+)
+def test_an_empty_argument_is_not_the_folder_one_stands_in(medseg, tmp_path, monkeypatch, arguments, before):
+    monkeypatch.chdir(tmp_path)
+    refused(medseg(*arguments), f"what follows '{before}' is empty")
+    assert not list(tmp_path.iterdir())

@@ -166,6 +166,27 @@ def test_numbers_that_were_packed_as_a_jpeg_are_none(tmp_path, name):
         read_mask(path)
 
 
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_low_labels_that_a_jpeg_takes_for_nothing_are_no_empty_mask(tmp_path, label):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:40, 10:40] = label
+    for quality in (30, 75, 90):
+        Image.fromarray(mask).save(tmp_path / "a.jpg", quality=quality)
+        with pytest.raises(ImageReadError, match=r"JPEG .* Threshold|packed as a JPEG or its kin"):
+            read_mask(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("compression", ["jpeg2000", "jpegxl"])
+def test_what_the_kin_of_jpeg_changed_is_no_mask(tmp_path, compression):
+    labels = np.zeros((64, 64), np.uint8)
+    labels[10:40, 10:40], labels[45:60, 45:60] = 100, 200
+    lossy = {"level": 30} if compression == "jpeg2000" else {"distance": 3}
+    tifffile.imwrite(tmp_path / "a.tif", labels, compression=compression, compressionargs=lossy)
+    assert not np.array_equal(tifffile.imread(tmp_path / "a.tif"), labels)
+    with pytest.raises(ImageReadError, match=r"looks like greys between|looks like a photograph"):
+        read_mask(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_our_word_of_what_white_is_does_not_outlive_our_pixels(tmp_path, suffix):
     path = write_mask(tmp_path / f"a{suffix}", MASK)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import read_boxes, read_image, read_mask, stem_of, suffix_of, write_image, write_mask
+from napari_medseg.io import read_boxes, read_grid, read_image, read_mask, stem_of, suffix_of, write_image, write_mask
 
 TURNS = [np.diag((1.0, 1, 1)), np.diag((-2.0, -2, 3)), np.array([[0, 0, 1.5], [-0.7, 0, 0], [0, 0.9, 0]])]
 
@@ -129,7 +129,7 @@ def test_no_flipped_bit_of_a_compressed_volume_is_read_as_other_voxels(tmp_path)
         blob[bit // 8] ^= 1 << bit % 8
         (tmp_path / "b.nii.gz").write_bytes(blob)
         for read in (read_image, read_mask):
-            with pytest.raises(ImageReadError, match=r"b\.nii\.gz is damaged or no NIfTI"):
+            with pytest.raises(ImageReadError, match=r"b\.nii\.gz (is damaged or no NIfTI|has the [qs]form_code)"):
                 read(tmp_path / "b.nii.gz")
         refused += 1
     assert refused > 100
@@ -197,3 +197,23 @@ def test_a_scale_that_moves_labels_apart_is_not_mended(tmp_path):
     (tmp_path / "m.nii").write_bytes(raw)
     with pytest.raises(ImageReadError, match="fractions"):
         read_mask(tmp_path / "m.nii")
+
+
+@pytest.mark.parametrize(
+    ("at", "form", "value", "said"),
+    [
+        (108, "<f", 0, "voxels begin at byte 0; expected 352"),
+        (108, "<f", 348, "voxels begin at byte 348; expected 352"),
+        (252, "<h", 99, "has the qform_code 99; expected 0 to 5"),
+        (254, "<h", 6, "has the sform_code 6; expected 0 to 5"),
+        (254, "<h", -5, "has the sform_code -5; expected 0 to 5"),
+    ],
+)
+def test_what_programs_would_read_differently_is_refused(tmp_path, at, form, value, said):
+    save(tmp_path / "a.nii", np.zeros((4, 5, 6), np.uint8))
+    blob = bytearray((tmp_path / "a.nii").read_bytes())
+    struct.pack_into(form, blob, at, value)
+    (tmp_path / "a.nii").write_bytes(blob)
+    for read in (read_image, read_mask, read_grid):
+        with pytest.raises(ImageReadError, match=said):
+            read(tmp_path / "a.nii")

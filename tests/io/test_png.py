@@ -156,3 +156,40 @@ def test_a_tiff_by_another_name_is_not_read_lying_on_its_side(tmp_path):
 def test_a_picture_by_the_name_of_another_kind_is_read(tmp_path, kind, name):
     Image.new("RGB", (8, 6), "red").save(tmp_path / name, format=kind)
     assert read_image(tmp_path / name).data.shape == (6, 8, 3)
+
+
+PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+def by_hand(path, parts, shape, *, depth, kind, interlaced):
+    """A PNG of rows as they stand in it, each (rows, bytes)."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + row.tobytes() for part in parts for row in part)
+    head = struct.pack(">IIBBBBB", shape[1], shape[0], depth, kind, 0, 0, int(interlaced))
+    pieces = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(pieces))
+    return len(rows)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("shape", [(24, 36), (1, 1), (3, 9), (9, 2)])
+@pytest.mark.parametrize(
+    ("depth", "kind", "samples"), [(1, 0, 1), (8, 0, 1), (16, 0, 1), (8, 2, 3), (16, 2, 3), (8, 6, 4)]
+)
+def test_a_png_without_its_last_rows_is_refused(tmp_path, interlaced, shape, depth, kind, samples):
+    pixels = np.random.default_rng(1).integers(0, 2, (*shape, samples)).astype(np.uint8)
+    stored = pixels[..., 0] if depth == 1 else np.repeat(pixels, depth // 8, axis=-1)
+    steps = PASSES if interlaced else ((0, 0, 1, 1),)
+    parts = [stored[y::down, x::right] for y, x, down, right in steps]
+    parts = [part for part in parts if part.size]
+    packed = [np.packbits(part, axis=1) if depth == 1 else part for part in parts]
+    by_hand(tmp_path / "a.png", packed, shape, depth=depth, kind=kind, interlaced=interlaced)
+    whole = read_image(tmp_path / "a.png").data
+    assert whole.shape[:2] == shape
+    assert np.array_equal(whole.reshape(*shape, -1)[..., 0] > 0, pixels[..., 0] > 0)
+    by_hand(tmp_path / "b.png", [*packed[:-1], packed[-1][:-1]], shape, depth=depth, kind=kind, interlaced=interlaced)
+    with pytest.raises(ImageReadError, match=r"b\.png is truncated"):
+        read_image(tmp_path / "b.png")

@@ -157,3 +157,17 @@ def test_what_is_cut_off_is_not_made_up(tmp_path, compression, options):
     path.write_bytes(path.read_bytes()[: end - length // 3])
     with pytest.raises(ImageReadError, match="truncated or damaged"):
         read_image(path)
+
+
+@pytest.mark.parametrize("model", [tifffile.PHOTOMETRIC.CFA, tifffile.PHOTOMETRIC.LOGL])
+def test_what_is_neither_grey_nor_rgb_is_refused(tmp_path, model):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, photometric=model)
+    with pytest.raises(ImageReadError, match=f"has colours in {model.name}; expected grey or RGB"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_white_is_zero_of_numbers_without_an_inverse_is_refused(tmp_path, dtype):
+    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(dtype), photometric="miniswhite")
+    with pytest.raises(ImageReadError, match="its zero is white, and holds"):
+        read_image(tmp_path / "a.tif")

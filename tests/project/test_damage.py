@@ -186,3 +186,16 @@ def test_names_are_one_however_they_are_typed(tmp_path):
 @pytest.mark.parametrize("created", [None, "2026", b"\x00", float("nan"), 1e300, -(10**30)])
 def test_what_is_no_time_is_told_as_unknown_and_never_taken_for_now(created):
     assert when(created) == "an unknown time"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON tiles BEGIN UPDATE tiles SET data = x'00'; END",
+        "CREATE VIEW v AS SELECT 1",
+    ],
+)
+def test_what_would_change_what_is_stored_is_refused(folder, made):
+    change(folder, made)
+    with pytest.raises(ProjectError, match=r"holds the (trigger 't'|view 'v'), .* expected tables alone"):
+        Project.open(folder)

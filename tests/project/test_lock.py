@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sys
+from contextlib import suppress
 
 import pytest
 from PIL import Image
@@ -113,3 +114,28 @@ def test_a_link_to_the_folder_is_the_same_project(folder, tmp_path):
     (tmp_path / "q").symlink_to(folder)
     with Project.open(folder), pytest.raises(ProjectError, match="is open in process"):
         Project.open(tmp_path / "q")
+
+
+@posix
+def test_a_lock_that_was_removed_while_it_is_held_lets_nobody_in(folder):
+    with Project.open(folder):
+        (folder / "project.lock").unlink()
+        with pytest.raises(ProjectError, match=r"is open in another window, though its lock was removed"):
+            Project.open(folder)
+        # nor the next one, who finds the file that this one made
+        with pytest.raises(ProjectError, match=r"is open in another window"):
+            Project.open(folder)
+    Project.open(folder).close()
+
+
+@posix
+@pytest.mark.parametrize("lock", [lock_project, lock_run])
+def test_a_full_disk_is_told_where_a_lock_is_signed(mount_small, lock):
+    disk = mount_small(100)
+    (disk / "f").mkdir()
+    with suppress(OSError), (disk / "rest").open("wb") as stream:
+        stream.write(bytes(200_000))
+    with pytest.raises(OutputError, match=r"lock cannot be written: the disk is full"):
+        lock(disk / "f")
+    (disk / "rest").unlink()
+    lock(disk / "f").release()

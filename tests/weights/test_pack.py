@@ -214,6 +214,10 @@ def test_what_is_no_pack_is_told(tmp_path, blob):
         install_weights(tmp_path / "p.zip")
     with pytest.raises(WeightsError, match="does not exist"):
         install_weights(tmp_path / "gone.zip")
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / "pipe.zip")
+        with pytest.raises(WeightsError, match="a pipe or a device, no file"):
+            install_weights(tmp_path / "pipe.zip")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")

@@ -272,3 +272,23 @@ def test_where_nothing_can_be_asked_all_masks_are_written_before_the_end(exporti
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["2_mask.tif", "3_mask.tif", "i_mask.tif"]
     with Project.open(tmp_path / "p") as project:
         assert project.recovered is None
+
+
+@pytest.mark.parametrize("behind", ["compute", "export"])
+def test_masks_that_wait_for_their_turn_are_written_before_the_end(open_panel, tmp_path, behind):
+    panel = open_panel(tmp_path)
+    panel.state.project.accept(1)
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.all.setChecked(True)
+    go = Event()
+    # a long proposal, or masks that were asked for before
+    panel.workers.run(lambda ticket, progress: go.wait(WAIT / 1000), on_done=lambda _: None, lane=behind)
+    panel.export.start()
+    timer = Timer(0.5 if behind == "export" else 60, go.set)
+    timer.start()
+    try:
+        panel.viewer.close()
+    finally:
+        go.set()
+        timer.cancel()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["i_mask.tif"]

@@ -165,3 +165,28 @@ def test_a_copy_that_is_no_mask_of_the_image_is_not_taken_over(panel, qtbot, cas
     panel.correct.take.click()
     assert why in panel.correct.status.text()
     np.testing.assert_array_equal(case.labels.data, held)
+
+
+def test_pixels_that_were_changed_in_their_place_are_another_picture(panel, qtbot, case, tmp_path):
+    before = case.image.data.copy()
+    case.image.data[...] = 255 - before
+    case.image.refresh()
+    accepted, told = accept(panel, qtbot)
+    assert accepted is None
+    assert "'a' shows other pixels than when its mask was begun" in told
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.start()
+    qtbot.waitUntil(panel.export.export.isEnabled, timeout=WAIT)
+    assert "shows other pixels" in panel.export.message.text()
+    assert not (tmp_path / "out").exists()
+    case.image.data[...] = before
+    assert accept(panel, qtbot)[0] is not None
+
+
+def test_accepting_twice_is_one_revision_and_one_step(project_panel, qtbot):
+    panel = project_panel
+    for _ in range(3):
+        panel.correct.accept.click()
+    qtbot.waitUntil(lambda: panel.state.case_id not in (None, 1), timeout=WAIT)
+    qtbot.wait(500)
+    assert [len(panel.state.project.revisions(number)) for number in range(1, 7)] == [1, 0, 0, 0, 0, 0]
