@@ -9,7 +9,7 @@ SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core
 
-.PHONY: run test lint types system clean
+.PHONY: run test lint types formats system clean
 
 run: $(STAMP)
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -30,6 +30,10 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy --config-file setup.cfg
+
+# what follows from the table of formats: the manifest, and a table in the docs
+formats: $(STAMP)
+	$(BIN)/python docs/formats.py
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from napari_medseg.errors import OutputError
 
+# of a file's name, such as .nii.gz or .ome.zarr
+LONGEST_ENDING = 12
 _ADVICE = {
     errno.ENOSPC: ("the disk is full", "Free space or choose another folder."),
     errno.EDQUOT: ("the disk quota is used up", "Free space or choose another folder."),
@@ -34,7 +36,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that replaces it when the block ends well.
 
-    The temporary file has the same suffix, is flushed to the disk before it takes the name, and is removed when
+    The temporary file ends alike, is flushed to the disk before it takes the name, and is removed when
     anything fails: a reader sees the old file or the new one.
 
     Parameters
@@ -53,9 +55,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         If writing fails; the message names the file, the reason and the next step.
     """
     path = Path(path)
-    suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix
-    # without the name: the longest that a file can have leaves no room beside it
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp{suffix}")
+    # not the whole name: the longest that a file can have leaves no room beside it; libraries look at how it ends
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.tmp.{path.name[-LONGEST_ENDING:].lower()}")
     try:
         yield temporary
         with temporary.open("rb+") as stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_free
 from napari_medseg.app.classes import only_label_1
+from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
 from napari_medseg.app.places import unit_of
 from napari_medseg.atomic import output_error
+from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
+from napari_medseg.io.labels import MOST_NUMBER
 from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
@@ -25,20 +29,6 @@ from napari_medseg.project.labels import labels_sha256
 # what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
 MADE_BY = ("network", "weights", "sha256")
 ASKED = ("also", "plan")
-SUFFIXES = {"tiff": ".tif", "png": ".png", "nifti": ".nii.gz"}
-
-
-def suffix_for(format: str, *, volume: bool) -> str:
-    """The suffix of a format; a volume is always written as NIfTI, whatever is asked for the images beside it.
-
-    Raises
-    ------
-    InputError
-        If the format is not known.
-    """
-    if format not in SUFFIXES:
-        raise InputError(f"format is '{format}'; expected one of: {', '.join(SUFFIXES)}. Choose one of these.")
-    return SUFFIXES["nifti" if volume else format]
 
 
 def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
@@ -80,7 +70,7 @@ def export_labels(
     Parameters
     ----------
     path : str or Path
-        Ends in ``.tif``, ``.tiff`` or ``.png``; of a volume in ``.nii`` or ``.nii.gz``.
+        Ends in a suffix of a format that takes such masks; see ``medseg formats``.
     labels : np.ndarray
         (Y, X) or (Z, Y, X), bool or integer.
     spacing : tuple of float, optional
@@ -177,7 +167,7 @@ def export_project(
     project: Project,
     out: str | Path,
     *,
-    format: str = "tiff",
+    format: str = DEFAULT,
     case_ids: Sequence[int] | None = None,
     objects: bool = False,
     overwrite: bool = False,
@@ -185,14 +175,15 @@ def export_project(
 ) -> list[Path]:
     """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
-    In all files a class has its own number; only where label 1 is the one class of the project, PNG shows it as 255.
+    In all files a class has its own number; only where label 1 is the one class of the project, PNG
+    shows it as 255.
 
     Parameters
     ----------
     out : path
         Folder, made if need be.
-    format : {'tiff', 'png', 'nifti'}
-        Of images; volumes are written as NIfTI.
+    format : str
+        One of :func:`napari_medseg.app.formats.names`; what it does not take goes into another that does.
     case_ids : sequence of int, optional
         Default: all cases that have a revision.
     objects : bool
@@ -213,7 +204,7 @@ def export_project(
     OutputError
         If no file can be written.
     """
-    suffix_for(format, volume=False)
+    format_named(format)
     wanted = [case for case in project.cases() if case_ids is None or case.id in case_ids]
     newest = {case.id: revisions[-1] for case in wanted if (revisions := project.revisions(case.id))}
     ready = [case for case in wanted if case.id in newest]
@@ -226,7 +217,8 @@ def export_project(
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
     targets = (folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects))
     check_free(targets, overwrite=overwrite)
-    numbers = SUFFIXES[format] == ".png" and not only_label_1(project)
+    # to know it, all masks are read
+    numbers = format_named(format).white and not only_label_1(project)
     batch = Batch(len(ready), "mask(s) were not written")
     for number, case in enumerate(ready):
         if progress is not None:
@@ -246,6 +238,31 @@ def export_project(
             )
     batch.end(written)
     return written
+
+
+def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = False) -> list[str]:
+    """Sentences to tell before :func:`export_project`: what its masks lose in that format; empty where nothing is.
+
+    Parameters are those of :func:`export_project`.
+
+    Raises
+    ------
+    InputError
+        If the format is not known.
+    """
+    grids: dict[str, list[Grid]] = {}
+    for case in project.cases():
+        chosen = written_as(format, volume=len(case.shape) == 3).name
+        # of a damaged case, the export tells
+        with suppress(InputError):
+            grids.setdefault(chosen, []).append(case_grid(case))
+    told = []
+    for name, lie in grids.items():
+        one = format_named(name)
+        # of objects there may be many
+        lost = losses(one, lie, classes=bool(project.classes()), highest=MOST_NUMBER if objects else MOST_CLASS)
+        told += [f"{one.title} does not keep {words}." for words in lost]
+    return told
 
 
 def _free_stems(cases: Sequence[Case]) -> dict[int, str]:

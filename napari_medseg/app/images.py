@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder
+from napari_medseg.app.formats import image_suffix
 from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import Grid, read_grid, read_image, stem_of, walk_images, write_image
 from napari_medseg.io.look import look_of
@@ -162,7 +163,7 @@ def keep_proposal(
     if path is None or not _holds(path, image):
         stem = clean_name(name)
         digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:8]
-        path = check_folder(project.path / "images") / f"{stem}-{digest}{'.nii.gz' if volume else '.tif'}"
+        path = check_folder(project.path / "images") / f"{stem}-{digest}{image_suffix(volume=volume)}"
         if not path.exists():
             write_image(path, image, grid=grid, volume=volume)
     found = project.find_image(path)

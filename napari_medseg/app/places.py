@@ -29,6 +29,11 @@ def unit_of(units: Sequence[Any]) -> str:
     return _UNITS.get(str(units[-1]), "px")
 
 
+def name_of_unit(unit: str) -> str:
+    """As napari calls ``mm``, ``um`` and ``px``."""
+    return {"mm": "millimeter", "um": "micrometer"}.get(unit, "pixel")
+
+
 def image_shape(image: Any) -> tuple[int, ...] | None:
     """(Y, X) or (Z, Y, X): the shape of a mask of it; None where it has other axes or several scales."""
     if image.multiscale or image.ndim not in (2, 3):

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medseg.app.batch import Batch, check_free
-from napari_medseg.app.export import check_folder, export_masks, mask_kinds, suffix_for
+from napari_medseg.app.export import check_folder, export_masks, mask_kinds
+from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
+    FORMATS,
     by_stem,
     is_volume,
     read_boxes,
@@ -22,6 +24,8 @@ from napari_medseg.io import (
     walk_images,
     write_probabilities,
 )
+from napari_medseg.io.formats import axes_of
+from napari_medseg.io.table import What, suffixes
 from napari_medseg.names import one_line, short_name
 from napari_medseg.weights import list_weights, resolve_weights
 
@@ -186,7 +190,7 @@ def predict_files(
     request: PredictRequest,
     out: str | Path,
     *,
-    format: str = "tiff",
+    format: str = DEFAULT,
     probabilities: bool = False,
     edges: bool = False,
     disagreement: bool = False,
@@ -205,8 +209,8 @@ def predict_files(
         Images, or folders of images.
     out : path
         Folder, made if need be.
-    format : {'tiff', 'png', 'nifti'}
-        Of images; volumes are written as NIfTI.
+    format : str
+        One of :func:`napari_medseg.app.formats.names`; what it does not take goes into another that does.
     probabilities : bool
         Also write the map of the first class.
     edges : bool
@@ -248,14 +252,15 @@ def predict_files(
     by_stem(images)
     check_kind(request.network, images)
     prompts = {} if boxes is None else _prompts(boxes, images)
-    suffix_for(format, volume=False)
+    format_named(format)
     wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
-    kinds = [*mask_kinds(objects), *(kind for kind, wish in wanted.items() if wish)]
+    kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
+    kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
     stems = {path: short_name(stem_of(path)) for path in images}
     targets = (
-        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path))}"
+        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path), what=what)}"
         for path, stem in stems.items()
-        for kind in kinds
+        for kind, what in kinds.items()
     )
     check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
@@ -294,6 +299,7 @@ def predict_files(
                 "edges": result.edges if edges else None,
                 "disagreement": result.disagreement if disagreement else None,
             }
+            suffix = suffix_for(format, volume=image.volume, what="map")
             for name, data in maps.items():
                 if data is not None:
                     written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
@@ -325,10 +331,14 @@ def check_kind(network: str, paths: Sequence[Path]) -> None:
     ShapeError
         If one is an image and the network takes volumes, or the other way round; the message names it.
     """
-    wanted = "(Z, Y, X), a volume (.nii, .nii.gz)" if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
+    known = suffixes(tuple(one for one in FORMATS if one.read is not None and 3 in one.gives.axes))
+    volume = f"(Z, Y, X), a volume ({', '.join(known)})"
+    wanted = volume if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
     for path in paths:
-        if not takes(network, volume=is_volume(path)):
-            other = "for volumes" if is_volume(path) else "for images"
+        axes = axes_of(path)
+        # of what is damaged, its reader tells
+        if axes is not None and not takes(network, volume=axes == 3):
+            other = "for volumes" if axes == 3 else "for images"
             raise ShapeError(f"{path} is of the wrong kind; {network} expects {wanted}. Choose a network {other}.")
 
 

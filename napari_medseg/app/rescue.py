@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from platformdirs import user_data_path
 
-from napari_medseg.app.export import check_folder, export_labels, suffix_for
+from napari_medseg.app.export import check_folder, export_labels
+from napari_medseg.app.formats import DEFAULT, suffix_for
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import InputError, OutputError
@@ -61,7 +62,7 @@ def rescue_labels(name: str, labels: np.ndarray, **place: Any) -> Path | None:
 
 def _write(folder: Path, stem: str, labels: np.ndarray, place: dict[str, Any]) -> Path:
     try:
-        return export_labels(_free(folder, stem, suffix_for("tiff", volume=labels.ndim == 3)), labels, **place)
+        return export_labels(_free(folder, stem, suffix_for(DEFAULT, volume=labels.ndim == 3)), labels, **place)
     except InputError:
         path = _free(folder, stem, ".npy")
         with atomic_path(path) as temporary:

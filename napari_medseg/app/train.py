@@ -13,6 +13,7 @@ import numpy as np
 from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.classes import classes_of, rule_of
 from napari_medseg.app.export import check_folder
+from napari_medseg.app.formats import suffix_for
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
 from napari_medseg.io.labels import Found
@@ -38,6 +39,8 @@ CORRECTIONS = "corrections of this project"
 RIM = 5
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
 FINE_TUNE_RATE = 1e-3
+# what a run's masks are written as, where they are no volumes: any program shows it
+MASKS = "png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,7 @@ def accepted(project: Project, split: str) -> list[Case]:
 
 
 def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Path]:
-    """Write a run's folder: accepted corrections as PNG masks, and the spec.
+    """Write a run's folder: accepted corrections as masks, and the spec.
 
     New corrections are drawn more often than those that adopted weights were trained on, rims that a person corrected
     count for more, and with few corrections each is drawn several times an epoch. A quarter of what is drawn, or eight
@@ -129,11 +132,12 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         stem = f"{case.id}-r{revision.number}"
         # of an image, the size of its pixels is no matter here, and the person may know it better than the file
         grid = None if labels.ndim == 2 else case_grid(case)
-        mask = write_mask(masks / f"{stem}{'.png' if grid is None else '.nii.gz'}", labels, grid=grid, numbers=True)
+        suffix = suffix_for(MASKS, volume=labels.ndim == 3)
+        mask = write_mask(masks / f"{stem}{suffix}", labels, grid=grid, numbers=True)
         rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
         focus = ""
         if rim is not None and rim.any():
-            focus = str(write_mask(masks / f"{stem}-rim.png", rim.astype(np.uint8)).relative_to(folder))
+            focus = str(write_mask(masks / f"{stem}-rim{suffix}", rim.astype(np.uint8)).relative_to(folder))
         return Pair(
             name=case.name,
             image=str(case.image),

@@ -9,8 +9,10 @@ import typer
 
 from napari_medseg import __version__
 from napari_medseg.cli.output import (
+    DEFAULT_FORMAT,
     IGNORE_HELP,
     MAP_HELP,
+    Format,
     Json,
     Network,
     Overwrite,
@@ -67,6 +69,17 @@ def _root(
             from napari_medseg.errors import InputError
 
             raise InputError(f"--log-file is {log_file}, where no log can be written; expected a file. Name another.")
+
+
+@app.command()
+def formats(json: Json = False) -> None:
+    """List the formats: what is read, what is written, and what of it is kept."""
+    from napari_medseg.app.formats import COLUMNS, table
+
+    if json:
+        print_json([dict(zip(COLUMNS, row, strict=True)) for row in table()])
+        return
+    print_table("Formats", COLUMNS, table())
 
 
 @app.command()
@@ -129,7 +142,7 @@ def predict(
     weights: Weights,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     network: Network = "cmunext-xxs",
-    format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
+    format: Format = DEFAULT_FORMAT,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
     edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,

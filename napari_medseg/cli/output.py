@@ -19,7 +19,10 @@ LINE_SECONDS = 10.0
 MAP_HELP = "Which classes numbers in the masks are: 100=1,200=2 or 1-65535=1."
 IGNORE_HELP = "Number in the masks that does not count, such as 255."
 
+# as the table of formats has it first; to say it here costs no import
+DEFAULT_FORMAT = "tiff"
 
+Format = Annotated[str, typer.Option(help="Name of a format that masks are written in, see 'medseg formats'.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]

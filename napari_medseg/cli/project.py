@@ -6,8 +6,10 @@ from typing import Annotated, Optional
 import typer
 
 from napari_medseg.cli.output import (
+    DEFAULT_FORMAT,
     IGNORE_HELP,
     MAP_HELP,
+    Format,
     Overwrite,
     print_done,
     print_json,
@@ -189,15 +191,17 @@ def retrain(
 def export(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    format: Annotated[str, typer.Option(help="tiff, png or nifti; volumes are written as nifti.")] = "tiff",
+    format: Format = DEFAULT_FORMAT,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
-    from napari_medseg.app.export import export_project
+    from napari_medseg.app.export import export_losses, export_project
     from napari_medseg.project import Project
 
     with print_done(), Project.open(folder) as project, progress_bar() as progress:
+        for told in export_losses(project, format=format, objects=objects):
+            typer.echo(told, err=True)
         written = export_project(project, out, format=format, objects=objects, overwrite=overwrite, progress=progress)
     for path in written:
         typer.echo(path)

@@ -2,19 +2,8 @@
 
 from napari_medseg.atomic import atomic_path, check_writable, write_text
 from napari_medseg.io.boxes import read_boxes
-from napari_medseg.io.formats import (
-    READ_SUFFIXES,
-    WRITE_SUFFIXES,
-    is_volume,
-    read_grid,
-    read_image,
-    read_mask,
-    stem_of,
-    suffix_of,
-    write_image,
-    write_mask,
-    write_probabilities,
-)
+from napari_medseg.io.format import Format, Kept
+from napari_medseg.io.formats import is_volume, read_grid, read_image, read_mask
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.labels import (
     PLAIN,
@@ -37,14 +26,19 @@ from napari_medseg.io.pairs import (
     match_masks,
     walk_images,
 )
+from napari_medseg.io.table import FORMATS, READ_SUFFIXES, WRITE_SUFFIXES, format_of, formats_for, stem_of, suffix_of
+from napari_medseg.io.writers import write_image, write_mask, write_probabilities
 
 __all__ = [
+    "FORMATS",
     "PLAIN",
     "READ_SUFFIXES",
     "RESULTS",
     "WRITE_SUFFIXES",
+    "Format",
     "Grid",
     "Image",
+    "Kept",
     "LabelRule",
     "MaskLabels",
     "all_numbers",
@@ -56,6 +50,8 @@ __all__ = [
     "check_writable",
     "find_pairs",
     "fit_mask",
+    "format_of",
+    "formats_for",
     "is_volume",
     "list_images",
     "match_masks",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import ShapeError
-from napari_medseg.io.image import Grid
+from napari_medseg.io.image import SIDEWAYS, TURNS, Grid
 
 # no voxel may lie farther from where it belongs: float32 and rounded headers stay far below, half a voxel far above
 TOLERANCE = 0.1
@@ -56,14 +56,15 @@ def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
     """
     # as it is written here: not turned when it is read
     one_slice = len(image.shape) == 2 and mask.shape == (1, *image.shape) and mask.stored in ("", "RAS")
-    if one_slice and _same_sizes(image.spacing_mm, mask.spacing_mm and mask.spacing_mm[1:]):
+    if one_slice and _sizes_agree(image, mask):
         return Turn((0, 1), (), slice=True)
     if image.affine is None or mask.affine is None:
         if image.shape != mask.shape:
             raise size_error(image_path, mask_path, image.shape, mask.shape)
-        if not _same_sizes(image.spacing_mm, mask.spacing_mm):
+        if not _sizes_agree(image, mask):
             raise _place_error(image_path, mask_path, image, mask)
-        return Turn(tuple(range(len(image.shape))), ())
+        told = _orientation_told(image, mask, image_path=image_path, mask_path=mask_path)
+        return Turn(tuple(range(len(image.shape))), (), told)
     for number, affine in enumerate((image.affine, *image.others)):
         turn = _turn(affine, image.shape, mask.affine, mask.shape)
         if turn is None:
@@ -121,9 +122,26 @@ def _turn(
     return axes, tuple(int(2 - axis) for axis in np.flatnonzero(back)[::-1])
 
 
-def _same_sizes(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> bool:
-    """Whether sizes of pixels agree; what says nothing disagrees with nothing."""
-    return one is None or other is None or bool(np.allclose(one, other, rtol=SIZE_TOLERANCE, atol=0))
+def _sizes_agree(image: Grid, mask: Grid) -> bool:
+    """Whether sizes of pixels agree; what says nothing, or what a printer would make of it, contradicts nothing."""
+    one, other = image.spacing_mm, mask.spacing_mm
+    if one is None or other is None or image.printed or mask.printed:
+        return True
+    # of a volume of one slice, how thick that is does not matter to an image
+    return bool(np.allclose(one, other[-len(one) :], rtol=SIZE_TOLERANCE, atol=0))
+
+
+def _orientation_told(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> str | None:
+    """What to tell where one of the two says that it is looked at turned, and the other says nothing."""
+    said = [grid.orientation for grid in (image, mask)]
+    (one, turned), (other, _) = sorted(zip((image_path, mask_path), said, strict=True), key=lambda pair: -pair[1])
+    # laid on its side, an image that is not square fits in one way only
+    if 0 not in said or turned not in TURNS or (turned in SIDEWAYS and len(set(image.shape)) > 1):
+        return None
+    return (
+        f"{one} is looked at turned (orientation {turned}), and {other} has no orientation: they were laid on each "
+        "other as they are looked at. If the mask lies wrong, export it again with the orientation of its image."
+    )
 
 
 def size_error(image: Path, mask: Path, wanted: tuple[int, ...], have: tuple[int, ...]) -> ShapeError:

@@ -49,6 +49,11 @@ class Grid:
         How the axes run in the file, such as ``LPS``; the array may have been turned when it was read.
     header : mapping
         What the file's format needs to write the very same geometry again, as plain values, under the format's name.
+    printed : bool
+        The size is a print resolution: nobody measured it, so that it contradicts no other size.
+    orientation : int
+        Of an image: how its file says that it is looked at (EXIF's and TIFF's tag 274), 1 is upright; 0 where it says
+        nothing. The grid is that of the upright image.
     """
 
     shape: tuple[int, ...]
@@ -58,6 +63,8 @@ class Grid:
     others: tuple[np.ndarray, ...] = ()
     stored: str = ""
     header: Mapping[str, Any] = field(default_factory=dict)
+    printed: bool = False
+    orientation: int = 0
 
     @classmethod
     def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, *, unit: str = "mm", **more: Any) -> Grid:
@@ -76,6 +83,18 @@ class Grid:
     def flat(self) -> tuple[float, float] | None:
         """Size of a pixel (y, x), for formats of images."""
         return None if self.spacing is None else (self.spacing[-2], self.spacing[-1])
+
+    def upright(self, orientation: int) -> Grid:
+        """The grid of an image once its first row is on top; see :meth:`Image.upright`."""
+        if orientation not in (1, *TURNS):
+            return self
+        sideways, spacing = orientation in SIDEWAYS, self.spacing
+        return replace(
+            self,
+            shape=self.shape[::-1] if sideways else self.shape,
+            spacing=spacing[::-1] if sideways and spacing is not None else spacing,
+            orientation=orientation,
+        )
 
     def describe(self) -> str:
         """The geometry in words, for whoever has to compare two of them."""
@@ -103,6 +122,8 @@ class Grid:
             "others": [other.tolist() for other in self.others],
             "stored": self.stored,
             "header": dict(self.header),
+            "printed": self.printed,
+            "orientation": self.orientation,
         }
         return json.dumps(facts, sort_keys=True)
 
@@ -126,6 +147,9 @@ class Grid:
                 others=tuple(np.array(other, np.float64).reshape(4, 4) for other in facts["others"]),
                 stored=str(facts["stored"]),
                 header=dict(facts["header"]),
+                # earlier versions did not know of these
+                printed=bool(facts.get("printed", False)),
+                orientation=int(facts.get("orientation", 0)),
             )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"no geometry: {error}") from error
@@ -162,7 +186,7 @@ class Image:
         ``mm``, ``um`` or ``px``.
     source : Path or None
     grid : Grid
-        Where the pixels lie. Given for a volume; of an image it follows from the size of its pixels.
+        Where the pixels lie. Given for a volume; of an image, shape and size of its pixels follow from the others.
     numbered : bool
         The file says that its values are labels, not greys: 255 is then no white.
     lossy : bool
@@ -180,7 +204,7 @@ class Image:
     def __post_init__(self) -> None:
         if self.grid.affine is None:
             shape = tuple(int(n) for n in self.data.shape[:2])
-            object.__setattr__(self, "grid", Grid(shape, spacing=self.spacing, unit=self.unit))
+            object.__setattr__(self, "grid", replace(self.grid, shape=shape, spacing=self.spacing, unit=self.unit))
 
     @property
     def volume(self) -> bool:
@@ -200,9 +224,9 @@ class Image:
         orientation : int
             1 to 8; anything else is no orientation.
         """
+        grid = self.grid.upright(orientation)
         if orientation not in TURNS:
-            return self
+            return replace(self, grid=grid)
         swapped, mirrored = TURNS[orientation]
         data = np.flip(self.data.swapaxes(0, 1) if swapped else self.data, mirrored)
-        spacing = self.spacing[::-1] if swapped and self.spacing else self.spacing
-        return replace(self, data=np.ascontiguousarray(data), spacing=spacing)
+        return replace(self, data=np.ascontiguousarray(data), spacing=grid.spacing, grid=grid)

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_gzip, check_stored
 from napari_medseg.io.mask import as_told
@@ -234,3 +235,20 @@ def write(
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(COMMENT, text.encode()))
     with atomic_path(path) as temporary:
         image.to_filename(temporary)
+
+
+FORMAT = Format(
+    name="nifti",
+    title="NIfTI",
+    suffixes=(".nii.gz", ".nii"),
+    read=read,
+    grid=read_grid,
+    write_mask=write,
+    write_map=write,
+    write_image=write,
+    gives=Gives(axes=(3,)),
+    # an image as one slice
+    takes=Takes(axes=(2, 3)),
+    keeps=Keeps(spacing=Kept.WHOLE, position=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
+    reader=True,
+)

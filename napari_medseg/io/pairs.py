@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import InputError
-from napari_medseg.io.formats import OME, READ_SUFFIXES, read_grid, stem_of, suffix_of
+from napari_medseg.io.formats import read_grid
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.table import READ_SUFFIXES, format_of, stem_of, without_inner
 from napari_medseg.names import name_key, short_name
 
 # what is written beside an image's stem
@@ -20,8 +21,14 @@ MASK = "_mask"
 _RESULT = re.compile(rf"(.+)_(?:{'|'.join(RESULTS)})(?:_\d+)?", re.DOTALL)
 
 
-def list_images(folder: str | Path) -> list[Path]:
-    """Image files of a folder, sorted by name; hidden files and folders are left out.
+def list_images(folder: str | Path, *, masks: bool = False) -> list[Path]:
+    """Image files of a folder, sorted by name; hidden files are left out, and folders save where a format is one.
+
+    Parameters
+    ----------
+    folder : str or Path
+    masks : bool
+        Files that may be masks instead: some formats hold either only.
 
     Raises
     ------
@@ -32,14 +39,21 @@ def list_images(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of images. Check the path.")
     try:
-        named = [p for p in folder.iterdir() if suffix_of(p) in READ_SUFFIXES and not p.name.startswith(".")]
-        # a folder may be called like an image: microscopes do that
-        found = sorted(p for p in named if not p.is_dir())
+        found = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and _is_image(p, masks=masks))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check who may read it.") from error
     if not found:
         raise InputError(f"{folder} holds no image ({', '.join(READ_SUFFIXES)}). Choose a folder with images.")
     return found
+
+
+def _is_image(path: Path, *, masks: bool = False) -> bool:
+    """Whether a file, or a folder, is an image by its name."""
+    format = format_of(path)
+    if format is None or format.read is None or not (format.gives.masks if masks else format.gives.images):
+        return False
+    # a folder may be called like an image: microscopes do that
+    return format.gives.folder or not path.is_dir()
 
 
 def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
@@ -59,7 +73,7 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
     images: list[Path] = []
     left_out: list[Path] = []
     for path in map(Path, paths):
-        if not _is_folder(path):
+        if not _is_folder(path) or _is_image(path):
             images.append(path)
             continue
         files = list_images(path)
@@ -123,7 +137,7 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
         If the folder is missing or empty, or two images or two masks have the same stem.
     """
     named = by_stem(images)
-    files = list_images(masks)
+    files = list_images(masks, masks=True)
     # where one folder holds both, only the name tells a mask
     if Path(masks).resolve() in {path.parent.resolve() for path in named.values()}:
         stems = {stem_of(file) for file in files}
@@ -148,7 +162,7 @@ def _owner(stem: str, images: Collection[str]) -> str:
     """Stem of the image that a mask belongs to: its own where there is such an image, whatever it looks like."""
     own = short_name(stem)
     # this program once took .ome for a part of an image's stem
-    return own if own in images else short_name(stem.removesuffix(MASK).removesuffix(OME))
+    return own if own in images else short_name(without_inner(stem.removesuffix(MASK)))
 
 
 def _is_mask(stem: str, stems: Collection[str]) -> bool:

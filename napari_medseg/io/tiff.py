@@ -14,17 +14,17 @@ import tifffile
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import SIDEWAYS, Image
+from napari_medseg.io.format import Format, Keeps, Kept, Takes
+from napari_medseg.io.image import IN_MM, Grid, Image
 from napari_medseg.io.mask import as_told, choose_labels
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
-from napari_medseg.io.tiff_size import size_of_pixels
+from napari_medseg.io.tiff_size import Sized, size_of_pixels
 
 ORIENTATION = 274
 # TIFF's numbers of what may change values a little: JPEG, JPEG 2000, JPEG XR, LERC, WebP, JPEG XL. Which of them left
 # all as it was, their files do not say in one way
 LOSSY = (6, 7, 22610, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34934, 50001, 50002, 52546)
-# TIFF's resolution is pixels per unit; what one unit is, in mm
-_MM_PER_UNIT = {"mm": 10.0, "um": 10.0}  # written per centimetre, the one metric unit that every reader knows
+MM_PER_CENTIMETRE = 10.0
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 
 
@@ -64,9 +64,9 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 data = data[..., 0]
             # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
             data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
-            spacing, unit = size_of_pixels(file)
+            lies = _lies(page, size_of_pixels(file))
             lossy = page.compression in LOSSY
-            turn, told = page.tags.valueof(ORIENTATION, 1), _told(page)
+            turn, told = page.tags.valueof(ORIENTATION, 0), _told(page)
     except ImageReadError:
         raise
     # a damaged TIFF fails in many ways: TiffFileError, struct.error, ValueError, IndexError, zlib errors, ...
@@ -76,7 +76,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         ) from error
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
-    image = Image(data, spacing, unit, path, numbered=numbered, lossy=lossy).upright(turn)
+    image = Image(data, lies.spacing, lies.unit, path, grid=lies, numbered=numbered, lossy=lossy).upright(turn)
     return as_told(image, told) if mask else image
 
 
@@ -211,35 +211,26 @@ def _shown_inverted(data: np.ndarray, white: int, path: Path) -> bool:
     )
 
 
-def size(path: Path) -> tuple[int, int] | None:
-    """(Y, X) of the image as it is read, upright; None where it cannot be read."""
+def read_grid(path: Path) -> Grid | None:
+    """Where the pixels lie as they are read, upright, by the header; None where that cannot be read."""
     # whoever reads the image tells what is wrong
     with suppress(Exception), tifffile.TiffFile(path) as file:
         check_chain(file, path)
         page = _whole(file)[0].keyframe
-        shape = page.imagelength, page.imagewidth
-        return shape[::-1] if page.tags.valueof(ORIENTATION, 1) in SIDEWAYS else shape
+        sized = Sized()
+        with suppress(Exception):
+            sized = size_of_pixels(file)
+        return _lies(page, sized).upright(page.tags.valueof(ORIENTATION, 0))
     return None
 
 
-def pixel_size(path: Path) -> tuple[tuple[float, float] | None, str]:
-    """Size of a pixel (y, x) of the upright picture and its unit, by the header."""
-    # whoever reads the image tells what is wrong
-    with suppress(Exception), tifffile.TiffFile(path) as file:
-        spacing, unit = size_of_pixels(file)
-        turned = file.pages.first.tags.valueof(ORIENTATION, 1) in SIDEWAYS
-        return (spacing[::-1] if spacing and turned else spacing), unit
-    return None, "px"
+def _lies(page: Any, sized: Sized) -> Grid:
+    """The grid of the pixels as they are stored; what we wrote has no orientation, and is upright."""
+    shape, said = (page.imagelength, page.imagewidth), 0 if _told(page) is None else 1
+    return Grid(shape, spacing=sized.spacing, unit=sized.unit, printed=sized.printed, orientation=said)
 
 
-def write(
-    path: Path,
-    data: np.ndarray,
-    *,
-    spacing: tuple[float, float] | None = None,
-    unit: str = "px",
-    provenance: Mapping[str, Any] | None = None,
-) -> None:
+def write(path: Path, data: np.ndarray, *, grid: Grid, provenance: Mapping[str, Any] | None = None) -> None:
     """Write one page, whole or not at all; provenance goes into the description as JSON.
 
     Raises
@@ -248,10 +239,10 @@ def write(
         If the file cannot be written.
     """
     options: dict[str, Any] = {}
-    if spacing is not None and unit in _MM_PER_UNIT:
-        in_mm = [size / (1000 if unit == "um" else 1) for size in spacing]
-        options["resolution"] = (10.0 / in_mm[1], 10.0 / in_mm[0])
-        options["resolutionunit"] = "CENTIMETER"
+    if grid.flat is not None and grid.unit in IN_MM:
+        rates = [MM_PER_CENTIMETRE / (size * IN_MM[grid.unit]) for size in grid.flat]
+        # the one metric unit that every reader knows
+        options = {"resolution": (rates[1], rates[0]), "resolutionunit": "CENTIMETER"}
     if provenance is not None:
         # plain ASCII: TIFF's description knows nothing else
         options["description"] = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
@@ -264,3 +255,19 @@ def write(
             metadata=None,
             **options,
         )
+
+
+FORMAT = Format(
+    name="tiff",
+    title="TIFF",
+    suffixes=(".tif", ".tiff"),
+    # what the microscopes' TIFF has before its suffix
+    inner=(".ome",),
+    read=read,
+    grid=read_grid,
+    write_mask=write,
+    write_map=write,
+    write_image=write,
+    takes=Takes(colour=True),
+    keeps=Keeps(spacing=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
+)

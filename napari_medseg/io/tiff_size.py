@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from napari_medseg.io.image import usable_sizes
 
+MM_PER_INCH = 25.4
 # names that OME and ImageJ give to units of length
 NAMED_IN_UM = {
     **dict.fromkeys(("å", "angstrom"), 1e-4),
@@ -18,15 +19,36 @@ NAMED_IN_UM = {
     **dict.fromkeys(("m", "meter", "metre"), 1e6),
     **dict.fromkeys(("in", "inch", "inches"), 25_400.0),
 }
+# dots an inch that are written for printers and screens, in whatever unit; and how exactly they are written
+PRINT = (72, 96, 100, 120, 144, 150, 180, 200, 240, 250, 300, 350, 360, 400, 600, 720, 1200, 1440, 2400, 2880, 4800)
+PRINT_TOLERANCE = 0.002
 
 
-def size_of_pixels(file: Any) -> tuple[tuple[float, float] | None, str]:
+class Sized(NamedTuple):
+    """How large a TIFF's pixels are.
+
+    Attributes
+    ----------
+    spacing : tuple of float or None
+        (y, x) in ``unit``; None where it is not known.
+    unit : str
+    printed : bool
+        It is what a printer would make of it.
+    """
+
+    spacing: tuple[float, float] | None = None
+    unit: str = "px"
+    printed: bool = False
+
+
+def size_of_pixels(file: Any) -> Sized:
     """Size of a pixel (y, x) and its unit, as a TIFF says: OME's, ImageJ's, or what every program writes.
 
     What no pixel can measure is not known.
     """
-    found = _ome_size(file) or _imagej_size(file) or _spacing(file.pages.first)
-    return found if found is not None and usable_sizes(*found) else (None, "px")
+    measured = _ome_size(file) or _imagej_size(file)
+    found = Sized(*measured) if measured is not None else _resolution(file.pages.first)
+    return found if found.spacing is not None and usable_sizes(found.spacing, found.unit) else Sized()
 
 
 def _ome_size(file: Any) -> tuple[tuple[float, float], str] | None:
@@ -66,20 +88,24 @@ def _unit(name: str) -> str:
     return re.sub(r"\\u00b5|[\u00b5\u03bc]", "u", name.strip(), flags=re.IGNORECASE).lower()
 
 
-def _spacing(page: Any) -> tuple[tuple[float, float], str] | None:
-    """Pixels an inch or a centimetre; None where nobody knows."""
+def _resolution(page: Any) -> Sized:
+    """Pixels an inch or a centimetre."""
     tags = page.tags
-    unit = tags["ResolutionUnit"].value if "ResolutionUnit" in tags else 1
-    mm = {2: 25.4, 3: 10.0}.get(int(unit))
+    unit = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
+    mm = {2: MM_PER_INCH, 3: 10.0}.get(unit)
     if mm is None or "XResolution" not in tags or "YResolution" not in tags:
-        return None
+        return Sized()
     sizes = []
     for name in ("YResolution", "XResolution"):
         numerator, denominator = tags[name].value
         if numerator == 0 or denominator == 0:
-            return None
+            return Sized()
         sizes.append(mm * denominator / numerator)
+    dots = MM_PER_INCH / sizes[0]
     # 72 or 96 dots per inch is what programs write when they know nothing
-    if int(unit) == 2 and round(25.4 / sizes[0]) in (72, 96):
-        return None
-    return (sizes[0], sizes[1]), "mm"
+    if unit == 2 and round(dots) in (72, 96):
+        return Sized()
+    # inches are paper's; what is finer than paper was measured
+    paper = unit == 2 and dots <= max(PRINT) * (1 + PRINT_TOLERANCE)
+    usual = any(abs(dots / rate - 1) < PRINT_TOLERANCE for rate in PRINT)
+    return Sized((sizes[0], sizes[1]), "mm", printed=paper or usual)

@@ -1,4 +1,4 @@
-"""NIfTI files that are opened or dropped in napari, which cannot read them itself."""
+"""Files of formats that napari cannot read itself, opened or dropped in it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari_medseg.app.layer_keys import facts_of
-from napari_medseg.io import read_image, stem_of, suffix_of
+from napari_medseg.app.places import name_of_unit
+from napari_medseg.io import format_of, read_image, stem_of
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
-    """A reader for NIfTI files; None for anything else."""
-    paths = [path] if isinstance(path, str) else list(path)
-    return read_volumes if paths and all(suffix_of(p) in (".nii", ".nii.gz") for p in paths) else None
+    """A reader for files of the formats that say so; None for anything else."""
+    formats = [format_of(p) for p in ([path] if isinstance(path, str) else path)]
+    return read_layers if formats and all(one is not None and one.reader for one in formats) else None
 
 
-def read_volumes(path: str | Sequence[str]) -> list[LayerData]:
-    """Volumes as layers of their own voxel size.
+def read_layers(path: str | Sequence[str]) -> list[LayerData]:
+    """Images and volumes as layers of their own pixel size.
 
     Raises
     ------
@@ -31,9 +32,9 @@ def read_volumes(path: str | Sequence[str]) -> list[LayerData]:
         image = read_image(file)
         look = {
             "name": stem_of(file),
-            "scale": image.spacing,
-            "units": ("millimeter",) * 3,
-            "rgb": False,
+            "scale": image.spacing or (1.0,) * len(image.shape),
+            "units": (name_of_unit(image.unit),) * len(image.shape),
+            "rgb": image.data.ndim == 3 and not image.volume,
             "metadata": facts_of(image),
         }
         layers.append((image.data, look, "image"))

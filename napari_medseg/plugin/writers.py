@@ -14,7 +14,7 @@ from napari_medseg.app.places import grid_under
 
 
 def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as TIFF or PNG, of a volume as NIfTI, onto the pixels of the image that it lies on.
+    """Write a Labels layer onto the pixels of the image that it lies on, in the format that the file's name says.
 
     Raises
     ------

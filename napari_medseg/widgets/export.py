@@ -27,12 +27,11 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.export import (
-    SUFFIXES,
     check_folder,
     export_masks,
     export_project,
-    suffix_for,
 )
+from napari_medseg.app.formats import DEFAULT, advice, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
@@ -66,8 +65,8 @@ class ExportSection(QWidget):
         self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), TextLabel()
         stored = load_settings()
         self.this.setChecked(True)
-        self.format.addItems(list(SUFFIXES))
-        self.format.setCurrentText(str(stored.get("format", "tiff")))
+        self.format.addItems(list(names()))
+        self.format.setCurrentText(str(stored.get("format", DEFAULT)))
         self.folder.setText(str(stored.get("export_folder", Path.home() / "medseg-masks")))
         self.objects.setChecked(bool(stored.get("export_objects", False)))
         self.objects.setToolTip("A second file, NAME_objects, in which each object has a number of its own")
@@ -79,21 +78,19 @@ class ExportSection(QWidget):
         form = QFormLayout()
         form.addRow("Format", self.format)
         form.addRow("Folder", row)
-        hint = QLabel(
-            "TIFF keeps the pixel size and where the mask comes from. PNG shows one class as 0 and 255. Volumes are "
-            "written as NIfTI, onto the voxels of their image."
-        )
-        hint.setWordWrap(True)
+        self.hint = QLabel(advice(self.format.currentText()))
+        self.hint.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addWidget(self.this)
         layout.addWidget(self.all)
         layout.addLayout(form)
         layout.addWidget(self.objects)
         layout.addWidget(self.overwrite)
-        layout.addWidget(hint)
+        layout.addWidget(self.hint)
         layout.addWidget(self.export)
         layout.addWidget(self.message)
         layout.addStretch()
+        self.format.currentTextChanged.connect(lambda name: self.hint.setText(advice(name)))
         self.browse.clicked.connect(self._ask)
         self.export.clicked.connect(self.start)
 

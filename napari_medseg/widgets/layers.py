@@ -23,15 +23,17 @@ from napari_medseg.app.layer_keys import (
     facts_of,
     shows,
 )
+from napari_medseg.app.places import name_of_unit
 from napari_medseg.inference import Prediction
-from napari_medseg.io import READ_SUFFIXES
+from napari_medseg.io import FORMATS
 from napari_medseg.io.image import Image as ReadImage
+from napari_medseg.io.table import suffixes
 from napari_medseg.project.labels import labels_sha256
 
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
-UNITS = {"um": "micrometer", "mm": "millimeter"}
-IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in READ_SUFFIXES)})"
+_IMAGES = tuple(one for one in FORMATS if one.read is not None and one.gives.images)
+IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in suffixes(_IMAGES))})"
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
@@ -131,13 +133,12 @@ def show_objects(viewer: Any, image: Image, numbered: np.ndarray) -> Labels:
 
 def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
     """Add an image as it was read, in its own pixel size."""
-    unit = UNITS.get(image.unit, "pixel")
     layer = Image(
         image.data,
         rgb=image.data.ndim == 3 and not image.volume,
         name=name,
         scale=image.spacing or (1.0,) * len(image.shape),
-        units=(unit,) * len(image.shape),
+        units=(name_of_unit(image.unit),) * len(image.shape),
         metadata=facts_of(image),
     )
     viewer.add_layer(layer)

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tifffile import TiffFile
 
-from napari_medseg.io import read_image, read_mask
+from napari_medseg.io import FORMATS, read_image, read_mask
 from napari_medseg.networks import create_network, get_spec, list_networks
 from napari_medseg.weights import WeightsEntry, save_weights
 from tests.cli.helpers import NUCLEI, refused, save_fresh
@@ -45,6 +45,14 @@ def test_weights_as_json(medseg):
     assert set(row) == {"id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics"}
     assert row["size_bytes"] < 250_000
     assert row["metrics"]["n"] == 80
+
+
+def test_formats_are_listed_as_a_table_and_as_json(medseg):
+    rows = json.loads(medseg("formats", "--json")[1])
+    assert [row["name"] for row in rows] == [one.name for one in FORMATS]
+    _, shown, _ = medseg("formats")
+    assert all(one.title in shown for one in FORMATS)
+    assert "[default: tiff]" in medseg("predict", "--help")[1]
 
 
 def test_the_tables_name_everything(medseg):

@@ -81,7 +81,7 @@ def test_a_series_is_no_volume(tmp_path):
 
 
 def test_a_volume_needs_a_format_that_holds_it(tmp_path):
-    with pytest.raises(InputError, match=r"a mask of a volume is written as \.nii, \.nii\.gz"):
+    with pytest.raises(InputError, match=r"a mask of a volume is written as \.nii\.gz, \.nii"):
         write_mask(tmp_path / "a.png", np.zeros((3, 4, 5), np.uint8))
 
 

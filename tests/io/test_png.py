@@ -1,6 +1,7 @@
 """What a picture says besides its pixels is followed: how it is held, how deep it is, what its palette means."""
 
 import struct
+import tracemalloc
 import zlib
 
 import imagecodecs
@@ -10,7 +11,7 @@ import tifffile
 from PIL import Image, ImageOps, PngImagePlugin
 
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io import check_sizes, read_image, read_mask
+from napari_medseg.io import check_sizes, pictures, read_image, read_mask
 from napari_medseg.io.formats import header_size
 
 RGB = np.zeros((24, 36, 3), np.uint8)
@@ -156,6 +157,33 @@ def test_a_tiff_by_another_name_is_not_read_lying_on_its_side(tmp_path):
 def test_a_picture_by_the_name_of_another_kind_is_read(tmp_path, kind, name):
     Image.new("RGB", (8, 6), "red").save(tmp_path / name, format=kind)
     assert read_image(tmp_path / name).data.shape == (6, 8, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
+def test_a_large_picture_is_handed_over_in_strips(tmp_path, monkeypatch, mode):
+    values = np.random.default_rng(0).integers(0, 255, (23, 17), np.uint8)
+    picture = Image.fromarray(values)
+    picture = Image.fromarray(values.astype(np.uint16) * 250) if mode == "I;16" else picture.convert(mode)
+    picture.save(tmp_path / "a.png")
+    whole = read_image(tmp_path / "a.png").data
+    for rows in (1, 5, 22):
+        monkeypatch.setattr(pictures, "_AT_ONCE", 17 * rows)
+        found = read_image(tmp_path / "a.png").data
+        np.testing.assert_array_equal(found, whole)
+        assert found.dtype == whole.dtype
+
+
+def test_a_large_picture_is_copied_once(tmp_path, monkeypatch):
+    Image.new("L", (2000, 3000)).save(tmp_path / "a.jpg")
+    monkeypatch.setattr(pictures, "_AT_ONCE", 100_000)
+    read_image(tmp_path / "a.jpg")
+    tracemalloc.start()
+    try:
+        size = read_image(tmp_path / "a.jpg").data.nbytes
+        # beside the array itself, which Pillow does not count: strips
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * size
+    finally:
+        tracemalloc.stop()
 
 
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from napari.layers import Image
 
+from napari_medseg.app.formats import advice, names
 from napari_medseg.app.images import add_images
 from napari_medseg.app.layer_keys import FILE_KEY
 from napari_medseg.inference import Prediction
@@ -28,6 +29,14 @@ def test_the_selected_mask_is_exported_with_its_pixel_size(panel, qtbot, tmp_pat
     np.testing.assert_array_equal(image.data, mask)
     np.testing.assert_allclose(image.spacing, (0.5, 0.25), rtol=1e-4)
     assert any(isinstance(layer, Image) for layer in panel.viewer.layers) is False
+
+
+def test_what_a_format_keeps_is_told_where_it_is_chosen(panel):
+    section = panel.export
+    assert [section.format.itemText(i) for i in range(section.format.count())] == list(names())
+    for name in names():
+        section.format.setCurrentText(name)
+        assert section.hint.text() == advice(name)
 
 
 def test_objects_are_counted_shown_and_exported_beside_the_mask(project_panel, qtbot, tmp_path):

@@ -1,0 +1,165 @@
+"""What people are told of the formats: which suffix is written, what is kept, and what a format loses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from napari_medseg.errors import InputError
+from napari_medseg.io import FORMATS, Format, Grid, Kept, formats_for
+from napari_medseg.io.labels import MOST_NUMBER
+from napari_medseg.io.table import What
+
+DEFAULT = formats_for("mask")[0].name
+# what a mask comes with, in the order of what matters
+FACTS = {
+    "spacing": "the size of its pixels",
+    "position": "where its voxels lie",
+    "classes": "the names of its classes",
+    "provenance": "where it comes from",
+}
+COLUMNS = ("format", "name", "suffixes", "read", "written", "kept of what is written")
+
+
+def names() -> tuple[str, ...]:
+    """What ``format`` can be: formats that masks are written in."""
+    return tuple(one.name for one in formats_for("mask"))
+
+
+def format_named(name: str) -> Format:
+    """A format that masks are written in.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    found = next((one for one in formats_for("mask") if one.name == name), None)
+    if found is None:
+        raise InputError(f"format is '{name}'; expected one of: {', '.join(names())}. Choose one of these.")
+    return found
+
+
+def written_as(name: str, *, volume: bool, what: What = "mask") -> Format:
+    """The format that is written where this one is asked for: what it does not take goes into the first that does.
+
+    Parameters
+    ----------
+    name : str
+        Of a format that masks are written in.
+    volume : bool
+    what : {'mask', 'map'}
+
+    Raises
+    ------
+    InputError
+        If the format is not known.
+    """
+    asked, fitting = format_named(name), formats_for(what, 3 if volume else 2)
+    return asked if asked in fitting else fitting[0]
+
+
+def suffix_for(format: str, *, volume: bool, what: What = "mask") -> str:
+    """The suffix of a mask or a map; see :func:`written_as`."""
+    return written_as(format, volume=volume, what=what).suffix
+
+
+def image_suffix(*, volume: bool) -> str:
+    """The suffix of an image or a volume that is written, to be read again just as it was."""
+    return formats_for("image", 3 if volume else 2, colour=not volume)[0].suffix
+
+
+def losses(
+    format: Format, grids: Iterable[Grid] | None = None, *, classes: bool = True, highest: int = MOST_NUMBER
+) -> list[str]:
+    """What masks lose in a format, to be told before they are written.
+
+    Parameters
+    ----------
+    format : Format
+    grids : iterable of Grid, optional
+        That the masks lie on: what they do not say cannot be lost. Default: they say all that masks of this format can.
+    classes : bool
+        The classes have names.
+    highest : int
+        No label is larger.
+
+    Returns
+    -------
+    list of str
+        Phrases, such as ``the size of its pixels, for other programs``; empty where all is kept.
+    """
+    known = {"classes": classes, "provenance": True, "spacing": True, "position": 3 in format.takes.axes}
+    if grids is not None:
+        lie = list(grids)
+        known["spacing"] = any(grid.spacing_mm is not None for grid in lie)
+        known["position"] = any(grid.affine is not None for grid in lie)
+    lost = [f"labels above {format.takes.highest}, which are refused"] if highest > format.takes.highest else []
+    for fact, words in FACTS.items():
+        kept = _kept(format, fact)
+        if known[fact] and kept is Kept.NOT:
+            lost.append(words)
+        # names and a history are text in any format; a size is not
+        elif known[fact] and kept is Kept.AS_TEXT and fact in ("spacing", "position"):
+            lost.append(f"{words}, for other programs")
+    return lost
+
+
+def _kept(format: Format, fact: str) -> Kept:
+    found: Kept = getattr(format.keeps, fact)
+    return found
+
+
+def advice(name: str) -> str:
+    """What to tell of a format where it is chosen: what it keeps, what it loses, and where volumes go."""
+    format = format_named(name)
+    kept = [words for fact, words in FACTS.items() if fact != "position" and _kept(format, fact) is not Kept.NOT]
+    parts = [f"{format.title} keeps {_listed(kept)}." if kept else f"{format.title} keeps the labels alone."]
+    if lost := losses(format):
+        parts.append(f"Lost: {'; '.join(lost)}.")
+    if format.white:
+        parts.append("One class is shown as 0 and 255.")
+    for volume, kind in ((False, "Images"), (True, "Volumes")):
+        other = written_as(name, volume=volume)
+        if other != format:
+            where = ", onto the voxels of their image" if other.keeps.position is Kept.WHOLE else ""
+            parts.append(f"{kind} are written as {other.title}{where}.")
+    return " ".join(parts)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def table() -> list[tuple[str, ...]]:
+    """A row a format, cells as :data:`COLUMNS` has them."""
+    return [(one.title, one.name, ", ".join(one.suffixes), _read(one), _written(one), _keeping(one)) for one in FORMATS]
+
+
+def _read(format: Format) -> str:
+    if format.read is None:
+        return "no"
+    what = [word for word, yes in (("images", format.gives.images), ("masks", format.gives.masks)) if yes]
+    axes = " and ".join({2: "(Y, X)", 3: "(Z, Y, X)"}[n] for n in format.gives.axes)
+    return f"{' and '.join(what)}, {axes}"
+
+
+def _written(format: Format) -> str:
+    if format.write_mask is None:
+        return "no"
+    axes = " and ".join({2: "(Y, X)", 3: "(Z, Y, X)"}[n] for n in format.takes.axes)
+    parts = [f"masks (labels to {format.takes.highest})"]
+    if format.write_map is not None:
+        steps = format.keeps.steps
+        parts.append("maps (float32)" if steps is None else f"maps ({steps} steps)")
+    return f"{', '.join(parts)}; {axes}"
+
+
+def _keeping(format: Format) -> str:
+    if format.write_mask is None:
+        return ""
+    # an image has no position
+    facts = [fact for fact in FACTS if fact != "position" or 3 in format.takes.axes]
+    words = {fact: "size of pixels" if fact == "spacing" else fact for fact in facts}
+    groups = {kept: [words[fact] for fact in facts if _kept(format, fact) is kept] for kept in Kept}
+    said = {Kept.WHOLE: "{}", Kept.AS_TEXT: "{} as text, which other programs pass over", Kept.NOT: "not {}"}
+    return "; ".join(said[kept].format(", ".join(found)) for kept, found in groups.items() if found)

@@ -1,0 +1,187 @@
+"""What a format of files is, as data: what manifest, dialogs, help and docs say of it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_medseg.errors import OperationError
+from napari_medseg.io.image import Grid, Image
+
+
+class Reader(Protocol):
+    """Reads a file whole; errors are :class:`ImageReadError`, a sentence that names the file."""
+
+    def __call__(self, path: Path, /, *, mask: bool = False) -> Image:
+        """``mask``: its numbers are labels; what the file says of them is followed, see ``io/mask.py``."""
+
+
+class GridReader(Protocol):
+    """Says by the header, in a moment, where pixels lie."""
+
+    def __call__(self, path: Path, /) -> Grid | None:
+        """None where an image's header cannot be read: whoever reads the image tells what is wrong."""
+
+
+class MaskWriter(Protocol):
+    """Writes labels, whole or not at all."""
+
+    def __call__(
+        self, path: Path, labels: np.ndarray, /, *, grid: Grid, provenance: Mapping[str, Any] | None = None
+    ) -> None:
+        """``labels``: (Y, X) or (Z, Y, X) as the format takes, uint8 or uint16, of the grid's shape."""
+
+
+class ArrayWriter(Protocol):
+    """Writes a map or an image, whole or not at all."""
+
+    def __call__(self, path: Path, data: np.ndarray, /, *, grid: Grid) -> None:
+        """``data``: a map is float32 in [0, 1]; an image has any real dtype, and channels last."""
+
+
+class Kept(Enum):
+    """What becomes of something that a mask comes with."""
+
+    WHOLE = "kept"
+    AS_TEXT = "kept as text, which this program reads"
+    NOT = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gives:
+    """What comes out of files of a format.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        2 where they hold images, 3 where they hold volumes.
+    images, masks : bool
+        Some formats hold masks only.
+    folder : bool
+        An image may be a folder of this name.
+    """
+
+    axes: tuple[int, ...] = (2,)
+    images: bool = True
+    masks: bool = True
+    folder: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takes:
+    """What can be written to files of a format.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        Of masks and maps: 2 for (Y, X), 3 for (Z, Y, X). An image can be written where it comes back as what it was.
+    colour : bool
+        Images may have three or four channels.
+    highest : int
+        Largest number of a label.
+    """
+
+    axes: tuple[int, ...] = (2,)
+    colour: bool = False
+    highest: int = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeps:
+    """What a written mask or map still says.
+
+    Parameters
+    ----------
+    spacing : Kept
+        Size of its pixels.
+    position : Kept
+        Where the voxels of a volume lie: its affine.
+    classes : Kept
+        Names of the labels.
+    provenance : Kept
+        Where it comes from.
+    steps : int or None
+        Of a map: so many values from 0 to 1; None where it stays float32.
+    """
+
+    spacing: Kept = Kept.NOT
+    position: Kept = Kept.NOT
+    classes: Kept = Kept.NOT
+    provenance: Kept = Kept.NOT
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format of files. To add one: a file with a ``FORMAT`` in it, and its name in ``io/table.py``.
+
+    Parameters
+    ----------
+    name : str
+        As ``--format`` takes it.
+    title : str
+        As people write it.
+    suffixes : tuple of str
+        In lower case, with their dots; the first is written.
+    read : Reader, optional
+    grid : GridReader, optional
+        Needed with ``read``.
+    write_mask : MaskWriter, optional
+    write_map, write_image : ArrayWriter, optional
+    gives : Gives
+    takes : Takes
+    keeps : Keeps
+    inner : tuple of str
+        What may stand before the suffix and belongs to it, as in ``a.ome.tif``.
+    white : bool
+        Viewers expect a mask as 0 and 255: where label 1 is the only one there can be, it is shown so.
+    reader : bool
+        napari cannot read it by itself, so that we offer to (decision 6).
+    extra : str
+        What pip has to install beside this package; the libraries are imported where they are used.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    read: Reader | None = None
+    grid: GridReader | None = None
+    write_mask: MaskWriter | None = None
+    write_map: ArrayWriter | None = None
+    write_image: ArrayWriter | None = None
+    gives: Gives = field(default_factory=Gives)
+    takes: Takes = field(default_factory=Takes)
+    keeps: Keeps = field(default_factory=Keeps)
+    inner: tuple[str, ...] = ()
+    white: bool = False
+    reader: bool = False
+    extra: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """What is written."""
+        return self.suffixes[0]
+
+    @contextmanager
+    def libraries(self) -> Iterator[None]:
+        """Where its libraries are used: a missing one is told with the command that brings it.
+
+        Raises
+        ------
+        OperationError
+        """
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            raise OperationError(
+                f"{self.title} needs the library {error.name}, which is not installed. "
+                f'Install it: pip install "napari-medseg[{self.extra}]".'
+            ) from error

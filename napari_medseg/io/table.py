@@ -1,0 +1,74 @@
+"""The formats there are, and which one a file is of, by its name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+from napari_medseg.io.format import Format
+
+# Each is a file of this folder. Of those that can do what is asked, the first is taken where nobody chose.
+NAMES = (
+    "tiff",
+    "png",
+    "nifti",
+    "jpeg",
+    "bmp",
+)
+What = Literal["mask", "map", "image"]
+FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)
+
+
+def suffixes(formats: tuple[Format, ...]) -> tuple[str, ...]:
+    """All suffixes of some formats."""
+    return tuple(suffix for one in formats for suffix in one.suffixes)
+
+
+READ_SUFFIXES = suffixes(tuple(one for one in FORMATS if one.read is not None))
+WRITE_SUFFIXES = suffixes(tuple(one for one in FORMATS if one.write_mask is not None))
+
+
+def suffix_of(path: str | Path) -> str:
+    """The suffix in lower case; ``.nii.gz`` is one."""
+    name = Path(path).name.lower()
+    double = (suffix for suffix in suffixes(FORMATS) if suffix.count(".") > 1 and name.endswith(suffix))
+    return next(double, Path(name).suffix)
+
+
+def stem_of(path: str | Path) -> str:
+    """The file's name without its suffix; that of ``a.nii.gz`` and of ``a.ome.tif`` is ``a``."""
+    name, suffix = Path(path).name, suffix_of(path)
+    stem, format = name[: len(name) - len(suffix)] or name, format_of(path)
+    return without_inner(stem, () if format is None else format.inner)
+
+
+def without_inner(stem: str, inner: tuple[str, ...] | None = None) -> str:
+    """A stem without what belongs to a suffix behind it; default: of any format."""
+    parts = tuple(part for one in FORMATS for part in one.inner) if inner is None else inner
+    part = next((part for part in parts if stem.lower().endswith(part) and len(stem) > len(part)), "")
+    return stem[: len(stem) - len(part)]
+
+
+def format_of(path: str | Path) -> Format | None:
+    """The format of a file of this name; None if there is none."""
+    suffix = suffix_of(path)
+    return next((one for one in FORMATS if suffix in one.suffixes), None)
+
+
+def formats_for(what: What, axes: int | None = None, *, colour: bool = False) -> tuple[Format, ...]:
+    """Formats that masks, maps or images are written in.
+
+    Parameters
+    ----------
+    what : {'mask', 'map', 'image'}
+    axes : int, optional
+        2 for (Y, X), 3 for (Z, Y, X). An image has to come back as what it was: a slice of a volume is none.
+    colour : bool
+        Of an image: it has channels.
+    """
+    found = tuple(one for one in FORMATS if getattr(one, f"write_{what}") is not None)
+    if axes is None:
+        return found
+    found = tuple(one for one in found if axes in one.takes.axes and (one.takes.colour or not colour))
+    return tuple(one for one in found if axes in one.gives.axes) if what == "image" else found
