@@ -20,6 +20,8 @@ MAP_HELP = "Which classes numbers in the masks are: 100=1,200=2 or 1-65535=1."
 IGNORE_HELP = "Number in the masks that does not count, such as 255."
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]
 
 

@@ -8,10 +8,11 @@ import json
 import os
 import platform
 import stat
-import sys
 import time
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import lock_descriptor
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ProjectError
@@ -19,21 +20,6 @@ from napari_medseg.errors import ProjectError
 RUN_LOCK = "trainer.lock"
 # more than process and computer take
 _MOST = 1000
-# how systems say that someone else has a lock
-_TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(stream: IO[str]) -> None:
-        # a byte far behind the text, so that the other window can still read who holds the lock
-        stream.seek(1_000_000)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(stream: IO[str]) -> None:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _open(path: Path, flags: int) -> int:
@@ -96,13 +82,19 @@ class FileLock:
                 ) from error
             raise output_error(path, error) from error
         try:
-            _lock(stream)
+            taken = not lock_descriptor(stream.fileno(), blocking=False)
         except OSError as error:
             stream.close()
-            if read_only and error.errno not in _TAKEN:
+            if read_only:
                 # a network drive that gives no locks to who may only read
                 return
-            raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}") from error
+            raise ProjectError(
+                f"{what} lies where nothing can be locked ({os.strerror(error.errno or 0).lower()}); expected a drive "
+                "that keeps two windows apart. Copy it to another drive."
+            ) from error
+        if taken:
+            stream.close()
+            raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}")
         try:
             if writable and not read_only:
                 _sign(stream)
@@ -126,7 +118,8 @@ def _sign(stream: IO[str]) -> None:
         return
     stream.seek(0)
     stream.truncate()
-    stream.write(json.dumps({"pid": os.getpid(), "host": platform.node()}))
+    # the first byte is locked, which Windows lets nobody read: it says nothing
+    stream.write(" " + json.dumps({"pid": os.getpid(), "host": platform.node()}))
     stream.flush()
 
 
@@ -155,11 +148,10 @@ def training_in(folder: Path) -> dict[str, Any] | None:
     except OSError as error:
         # a link is nothing that a trainer made; what is closed to this user may be another's
         return None if error.errno == errno.ELOOP else {}
-    try:
-        with stream:
-            _lock(stream)
-    except OSError:
-        return holder(path)
+    # where nothing can be locked, no trainer works either
+    with stream, contextlib.suppress(OSError):
+        if not lock_descriptor(stream.fileno(), blocking=False):
+            return holder(path)
     return None
 
 
@@ -167,7 +159,12 @@ def holder(path: Path) -> dict[str, Any]:
     """Who wrote a lock's file last."""
     try:
         with os.fdopen(_open(path, os.O_RDONLY), encoding="utf-8") as stream:
-            facts = json.loads(stream.read(_MOST))
+            try:
+                text = stream.read(_MOST)
+            except PermissionError:
+                stream.seek(1)
+                text = stream.read(_MOST)
+            facts = json.loads(text)
     # RecursionError: brackets without end
     except (OSError, ValueError, RecursionError):
         return {}

@@ -35,9 +35,10 @@ def prompts(name: str, x: torch.Tensor, *, key: str = "boxes") -> dict[str, list
 def test_parameters_are_the_papers(name):
     spec = get_spec(name)
     network = create_network(name, classes=spec.classes)
-    assert sum(p.numel() for p in network.parameters() if p.requires_grad) == spec.parameters
+    counted = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    assert spec.parameters in (counted, None)
     if name.endswith("-s") and not name.startswith("cmunext"):
-        assert spec.parameters <= 5_000_000
+        assert counted <= 5_000_000
 
 
 SHAPES = [(n, m) for n in NETWORKS for m in ((2, 2), (2, 5), (3, 1)) if get_spec(n).input.ndim == 2 or m == (2, 2)]
@@ -145,6 +146,7 @@ def test_the_output_is_the_one_recorded(name):
         GOLDENS.write_text(json.dumps({**stored, name: found}, indent=1) + "\n")
     assert float(spread) > 1e-4 * float(flat.abs().max())
     assert max(map(abs, found)) > 0.1
+    assert name in stored, "record what a new network gives: MEDSEG_RECORD=1, once"
     assert found == pytest.approx(stored[name], abs=0.01)
 
 

@@ -12,7 +12,8 @@ import torch
 
 from napari_medseg.app.trainer_process import FoundTrainer, OwnTrainer
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import EVENTS_FILE, Stage, read_events
+from napari_medseg.project.run_spec import Stage
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, read_events
 from src_train.__main__ import main
 from src_train.failures import in_words
 from src_train.trainer import Trainer
@@ -76,7 +77,8 @@ def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, mo
 
 
 def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
-    make_run(tmp_path, stages=(Stage(size=1 << 22, epochs=1),), val=())
+    values = json.loads(make_run(tmp_path, val=()).to_json())
+    (tmp_path / SPEC_FILE).write_text(json.dumps({**values, "stages": [{"size": 1 << 22, "epochs": 1}]}))
     process = OwnTrainer(tmp_path)
     assert process.wait(240) == 2
     assert "'stages' in " in process.failure()

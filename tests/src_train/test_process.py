@@ -12,13 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_medseg.project.runs import (
-    EVENTS_FILE,
-    SPEC_FILE,
-    WEIGHTS_FILE,
-    Stage,
-    read_events,
-)
+from napari_medseg.project.run_spec import Stage
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from tests.src_train.helpers import make_run
 
 
