@@ -1,7 +1,7 @@
 """A fine-tune round on ten corrections: ``python benchmarks/finetune.py DATA [--set tnbc_nuclei_mini] [--json FILE]``.
 
 Ten images of the set's train split, each cut to 256 x 256 px, with their makers' masks as the corrections; the set's
-val split is held out. The round is the panel's own (30 epochs, the same process); it prints how long the round took,
+val split is held out. The round is the panel's own (30 epochs, the same process); it prints how long training took,
 and the mean Dice on val before and after.
 """
 
@@ -17,9 +17,8 @@ import numpy as np
 from facts import machine
 from train_bundled import read_split
 
-from napari_medseg.app.process import run_to_end
-from napari_medseg.app.review import compare
-from napari_medseg.app.train import RetrainOptions, plan_retrain
+from napari_medseg.app.plan_round import RetrainOptions
+from napari_medseg.app.round import Round
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
 
@@ -55,11 +54,13 @@ def main() -> None:
             retrain = RetrainOptions(
                 network=options.network, weights=options.weights, epochs=options.epochs, seed=options.seed
             )
-            spec, run = plan_retrain(project, retrain)
-            started = time.perf_counter()
-            run_to_end(run)
-            seconds = time.perf_counter() - started
-            rows = compare(spec, run)
+            round_ = Round.new(project, retrain)
+            times: dict[str, float] = {}
+            round_.changed.connect(lambda state: times.update({state: time.perf_counter()}))
+            rows = round_.run().rows
+            seconds = times["reviewing"] - times["running"]
+            spec = round_.spec
+            assert spec is not None
     result = {
         "machine": machine(),
         "set": options.set,

@@ -18,12 +18,11 @@ from facts import report
 from scipy import ndimage
 from train_bundled import read_split
 
-from napari_medseg.app.review import review_run
-from napari_medseg.app.train import RetrainOptions, plan_retrain
+from napari_medseg.app.plan_round import RetrainOptions
+from napari_medseg.app.round import Round
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
 from napari_medseg.project.run_spec import Pair
-from src_train.trainer import Trainer
 
 TRAIN, HELD_OUT, SIDE = 10, 6, 256
 KINDS = ("good", "inverted", "moved")
@@ -55,10 +54,7 @@ def trial(pairs: list[Pair], kind: str, seed: int, epochs: int, folder: Path) ->
             project.commit_stroke(case.id, spoil(mask, kind, rng) if number in spoilt else mask)
             project.accept(case.id)
         options = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=epochs, device="cpu", seed=seed)
-        spec, run_folder = plan_retrain(project, options)
-        run = project.add_run(spec.to_json(), run_folder.relative_to(project.path))
-        Trainer(spec, run_folder).run()
-        verdict = review_run(project, run, spec, run_folder, device="cpu").verdict
+        verdict = Round.new(project, options).run().verdict
     return verdict.adopt, verdict.reason
 
 

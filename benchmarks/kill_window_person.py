@@ -15,11 +15,11 @@ from napari import run
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
-from napari_medseg.app import train
+from napari_medseg.app import plan_round
 from napari_medseg.widgets.launch import open_window
 
 # rounds of seconds: what is killed is the point, not what is learned
-train.LEAST_DRAWN, train.LEAST_ANCHORS = 4, 2
+plan_round.LEAST_DRAWN, plan_round.LEAST_ANCHORS = 4, 2
 DRAWN = "SELECT MAX(id) FROM strokes WHERE case_id = ? AND kind NOT IN ('proposal', 'unlock', 'import')"
 CHANCES = (
     ("draw", 70),

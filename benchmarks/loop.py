@@ -28,16 +28,15 @@ from annotator import correct
 from facts import report
 from train_bundled import read_split
 
+from napari_medseg.app.plan_round import LEAST_DRAWN, RetrainOptions, plan_retrain
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import most_useful, opinion_of, shades
-from napari_medseg.app.review import review_run
-from napari_medseg.app.train import LEAST_DRAWN, RetrainOptions, adopt_run, plan_retrain
+from napari_medseg.app.round import Round
 from napari_medseg.io import read_image, read_mask, write_image, write_text
 from napari_medseg.metrics import dice
 from napari_medseg.project import Project
-from napari_medseg.project.run_spec import Pair
-from napari_medseg.project.runs import WEIGHTS_FILE
-from src_train.trainer import Trainer
+from napari_medseg.project.run_spec import Pair, RunSpec
+from napari_medseg.project.runs import SPEC_FILE
 
 WAYS = ("none", "plain", "ours", "doubtful")
 ROUND = 5
@@ -57,21 +56,25 @@ def score(request: PredictRequest, images: list[tuple[np.ndarray, np.ndarray]]) 
 def retrain(project: Project, way: str, request: PredictRequest, epochs: int, seed: int) -> tuple[PredictRequest, str]:
     """One round; what to propose with after it, and the gate's word."""
     options = RetrainOptions(network=request.network, weights=request.weights, epochs=epochs, device="cpu", seed=seed)
-    spec, folder = plan_retrain(project, options)
-    if way == "plain":
-        own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.data.train if pair.group)
-        spec = replace(
-            spec,
-            data=replace(spec.data, train=own),
-            start=replace(spec.start, keep_from=None),
-            schedule=replace(spec.schedule, epoch_images=max(LEAST_DRAWN, len(own))),
-        )
-    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
-    Trainer(spec, folder).run()
-    verdict = None if way == "plain" else review_run(project, run, spec, folder, device="cpu").verdict
-    if verdict is None or verdict.adopt:
-        request = replace(request, weights=str(adopt_run(project, run, folder / WEIGHTS_FILE)))
-    return request, "" if verdict is None else f"{'adopted' if verdict.adopt else 'kept out'}: {verdict.reason}"
+
+    def plan() -> tuple[RunSpec, Path]:
+        spec, folder = plan_retrain(project, options)
+        if way == "plain":
+            own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.data.train if pair.group)
+            spec = replace(
+                spec,
+                data=replace(spec.data, train=own),
+                start=replace(spec.start, keep_from=None),
+                schedule=replace(spec.schedule, epoch_images=max(LEAST_DRAWN, len(own))),
+            )
+            write_text(folder / SPEC_FILE, spec.to_json())
+        return spec, folder
+
+    round_ = Round(project, plan, device="cpu")
+    verdict = round_.run().verdict
+    if way == "plain" or verdict.adopt:
+        request = replace(request, weights=str(round_.adopt()))
+    return request, "" if way == "plain" else f"{'adopted' if verdict.adopt else 'kept out'}: {verdict.reason}"
 
 
 def choose(left: list[int], done: list[int], images: list[np.ndarray], request: PredictRequest) -> int:

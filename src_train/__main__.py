@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+from _thread import interrupt_main
 from pathlib import Path
 from types import FrameType
 
@@ -36,8 +37,16 @@ class _Stop(BaseException):
 
 
 def _cancel(signum: int, frame: FrameType | None) -> None:
+    # once is enough: Ctrl-C in a terminal comes to this process and, by its parent, once more
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     # the checkpoint of the last whole epoch is on the disk
     raise _Stop
+
+
+def _end() -> None:
+    # as a signal would, but none is sent: on Windows that ends a process before it can write a word
+    interrupt_main(signal.SIGTERM)
 
 
 def _follow_parent() -> None:
@@ -47,13 +56,13 @@ def _follow_parent() -> None:
         told += part
     if told.endswith(STAY):
         return
-    os.kill(os.getpid(), signal.SIGTERM)
+    _end()
 
 
 def _follow_wish(wish: Path, ended: threading.Event) -> None:
     while not ended.wait(LOOK_SECONDS):
         if wish.exists():
-            os.kill(os.getpid(), signal.SIGTERM)
+            _end()
             return
 
 

@@ -25,8 +25,19 @@ def own_settings(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def short_epochs(monkeypatch):
     """Rounds draw few images an epoch: for tests of what happens around them, not of what they learn."""
-    monkeypatch.setattr("napari_medseg.app.train.LEAST_DRAWN", 4)
-    monkeypatch.setattr("napari_medseg.app.train.LEAST_ANCHORS", 2)
+    monkeypatch.setattr("napari_medseg.app.plan_round.LEAST_DRAWN", 4)
+    monkeypatch.setattr("napari_medseg.app.plan_round.LEAST_ANCHORS", 2)
+
+
+@pytest.fixture
+def trainers(monkeypatch, short_epochs):
+    """No trainer is started as a process: rounds get fake ones, which this gives."""
+    from tests.fake_trainer import FakeTrainers
+
+    made = FakeTrainers()
+    monkeypatch.setattr("napari_medseg.app.round.OwnTrainer", made.start)
+    yield made
+    made.end()
 
 
 @pytest.fixture

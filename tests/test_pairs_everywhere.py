@@ -11,8 +11,8 @@ import tifffile
 from napari_medseg.app.evaluate import evaluate
 from napari_medseg.app.images import add_images
 from napari_medseg.app.masks import add_with_masks
+from napari_medseg.app.plan_round import RetrainOptions, plan_retrain
 from napari_medseg.app.predict import PredictRequest
-from napari_medseg.app.train import RetrainOptions, plan_retrain
 from napari_medseg.errors import ShapeError
 from napari_medseg.io import find_pairs, read_image, write_mask
 from napari_medseg.project import Project

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.app.export import check_folder, export_project
+from napari_medseg.app.plan_round import RetrainOptions
 from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.app.process import run_to_end
-from napari_medseg.app.review import Comparison, review_run
+from napari_medseg.app.review import Comparison
+from napari_medseg.app.round import Round
 from napari_medseg.app.samples import samples_of
-from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
+from napari_medseg.app.trainer_process import show_epochs
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice
 from napari_medseg.project import Project
 from napari_medseg.project.project import FILE_NAME
-from napari_medseg.project.runs import WEIGHTS_FILE
 from napari_medseg.weights import resolve_weights
 
 NETWORK, TASK = "cmunext-xxs", "nuclei"
@@ -97,21 +97,10 @@ def run_demo(
             _correct(project, case.id, truth[case.name])
             project.accept(case.id)
         tell(0.3, "retraining")
-        options = RetrainOptions(network=NETWORK, weights=TASK, epochs=epochs, device=device)
-        spec, folder = plan_retrain(project, options)
-        run = project.add_run(spec.to_json(), folder.relative_to(project.path))
-
-        def on_event(event: dict) -> None:
-            if event["event"] == "epoch":
-                tell(0.3 + 0.5 * event["epoch"] / epochs, f"retraining, epoch {event['epoch']} of {epochs}")
-
-        run_to_end(folder, on_event=on_event)
-        tell(0.8, "comparing before and after")
-        review = review_run(project, run, spec, folder, device=device)
-        if review.verdict.adopt:
-            adopt_run(project, run, folder / WEIGHTS_FILE)
-        else:
-            project.set_run(run, "kept")
+        round_ = Round.new(project, RetrainOptions(network=NETWORK, weights=TASK, epochs=epochs, device=device))
+        round_.told.connect(show_epochs(tell, 0.3, 0.8))
+        round_.changed.connect(lambda state: tell(0.8, "comparing before and after") if state == "reviewing" else None)
+        review = round_.run(adopt=True)
         tell(0.9, "exporting")
         written = [p for name in ("tiff", "png") for p in export_project(project, out / f"masks-{name}", format=name)]
         tell(1.0, "done")

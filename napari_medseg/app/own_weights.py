@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from napari_medseg.app.train import project_weights
+from napari_medseg.app.versions import project_weights
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,16 @@ class Comparison:
     after: np.ndarray
 
 
+Wanted = Callable[[], bool] | None
+
+
 def compare(
-    spec: RunSpec, folder: Path, *, in_use: PredictRequest | None = None, device: str = "auto"
+    spec: RunSpec,
+    folder: Path,
+    *,
+    in_use: PredictRequest | None = None,
+    device: str = "auto",
+    cancelled: Wanted = None,
 ) -> list[Comparison]:
     """Score the weights a run started from and those it made, on its validation pairs.
 
@@ -50,6 +59,8 @@ def compare(
         Other weights, which would be given up for the new ones: where they are better than those of the start, they are
         what is compared with.
     device : str
+    cancelled : callable, optional
+        Asked between the steps of each prediction.
 
     Returns
     -------
@@ -60,24 +71,25 @@ def compare(
     ------
     InputError
         If a file of the run cannot be read.
+    Cancelled
     """
     if spec.start.start_from is None:
         return []
     start = PredictRequest(network=spec.network, weights=spec.start.start_from, device=device)
-    rows = _against(start, spec, folder, device)
+    rows = _against(start, spec, folder, device, cancelled)
     if in_use is None:
         return rows
-    others = _against(in_use, spec, folder, device)
+    others = _against(in_use, spec, folder, device, cancelled)
     return max(rows, others, key=lambda found: sum(row.dice_before for row in found))
 
 
-def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str) -> list[Comparison]:
+def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, cancelled: Wanted) -> list[Comparison]:
     new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
     rows = []
     for pair in spec.data.val:
         read, mask = _read(pair, spec, folder)
         image, truth = read.data, mask.numbers
-        before, after = (_labels_of(image, weights, spec, read.spacing) for weights in (old, new))
+        before, after = (_labels_of(image, weights, spec, read.spacing, cancelled) for weights in (old, new))
         if mask.ignored is not None:
             before, after = (np.where(mask.ignored, 0, labels) for labels in (before, after))
         classes = spec.data.labels
@@ -106,16 +118,20 @@ def _read(pair: Pair, spec: RunSpec, folder: Path) -> tuple[Image, MaskLabels]:
 
 
 def _labels_of(
-    image: np.ndarray, request: PredictRequest, spec: RunSpec, spacing: tuple[float, ...] | None
+    image: np.ndarray,
+    request: PredictRequest,
+    spec: RunSpec,
+    spacing: tuple[float, ...] | None,
+    cancelled: Wanted,
 ) -> np.ndarray:
     """What weights say of an image, in the run's numbers: the one class of the old weights may have another number."""
-    found = predict_array(image, request, spacing=spacing)
+    found = predict_array(image, request, spacing=spacing, cancelled=cancelled)
     if len(found.classes) == len(spec.data.labels) == 1:
         return (found.labels > 0).astype(np.uint8) * np.uint8(spec.data.labels[0])
     return found.labels
 
 
-def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[Suspect]:
+def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto", cancelled: Wanted = None) -> list[Suspect]:
     """Training masks that fit their images only when turned inside out or moved.
 
     Two witnesses are needed: the networks, old and new, which would have the mask elsewhere, and the image, where the
@@ -140,7 +156,8 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto") -> list[
         if mask.ndim == 2:
             pairs.append(pair)
             contrasts.append(rim_contrast(image, mask))
-            fits.append([fit(mask, predict_array(image, request).labels > 0) for request in requests])
+            found = [predict_array(image, request, cancelled=cancelled) for request in requests]
+            fits.append([fit(mask, one.labels > 0) for one in found])
     odd = set(outliers([of_one[0] for of_one in fits]))
     suspects = []
     for number, (pair, of_one) in enumerate(zip(pairs, fits, strict=True)):
@@ -169,33 +186,46 @@ def _looks_wrong(fits: list[Fit]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What a run has come to: the held-out cases, old against new, and the gate's verdict."""
+    """What a run has come to: the held-out cases, old against new, the gate's verdict, and masks that do not fit."""
 
     rows: list[Comparison]
     verdict: Verdict
+    suspects: list[Suspect]
 
 
-def review_run(project: Project, run_id: int, spec: RunSpec, folder: Path, *, device: str = "auto") -> Review:
-    """Score a run, let the gate judge, and note both in the project.
+def review_run(
+    project: Project, spec: RunSpec, folder: Path, *, device: str = "auto", cancelled: Wanted = None
+) -> Review:
+    """Score a run and let the gate judge.
 
     Raises
     ------
     InputError
         If a file of the run cannot be read.
-    OutputError
-        If the project cannot be written.
+    Cancelled
+        If ``cancelled`` said so.
     """
-    rows = compare(spec, folder, in_use=_in_use(project, spec, device), device=device)
+    rows = compare(spec, folder, in_use=_in_use(project, spec, device), device=device, cancelled=cancelled)
     asked = _asked_before(project)
     # a person looked again and accepted it once more: that settles it
     suspects = [
         suspect
-        for suspect in find_suspects(spec, folder, device=device)
+        for suspect in find_suspects(spec, folder, device=device, cancelled=cancelled)
         if not any(_same_case(suspect.mask, other) and suspect.mask != other for other in asked)
     ]
-    verdict = judge(rows, suspects)
-    project.set_run(run_id, "done", weights=folder / WEIGHTS_FILE, result=verdict_json(rows, verdict, suspects))
-    return Review(rows=rows, verdict=verdict)
+    return Review(rows=rows, verdict=judge(rows, suspects), suspects=suspects)
+
+
+def note_review(project: Project, run_id: int, folder: Path, review: Review) -> None:
+    """Write down what was found. Until someone adopts the new weights, the old ones are kept.
+
+    Raises
+    ------
+    OutputError
+        If the project cannot be written.
+    """
+    result = verdict_json(review.rows, review.verdict, review.suspects)
+    project.set_run(run_id, "kept", weights=folder / WEIGHTS_FILE, result=result)
 
 
 def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | None:

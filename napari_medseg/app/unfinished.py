@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from napari_medseg.app.process import RunProcess
 from napari_medseg.io import write_text
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
@@ -61,28 +60,24 @@ def unfinished(project: Project) -> Unfinished | None:
     )
 
 
-def go_on(left: Unfinished, device: str) -> RunSpec:
+def go_on(left: Unfinished, device: str, minutes: float | None = None) -> RunSpec:
     """Make a run that broke off ready to go on, on the device chosen now: the one it had may be why it broke off.
+
+    Parameters
+    ----------
+    left : Unfinished
+    device : str
+    minutes : float, optional
+        Another time limit.
 
     Raises
     ------
     OutputError
         If its folder cannot be written to.
     """
-    spec = replace(left.spec, budget=replace(left.spec.budget, device=device))
+    budget = replace(left.spec.budget, device=device)
+    if minutes is not None:
+        budget = replace(budget, time_budget_minutes=minutes)
+    spec = replace(left.spec, budget=budget)
     write_text(left.folder / SPEC_FILE, spec.to_json())
     return spec
-
-
-def end_run(process: RunProcess, project: Project, run_id: int) -> None:
-    """Cancel a run and note that.
-
-    Raises
-    ------
-    TrainingError
-        If its trainer was started by another program and does not end.
-    OutputError
-        If it cannot be noted.
-    """
-    process.cancel()
-    project.set_run(run_id, "cancelled")

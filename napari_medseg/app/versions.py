@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
+from napari_medseg.app.export import check_folder
 from napari_medseg.errors import WeightsError
+from napari_medseg.io import atomic_path
 from napari_medseg.project import Project
 from napari_medseg.project.damage import damage_told
 from napari_medseg.weights import resolve_weights
@@ -92,3 +95,33 @@ def use_version(project: Project, version: Version) -> None:
     if version.sha256 not in (None, file_sha256(path)):
         raise WeightsError(f"{path} was changed since it was adopted. Restore the file, or use another version.")
     project.adopt(path)
+
+
+def adopt_run(project: Project, run_id: int, weights: Path) -> Path:
+    """Copy a run's weights into the project's ``weights`` under a name that is never used again, and use them.
+
+    Returns
+    -------
+    Path
+        Of the copy.
+
+    Raises
+    ------
+    WeightsError
+        If they are not what was scored any more.
+    OutputError
+        If it cannot be written.
+    """
+    project.check_run_weights(run_id, weights)
+    folder = check_folder(project.path / "weights")
+    target = folder / f"run-{run_id:04d}.safetensors"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(weights.read_bytes())
+    project.adopt(str(target))
+    project.set_run(run_id, "adopted", weights=target)
+    return target
+
+
+def project_weights(project: Project) -> list[Path]:
+    """Weights that were adopted in a project, newest first; all stay selectable."""
+    return sorted((project.path / "weights").glob("*.safetensors"), reverse=True)

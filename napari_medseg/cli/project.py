@@ -1,7 +1,8 @@
 """``medseg project``: the correct-and-retrain loop without a window."""
 
+import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -18,6 +19,12 @@ from napari_medseg.cli.output import (
     tell_left_out,
 )
 from napari_medseg.cli.training import MOST_SEED
+
+if TYPE_CHECKING:
+    from napari_medseg.app.review import Review
+    from napari_medseg.app.round import Round
+    from napari_medseg.app.unfinished import Unfinished
+    from napari_medseg.project import Project
 
 project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="The project's folder.")]
@@ -127,6 +134,7 @@ def verify(folder: Folder) -> None:
 
 @project_app.command()
 def retrain(
+    context: typer.Context,
     folder: Folder,
     weights: Annotated[Optional[str], typer.Option(help="Id, task or file; default: the adopted ones.")] = None,
     network: Annotated[str, typer.Option(help="Name of the network.")] = "cmunext-xxs",
@@ -137,54 +145,93 @@ def retrain(
     mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
     ignore: Annotated[Optional[int], typer.Option(help=IGNORE_HELP)] = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Use the new weights if the gate lets them in.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the last round, which broke off or was never judged.")
+    ] = False,
 ) -> None:
     """Fine-tune on the accepted corrections and compare before and after."""
-    from napari_medseg.app.process import run_to_end
-    from napari_medseg.app.review import review_run
-    from napari_medseg.app.train import RetrainOptions, adopt_run, plan_retrain
-    from napari_medseg.errors import InputError, TrainingError
+    from napari_medseg.app.plan_round import RetrainOptions
+    from napari_medseg.app.round import Round
+    from napari_medseg.errors import InputError
     from napari_medseg.inference.device import resolve_device
     from napari_medseg.io import parse_rule
     from napari_medseg.project import Project
-    from napari_medseg.project.runs import WEIGHTS_FILE
 
     rule = parse_rule(mapping, ignore)
     resolve_device(device)
+    if resume:
+        _check_planned(context)
     with Project.open(folder) as project:
-        chosen = weights or project.adopted()
-        if chosen is None:
-            raise InputError("no weights were adopted in this project yet. Name some with --weights.")
-        options = RetrainOptions(
-            network=network, weights=chosen, epochs=epochs, minutes=minutes, device=device, seed=seed, rule=rule
-        )
-        spec, run_folder = plan_retrain(project, options)
-        run = project.add_run(spec.to_json(), run_folder.relative_to(project.path))
-        try:
-            with progress_bar() as progress:
-                run_to_end(
-                    run_folder,
-                    on_event=lambda e: (
-                        progress(e["epoch"] / e["epochs"], f"epoch {e['epoch']} of {e['epochs']}")
-                        if e["event"] == "epoch"
-                        else None
-                    ),
-                    go_on="To go on from the last epoch, open the project with medseg app and press Resume.",
-                )
-        except TrainingError:
-            project.set_run(run, "failed")
-            raise
-        review = review_run(project, run, spec, run_folder, device=device)
-        cells = [
-            (r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}", f"{r.hd95_before:.1f}", f"{r.hd95_after:.1f}")
-            for r in review.rows
-        ]
-        print_table("Held-out images", ("image", "Dice before", "Dice after", "HD95 before", "HD95 after"), cells)
-        for check in review.verdict.checks:
-            typer.echo(f"{'passed' if check.passed else 'FAILED'}  {check.text}")
-        if adopt and review.verdict.adopt:
-            typer.echo(f"adopted {adopt_run(project, run, run_folder / WEIGHTS_FILE)}")
+        if resume:
+            round_ = Round.again(project, _left(project), device=device, minutes=minutes)
         else:
-            typer.echo(run_folder / WEIGHTS_FILE)
+            chosen = weights or project.adopted()
+            if chosen is None:
+                raise InputError("no weights were adopted in this project yet. Name some with --weights.")
+            options = RetrainOptions(
+                network=network, weights=chosen, epochs=epochs, minutes=minutes, device=device, seed=seed, rule=rule
+            )
+            round_ = Round.new(project, options)
+        review = _run(round_, adopt=adopt)
+    cells = [
+        (r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}", f"{r.hd95_before:.1f}", f"{r.hd95_after:.1f}")
+        for r in review.rows
+    ]
+    print_table("Held-out images", ("image", "Dice before", "Dice after", "HD95 before", "HD95 after"), cells)
+    for check in review.verdict.checks:
+        typer.echo(f"{'passed' if check.passed else 'FAILED'}  {check.text}")
+    typer.echo(round_.made if round_.weights is None else f"adopted {round_.weights}")
+
+
+def _check_planned(context: typer.Context) -> None:
+    """A round that goes on does so as it was planned."""
+    from napari_medseg.errors import InputError
+
+    given = {name for name in context.params if str(context.get_parameter_source(name)).endswith("COMMANDLINE")}
+    flags = {"mapping": "--map"}
+    planned = sorted(
+        flags.get(name, f"--{name}") for name in given & {"weights", "network", "epochs", "seed", "mapping", "ignore"}
+    )
+    if planned:
+        raise InputError(
+            f"{planned[0]} is given with --resume; expected none, since the round goes on as it was planned. "
+            "Leave it out, or start anew without --resume."
+        )
+
+
+def _left(project: "Project") -> "Unfinished":
+    from napari_medseg.app.unfinished import unfinished
+    from napari_medseg.errors import InputError
+
+    left = unfinished(project)
+    if left is None:
+        raise InputError(
+            f"{project.path} has no round to go on with; expected a last one that broke off after a whole epoch, or "
+            "was never judged. Start one without --resume."
+        )
+    return left
+
+
+def _run(round_: "Round", *, adopt: bool) -> "Review":
+    """Show how far it is; where it ends too early, say how to go on."""
+    from napari_medseg.app.trainer_process import can_go_on, show_epochs
+    from napari_medseg.errors import TrainingError
+
+    go_on = "Go on from the last epoch with --resume."
+    try:
+        with progress_bar() as progress:
+            progress(0.0, "preparing")
+            round_.told.connect(show_epochs(progress))
+            round_.changed.connect(lambda state: progress(1.0, "comparing") if state == "reviewing" else None)
+            return round_.run(adopt=adopt)
+    except TrainingError as error:
+        if round_.folder is None or not can_go_on(round_.folder, error):
+            raise
+        raise TrainingError(f"{error} {go_on}") from error
+    except KeyboardInterrupt:
+        if round_.folder is not None and can_go_on(round_.folder, KeyboardInterrupt()):
+            sys.stderr.write(f"The round was cancelled. {go_on}\n")
+        raise
 
 
 @project_app.command()

@@ -77,7 +77,25 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A training run of the project; ``created`` in seconds since the epoch."""
+    """A training run of the project.
+
+    Attributes
+    ----------
+    id : int
+    folder : Path
+    state : str
+        ``running``: a trainer is at work on it, or was left at work. Its end, in one word: ``adopted``; ``kept``, it
+        was judged and the old weights stay; ``cancelled``; ``failed``; ``interrupted``, nobody noted its end. Versions
+        before wrote ``done`` of one that was judged and not decided on.
+    created : float
+        Seconds since the epoch.
+    weights : Path or None
+        The file that came out.
+    spec : str
+        JSON.
+    result : str or None
+        JSON of the comparison.
+    """
 
     id: int
     folder: Path

@@ -72,7 +72,7 @@ CREATE TABLE revisions (
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     folder TEXT NOT NULL,
-    state TEXT NOT NULL,              -- changes: running, done, failed, cancelled, adopted, kept
+    state TEXT NOT NULL,              -- changes: running, adopted, kept, cancelled, failed, interrupted
     created REAL NOT NULL,
     weights TEXT,                     -- changes: the file that came out
     spec TEXT NOT NULL,

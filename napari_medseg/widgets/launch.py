@@ -47,8 +47,7 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False) -> tuple
 HEAVY = (
     "skimage.segmentation",
     "skimage.transform",
-    "napari_medseg.app.train",
-    "napari_medseg.app.process",
+    "napari_medseg.app.round",
     "napari_medseg.app.review",
     "napari_medseg.inference.predictor",
     "monai.inferers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_medseg.app.round import Round
 from napari_medseg.app.unfinished import Unfinished
 from napari_medseg.project.run_spec import RunSpec
 
@@ -21,14 +22,31 @@ def event_text(event: dict[str, Any], spec: RunSpec) -> str | None:
     return None
 
 
-def broken_text(left: Unfinished) -> str:
+# where there is nothing more to say than that
+STATE_TEXT = {
+    "running": "Starting the trainer...",
+    "reviewing": "Comparing before and after on the held-out images...",
+    "kept": "Kept the old weights.",
+    "cancelled": "Cancelled. The weights in use are as they were.",
+}
+
+
+def unfinished_text(left: Unfinished) -> str:
     """Of a run that can go on."""
+    if left.state == "done":
+        return "The last run is trained and was not judged: press Resume to have it judged, or Retrain to start anew."
     return (
         f"The last run broke off after epoch {left.epoch} of {left.spec.schedule.epochs}: press Resume to go on from "
         "there, or Retrain to start anew."
     )
 
 
-def left_text(name: str) -> str:
-    """Of a run that goes on after its project was closed."""
-    return f"The training of {name} goes on alone. Open {name} again to have its new weights judged."
+def parting_text(round_: Round) -> str:
+    """Of a round whose project closes."""
+    name = round_.project.path.name
+    again = f"Open {name} again to have its new weights judged."
+    if round_.state == "preparing":
+        return "The training that was being prepared was cancelled."
+    if round_.state == "reviewing":
+        return f"The training of {name} is done. {again}"
+    return f"The training of {name} goes on alone. {again}" if round_.staying else ""

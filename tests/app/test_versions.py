@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 
-from napari_medseg.app.train import adopt_run
-from napari_medseg.app.versions import use_version, versions
+from napari_medseg.app.versions import adopt_run, use_version, versions
 from napari_medseg.errors import WeightsError
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_medseg.app.process import RunProcess
+from napari_medseg.app.trainer_process import OwnTrainer
 from napari_medseg.errors import ProjectError, TrainingError
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.run_spec import RunSpec
@@ -96,7 +96,7 @@ def test_a_second_trainer_writes_nothing_into_the_run_of_the_first(tmp_path):
     (tmp_path / EVENTS_FILE).write_text(json.dumps({"event": "start", "time": time.time()}) + "\n")
     before = (tmp_path / EVENTS_FILE).read_bytes()
     held = lock_run(tmp_path)
-    process = RunProcess(tmp_path)
+    process = OwnTrainer(tmp_path)
     with pytest.raises(TrainingError, match="is open in process") as caught:
         list(process.follow())
     held.release()

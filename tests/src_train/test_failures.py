@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from napari_medseg.app.process import RunProcess
+from napari_medseg.app.trainer_process import FoundTrainer, OwnTrainer
 from napari_medseg.project.lock import training_in
 from napari_medseg.project.run_spec import Stage
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, read_events
@@ -79,7 +79,7 @@ def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, mo
 def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
     values = json.loads(make_run(tmp_path, val=()).to_json())
     (tmp_path / SPEC_FILE).write_text(json.dumps({**values, "stages": [{"size": 1 << 22, "epochs": 1}]}))
-    process = RunProcess(tmp_path)
+    process = OwnTrainer(tmp_path)
     assert process.wait(240) == 2
     assert "'stages' in " in process.failure()
 
@@ -89,17 +89,17 @@ def test_a_death_is_not_told_with_the_words_of_an_earlier_one(tmp_path):
     make_run(tmp_path, stages=(Stage(size=48, epochs=500),))
     lines = [{"event": "start", "time": 1}, {"event": "failed", "time": 2, "error": "Training ran out of memory."}]
     (tmp_path / EVENTS_FILE).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    early = RunProcess(tmp_path)
+    early = OwnTrainer(tmp_path)
     # before it wrote a word
     os.kill(early._process.pid, signal.SIGKILL)
     early.wait(60)
     assert "signal SIGKILL" in early.failure()
-    late = RunProcess(tmp_path)
+    late = OwnTrainer(tmp_path)
     end = time.monotonic() + 120
     while not any(event["event"] == "epoch" for event in late.poll()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    found = RunProcess.attach(tmp_path)
+    found = FoundTrainer(tmp_path)
     os.kill(late._process.pid, signal.SIGKILL)
     late.wait(60)
     assert "signal SIGKILL" in late.failure()

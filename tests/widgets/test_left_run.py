@@ -5,31 +5,25 @@ import os
 import signal
 import sys
 
-import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_medseg.app.demo import sample_project
-from napari_medseg.app.process import RunProcess
-from napari_medseg.app.samples import samples_of
-from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import SPEC_FILE, read_events
+from tests.app.helpers import accept
 
-pytestmark = [pytest.mark.gui, pytest.mark.slow, pytest.mark.usefixtures("short_epochs")]
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("short_epochs")]
 WAIT = 120_000
-TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
 
 
 @pytest.fixture
 def open_panel(make_napari_viewer, qtbot, tmp_path):
     with sample_project(tmp_path / "p") as project:
-        for case in project.cases():
-            project.commit_stroke(case.id, TRUTH[case.name].astype(np.uint8))
-            project.accept(case.id)
+        accept(project, 6)
     opened = []
 
     def make():
@@ -46,13 +40,20 @@ def open_panel(make_napari_viewer, qtbot, tmp_path):
         panel.shut_down()
 
 
+@pytest.fixture
+def waiting(trainers):
+    """Fake trainers, which stay in their first epoch."""
+    trainers.waits = True
+    return trainers
+
+
 def begin(panel, qtbot, epochs):
     panel.retrain.epochs.setValue(epochs)
     panel.retrain.start.click()
     qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
 
 
-def test_a_run_finishes_after_the_window_is_closed_and_is_judged_in_the_next(open_panel, qtbot, answer):
+def test_a_run_finishes_after_the_window_is_closed_and_is_judged_in_the_next(open_panel, qtbot, answer, waiting):
     panel = open_panel()
     begin(panel, qtbot, 6)
     window = panel.viewer.window._qt_window
@@ -65,12 +66,14 @@ def test_a_run_finishes_after_the_window_is_closed_and_is_judged_in_the_next(ope
     answer("Let it finish")
     assert window.close()
     assert panel.state.project is None
+    waiting[0].finish()
     again = open_panel()
     outcome = again.retrain.outcome
     qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=WAIT)
     assert outcome.table.rowCount() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_trainer_that_was_killed_is_told_and_resumed_by_one_click(open_panel, qtbot):
     panel = open_panel()
@@ -117,7 +120,7 @@ def opened(panel, qtbot, name):
     qtbot.waitUntil(lambda: panel.state.project is not None and panel.state.project.path.name == name, timeout=WAIT)
 
 
-def test_opening_another_project_asks_what_becomes_of_the_run(open_panel, qtbot, answer, tmp_path):
+def test_opening_another_project_asks_what_becomes_of_the_run(open_panel, qtbot, answer, waiting, tmp_path):
     panel = open_panel()
     Project.create(tmp_path / "other").close()
     begin(panel, qtbot, 500)
@@ -147,15 +150,14 @@ def test_opening_another_project_asks_what_becomes_of_the_run(open_panel, qtbot,
     assert panel.state.project.runs()[-1].state == "cancelled"
 
 
-def test_a_window_that_was_not_closed_after_all_follows_its_run(open_panel, qtbot):
+def test_a_window_that_was_not_closed_after_all_follows_its_run(open_panel, qtbot, waiting):
     """The person lets it finish, and says No in napari's own dialog."""
     panel = open_panel()
     begin(panel, qtbot, 500)
     folder = panel.state.project.runs()[-1].folder
     assert panel.retrain.may_close(lambda question: "finish") is True
-    told = panel.retrain.message.text()
-    qtbot.waitUntil(lambda: panel.retrain.message.text() != told, timeout=WAIT)
-    assert "Epoch" in panel.retrain.message.text()
+    waiting[0].train_one()
+    qtbot.waitUntil(lambda: "Epoch 2" in panel.retrain.message.text(), timeout=WAIT)
     panel.retrain.cancel.click()
     assert "Cancelled" in panel.retrain.message.text()
     qtbot.waitUntil(lambda: training_in(folder) is None, timeout=WAIT)
@@ -175,7 +177,7 @@ def test_a_window_that_was_not_closed_after_all_follows_its_run(open_panel, qtbo
 
 
 @pytest.mark.parametrize("script", [False, True], ids=["asked", "a script closes it"])
-def test_a_closed_window_leaves_no_trainer_that_nobody_wanted(open_panel, qtbot, answer, tmp_path, script):
+def test_a_closed_window_leaves_no_trainer_that_nobody_wanted(open_panel, qtbot, answer, waiting, tmp_path, script):
     panel = open_panel()
     begin(panel, qtbot, 500)
     folder = panel.state.project.runs()[-1].folder
@@ -191,18 +193,7 @@ def test_a_closed_window_leaves_no_trainer_that_nobody_wanted(open_panel, qtbot,
         assert project.runs()[-1].state == "cancelled"
 
 
-def test_a_word_to_stay_can_be_taken_back(open_panel, qtbot):
-    panel = open_panel()
-    begin(panel, qtbot, 500)
-    process = panel.retrain._process
-    process.stay()
-    process.stay(False)
-    # as when this program ends
-    process._process.stdin.close()
-    assert process._process.wait(60) == 130
-
-
-def test_closing_only_the_panel_asks_and_lets_the_run_finish(open_panel, qtbot, answer, tmp_path):
+def test_closing_only_the_panel_asks_and_lets_the_run_finish(open_panel, qtbot, answer, waiting, tmp_path):
     panel = open_panel()
     begin(panel, qtbot, 500)
     folder = panel.state.project.runs()[-1].folder
@@ -217,9 +208,8 @@ def test_closing_only_the_panel_asks_and_lets_the_run_finish(open_panel, qtbot, 
     assert asked == ["Training is at work. Let it finish after the panel is closed?"]
     del panel, dock
     gc.collect()
-    qtbot.wait(1000)
+    qtbot.wait(100)
     assert training_in(folder) is not None
     # all was stored and let go of
     with Project.open(tmp_path / "p") as project:
         assert project.runs()[-1].state == "running"
-    RunProcess.attach(folder).cancel()

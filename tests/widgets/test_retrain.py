@@ -1,14 +1,16 @@
 """The whole loop in a real napari window: accept, retrain, adopt, go back, export."""
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 
+from napari_medseg.app.review import review_run
 from napari_medseg.app.samples import sample_images
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
-from tests.widgets.helpers import WAIT, labels_of
+from tests.widgets.helpers import WAIT, labels_of, propose
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("short_epochs")]
 
@@ -65,33 +67,78 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
         assert again.verify() == []
 
 
-def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot):
-    panel = project_panel
-    for _ in range(3):
-        number = panel.state.case_id
-        panel.correct.accept.click()
-        qtbot.waitUntil(lambda n=number: panel.state.case_id not in (None, n), timeout=WAIT)
-    before = panel.state.weights
-    panel.retrain.epochs.setValue(500)
+def retrain(panel, qtbot, epochs=1):
+    """Accept three proposals and begin."""
+    for case in panel.state.project.cases()[:3]:
+        panel.state.project.accept(case.id)
+    panel.retrain.epochs.setValue(epochs)
     panel.retrain.start.click()
-    told = "Training on 3 corrected image(s) and 64 of the network's first ones, 0 held out"
-    qtbot.waitUntil(lambda: told in panel.retrain.message.text(), timeout=WAIT)
-    qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
+
+
+def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot, trainers):
+    panel, trainers.waits = project_panel, True
+    before = panel.state.weights
+    retrain(panel, qtbot, 500)
+    qtbot.waitUntil(lambda: "Epoch 1 of 500" in panel.retrain.message.text(), timeout=WAIT)
     panel.retrain.cancel.click()
     assert "Cancelled" in panel.retrain.message.text()
+    assert panel.retrain.start.isEnabled()
     qtbot.waitUntil(lambda: panel.state.project.runs()[-1].state == "cancelled", timeout=WAIT)
     assert panel.state.weights == before
-    assert panel.retrain.start.isEnabled()
 
 
-def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot):
+def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot, trainers):
     panel = project_panel
-    for case in panel.state.project.cases()[:2]:
-        panel.state.project.accept(case.id)
-    panel.retrain.epochs.setValue(500)
-    panel.retrain.start.click()
+    retrain(panel, qtbot)
     panel.retrain.cancel.click()
-    assert panel.retrain.message.text() == "Cancelling..."
-    qtbot.waitUntil(lambda: "Cancelled. The weights" in panel.retrain.message.text(), timeout=WAIT)
-    qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
+    assert "Cancelled. The weights" in panel.retrain.message.text()
     assert panel.retrain.start.isEnabled()
+    qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
+    assert list(trainers) == []
+
+
+def test_a_review_holds_up_no_proposal_and_can_be_cancelled_and_resumed(project_panel, qtbot, trainers, monkeypatch):
+    panel, go_on = project_panel, Event()
+
+    def long_review(*arguments, **options):
+        go_on.wait(60)
+        return review_run(*arguments, **options)
+
+    monkeypatch.setattr("napari_medseg.app.round.review_run", long_review)
+    retrain(panel, qtbot)
+    qtbot.waitUntil(lambda: "Comparing before and after" in panel.retrain.message.text(), timeout=WAIT)
+    propose(panel, qtbot)
+    assert panel.retrain._round.state == "reviewing"
+    panel.retrain.cancel.click()
+    assert "Cancelled" in panel.retrain.message.text()
+    go_on.set()
+    qtbot.waitUntil(lambda: "is trained and was not judged: press Resume" in panel.retrain.message.text(), timeout=WAIT)
+    assert panel.state.project.runs()[-1].state == "cancelled"
+    panel.retrain.resume.click()
+    qtbot.waitUntil(lambda: not panel.retrain.outcome.checks.isHidden(), timeout=WAIT)
+    assert "old weights stay" in panel.retrain.message.text()
+    assert panel.state.project.runs()[-1].state == "kept"
+
+
+def test_a_round_that_breaks_says_why_and_can_be_resumed(project_panel, qtbot, trainers):
+    panel, trainers.waits = project_panel, True
+    retrain(panel, qtbot, 3)
+    qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
+    trainers[0].fail("Training ran out of memory.")
+    qtbot.waitUntil(lambda: "broke off after epoch 1 of 3" in panel.retrain.message.text(), timeout=WAIT)
+    assert panel.retrain.message.text().startswith("Training ran out of memory.")
+    assert panel.state.project.runs()[-1].state == "failed"
+    trainers.waits = False
+    panel.retrain.resume.click()
+    qtbot.waitUntil(lambda: not panel.retrain.outcome.checks.isHidden(), timeout=WAIT)
+    panel.retrain.outcome.keep.click()
+    assert panel.retrain.message.text() == "Kept the old weights."
+    assert panel.retrain.outcome.keep.isHidden()
+
+
+def test_what_cannot_be_planned_is_told_and_nothing_runs(project_panel, qtbot, trainers):
+    panel = project_panel
+    panel.retrain.start.click()
+    qtbot.waitUntil(lambda: "0 accepted correction(s)" in panel.retrain.message.text(), timeout=WAIT)
+    assert panel.retrain.start.isEnabled()
+    assert panel.state.project.runs() == []

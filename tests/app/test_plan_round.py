@@ -1,10 +1,6 @@
-"""From corrections to a run and back."""
+"""From corrections to the plan of a run."""
 
-import json
 import shutil
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,35 +12,22 @@ from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
 from napari_medseg.app.anchors import anchors_of
-from napari_medseg.app.demo import sample_project
-from napari_medseg.app.process import RunProcess, run_to_end
-from napari_medseg.app.review import find_suspects, review_run
+from napari_medseg.app.plan_round import RetrainOptions, accepted, plan_retrain
 from napari_medseg.app.samples import samples_of
-from napari_medseg.app.train import RetrainOptions, accepted, adopt_run, plan_retrain, project_weights
-from napari_medseg.app.versions import use_version, versions
-from napari_medseg.errors import InputError, TrainingError, WeightsError
+from napari_medseg.app.versions import adopt_run
+from napari_medseg.errors import InputError
 from napari_medseg.io import LabelRule, read_image, read_mask, read_numbers
 from napari_medseg.networks import create_network
-from napari_medseg.project import Project
 from napari_medseg.project.run_spec import RunSpec
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
-from napari_medseg.weights import WeightsEntry, read_entry, resolve_weights, save_weights
+from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE
+from napari_medseg.weights import WeightsEntry, resolve_weights, save_weights
 from napari_medseg.weights.load import save_state
-
-OPTIONS = RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=1, device="cpu")
-TRUTH = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
+from tests.app.helpers import OPTIONS, TRUTH, accept
 
 
 @pytest.fixture
-def project(tmp_path):
-    with sample_project(tmp_path / "p") as made:
-        yield made
-
-
-def accept(project, n):
-    for case in project.cases()[:n]:
-        project.commit_stroke(case.id, TRUTH[case.name].astype(np.uint8))
-        project.accept(case.id)
+def project(sampled):
+    return sampled
 
 
 def test_held_out_cases_are_never_trained_on(project):
@@ -74,29 +57,6 @@ def test_what_a_run_was_trained_on_is_never_held_out_later(project):
     assert len(held_out) == 1
     assert not held_out & trained
     assert held_out <= {case.group for case in project.cases()[3:6]}
-
-
-def test_new_weights_are_held_against_those_in_use_where_they_are_better(project):
-    accept(project, 6)
-    # begun from a network for skin, though the project uses one for nuclei
-    project.adopt("cmunext-xxs/nuclei@1")
-    spec, folder = plan_retrain(project, replace(OPTIONS, weights="dermoscopy"))
-    source = resolve_weights("cmunext-xxs", "nuclei")[1]
-    shutil.copy(source, folder / WEIGHTS_FILE)
-    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
-    review = review_run(project, run, spec, folder, device="cpu")
-    assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
-    assert "nothing better" in review.verdict.reason
-    # and what is in use is not held against them where it is worse
-    project.adopt("cmunext-xxs/dermoscopy@1")
-    spec = replace(spec, start=replace(spec.start, start_from="cmunext-xxs/nuclei@1"))
-    review = review_run(project, run, spec, folder, device="cpu")
-    assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
-    # weights that are gone, or of volumes, cannot be asked
-    project.adopt("lgms-net-3d/hippocampus@1")
-    assert review_run(project, run, spec, folder, device="cpu").rows
-    project.adopt(str(project.path / "weights" / "gone.safetensors"))
-    assert review_run(project, run, spec, folder, device="cpu").rows
 
 
 def test_labels_that_were_drawn_become_classes_and_keep_their_numbers(project):
@@ -266,144 +226,3 @@ def test_where_anchors_stand_for_less_than_half_of_the_sets_old_weights_are_kept
     shutil.copy(again.weights, other)
     foreign = plan_retrain(project, replace(again, weights=str(other)))[0]
     assert foreign.start.keep_from == (kept and str(other))
-
-
-@pytest.mark.slow
-def test_a_run_is_compared_and_adopted_and_the_project_may_move(project, tmp_path):
-    accept(project, 6)
-    spec, folder = plan_retrain(project, OPTIONS)
-    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
-    events = []
-    run_to_end(folder, on_event=events.append)
-    assert events[0]["event"] == "start"
-    assert events[-1]["event"] == "done"
-    review = review_run(project, run, spec, folder, device="cpu")
-    assert {row.name for row in review.rows} == {pair.name for pair in spec.data.val}
-    assert all(row.dice_before > 0.8 for row in review.rows)
-    assert json.loads(project.runs()[0].result)["adopt"] == review.verdict.adopt
-    # the makers' own masks fit
-    assert review.verdict.checks[-1].passed
-    start = spec.start.start_from
-    path = adopt_run(project, run, folder / WEIGHTS_FILE)
-    assert project.adopted() == str(path)
-    assert project_weights(project) == [path]
-    assert read_entry(path).version == 2
-    first, second = versions(project)
-    assert (first.weights, first.in_use, second.in_use) == (start, False, True)
-    use_version(project, first)
-    assert project.adopted() == start
-    use_version(project, second)
-    assert project.adopted() == str(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole + b"x")
-    with pytest.raises(WeightsError, match="was changed since it was adopted"):
-        use_version(project, second)
-    path.write_bytes(whole)
-    assert project.verify() == []
-    project.close()
-    project.path.rename(tmp_path / "moved")
-    with Project.open(tmp_path / "moved") as moved:
-        assert Path(moved.adopted()).is_file()
-        assert moved.runs()[0].state == "adopted"
-
-
-def test_masks_that_do_not_fit_their_image_are_named(project):
-    accept(project, 6)
-    # one turned inside out, one moved
-    wrong = (lambda mask: 1 - mask, lambda mask: np.roll(mask, (24, 20), (0, 1)))
-    for case, change in zip(project.cases(), wrong, strict=False):
-        project.commit_stroke(case.id, change((project.labels(case.id) > 0).astype(np.uint8)))
-        project.accept(case.id)
-    project.hold_out(project.cases()[4].group)
-    project.hold_out(project.cases()[5].group)
-    spec, folder = plan_retrain(project, OPTIONS)
-    _, source = resolve_weights("cmunext-xxs", "nuclei")
-    (folder / WEIGHTS_FILE).write_bytes(source.read_bytes())
-    found = {suspect.name: suspect.what for suspect in find_suspects(spec, folder, device="cpu")}
-    assert set(found) == {project.cases()[0].name, project.cases()[1].name}
-    assert found[project.cases()[0].name] == "looks inverted"
-    assert "looks moved by" in found[project.cases()[1].name]
-    # accepted once more as it is: whoever looked twice is right
-    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
-    assert "2 accepted mask(s)" in review_run(project, run, spec, folder, device="cpu").verdict.checks[-1].text
-    project.accept(project.cases()[0].id)
-    spec, folder = plan_retrain(project, OPTIONS)
-    (folder / WEIGHTS_FILE).write_bytes(source.read_bytes())
-    run = project.add_run(spec.to_json(), folder.relative_to(project.path))
-    text = review_run(project, run, spec, folder, device="cpu").verdict.checks[-1].text
-    assert f"1 accepted mask(s) do not fit their image: '{project.cases()[1].name}'" in text
-
-
-def test_a_run_that_cannot_start_says_why_in_one_sentence(project):
-    accept(project, 3)
-    _, folder = plan_retrain(project, OPTIONS)
-    values = json.loads((folder / SPEC_FILE).read_text())
-    (folder / SPEC_FILE).write_text(json.dumps({**values, "start_from": "cmunext-xxs/teeth@1"}))
-    with pytest.raises(TrainingError, match=r"cmunext-xxs/teeth@1"):
-        run_to_end(folder)
-
-
-@pytest.mark.usefixtures("short_epochs")
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_killed_trainer_is_told_and_goes_on_from_its_checkpoint(project):
-    accept(project, 3)
-    _, folder = plan_retrain(project, RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=300, device="cpu"))
-    process = RunProcess(folder)
-    end = time.monotonic() + 120
-    while not (folder / CHECKPOINT_FILE).exists():
-        assert time.monotonic() < end
-        assert process.running, process.failure()
-        time.sleep(0.1)
-    process._process.kill()
-    assert process.wait(10) == -9
-    assert "ended by signal SIGKILL" in process.failure()
-    again = RunProcess(folder)
-    try:
-        started = []
-        while not started:
-            assert time.monotonic() < end
-            started = [e for e in again.poll() if e["event"] == "start"]
-            time.sleep(0.1)
-        assert started[0]["resumed_epoch"] >= 1
-        clock = time.monotonic()
-    finally:
-        again.cancel()
-    assert not again.running
-    assert time.monotonic() - clock < 10
-
-
-STARTER = """
-import sys, time
-from pathlib import Path
-from napari_medseg.app.process import RunProcess
-process = RunProcess(Path(sys.argv[1]))
-print(process._process.pid, flush=True)
-time.sleep(600)
-"""
-
-
-@pytest.mark.usefixtures("short_epochs")
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_trainer_ends_with_the_window_that_started_it(project):
-    accept(project, 3)
-    _, folder = plan_retrain(project, RetrainOptions(network="cmunext-xxs", weights="nuclei", epochs=300, device="cpu"))
-    with subprocess.Popen([sys.executable, "-c", STARTER, folder], stdout=subprocess.PIPE, text=True) as parent:
-        pid = int(parent.stdout.readline())
-        end = time.monotonic() + 120
-        while not any(e["event"] == "epoch" for e in read_events(folder / EVENTS_FILE)[0]):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        parent.kill()
-    while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    assert read_events(folder / EVENTS_FILE)[0][-1]["event"] == "cancelled"
-
-
-def test_a_run_that_was_cut_off_is_marked(project):
-    accept(project, 3)
-    spec, folder = plan_retrain(project, OPTIONS)
-    project.add_run(spec.to_json(), folder.relative_to(project.path))
-    project.close()
-    with Project.open(project.path) as again:
-        assert [run.state for run in again.runs()] == ["interrupted"]

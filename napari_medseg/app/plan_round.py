@@ -1,4 +1,4 @@
-"""Retraining: accepted corrections to a run, its weights adopted."""
+"""The plan of a round of retraining: accepted corrections to a run's folder."""
 
 from __future__ import annotations
 
@@ -284,35 +284,3 @@ def _set_aside(project: Project) -> None:
         # and of what is new, one half at most: it is what there is to learn
         for group in fresh[: wanted if not seen else min(wanted, len(fresh) // 2)]:
             project.hold_out(group)
-
-
-def adopt_run(project: Project, run_id: int, weights: Path) -> Path:
-    """Copy a run's weights into the project's ``weights`` under a name that is never used again, and use them.
-
-    Returns
-    -------
-    Path
-        Of the copy.
-
-    Raises
-    ------
-    WeightsError
-        If they are not what was scored any more.
-    OutputError
-        If it cannot be written.
-    """
-    from napari_medseg.io import atomic_path
-
-    project.check_run_weights(run_id, weights)
-    folder = check_folder(project.path / "weights")
-    target = folder / f"run-{run_id:04d}.safetensors"
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(weights.read_bytes())
-    project.adopt(str(target))
-    project.set_run(run_id, "adopted", weights=target)
-    return target
-
-
-def project_weights(project: Project) -> list[Path]:
-    """Weights that were adopted in a project, newest first; all stay selectable."""
-    return sorted((project.path / "weights").glob("*.safetensors"), reverse=True)

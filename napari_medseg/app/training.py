@@ -1,0 +1,341 @@
+"""Training from scratch, or from other weights, on folders of images and masks: for scripts and notebooks, and for
+``medseg train``.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from napari_medseg.app.batch import check_free
+from napari_medseg.app.classes import classes_to_learn
+from napari_medseg.app.export import check_folder
+from napari_medseg.app.predict import Progress, check_kind
+from napari_medseg.app.trainer_process import run_to_end, show_epochs
+from napari_medseg.errors import InputError, ProjectError, UnknownNameError
+from napari_medseg.inference.device import resolve_device
+from napari_medseg.io import (
+    PLAIN,
+    LabelRule,
+    atomic_path,
+    check_sizes,
+    check_writable,
+    find_pairs,
+    stem_of,
+    write_text,
+)
+from napari_medseg.networks import InputSpec, NetworkSpec, get_spec
+from napari_medseg.project.lock import FileLock, training_in
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
+from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE
+from napari_medseg.weights import resolve_weights
+from napari_medseg.weights.hub import find_pretrained
+from napari_medseg.weights.pipeline import pipeline_of
+from napari_medseg.weights.trainable import check_classes
+
+PRECISIONS = ("auto", "no", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """How to train; with none of them, as the network's paper does.
+
+    Parameters
+    ----------
+    network : str
+    start : str or None
+        Weights to start from: an id, a task or a file. None: fresh numbers.
+    pretrained : str or None
+        The backbone's published weights, for fresh ones: a file, or a name of :mod:`napari_medseg.weights.hub`.
+    download : bool
+        Fetch that file where it is not in the cache; without it nothing goes over the network.
+    task : str
+        For the weights' id; ``custom``: that of ``start``.
+    epochs, batch_size, learning_rate, augmentation
+        None: the paper's.
+    size : int or None
+        Side of the network's input, px or voxels; None: the paper's.
+    accumulate : int
+        A batch goes through the network in so many parts, for less memory.
+    precision : {'auto', 'no', 'bf16', 'fp16'}
+    pipeline : str or None
+        How intensities go in: ``declared``, ``imagenet``, or ``bgr255`` as published loaders do.
+    by_clock : bool
+        The learning rate comes down with ``minutes``, over all sittings, not with the epochs.
+    minutes : float or None
+        Stop after the epoch in which these are used up.
+    window : (float, float) or None
+        Intensities of a volume that count as 0 and 1; None: its percentiles.
+    spacing : (float, float, float) or None
+        Of voxels (z, y, x), mm, that volumes are resampled to; None: as they are.
+    classes : mapping of int to str
+        Names of the classes by their numbers, 1 to 255; empty: those of ``start``, or what the masks hold.
+    rule : LabelRule
+        Which classes the numbers in masks are, and which does not count.
+    seed : int
+        Decides everything on the CPU.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    network: str = "cmunext-xxs"
+    start: str | None = None
+    pretrained: str | None = None
+    download: bool = False
+    task: str = "custom"
+    epochs: int | None = None
+    size: int | None = None
+    batch_size: int | None = None
+    accumulate: int = 1
+    precision: str = "auto"
+    learning_rate: float | None = None
+    augmentation: str | None = None
+    pipeline: str | None = None
+    by_clock: bool = False
+    minutes: float | None = None
+    window: tuple[float, float] | None = None
+    spacing: tuple[float, float, float] | None = None
+    classes: Mapping[int, str] = field(default_factory=dict)
+    rule: LabelRule = PLAIN
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Whom to tell what, while it trains.
+
+    Parameters
+    ----------
+    progress : callable
+        Called with a fraction in [0, 1] and what is being done.
+    remark : callable
+        Called with a sentence, such as that a mask will be turned.
+    flag : callable
+        How an option is called where it was given: on the command line ``--batch-size``.
+    """
+
+    progress: Progress = lambda fraction, text: None
+    remark: Callable[[str], None] = lambda text: None
+    flag: Callable[[str], str] = str
+
+
+def train(
+    images: str | Path,
+    masks: str | Path,
+    out: str | Path,
+    options: TrainOptions | None = None,
+    *,
+    val_images: str | Path | None = None,
+    val_masks: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    told: Told | None = None,
+) -> Path:
+    """Train a network in a process of its own; the run is kept beside ``out`` as ``<stem>.run``.
+
+    Interrupted (Ctrl-C, or "Interrupt" in a notebook), it ends within a second, and goes on with ``resume=True``.
+
+    Parameters
+    ----------
+    images, masks : path
+        Folders, paired by stem.
+    out : path
+        The ``.safetensors`` file to write.
+    options : TrainOptions, optional
+    val_images, val_masks : path, optional
+        Folders of what is scored after each epoch; the weights that score best are kept. Without, the last are.
+    resume : bool
+        Go on from the last whole epoch of the run beside ``out``, which must have the same options.
+    overwrite : bool
+        ``out`` may be replaced.
+    told : Told, optional
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    InputError
+        If an option, an image or a mask cannot be used, or there is a run and ``resume`` was not asked for.
+    ProjectError
+        If a trainer is at work on that run.
+    OutputError
+        If ``out`` cannot be written.
+    TrainingError
+        If training died; the message says why.
+
+    Examples
+    --------
+    >>> from napari_medseg.app.training import TrainOptions, train
+    >>> train("train/images", "train/masks", "mine.safetensors", TrainOptions(epochs=20))  # doctest: +SKIP
+    """
+    options, told, out = options or TrainOptions(), told or Told(), Path(out)
+    flag = told.flag
+    if out.suffix != ".safetensors":
+        raise InputError(f"{flag('out')} is {out}; expected a name that ends in .safetensors. Add the suffix.")
+    if (val_images is None) != (val_masks is None):
+        both = f"{flag('val_images')} and {flag('val_masks')}"
+        raise InputError(f"one of {both} is given; expected both or none. Add the other.")
+    spec = plan_training(images, masks, options, val_images=val_images, val_masks=val_masks, told=told)
+    folder = out.with_suffix(".run")
+    if (folder / CHECKPOINT_FILE).exists() and not resume:
+        raise InputError(
+            f"{folder} holds a run already; expected none. Go on from it with {flag('resume')}, or delete the folder."
+        )
+    # a run that goes on ends in its own file; of a folder of that name the next check tells
+    check_free([out], overwrite=overwrite or resume or out.is_dir())
+    check_folder(folder)
+    check_writable(out)
+    # nothing of a run is changed while another command has it
+    held = FileLock(folder / "command.lock", f"run {folder}", f"Wait for it, or name another {flag('out')}.")
+    try:
+        _check_same(folder, spec, flag)
+        write_text(folder / SPEC_FILE, spec.to_json())
+        told.progress(0.0, "starting")
+        go_on = f"Go on from the last epoch with {flag('resume')}."
+        run_to_end(folder, on_event=show_epochs(told.progress), go_on=go_on)
+    finally:
+        held.release()
+    with atomic_path(out) as temporary:
+        shutil.copyfile(folder / WEIGHTS_FILE, temporary)
+    return out
+
+
+def plan_training(
+    images: str | Path,
+    masks: str | Path,
+    options: TrainOptions,
+    *,
+    val_images: str | Path | None = None,
+    val_masks: str | Path | None = None,
+    told: Told | None = None,
+) -> RunSpec:
+    """What a trainer is to do; writes nothing. See :func:`train`, which carries it out.
+
+    Raises
+    ------
+    InputError
+        If an option, an image or a mask cannot be used.
+    """
+    told = told or Told()
+    if options.precision not in PRECISIONS:
+        raise UnknownNameError("precision", options.precision, PRECISIONS)
+    resolve_device(options.device)
+    network = get_spec(options.network)
+    if options.pipeline is not None:
+        pipeline_of(options.network, options.pipeline)
+    _check_options(options, network, told.flag)
+    start = options.start
+    entry = None if start is None else resolve_weights(options.network, start)[0]
+
+    def pairs(folders: tuple[str | Path | None, str | Path | None]) -> tuple[Pair, ...]:
+        if folders[0] is None or folders[1] is None:
+            return ()
+        found = find_pairs(Path(folders[0]), Path(folders[1]))
+        check_kind(options.network, [image for image, _ in found])
+        for turned in check_sizes(found):
+            told.remark(turned)
+        return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
+
+    pairs_to_train, val = pairs((images, masks)), pairs((val_images, val_masks))
+    rule, recipe = options.rule, network.recipe
+    known = options.classes or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
+    all_masks = [Path(pair.mask) for pair in (*pairs_to_train, *val)]
+    learned = classes_to_learn(all_masks, rule, known, progress=told.progress)
+    check_classes(options.network, learned, ignore=rule.ignore)
+    spec = RunSpec(
+        network=options.network,
+        task=options.task if entry is None or options.task != "custom" else entry.task,
+        data=Data(
+            train=pairs_to_train,
+            val=val,
+            classes=tuple(learned.values()),
+            labels=tuple(learned),
+            mapping=rule.mapping,
+            ignore=rule.ignore,
+            augmentation=options.augmentation or recipe.augmentation,
+            spacing=options.spacing or (None if entry is None else entry.spacing),
+            window=options.window or (None if entry is None else entry.window),
+        ),
+        start=Start(
+            start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
+            pipeline=options.pipeline,
+        ),
+        schedule=Schedule(
+            stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or recipe.epochs),),
+            batch_size=options.batch_size or recipe.batch_size,
+            learning_rate=options.learning_rate,
+            patience=recipe.patience,
+            seed=options.seed,
+        ),
+        budget=Budget(
+            time_budget_minutes=options.minutes,
+            clock=options.by_clock,
+            device=options.device,
+            precision=options.precision,
+            accumulate=options.accumulate,
+        ),
+        provenance=Provenance(
+            licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
+            trained_on=(*(entry.trained_on if entry else ()), Path(images).resolve().name),
+            version=1 if entry is None else entry.version + 1,
+        ),
+    )
+    if options.pretrained is not None:
+        path = find_pretrained(options.pretrained, download=options.download, progress=told.progress)
+        spec = replace(spec, start=replace(spec.start, pretrained=str(path.resolve())))
+    return spec
+
+
+def _sides(size: int | None, paper: InputSpec) -> int | tuple[int, ...]:
+    """One side for images, a window for volumes."""
+    if paper.ndim == 2:
+        return size or int(paper.size[0])
+    return tuple(paper.size) if size is None else (size,) * 3
+
+
+def _check_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[str], str]) -> None:
+    """What types cannot tell."""
+    rate, window, spacing = options.learning_rate, options.window, options.spacing
+    if rate is not None and not 0 < rate < math.inf:
+        raise InputError(f"{flag('learning_rate')} is {rate}; expected a number above 0. Correct it.")
+    if options.by_clock and not options.minutes:
+        raise InputError(
+            f"{flag('by_clock')} is given without {flag('minutes')}; expected minutes that it can follow. Add them."
+        )
+    for name, value in (("window", window), ("spacing", spacing)):
+        if value is not None and network.input.ndim == 2:
+            raise InputError(
+                f"{flag(name)} is for volumes; {network.name} takes images. Leave it out, or choose lgms-net-3d."
+            )
+    if window is not None and not (math.isfinite(sum(window)) and window[0] < window[1]):
+        told = f"{window[0]:g} {window[1]:g}"
+        raise InputError(f"{flag('window')} is {told}; expected the lower intensity first. Correct it.")
+    if spacing is not None and not (math.isfinite(sum(spacing)) and min(spacing) > 0):
+        told = " ".join(f"{v:g}" for v in spacing)
+        raise InputError(f"{flag('spacing')} is {told}; expected three sizes above 0 mm.")
+    for name, given in (("pretrained", options.pretrained), ("pipeline", options.pipeline)):
+        if options.start is not None and given is not None:
+            raise InputError(f"{flag('start')} and {flag(name)} are given; expected one of them. Leave one out.")
+
+
+def _check_same(folder: Path, spec: RunSpec, flag: Callable[[str], str]) -> None:
+    """Refuse to go on from a run of other settings, or one that a trainer is at work on."""
+    if training_in(folder) is not None:
+        raise ProjectError(
+            f"run {folder} has a trainer at work; expected none. Wait for it, or name another {flag('out')}."
+        )
+    path = folder / SPEC_FILE
+    if not path.is_file() or not (folder / CHECKPOINT_FILE).exists():
+        return
+    if RunSpec.read(path).fingerprint() != spec.fingerprint():
+        raise InputError(
+            f"{folder} holds a run with other settings than these; expected the same. "
+            f"Give those it was started with, or name another {flag('out')}."
+        )
