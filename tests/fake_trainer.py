@@ -40,6 +40,8 @@ class FakeTrainer:
         done = [event["epoch"] for event in read_events(events)[0] if event["event"] == "epoch"]
         self._epoch = max(done, default=0) if (folder / CHECKPOINT_FILE).exists() else 0
         self.stays: bool | None = None
+        # hears nothing of those who did not start it
+        self.deaf = False
         self._write("start", resumed_epoch=self._epoch, val=len(self.spec.data.val), device="cpu")
         self.train_one()
         threading.Thread(target=self._follow_wish, daemon=True).start()
@@ -47,7 +49,7 @@ class FakeTrainer:
     def _follow_wish(self):
         """Whoever found it may ask it to end."""
         while not self._over.wait(0.02):
-            if (self.folder / CANCEL_FILE).exists():
+            if not self.deaf and (self.folder / CANCEL_FILE).exists():
                 self.cancel()
 
     def _write(self, event, **values):

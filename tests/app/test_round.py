@@ -212,7 +212,7 @@ def test_as_its_project_closes_a_trainer_finishes_alone_or_is_cancelled(project,
             assert record(again) == ["kept"]
 
 
-def test_a_trainer_that_was_left_at_work_is_followed_and_cancelled_by_who_finds_it(project, trainers):
+def test_a_trainer_that_was_left_at_work_is_followed_to_its_end_by_who_finds_it(project, trainers):
     trainers.waits = True
     round_, _ = begun(project, epochs=2)
     round_.prepare()
@@ -226,6 +226,25 @@ def test_a_trainer_that_was_left_at_work_is_followed_and_cancelled_by_who_finds_
     )
     found.run()
     assert record(project) == ["kept"]
+
+
+def test_a_trainer_of_another_program_that_does_not_end_is_told_and_can_be_cancelled_again(
+    project, trainers, monkeypatch
+):
+    monkeypatch.setattr("napari_medseg.app.trainer_process.ASKED_SECONDS", 0.2)
+    trainers.waits = True
+    round_, _ = begun(project)
+    round_.prepare()
+    round_.leave()
+    trainers[0].deaf = True
+    found = Round.again(project, unfinished(project), device="cpu")
+    with pytest.raises(TrainingError, match="did not end"):
+        found.cancel()
+    assert (found.pending, record(project)) == (True, ["running"])
+    trainers[0].deaf = False
+    again = Round.again(project, unfinished(project), device="cpu")
+    again.cancel()
+    assert (again.pending, record(project)) == (False, ["cancelled"])
 
 
 def test_a_review_is_left_to_whoever_opens_the_project_next(project):
