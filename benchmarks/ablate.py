@@ -8,9 +8,9 @@ whether the paper's claim (with is better) held: "yes" or "no" where all seeds a
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 from facts import report
 from train_bundled import read_split
 
-from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, RunSpec, Stage
+from napari_medseg.project.run_spec import Budget, Data, RunSpec, Schedule, Stage, Start
+from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE
 from napari_medseg.weights import read_entry
 from napari_medseg.weights.hub import find_pretrained
 
@@ -77,20 +78,28 @@ def main() -> None:
         base = RunSpec(
             network=network,
             task=f"without {part}",
-            train=tuple(read_split(options.data, options.set, "train")),
-            val=tuple(read_split(options.data, options.set, "val")),
-            stages=(Stage(size=options.size, epochs=options.epochs),),
-            learning_rate=options.rate,
-            schedule="cosine",
-            pretrained=pretrained,
-            validate_every=max(1, options.epochs // 10),
-            device=options.device,
+            data=Data(
+                train=tuple(read_split(options.data, options.set, "train")),
+                val=tuple(read_split(options.data, options.set, "val")),
+            ),
+            start=Start(pretrained=pretrained),
+            schedule=Schedule(
+                stages=(Stage(size=options.size, epochs=options.epochs),),
+                learning_rate=options.rate,
+                curve="cosine",
+                validate_every=max(1, options.epochs // 10),
+            ),
+            budget=Budget(device=options.device),
         )
         pairs = []
         for seed in range(options.seeds):
             scores = [
                 train(
-                    dataclasses.replace(base, seed=seed, options=changes),
+                    replace(
+                        base,
+                        start=replace(base.start, options=changes),
+                        schedule=replace(base.schedule, seed=seed),
+                    ),
                     options.runs / f"{part}-{options.set}-{options.epochs}x{options.size}-{name}-{seed}",
                 )
                 for name, changes in (("with", {}), ("without", without))

@@ -64,10 +64,10 @@ def main() -> None:
     result = {
         "machine": machine(),
         "set": options.set,
-        "weights": spec.start_from,
+        "weights": spec.start.start_from,
         "seed": options.seed,
-        "images": len(spec.train),
-        "epochs": spec.epochs,
+        "images": len(spec.data.train),
+        "epochs": spec.schedule.epochs,
         "seconds": round(seconds, 1),
         "held_out": len(rows),
         "dice_before": round(float(np.mean([r.dice_before for r in rows])), 4),

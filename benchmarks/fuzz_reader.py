@@ -108,7 +108,7 @@ def _boxes(path: Path) -> None:
 
 
 def _spec(path: Path) -> None:
-    from napari_medseg.project.runs import RunSpec
+    from napari_medseg.project.run_spec import RunSpec
 
     try:
         text = path.read_text(encoding="utf-8")

@@ -109,12 +109,12 @@ def _volumes(folder: Path) -> None:
 
 def _others(folder: Path) -> None:
     from napari_medseg.project import Project
-    from napari_medseg.project.runs import Pair, RunSpec
+    from napari_medseg.project.run_spec import Data, Pair, RunSpec
     from napari_medseg.weights.store import bundled_folder
 
     (folder / "some.boxes.json").write_text(json.dumps({"a.png": [[1, 2, 30, 40], [5.5, 6, 7, 8]], "b": []}))
     (folder / "some.boxes.csv").write_text('image,y0,x0,y1,x1\na.png,1,2,30,40\n"b, c",5.5,6,7,8\n')
-    spec = RunSpec(network="cmunext-xxs", task="t", train=(Pair(name="a", image="a.png", mask="m.png"),))
+    spec = RunSpec(network="cmunext-xxs", task="t", data=Data(train=(Pair(name="a", image="a.png", mask="m.png"),)))
     (folder / "run.spec.json").write_text(spec.to_json())
     bundled = min(bundled_folder().glob("*.safetensors"), key=lambda path: path.stat().st_size)
     shutil.copyfile(bundled, folder / "bundled.safetensors")

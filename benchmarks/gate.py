@@ -22,7 +22,7 @@ from napari_medseg.app.plan_round import RetrainOptions
 from napari_medseg.app.round import Round
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
-from napari_medseg.project.runs import Pair
+from napari_medseg.project.run_spec import Pair
 
 TRAIN, HELD_OUT, SIDE = 10, 6, 256
 KINDS = ("good", "inverted", "moved")

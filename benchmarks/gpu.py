@@ -30,7 +30,8 @@ from pathlib import Path
 from plans import DOMAINS, PLANS
 from train_bundled import build_spec, half, read_extra, read_split
 
-from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, Stage, read_events
+from napari_medseg.project.run_spec import Budget, Pair, Stage
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights.hub import find_pretrained
 
 SIDE, SIDES = 256, {"kidney_stone_ct": 512}
@@ -112,19 +113,19 @@ def train(options: argparse.Namespace) -> int:
         plan = dataclasses.replace(PLANS[name], pretrained=None)
         spec = build_spec(work / "data", work / "extra", name, work / "runs", plan=plan, seed=options.seed)
         size = options.size or PLANS[name].stages[-1].size
+        pretrained = None if PLANS[name].pretrained is None else str((work / ENCODER).resolve())
         spec = dataclasses.replace(
             spec,
-            pretrained=None if PLANS[name].pretrained is None else str((work / ENCODER).resolve()),
-            stages=(Stage(size=size, epochs=100_000),),
-            batch_size=options.batch or BATCHES.get(network, 32),
-            # an epoch of some seconds: the time is looked at after each
-            epoch_images=options.epoch_images,
-            validate_every=options.validate_every,
-            precision="auto",
-            clock=True,
-            time_budget_minutes=options.minutes,
-            device=options.device,
-            nice=0,
+            start=dataclasses.replace(spec.start, pretrained=pretrained),
+            schedule=dataclasses.replace(
+                spec.schedule,
+                stages=(Stage(size=size, epochs=100_000),),
+                batch_size=options.batch or BATCHES.get(network, 32),
+                # an epoch of some seconds: the time is looked at after each
+                epoch_images=options.epoch_images,
+                validate_every=options.validate_every,
+            ),
+            budget=Budget(time_budget_minutes=options.minutes, clock=True, device=options.device),
         )
         folder = work / "runs" / name.replace("/", "-")
         folder.mkdir(parents=True, exist_ok=True)

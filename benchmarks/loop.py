@@ -35,7 +35,8 @@ from napari_medseg.app.round import Round
 from napari_medseg.io import read_image, read_mask, write_image, write_text
 from napari_medseg.metrics import dice
 from napari_medseg.project import Project
-from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec
+from napari_medseg.project.run_spec import Pair, RunSpec
+from napari_medseg.project.runs import SPEC_FILE
 
 WAYS = ("none", "plain", "ours", "doubtful")
 ROUND = 5
@@ -59,8 +60,13 @@ def retrain(project: Project, way: str, request: PredictRequest, epochs: int, se
     def plan() -> tuple[RunSpec, Path]:
         spec, folder = plan_retrain(project, options)
         if way == "plain":
-            own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.train if pair.group)
-            spec = replace(spec, train=own, epoch_images=max(LEAST_DRAWN, len(own)), keep_from=None)
+            own = tuple(replace(pair, weight=1.0, focus="") for pair in spec.data.train if pair.group)
+            spec = replace(
+                spec,
+                data=replace(spec.data, train=own),
+                start=replace(spec.start, keep_from=None),
+                schedule=replace(spec.schedule, epoch_images=max(LEAST_DRAWN, len(own))),
+            )
             write_text(folder / SPEC_FILE, spec.to_json())
         return spec, folder
 

@@ -14,7 +14,7 @@ from train_bundled import read_split
 
 from napari_medseg.app.anchors import folder
 from napari_medseg.io import read_image, read_mask
-from napari_medseg.project.runs import Pair
+from napari_medseg.project.run_spec import Pair
 
 # task: set, how many, longest side, px
 SETS = {"dermoscopy": ("isic2017", 48, 256), "nuclei": ("dsb2018_nuclei", 64, 256)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from napari_medseg.project.runs import Stage
+from napari_medseg.project.run_spec import Stage
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Plan:
     start : str or None
         Name of the plan whose weights this one begins with.
 
-    The others are those of :class:`napari_medseg.project.runs.RunSpec`.
+    The others are those of the groups of :class:`napari_medseg.project.run_spec.RunSpec`.
     """
 
     domains: tuple[str, ...]

@@ -22,11 +22,12 @@ from plans import DOMAINS, PLANS, VAL_PER_DOMAIN, Plan
 from safetensors.torch import load_file
 
 from napari_medseg.io import stem_of
-from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, finished
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Start
+from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, finished
 from napari_medseg.weights import WeightsEntry, list_weights
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.load import save_state
-from napari_medseg.weights.store import bundled_folder, read_entry
+from napari_medseg.weights.store import bundled, bundled_folder, manifest_path, read_entry, superseded
 
 HALF_FROM_BYTES = 1_000_000
 
@@ -90,27 +91,27 @@ def build_spec(
     return RunSpec(
         network=network,
         task=task,
-        train=pairs_of(data, extra, plan, "train"),
-        val=pairs_of(data, extra, plan, "val"),
-        start_from=start,
-        pretrained=pretrained,
-        stages=plan.stages,
-        learning_rate=plan.learning_rate,
-        schedule=plan.schedule,
-        encoder_rate=plan.encoder_rate,
-        average=plan.average,
-        precision=plan.precision,
-        batch_size=plan.batch_size,
-        augmentation=plan.augmentation,
-        spacing=plan.spacing,
-        epoch_images=plan.epoch_images,
-        seed=seed,
-        validate_every=plan.validate_every,
-        classes=plan.classes,
-        licence=plan.licence,
-        trained_on=sets,
-        version=plan.version,
-        nice=plan.nice,
+        data=Data(
+            train=pairs_of(data, extra, plan, "train"),
+            val=pairs_of(data, extra, plan, "val"),
+            classes=plan.classes,
+            augmentation=plan.augmentation,
+            spacing=plan.spacing,
+        ),
+        start=Start(start_from=start, pretrained=pretrained),
+        schedule=Schedule(
+            stages=plan.stages,
+            batch_size=plan.batch_size,
+            epoch_images=plan.epoch_images,
+            learning_rate=plan.learning_rate,
+            curve=plan.schedule,
+            encoder_rate=plan.encoder_rate,
+            average=plan.average,
+            seed=seed,
+            validate_every=plan.validate_every,
+        ),
+        budget=Budget(precision=plan.precision, nice=plan.nice),
+        provenance=Provenance(licence=plan.licence, trained_on=sets, version=plan.version),
     )
 
 
@@ -155,7 +156,24 @@ def publish(runs: Path) -> None:
     kinds = {entry.sha256: entry.kinds for entry in list_weights()}
     found = [read_entry(path) for path in sorted(target.glob("*.safetensors"))]
     entries = [dataclasses.replace(entry, kinds=kinds.get(entry.sha256, {})).to_dict() for entry in found]
-    (target.parent / "manifest.json").write_text(json.dumps({"weights": entries}, indent=1) + "\n", encoding="utf-8")
+    told, files = superseded(), {entry.file for entry in found}
+    gone = superseded_by([entry for entry in bundled() if entry.file not in files and entry.id not in told], found)
+    # what stood in the place of others may be gone itself by now
+    told = {name: {**one, "by": gone.get(one["by"], one)["by"]} for name, one in told.items()}
+    values = {"weights": entries, "superseded": {**told, **gone}}
+    manifest_path().write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def superseded_by(gone: list[WeightsEntry], kept: list[WeightsEntry]) -> dict[str, dict[str, str]]:
+    """What stands in the place of files that no longer ship: the network's newest for the task, or for all kinds."""
+    found = {}
+    for entry in gone:
+        fit = [one for one in kept if one.network == entry.network and one.task in (entry.task, "generalist")]
+        if not fit:
+            raise SystemExit(f"{entry.id}: nothing in its place; add what supersedes it to the manifest, then publish.")
+        best = max(fit, key=lambda one: (one.task == entry.task, one.version))
+        found[entry.id] = {"by": best.id, "sha256": entry.sha256}
+    return found
 
 
 def main() -> int:

@@ -22,7 +22,8 @@ from types import FrameType
 from napari_medseg import log
 from napari_medseg.errors import MedsegError, ProjectError, sentence
 from napari_medseg.project.lock import FileLock, lock_run
-from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE
 from src_train.events import EventLog
 from src_train.failures import in_words
 
@@ -101,8 +102,8 @@ def main(arguments: list[str]) -> int:
             wish.unlink(missing_ok=True)
             threading.Thread(target=_follow_wish, args=(wish, ended), daemon=True).start()
         spec = RunSpec.read(folder / SPEC_FILE)
-        if spec.nice and hasattr(os, "nice"):
-            os.nice(spec.nice)
+        if spec.budget.nice and hasattr(os, "nice"):
+            os.nice(spec.budget.nice)
         from src_train.trainer import Trainer
 
         Trainer(spec, folder).run()

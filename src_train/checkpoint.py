@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,51 +11,7 @@ from torch import Tensor
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import InputError
-from napari_medseg.project.runs import RunSpec
-
-# these change how long and where a run computes, not what it computes on the CPU
-_FREE_FIELDS = ("time_budget_minutes", "nice", "device")
-# fields that came later count only where they are set, so that older checkpoints stay good
-_LATER_FIELDS: dict[str, Any] = {
-    "freeze_norm": False,
-    "epoch_images": None,
-    "accumulate": 1,
-    "options": {},
-    "pretrained": None,
-    "schedule": None,
-    "precision": "auto",
-    "patience": None,
-    "augmentation": "full",
-    "spacing": None,
-    "window": None,
-    "keep_from": None,
-    "keep_share": 0.5,
-    "choose_best": True,
-    "fit_budget": False,
-    "mapping": [],
-    "ignore": None,
-    "pipeline": None,
-    "encoder_rate": 1.0,
-    "clock": False,
-    "average": None,
-}
-
-
-def fingerprint(spec: RunSpec) -> str:
-    """Hash of all fields that decide the outcome."""
-    values = json.loads(spec.to_json())
-    for name in _FREE_FIELDS:
-        values.pop(name)
-    for pair in (*values["train"], *values["val"]):
-        for name, default in (("weight", 1.0), ("focus", ""), ("white", False)):
-            if pair[name] == default:
-                pair.pop(name)
-    if values["labels"] == list(range(1, len(values["classes"]) + 1)):
-        values.pop("labels")
-    for name, default in _LATER_FIELDS.items():
-        if values[name] == default:
-            values.pop(name)
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+from napari_medseg.project.run_spec import RunSpec
 
 
 @dataclass(slots=True)
@@ -85,6 +39,11 @@ class Checkpoint:
     steps: int = 0
     """Steps that went into the average."""
 
+    def become(self, other: Checkpoint) -> None:
+        """Stand where another stands."""
+        for name in Checkpoint.__slots__:
+            setattr(self, name, getattr(other, name))
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:
     """Write whole or not at all.
@@ -96,7 +55,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:
     """
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
     with atomic_path(path) as temporary:
-        torch.save({"spec": fingerprint(spec), **values}, temporary)
+        torch.save({"spec": spec.fingerprint(), **values}, temporary)
 
 
 def load_checkpoint(path: Path, spec: RunSpec) -> Checkpoint | None:
@@ -119,7 +78,7 @@ def load_checkpoint(path: Path, spec: RunSpec) -> Checkpoint | None:
             f"checkpoint {path} is damaged ({type(error).__name__}); expected one written by medseg. "
             "Delete it to start this run again."
         ) from error
-    if found != fingerprint(spec):
+    if found != spec.fingerprint():
         raise InputError(
             f"checkpoint {path} was made with other settings than {path.parent / 'spec.json'}. "
             "Choose another folder, or delete the checkpoint to start again."

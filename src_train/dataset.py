@@ -21,7 +21,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.inference.normalize import standardise, to_rgb01
 from napari_medseg.io import PLAIN, LabelRule, MaskLabels, fit_mask, read_image, read_mask, read_numbers
 from napari_medseg.networks import InputSpec
-from napari_medseg.project.runs import Pair
+from napari_medseg.project.run_spec import Pair
 from src_train.augment import Augmentation
 from src_train.targets import VOID
 

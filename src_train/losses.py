@@ -51,7 +51,8 @@ def cross_entropy(logits: Tensor, target: Tensor, focus: Tensor | None = None, c
 
 def soft_dice(found: Tensor, target: Tensor, smooth: float) -> Tensor:
     """Soft Dice loss of each image and channel, then the mean.
-    than a short round's first epoch.
+
+    In plain torch: importing MONAI for it took longer than a short round's first epoch.
 
     Parameters
     ----------

@@ -1,19 +1,19 @@
-"""What DCSNet's segmentation head minimises, box by box. [DCSNet, III]"""
+"""What a recipe minimises in boxes: the head's maps, box by box, and what the detector says of itself. [DCSNet, III]"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_medseg.networks import SegmentationOutput
+from napari_medseg.networks import BoxRecipe, Recipe, SegmentationOutput
 from napari_medseg.networks.blocks.roi_align import roi_align
 from src_train.losses import soft_dice
 
-ALPHA, GAMMA, SMOOTH = 0.35, 2.0, 1e-5
-EDGE_WEIGHT, CONSISTENCY_WEIGHT, EDGE_POSITIVE = 0.2, 0.05, 10.0
-# up to a share of the epochs: weights of the four levels, finest first, and of the mask [DCSNet, III]
-STEPS = ((0.3, (1.0, 0.8, 0.6, 0.4), 0.2), (0.6, (0.8, 0.9, 1.0, 1.1), 1.2), (1.0, (0.7, 0.8, 0.9, 1.0), 1.1))
+MapLoss = Callable[[Tensor, Tensor], Tensor]
+
 # answer of the Laplacian above which a place is an edge
 EDGE_ANSWER = 0.1
 
@@ -41,57 +41,86 @@ def laplacian_edges(target: Tensor) -> Tensor:
     return (F.conv2d(F.pad(target, (1, 1, 1, 1), mode="replicate"), kernel) > EDGE_ANSWER).to(target.dtype)
 
 
-def level_weights(done: float) -> tuple[tuple[float, ...], float]:
+def level_weights(recipe: BoxRecipe, done: float) -> tuple[tuple[float, ...], float]:
     """Weights of the levels, finest first, and of the mask, after a share of the epochs."""
-    return next(((levels, mask) for until, levels, mask in STEPS if done < until), STEPS[-1][1:])
+    return next(((levels, mask) for until, levels, mask in recipe.steps if done < until), recipe.steps[-1][1:])
 
 
-def map_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Half Dice, 0.3 focal, 0.2 boundary, as the paper says.
+def build_map_loss(recipe: Recipe) -> MapLoss:
+    """The recipe's losses on the map of a box: (logits, target), both (N, 1, H, W), float; the target 0 or 1.
 
-    Parameters
-    ----------
-    logits, target : Tensor
-        (N, 1, H, W), float; the target 0 or 1.
+    Raises
+    ------
+    KeyError
+        If a name is unknown.
     """
-    dice = soft_dice(logits.sigmoid(), target, SMOOTH)
-    plain = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    right = torch.exp(-plain)
-    weight = ALPHA * target + (1 - ALPHA) * (1 - target)
-    focal = (weight * (1 - right) ** GAMMA * plain).mean()
-    boundary = soft_dice(soft_rim(logits.sigmoid()), soft_rim(target), SMOOTH)
-    return 0.5 * dice + 0.3 * focal + 0.2 * boundary
+    alpha, gamma = recipe.focal
+
+    def dice(logits: Tensor, target: Tensor) -> Tensor:
+        return soft_dice(logits.sigmoid(), target, recipe.smooth)
+
+    def focal(logits: Tensor, target: Tensor) -> Tensor:
+        plain = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        weight = alpha * target + (1 - alpha) * (1 - target)
+        return (weight * (1 - torch.exp(-plain)) ** gamma * plain).mean()
+
+    def boundary(logits: Tensor, target: Tensor) -> Tensor:
+        return soft_dice(soft_rim(logits.sigmoid()), soft_rim(target), recipe.smooth)
+
+    known: Mapping[str, MapLoss] = {"dice": dice, "focal": focal, "boundary": boundary}
+    if unknown := set(recipe.losses) - set(known):
+        raise KeyError(f"losses in boxes are {sorted(recipe.losses)}; expected {', '.join(known)}, not {unknown}")
+
+    def total(logits: Tensor, target: Tensor) -> Tensor:
+        return torch.stack([weight * known[name](logits, target) for name, weight in recipe.losses.items()]).sum()
+
+    return total
 
 
-def roi_loss(output: SegmentationOutput, masks: Tensor, *, done: float) -> Tensor:
+def build_roi_loss(recipe: Recipe) -> Callable[[SegmentationOutput, Tensor, float], Tensor]:
     """The head's loss and the detector's.
 
     Parameters
     ----------
-    output : SegmentationOutput
-        Of a network in training: head maps, the boxes they were cut with, the detector's losses.
-    masks : Tensor
-        (B, 1, H, W), integer class index; cut with the very boxes that the maps were cut with.
-    done : float
-        Share of the epochs done, in [0, 1].
+    recipe : Recipe
+        One with ``boxes``.
+
+    Returns
+    -------
+    callable
+        (output of a network in training: head maps, the boxes they were cut with, the detector's losses; masks
+        (B, 1, H, W), integer class index, cut with the very boxes that the maps were cut with; share of the epochs
+        done, in [0, 1]) -> scalar.
+
+    Raises
+    ------
+    KeyError
+        If a name of a loss is unknown.
     """
-    detector = torch.stack([value.float() for value in output.losses.values()]).sum()
-    assert output.boxes is not None
-    if not sum(map(len, output.boxes)):
-        # no lesion in the batch: the detector alone learns
-        return detector + 0 * output.rois.mask.float().sum()
-    side = output.rois.mask.shape[-1]
-    whole = (masks > 0).float()
-    cut = [roi_align(mask, boxes, side, scale=1.0) for mask, boxes in zip(whole, output.boxes, strict=True)]
-    target = (torch.cat(cut) >= 0.5).float()
-    levels = [x.float() for x in output.rois.levels]
-    weights, main = level_weights(done)
-    total = main * map_loss(output.rois.mask.float(), target)
-    for logits, weight in zip(levels, weights, strict=True):
-        total = total + weight * map_loss(logits, target)
-    edges = F.binary_cross_entropy_with_logits(
-        output.rois.edges.float(), laplacian_edges(target), pos_weight=target.new_tensor(EDGE_POSITIVE)
-    )
-    # equation (10)
-    apart = [F.mse_loss(a.sigmoid(), b.sigmoid()) for a, b in zip(levels[1:], levels[:-1], strict=True)]
-    return total + EDGE_WEIGHT * edges + CONSISTENCY_WEIGHT * torch.stack(apart).mean() + detector
+    boxes = recipe.boxes
+    assert boxes is not None
+    map_loss = build_map_loss(recipe)
+
+    def total(output: SegmentationOutput, masks: Tensor, done: float) -> Tensor:
+        detector = torch.stack([value.float() for value in output.losses.values()]).sum()
+        assert output.boxes is not None
+        if not sum(map(len, output.boxes)):
+            # no lesion in the batch: the detector alone learns
+            return detector + 0 * output.rois.mask.float().sum()
+        side = output.rois.mask.shape[-1]
+        whole = (masks > 0).float()
+        cut = [roi_align(mask, own, side, scale=1.0) for mask, own in zip(whole, output.boxes, strict=True)]
+        target = (torch.cat(cut) >= 0.5).float()
+        levels = [x.float() for x in output.rois.levels]
+        weights, main = level_weights(boxes, done)
+        loss = main * map_loss(output.rois.mask.float(), target)
+        for logits, weight in zip(levels, weights, strict=True):
+            loss = loss + weight * map_loss(logits, target)
+        edges = F.binary_cross_entropy_with_logits(
+            output.rois.edges.float(), laplacian_edges(target), pos_weight=target.new_tensor(boxes.edge_positive)
+        )
+        # equation (10)
+        apart = [F.mse_loss(a.sigmoid(), b.sigmoid()) for a, b in zip(levels[1:], levels[:-1], strict=True)]
+        return loss + recipe.edge_weight * edges + boxes.consistency * torch.stack(apart).mean() + detector
+
+    return total

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from napari_medseg.errors import TrainingError
 from napari_medseg.project.lock import lock_run
+from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import (
     CANCEL_FILE,
     CHECKPOINT_FILE,
     EVENTS_FILE,
     SPEC_FILE,
     WEIGHTS_FILE,
-    RunSpec,
     read_events,
 )
 from napari_medseg.weights import resolve_weights
@@ -32,7 +32,7 @@ class FakeTrainer:
 
     def __init__(self, folder: Path, weights: str | None = None) -> None:
         self.folder, self.spec = folder, RunSpec.read(folder / SPEC_FILE)
-        self._made = weights or self.spec.start_from
+        self._made = weights or self.spec.start.start_from
         self._lock = lock_run(folder)
         self._over, self._failed = threading.Event(), ""
         events = folder / EVENTS_FILE
@@ -42,7 +42,7 @@ class FakeTrainer:
         self.stays: bool | None = None
         # hears nothing of those who did not start it
         self.deaf = False
-        self._write("start", resumed_epoch=self._epoch, val=len(self.spec.val), device="cpu")
+        self._write("start", resumed_epoch=self._epoch, val=len(self.spec.data.val), device="cpu")
         self.train_one()
         threading.Thread(target=self._follow_wish, daemon=True).start()
 
@@ -62,7 +62,7 @@ class FakeTrainer:
         (self.folder / CHECKPOINT_FILE).touch()
         self._write("batch", epoch=self._epoch, batch=1, batches=1, loss=0.5)
         facts = {"loss": 1 / self._epoch, "val_dice": 0.5, "seconds_left": 5}
-        self._write("epoch", epoch=self._epoch, epochs=self.spec.epochs, **facts)
+        self._write("epoch", epoch=self._epoch, epochs=self.spec.schedule.epochs, **facts)
 
     def _end(self):
         self._lock.release()
@@ -70,7 +70,7 @@ class FakeTrainer:
 
     def finish(self):
         """It comes to its end."""
-        while self._epoch < self.spec.epochs:
+        while self._epoch < self.spec.schedule.epochs:
             self.train_one()
         shutil.copyfile(resolve_weights(self.spec.network, self._made)[1], self.folder / WEIGHTS_FILE)
         self._write("done", weights=WEIGHTS_FILE, finished=True)

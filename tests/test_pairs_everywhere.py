@@ -16,7 +16,7 @@ from napari_medseg.app.predict import PredictRequest
 from napari_medseg.errors import ShapeError
 from napari_medseg.io import find_pairs, read_image, write_mask
 from napari_medseg.project import Project
-from napari_medseg.project.runs import Pair
+from napari_medseg.project.run_spec import Pair
 from src_train.dataset import load_pair
 
 AFFINE = np.array([[-0.8, 0.1, 0, 90], [0.1, -0.8, 0, 126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
@@ -124,7 +124,7 @@ def test_a_project_s_own_masks_go_into_training_on_their_volumes(tmp_path):
             project.commit_stroke(case.id, labels)
             project.accept(case.id)
         spec, folder = plan_retrain(project, RetrainOptions(network="lgms-net-3d", weights="hippocampus"))
-        for pair in spec.train:
+        for pair in spec.data.train:
             np.testing.assert_array_equal(load_pair(pair, folder, classes={1: "a", 2: "b"}).mask, labels)
 
 

@@ -9,7 +9,7 @@ from napari_medseg.app import settings
 from napari_medseg.app.settings import load_settings
 from napari_medseg.errors import InputError
 from napari_medseg.plain import NoFileError, check_plain, open_plain, read_plain
-from napari_medseg.project.runs import RunSpec
+from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.weights import read_entry
 from napari_medseg.weights.load import read_state
 from src_train.__main__ import main

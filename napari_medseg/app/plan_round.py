@@ -14,14 +14,13 @@ from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.classes import classes_of, rule_of
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
-from napari_medseg.classes import listed
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
 from napari_medseg.io.labels import Found
-from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
-from napari_medseg.project.runs import SPEC_FILE, Pair, RunSpec, Stage
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
+from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.weights.trainable import check_classes
 
@@ -162,34 +161,39 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     spec = RunSpec(
         network=options.network,
         task=entry.task,
-        train=(*pairs, *anchors),
-        epoch_images=drawn + (replayed if anchors else 0),
-        val=judges,
-        start_from=start,
-        keep_from=None if len(classes) == 1 and _anchored(entry.trained_on) else _first_start(project, start),
-        keep_share=KEPT_SHARE,
-        stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
-        learning_rate=FINE_TUNE_RATE,
-        # a handful of images: small batches give more steps an epoch
-        batch_size=min(4, len(train)),
-        seed=options.seed,
-        device=options.device,
-        time_budget_minutes=options.minutes,
-        fit_budget=True,
-        validate_every=max(1, options.epochs // 10),
-        choose_best=False,
-        augmentation="full" if len(sides) == 2 else "volume",
-        spacing=entry.spacing,
-        window=entry.window,
-        classes=tuple(classes.values()),
-        labels=tuple(classes),
-        # the masks of the run are mapped already
-        ignore=ignore,
-        licence=entry.licence if entry.licence == "research-only" else "local",
-        trained_on=(*entry.trained_on, f"{len(train)} {CORRECTIONS}"),
-        version=entry.version + 1,
-        freeze_norm=True,
-        nice=5,
+        data=Data(
+            train=(*pairs, *anchors),
+            val=judges,
+            classes=tuple(classes.values()),
+            labels=tuple(classes),
+            # the masks of the run are mapped already
+            ignore=ignore,
+            augmentation="full" if len(sides) == 2 else "volume",
+            spacing=entry.spacing,
+            window=entry.window,
+        ),
+        start=Start(
+            start_from=start,
+            keep_from=None if len(classes) == 1 and _anchored(entry.trained_on) else _first_start(project, start),
+            keep_share=KEPT_SHARE,
+            freeze_norm=True,
+        ),
+        schedule=Schedule(
+            stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
+            learning_rate=FINE_TUNE_RATE,
+            # a handful of images: small batches give more steps an epoch
+            batch_size=min(4, len(train)),
+            epoch_images=drawn + (replayed if anchors else 0),
+            seed=options.seed,
+            validate_every=max(1, options.epochs // 10),
+            choose_best=False,
+        ),
+        budget=Budget(time_budget_minutes=options.minutes, fit_budget=True, device=options.device, nice=5),
+        provenance=Provenance(
+            licence=entry.licence if entry.licence == "research-only" else "local",
+            trained_on=(*entry.trained_on, f"{len(train)} {CORRECTIONS}"),
+            version=entry.version + 1,
+        ),
     )
     write_text(folder / SPEC_FILE, spec.to_json())
     return spec, folder
@@ -217,7 +221,7 @@ def corrected_rim(labels: np.ndarray, touched: np.ndarray) -> np.ndarray:
 def _trained_before(project: Project) -> set[str]:
     """Names of the masks, each of one revision, that adopted weights were trained on."""
     adopted = [run for run in project.runs() if run.state == "adopted"]
-    return {Path(pair.mask).name for run in adopted for pair in RunSpec.from_json(run.spec).train}
+    return {Path(pair.mask).name for run in adopted for pair in RunSpec.from_json(run.spec).data.train}
 
 
 def _classes(project: Project, entry: WeightsEntry, found: Mapping[str, Found], rule: LabelRule) -> dict[int, str]:
@@ -231,11 +235,6 @@ def _classes(project: Project, entry: WeightsEntry, found: Mapping[str, Found], 
         # one label, whichever it is, is the foreground
         label = next(iter(drawn or entry.labels))
         return {label: names.get(label, entry.classes[0])}
-    if get_spec(entry.network).capabilities.boxes:
-        raise InputError(
-            f"{listed(drawn)} were drawn, and {entry.network} tells one class from the background only. "
-            "Choose another network in the section Propose."
-        )
     # a single class may be any of those that were drawn; several are what they are
     kept = of_weights if len(of_weights) > 1 else {}
     names = {**kept, **names}
@@ -260,7 +259,7 @@ def _anchored(trained_on: Sequence[str]) -> bool:
 
 def _first_start(project: Project, start: str) -> str:
     """What the first of the rounds that led to some weights started from."""
-    made = {run.weights.name: RunSpec.from_json(run.spec).start_from for run in project.runs() if run.weights}
+    made = {run.weights.name: RunSpec.from_json(run.spec).start.start_from for run in project.runs() if run.weights}
     first: str | None = start
     if Path(start).resolve().parent != (project.path / "weights").resolve():
         # of another project, whose files have the same names

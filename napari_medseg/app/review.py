@@ -18,7 +18,8 @@ from napari_medseg.metrics import dice, hd95
 from napari_medseg.metrics.alignment import FITS_BETTER, USUAL, Fit, fit, moved, outliers, rim_contrast, rim_likeness
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
-from napari_medseg.project.runs import WEIGHTS_FILE, Pair, RunSpec
+from napari_medseg.project.run_spec import Pair, RunSpec
+from napari_medseg.project.runs import WEIGHTS_FILE
 from napari_medseg.weights.store import find_weights, read_facts
 
 
@@ -72,9 +73,9 @@ def compare(
         If a file of the run cannot be read.
     Cancelled
     """
-    if spec.start_from is None:
+    if spec.start.start_from is None:
         return []
-    start = PredictRequest(network=spec.network, weights=spec.start_from, device=device)
+    start = PredictRequest(network=spec.network, weights=spec.start.start_from, device=device)
     rows = _against(start, spec, folder, device, cancelled)
     if in_use is None:
         return rows
@@ -85,13 +86,13 @@ def compare(
 def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, cancelled: Wanted) -> list[Comparison]:
     new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
     rows = []
-    for pair in spec.val:
+    for pair in spec.data.val:
         read, mask = _read(pair, spec, folder)
         image, truth = read.data, mask.numbers
         before, after = (_labels_of(image, weights, spec, read.spacing, cancelled) for weights in (old, new))
         if mask.ignored is not None:
             before, after = (np.where(mask.ignored, 0, labels) for labels in (before, after))
-        classes = spec.labels
+        classes = spec.data.labels
         shown = np.s_[:] if truth.ndim == 2 else int((truth > 0).sum(axis=(1, 2)).argmax())
         rows.append(
             Comparison(
@@ -113,7 +114,7 @@ def _read(pair: Pair, spec: RunSpec, folder: Path) -> tuple[Image, MaskLabels]:
     """A pair's image, and its mask as the run reads it."""
     image, path = read_image(folder / pair.image), folder / pair.mask
     mask, _ = fit_mask(image, read_numbers(path), image_path=folder / pair.image, mask_path=path)
-    return image, (PLAIN if pair.white else spec.rule).apply(mask, classes=spec.named, path=path)
+    return image, (PLAIN if pair.white else spec.data.rule).apply(mask, classes=spec.data.named, path=path)
 
 
 def _labels_of(
@@ -125,8 +126,8 @@ def _labels_of(
 ) -> np.ndarray:
     """What weights say of an image, in the run's numbers: the one class of the old weights may have another number."""
     found = predict_array(image, request, spacing=spacing, cancelled=cancelled)
-    if len(found.classes) == len(spec.labels) == 1:
-        return (found.labels > 0).astype(np.uint8) * np.uint8(spec.labels[0])
+    if len(found.classes) == len(spec.data.labels) == 1:
+        return (found.labels > 0).astype(np.uint8) * np.uint8(spec.data.labels[0])
     return found.labels
 
 
@@ -143,11 +144,11 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto", cancelle
         Volumes are not looked at.
     """
     requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
-    if spec.start_from is not None:
-        requests.append(PredictRequest(network=spec.network, weights=spec.start_from, device=device))
-    anchors = {str(path) for _, path, _ in anchors_of(spec.trained_on)}
+    if spec.start.start_from is not None:
+        requests.append(PredictRequest(network=spec.network, weights=spec.start.start_from, device=device))
+    anchors = {str(path) for _, path, _ in anchors_of(spec.provenance.trained_on)}
     pairs, fits, contrasts = [], [], []
-    for pair in spec.train:
+    for pair in spec.data.train:
         if pair.image in anchors:
             continue
         read, labels = _read(pair, spec, folder)
@@ -230,7 +231,7 @@ def note_review(project: Project, run_id: int, folder: Path, review: Review) -> 
 def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | None:
     """The project's adopted weights, where they are others than the run's start and can be asked in its place."""
     adopted = project.adopted()
-    if adopted is None or spec.start_from in (None, adopted):
+    if adopted is None or spec.start.start_from in (None, adopted):
         return None
     try:
         of_file = adopted.endswith(".safetensors")
@@ -240,7 +241,7 @@ def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | No
         # they are gone: nothing is given up
         return None
     same_kind = get_spec(network).input.ndim == get_spec(spec.network).input.ndim
-    same_classes = entry.labels == spec.labels or len(entry.labels) == len(spec.labels) == 1
+    same_classes = entry.labels == spec.data.labels or len(entry.labels) == len(spec.data.labels) == 1
     if not same_kind or not same_classes:
         return None
     return PredictRequest(network=network, weights=adopted, device=device)

@@ -18,7 +18,8 @@ from napari_medseg.app.unfinished import Unfinished, go_on
 from napari_medseg.app.versions import adopt_run
 from napari_medseg.errors import Cancelled, MedsegError
 from napari_medseg.project import Project
-from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import WEIGHTS_FILE
 
 RoundState = Literal["preparing", "running", "reviewing", "judged", "adopted", "kept", "cancelled", "broken", "left"]
 # in this order

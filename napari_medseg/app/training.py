@@ -29,15 +29,14 @@ from napari_medseg.io import (
 )
 from napari_medseg.networks import InputSpec, NetworkSpec, get_spec
 from napari_medseg.project.lock import FileLock, training_in
-from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE, Pair, RunSpec, Stage
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
+from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE
 from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.trainable import check_classes
 
 PRECISIONS = ("auto", "no", "bf16", "fp16")
-# how long and where a run computes; a run that goes on may have other ones
-FREE_FIELDS = ("time_budget_minutes", "device", "nice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,34 +252,44 @@ def plan_training(
     spec = RunSpec(
         network=options.network,
         task=options.task if entry is None or options.task != "custom" else entry.task,
-        train=pairs_to_train,
-        val=val,
-        start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
-        stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or recipe.epochs),),
-        batch_size=options.batch_size or recipe.batch_size,
-        accumulate=options.accumulate,
-        precision=options.precision,
-        patience=recipe.patience,
-        augmentation=options.augmentation or recipe.augmentation,
-        pipeline=options.pipeline,
-        spacing=options.spacing or (None if entry is None else entry.spacing),
-        window=options.window or (None if entry is None else entry.window),
-        learning_rate=options.learning_rate,
-        clock=options.by_clock,
-        seed=options.seed,
-        device=options.device,
-        time_budget_minutes=options.minutes,
-        classes=tuple(learned.values()),
-        labels=tuple(learned),
-        mapping=rule.mapping,
-        ignore=rule.ignore,
-        trained_on=(*(entry.trained_on if entry else ()), Path(images).resolve().name),
-        licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
-        version=1 if entry is None else entry.version + 1,
+        data=Data(
+            train=pairs_to_train,
+            val=val,
+            classes=tuple(learned.values()),
+            labels=tuple(learned),
+            mapping=rule.mapping,
+            ignore=rule.ignore,
+            augmentation=options.augmentation or recipe.augmentation,
+            spacing=options.spacing or (None if entry is None else entry.spacing),
+            window=options.window or (None if entry is None else entry.window),
+        ),
+        start=Start(
+            start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
+            pipeline=options.pipeline,
+        ),
+        schedule=Schedule(
+            stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or recipe.epochs),),
+            batch_size=options.batch_size or recipe.batch_size,
+            learning_rate=options.learning_rate,
+            patience=recipe.patience,
+            seed=options.seed,
+        ),
+        budget=Budget(
+            time_budget_minutes=options.minutes,
+            clock=options.by_clock,
+            device=options.device,
+            precision=options.precision,
+            accumulate=options.accumulate,
+        ),
+        provenance=Provenance(
+            licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
+            trained_on=(*(entry.trained_on if entry else ()), Path(images).resolve().name),
+            version=1 if entry is None else entry.version + 1,
+        ),
     )
     if options.pretrained is not None:
         path = find_pretrained(options.pretrained, download=options.download, progress=told.progress)
-        spec = replace(spec, pretrained=str(path.resolve()))
+        spec = replace(spec, start=replace(spec.start, pretrained=str(path.resolve())))
     return spec
 
 
@@ -325,10 +334,7 @@ def _check_same(folder: Path, spec: RunSpec, flag: Callable[[str], str]) -> None
     path = folder / SPEC_FILE
     if not path.is_file() or not (folder / CHECKPOINT_FILE).exists():
         return
-    before = RunSpec.read(path)
-    before = replace(before, **{name: getattr(spec, name) for name in FREE_FIELDS})
-    # as text: JSON knows no difference between a list and a tuple
-    if before.to_json() != spec.to_json():
+    if RunSpec.read(path).fingerprint() != spec.fingerprint():
         raise InputError(
             f"{folder} holds a run with other settings than these; expected the same. "
             f"Give those it was started with, or name another {flag('out')}."

@@ -9,7 +9,8 @@ from typing import Literal
 from napari_medseg.io import write_text
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, RunSpec, finished, read_events
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, finished, read_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,9 @@ def go_on(left: Unfinished, device: str, minutes: float | None = None) -> RunSpe
     OutputError
         If its folder cannot be written to.
     """
-    spec = replace(left.spec, device=device)
+    budget = replace(left.spec.budget, device=device)
     if minutes is not None:
-        spec = replace(spec, time_budget_minutes=minutes)
+        budget = replace(budget, time_budget_minutes=minutes)
+    spec = replace(left.spec, budget=budget)
     write_text(left.folder / SPEC_FILE, spec.to_json())
     return spec

@@ -13,6 +13,8 @@ from napari_medseg.cli.output import (
     IGNORE_HELP,
     MAP_HELP,
     Format,
+    Json,
+    Network,
     Overwrite,
     check_log,
     print_done,
@@ -23,6 +25,7 @@ from napari_medseg.cli.output import (
 )
 from napari_medseg.cli.project import project_app
 from napari_medseg.cli.training import train
+from napari_medseg.cli.weights import weights_app
 
 app = typer.Typer(
     help="Propose, correct, retrain and export masks of medical images. Research use only, no medical device.",
@@ -30,14 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-weights_app = typer.Typer(help="Weights files: list and import.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
 app.add_typer(project_app, name="project")
 app.command()(train)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]
 
 
@@ -100,6 +100,7 @@ def networks(json: Json = False) -> None:
                 "macs": spec.macs_256,
                 "macs_tool": spec.macs_tool,
                 "capabilities": list(spec.capabilities.names()),
+                "most_classes": spec.capabilities.most_classes,
                 "weights": [entry.id for entry in list_weights(network=name)],
                 "assumptions": list(spec.assumptions),
             }
@@ -111,10 +112,10 @@ def networks(json: Json = False) -> None:
         (
             r["name"],
             r["title"],
-            f"{r['parameters']:,}",
-            f"{r['macs'] / 1e9:.2f} G ({r['macs_tool']})" if r["macs"] else "",
+            "" if r["parameters"] is None else f"{r['parameters']:,}",
+            "" if r["macs"] is None else f"{r['macs'] / 1e9:.2f} G ({r['macs_tool'] or 'tool not named'})",
             " x ".join(str(side) for side in get_spec(r["name"]).input.size),
-            ", ".join(r["capabilities"]),
+            ", ".join([*r["capabilities"], *_at_most(r["most_classes"])]),
             ", ".join(r["weights"]),
         )
         for r in rows
@@ -122,59 +123,8 @@ def networks(json: Json = False) -> None:
     print_table("Networks", ("name", "title", "parameters", "MACs", "at", "gives and takes", "weights"), cells)
 
 
-@weights_app.command("list")
-def weights_list(json: Json = False) -> None:
-    """List the weights that come with the package."""
-    from napari_medseg.weights import list_weights
-
-    entries = list_weights()
-    if json:
-        keys = ("id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics")
-        print_json([{key: getattr(entry, key) for key in keys} for entry in entries])
-        return
-    cells = [
-        (
-            e.id,
-            e.licence,
-            ", ".join(e.trained_on),
-            f"{e.size_bytes / 1000:.0f} kB",
-            f"{e.metrics['dice']:.3f} (n={e.metrics['n']})",
-        )
-        for e in entries
-    ]
-    print_table("Weights", ("id", "licence", "trained on", "size", "Dice on val"), cells)
-
-
-@weights_app.command("import")
-def weights_import(
-    file: Path,
-    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
-    network: Network,
-    layout: Annotated[str, typer.Option(help="Layout of the file: published.")] = "published",
-    task: Annotated[str, typer.Option(help="Task to name in the file.")] = "imported",
-    pipeline: Annotated[
-        Optional[str],
-        typer.Option(
-            help="How intensities went in: bgr255 (the published loaders of CMUNeXt and LGMSNet), imagenet (LGMSNet's "
-            "for Kvasir) or declared. Default: the published loader's."
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Convert a state dict saved by published code."""
-    from napari_medseg.app.batch import check_free
-    from napari_medseg.errors import UnknownNameError
-    from napari_medseg.weights import import_published
-    from napari_medseg.weights.pipeline import ABOUT
-
-    if layout != "published":
-        raise UnknownNameError("layout", layout, ("published",))
-    check_free([out], overwrite=overwrite)
-    entry = import_published(file, network, out, task=task, pipeline=pipeline)
-    if used := entry.training.get("pipeline"):
-        typer.echo(f"Intensities go in {ABOUT[used]}.", err=True)
-    typer.echo(entry.id)
-    typer.echo(out)
+def _at_most(classes: Optional[int]) -> list[str]:
+    return [] if classes is None else ["one class" if classes == 1 else f"at most {classes} classes"]
 
 
 def _member(text: str) -> tuple[str, str]:

@@ -23,6 +23,8 @@ IGNORE_HELP = "Number in the masks that does not count, such as 255."
 DEFAULT_FORMAT = "tiff"
 
 Format = Annotated[str, typer.Option(help="Name of a format that masks are written in, see 'medseg formats'.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medseg.networks.blocks.conv import RESIZE, ConvNormAct, UpsampleConv, batch_norm
+from napari_medseg.networks.blocks.conv import ConvNormAct, UpsampleConv, batch_norm
 from napari_medseg.networks.blocks.depthwise import SplitDepthwise
 from napari_medseg.networks.blocks.fusion import SkipFusion
 from napari_medseg.networks.blocks.patch_attention import PatchTransformer
@@ -156,7 +156,6 @@ class LGMSNet(nn.Module):
         norm: Norm = instance_norm if instance else batch_norm
         rest: dict[str, Any] = {"ndim": ndim, "norm": norm}
         self._pool = F.max_pool2d if ndim == 2 else F.max_pool3d
-        self._mode = RESIZE[ndim]
 
         def plain(i: int, o: int) -> nn.Module:
             return ConvNormAct(i, o, kernel_size=3, bias=False, activation=nn.SiLU, **rest)

@@ -40,18 +40,50 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a network can give, and what prompts it takes."""
+    """What a network can give beside a mask, what prompts it takes, and what it can learn.
 
-    mask: bool = True
+    Parameters
+    ----------
+    edges : bool
+        A map of the probability of a boundary.
+    boxes : bool
+        Boxes around what it finds, with a score each.
+    box_prompt : bool
+        It segments boxes that a person gives.
+    volumes : bool
+    most_classes : int or None
+        So many classes it tells from the background at most; None: as many as there are.
+    """
+
     edges: bool = False
     boxes: bool = False
     box_prompt: bool = False
     volumes: bool = False
+    most_classes: int | None = None
 
     def names(self) -> tuple[str, ...]:
-        """Names of the capabilities that are present, in a fixed order."""
-        order = ("mask", "edges", "boxes", "box_prompt", "volumes")
-        return tuple(name for name in order if getattr(self, name))
+        """Names of what it gives and takes, in a fixed order; a mask they all give."""
+        order = ("edges", "boxes", "box_prompt", "volumes")
+        return ("mask", *(name for name in order if getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxRecipe:
+    """How a network learns that segments box by box: its losses are those of the maps in the boxes.
+
+    Parameters
+    ----------
+    steps : tuple of (float, tuple of float, float)
+        Up to a share of the epochs: weights of the levels, finest first, and of the mask. The last one ends at 1.
+    edge_positive : float
+        What a pixel on an edge counts in the cross entropy of the edge map, against one beside it.
+    consistency : float
+        Weight of the mean squared difference between levels that are neighbours.
+    """
+
+    steps: tuple[tuple[float, tuple[float, ...], float], ...]
+    edge_positive: float = 1.0
+    consistency: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +93,21 @@ class Recipe:
     Parameters
     ----------
     losses : mapping of str to float
-        Loss name to weight, summed.
+        Loss name to weight, summed: ``bce`` and ``dice``; in boxes ``dice``, ``focal`` and ``boundary``.
     optimizer, schedule : str
         Names known to ``src_train.optim``.
     learning_rate, final_learning_rate, weight_decay : float
     epochs, batch_size : int
     smooth : float
         Smoothing of the Dice loss.
+    focal : tuple of float
+        Weight of the foreground (of the background: one less that), and the exponent.
+    boxes : BoxRecipe or None
+        None: the losses are those of whole maps.
     aux_weight : float
         Of the same losses on each further map.
     edge_weight : float
-        Of the Dice loss on the edge map, against the rim of the mask.
+        Of the Dice loss on the edge map, against the rim of the mask; in boxes, of the cross entropy.
     warm_up : int
         Epochs over which the learning rate rises to its start.
     clip : float or None
@@ -93,6 +129,8 @@ class Recipe:
     epochs: int
     batch_size: int
     smooth: float = 1e-5
+    focal: tuple[float, float] = (0.25, 2.0)
+    boxes: BoxRecipe | None = None
     aux_weight: float = 0.0
     edge_weight: float = 0.0
     warm_up: int = 0

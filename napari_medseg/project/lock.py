@@ -8,41 +8,18 @@ import json
 import os
 import platform
 import stat
-import sys
 import time
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import lock_descriptor, unlock_descriptor
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ProjectError
 
 RUN_LOCK = "trainer.lock"
 # more than process and computer take
-_MOST, _FAR = 1000, 1_000_000
-# how systems say that someone else has a lock
-_TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(stream: IO[str]) -> None:
-        # a byte far behind the text, so that the other window can still read who holds the lock
-        stream.seek(_FAR)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-
-    def _unlock(stream: IO[str]) -> None:
-        # closing does so too, but only when Windows comes to it
-        with contextlib.suppress(OSError):
-            stream.seek(_FAR)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
-else:
-    import fcntl
-
-    def _lock(stream: IO[str]) -> None:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock(stream: IO[str]) -> None:
-        """Closing does so."""
+_MOST = 1000
 
 
 def _open(path: Path, flags: int) -> int:
@@ -107,13 +84,19 @@ class FileLock:
                 ) from error
             raise output_error(path, error) from error
         try:
-            _lock(stream)
+            taken = not lock_descriptor(stream.fileno(), blocking=False)
         except OSError as error:
             stream.close()
-            if read_only and error.errno not in _TAKEN:
+            if read_only:
                 # a network drive that gives no locks to who may only read
                 return
-            raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}") from error
+            raise ProjectError(
+                f"{what} lies where nothing can be locked ({os.strerror(error.errno or 0).lower()}); expected a drive "
+                "that keeps two windows apart. Copy it to another drive."
+            ) from error
+        if taken:
+            stream.close()
+            raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}")
         if not _still_there(stream, path):
             # it was removed between opening and locking it: whoever comes next locks another one
             stream.close()
@@ -132,7 +115,9 @@ class FileLock:
     def release(self) -> None:
         """Let others have it."""
         if self._stream is not None and not self._stream.closed:
-            _unlock(self._stream)
+            # closing does so too, but on Windows only when the system comes to it
+            with contextlib.suppress(OSError):
+                unlock_descriptor(self._stream.fileno())
             self._stream.close()
 
 
@@ -144,7 +129,8 @@ def _sign(stream: IO[str]) -> None:
         return
     stream.seek(0)
     stream.truncate()
-    stream.write(json.dumps({"pid": os.getpid(), "host": platform.node()}))
+    # the first byte is locked, which Windows lets nobody read: it says nothing
+    stream.write(" " + json.dumps({"pid": os.getpid(), "host": platform.node()}))
     stream.flush()
 
 
@@ -161,21 +147,18 @@ class FolderLock:
 
     def __init__(self, folder: Path, what: str, hint: str) -> None:
         self._number: int | None = None
-        if sys.platform == "win32":
-            # which lets nobody remove a file that is open
-            return
+        # Windows opens no folders, and lets nobody remove a file that is open
         with contextlib.suppress(OSError):
-            self._number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+            self._number = os.open(folder, flags)
         if self._number is None:
             return
-        try:
-            fcntl.flock(self._number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.release()
-            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+        with contextlib.suppress(OSError):
+            if not lock_descriptor(self._number, blocking=False):
+                self.release()
                 raise ProjectError(
                     f"{what} is open in another window, though its lock was removed; expected to be open once. {hint}"
-                ) from error
+                )
 
     def release(self) -> None:
         """Let others have it."""
@@ -236,12 +219,10 @@ def training_in(folder: Path) -> dict[str, Any] | None:
     except OSError as error:
         # a link is nothing that a trainer made; what is closed to this user may be another's
         return None if error.errno == errno.ELOOP else {}
-    try:
-        with stream:
-            _lock(stream)
-            _unlock(stream)
-    except OSError:
-        return holder(path)
+    # where nothing can be locked, no trainer works either
+    with stream, contextlib.suppress(OSError):
+        if not lock_descriptor(stream.fileno(), blocking=False):
+            return holder(path)
     return None
 
 
@@ -249,7 +230,12 @@ def holder(path: Path) -> dict[str, Any]:
     """Who wrote a lock's file last."""
     try:
         with os.fdopen(_open(path, os.O_RDONLY), encoding="utf-8") as stream:
-            facts = json.loads(stream.read(_MOST))
+            try:
+                text = stream.read(_MOST)
+            except PermissionError:
+                stream.seek(1)
+                text = stream.read(_MOST)
+            facts = json.loads(text)
     # RecursionError: brackets without end
     except (OSError, ValueError, RecursionError):
         return {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import struct
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from napari_medseg.digest import file_sha256, file_state
 from napari_medseg.errors import UnknownNameError, WeightsError
@@ -16,6 +18,9 @@ from napari_medseg.fields import parse_json
 from napari_medseg.networks import get_spec
 from napari_medseg.plain import open_plain
 from napari_medseg.weights.entry import WeightsEntry
+from napari_medseg.weights.home import home_folder, installed
+
+logger = logging.getLogger(__name__)
 
 METADATA_KEY = "medseg"
 _MAX_HEADER = 100_000_000
@@ -127,23 +132,48 @@ def read_facts(path: str | Path) -> WeightsEntry:
     return replace(entry, size_bytes=size, sha256="", file=path.name)
 
 
-@lru_cache(maxsize=1)
-def _manifest() -> tuple[WeightsEntry, ...]:
-    path = Path(str(files("napari_medseg") / "weights" / "manifest.json"))
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(WeightsEntry.from_dict(value, where=str(path)) for value in values["weights"])
+def manifest_path() -> Path:
+    """The list of the weights that come with the package, and of those that no longer do."""
+    return Path(str(files("napari_medseg") / "weights" / "manifest.json"))
+
+
+@lru_cache(maxsize=4)
+def _manifest(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {**values, "weights": tuple(WeightsEntry.from_dict(value, where=str(path)) for value in values["weights"])}
+
+
+def bundled() -> tuple[WeightsEntry, ...]:
+    """Entries of the weights that come with the package."""
+    entries: tuple[WeightsEntry, ...] = _manifest(manifest_path())["weights"]
+    return entries
+
+
+def superseded() -> dict[str, dict[str, str]]:
+    """Ids that came with earlier versions of the package: ``by`` which one each is superseded, and its ``sha256``."""
+    return dict(_manifest(manifest_path()).get("superseded", {}))
 
 
 def list_weights(*, network: str | None = None) -> list[WeightsEntry]:
-    """Entries of the bundled weights, newest version of a task first.
+    """Entries of the weights at hand, bundled and installed, newest version of a task first.
 
     Parameters
     ----------
     network : str, optional
         Only those of this network.
     """
-    entries = [entry for entry in _manifest() if network in (None, entry.network)]
-    return sorted(entries, key=lambda entry: (entry.network, entry.task, -entry.version))
+    return [entry for entry, _ in _at_hand() if network in (None, entry.network)]
+
+
+def _at_hand() -> list[tuple[WeightsEntry, Path]]:
+    found = [(entry, bundled_folder() / entry.file) for entry in bundled()]
+    ids = {entry.id for entry, _ in found}
+    try:
+        found += [(entry, home_folder() / entry.file) for entry in installed() if entry.id not in ids]
+    except WeightsError as error:
+        # the bundled ones are as good as ever; whoever asks for another one is told
+        logger.warning("installed weights are left out: %s", type(error).__name__)
+    return sorted(found, key=lambda one: (one[0].network, one[0].task, -one[0].version))
 
 
 def _check_size(entry: WeightsEntry, path: Path) -> None:
@@ -178,20 +208,22 @@ def find_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]
         Name of the network they must belong to.
     weights : str or Path
         A path that ends in ``.safetensors``, an id, or a task: the newest bundled version for the network, made for
-        that task or, where there is none, for several kinds of images of which it is one.
+        that task or, where there is none, for several kinds of images of which it is one; where none is bundled, the
+        newest that was installed.
 
     Returns
     -------
     entry : WeightsEntry
-        With the size and checksum that the file ought to have (bundled); with the size it has, and none (path).
+        With the size and checksum that the file ought to have (bundled, installed); with the size it has, and none
+        (path).
     path : Path
 
     Raises
     ------
     UnknownNameError
-        If there is no such network, or no bundled weights have this id or task.
+        If there is no such network, or no weights at hand have this id or task.
     WeightsError
-        If the file cannot be read or belongs to another network.
+        If the file cannot be read or belongs to another network, or the weights no longer come with the package.
     """
     get_spec(network)
     text = str(weights)
@@ -205,17 +237,29 @@ def find_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]
             )
         _check_size(entry, path)
         return entry, path
-    ours = list_weights(network=network)
-    for entry in ours:
-        if text in (entry.id, entry.task, entry.id.partition("@")[0]):
-            return entry, bundled_folder() / entry.file
-    for entry in ours:
-        if text in entry.kinds:
-            return entry, bundled_folder() / entry.file
-    for entry in list_weights():
+    at_hand = _at_hand()
+    for entry, path in at_hand:
+        if text == entry.id and entry.network == network:
+            return entry, path
         if text == entry.id:
             raise WeightsError(
                 f"weights '{text}' belong to network '{entry.network}'; expected '{network}'. "
                 "Choose that network, or other weights."
             )
-    raise UnknownNameError(f"weights for {network}", text, [entry.id for entry in ours])
+    shipped = {entry.id for entry in bundled()}
+    # what a word stands for does not change with what is installed
+    ours = sorted((one for one in at_hand if one[0].network == network), key=lambda one: one[0].id not in shipped)
+    for entry, path in ours:
+        if text in (entry.task, entry.id.partition("@")[0]):
+            return entry, path
+    for entry, path in ours:
+        if text in entry.kinds:
+            return entry, path
+    if text in (gone := superseded()):
+        raise WeightsError(
+            f"weights '{text}' no longer come with the package: they are superseded by '{gone[text]['by']}'. "
+            "Choose that, or bring the old file back with 'medseg weights install FILE'."
+        )
+    # a damaged list of them is told to whoever asks for what might stand there
+    installed()
+    raise UnknownNameError(f"weights for {network}", text, [entry.id for entry, _ in ours])

@@ -13,16 +13,17 @@ def check_classes(network: str, classes: Classes, *, ignore: int | None = None) 
     Raises
     ------
     InputError
-        If it tells one class only and there are more, or it cannot leave out what is to be ignored.
+        If there are more than it can tell, or it cannot leave out what is to be ignored.
     """
-    if not get_spec(network).capabilities.boxes:
-        return
-    if len(classes) > 1:
+    spec = get_spec(network)
+    most = spec.capabilities.most_classes
+    if most is not None and len(classes) > most:
+        told = "one class" if most == 1 else f"{most} classes"
         raise InputError(
-            f"the classes are {named(classes)}, and {network} tells one class from the background only. "
-            "Choose another network, or make them one with --map."
+            f"the classes are {named(classes)}, and {network} tells {told} from the background only. "
+            "Choose another network, or make them one class, by --map on the command line."
         )
-    if ignore is not None:
+    if spec.recipe.boxes is not None and ignore is not None:
         raise InputError(
             f"{ignore} is to be ignored, and {network} looks for boxes: one over such pixels would count as wrong. "
             f"Choose another network, or let them be background with --map {ignore}=0."

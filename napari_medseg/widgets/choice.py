@@ -116,11 +116,11 @@ class WeightsChoice(QObject):
             self._fill_networks()
 
     def _unusable(self) -> str:
-        """What of the project's own weights cannot be chosen, to be told beside what can."""
+        """What of the project's own weights, or of installed ones, cannot be chosen, to be told beside what can."""
         bad = self._state.unusable
         if not bad:
             return ""
-        return f" {len(bad)} weights file(s) of the project cannot be used; the first: {bad[0]}"
+        return f" {len(bad)} weights file(s) cannot be used; the first: {bad[0]}"
 
     def others(self) -> list[tuple[str, WeightsEntry]]:
         """What could be asked beside the choice: (id or path, entry)."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from magicgui.widgets import CheckBox, Container
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
@@ -15,7 +16,18 @@ from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.keys import key_of
 
-_STORED = ("probability", "edges", "mirrored", "disagreement")
+# by the names that they are stored under: what stands beside the box, and its tool tip
+_SHOWN = {"probability": ("Show the probability map", ""), "edges": ("Show the edge map (SGD-Net)", "")}
+_OPINIONS = {
+    "mirrored": (
+        "Average mirrored copies",
+        "Slower and steadier: the image is segmented mirrored too, and the mean is taken.",
+    ),
+    "disagreement": (
+        "Show where they disagree",
+        "A map of where mirrored copies and networks differ: look there first.",
+    ),
+}
 
 
 def _pairs(stored: Any) -> set[tuple[str, str]]:
@@ -35,27 +47,19 @@ class ProposeOptions(QWidget):
     def __init__(self) -> None:
         super().__init__()
         stored = load_settings()
-        self.probability = QCheckBox("Show the probability map")
-        self.edges = QCheckBox("Show the edge map (SGD-Net)")
+        self.shown, self.opinions = _form(_SHOWN, stored), _form(_OPINIONS, stored)
         self.boxes = QCheckBox("Only my boxes (DCSNet)")
         self.draw = QPushButton("Draw boxes")
-        self.mirrored = QCheckBox("Average mirrored copies")
-        self.disagreement = QCheckBox("Show where they disagree")
         self.also, self.menu = QToolButton(), QMenu(self)
         # those that a person chose, also while they are not on offer
         self._asked = _pairs(stored.get("also"))
         self.more, self._rest = QToolButton(), QWidget()
-        for name in _STORED:
-            box: QCheckBox = getattr(self, name)
-            box.setChecked(bool(stored.get(name, False)))
         self._build()
-        self._fold(not (self.mirrored.isChecked() or self.disagreement.isChecked() or self._asked))
+        self._fold(not (any(self.opinions.asdict().values()) or self._asked))
 
     def _build(self) -> None:
         self.also.setMenu(self.menu)
-        self.mirrored.setToolTip("Slower and steadier: the image is segmented mirrored too, and the mean is taken.")
         self.boxes.setToolTip("DCSNet segments inside the boxes of the layer '... boxes' instead of searching itself.")
-        self.disagreement.setToolTip("A map of where mirrored copies and networks differ: look there first.")
         self.also.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setAutoRaise(True)
@@ -65,12 +69,11 @@ class ProposeOptions(QWidget):
         row.addWidget(self.draw)
         rest = QVBoxLayout(self._rest)
         rest.setContentsMargins(12, 0, 0, 0)
-        for widget in (self.mirrored, self.also, self.disagreement):
-            rest.addWidget(widget)
+        rest.addWidget(self.also)
+        rest.addWidget(self.opinions.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.probability)
-        layout.addWidget(self.edges)
+        layout.addWidget(self.shown.native)
         layout.addLayout(row)
         layout.addWidget(self.more)
         layout.addWidget(self._rest)
@@ -78,7 +81,7 @@ class ProposeOptions(QWidget):
         self.boxes.toggled.connect(self.boxes_wanted)
         self.draw.setToolTip(f"Drag a box around each lesion  ({key_of('draw_boxes')})")
         self.draw.clicked.connect(self._draw)
-        self.mirrored.toggled.connect(self.changed)
+        self.opinions.mirrored.changed.connect(lambda: self.changed.emit())
 
     def _fold(self, folded: bool) -> None:
         self._rest.setVisible(not folded)
@@ -102,7 +105,8 @@ class ProposeOptions(QWidget):
             action.toggled.connect(partial(self._ask, action.data()))
             self.menu.addAction(action)
         self._counted()
-        for widget in (self.edges, self.boxes, self.draw):
+        self.shown.edges.enabled = not volume
+        for widget in (self.boxes, self.draw):
             widget.setEnabled(not volume)
 
     def _ask(self, member: tuple[str, str], asked: bool) -> None:
@@ -123,6 +127,21 @@ class ProposeOptions(QWidget):
         """Further networks that were chosen: (network, weights)."""
         return tuple(action.data() for action in self.menu.actions() if action.isChecked())
 
+    def wanted(self) -> dict[str, bool]:
+        """Maps to show (``probability``, ``edges``, ``disagreement``), and whether copies are ``mirrored``."""
+        return {**self.shown.asdict(), **self.opinions.asdict()}
+
     def save(self) -> None:
         """Remember the choices."""
-        save_settings(**{name: getattr(self, name).isChecked() for name in _STORED})
+        save_settings(**self.wanted())
+
+
+def _form(rows: Mapping[str, tuple[str, str]], stored: Mapping[str, Any]) -> Container:
+    """Check boxes by name, as they were left."""
+    boxes = [
+        CheckBox(name=name, text=text, tooltip=tip, value=bool(stored.get(name, False)))
+        for name, (text, tip) in rows.items()
+    ]
+    form = Container(widgets=boxes, labels=False)
+    form.native.layout().setContentsMargins(0, 0, 0, 0)
+    return form

@@ -221,8 +221,8 @@ class ProposeSection(QWidget):
     # ---- running -------------------------------------------------------------------------------------------------
 
     def _request(self) -> PredictRequest:
-        options = self.options
-        return replace(self._state.request(), mirrored=options.mirrored.isChecked(), also=options.members())
+        mirrored, also = self.options.wanted()["mirrored"], self.options.members()
+        return replace(self._state.request(), mirrored=mirrored, also=also)
 
     def start(self) -> None:
         """Run the network on the chosen image."""
@@ -230,7 +230,7 @@ class ProposeSection(QWidget):
         if layer is None or self._ticket is not None or self.weights.currentData() is None:
             return
         data, request = plain_image(layer), self._request()
-        edges = self.options.edges.isChecked() and not self._volume
+        edges = self.options.wanted()["edges"] and not self._volume
         self.options.save()
         if data is None:
             return
@@ -302,12 +302,13 @@ class ProposeSection(QWidget):
         for message in prediction.origin["messages"]:
             show_info(message)
         maps = (
-            (self.options.probability, prediction.probabilities.sum(axis=0).clip(0, 1), PROBABILITY_SUFFIX),
-            (self.options.edges, prediction.edges, EDGES_SUFFIX),
-            (self.options.disagreement, prediction.disagreement, DISAGREEMENT_SUFFIX),
+            ("probability", prediction.probabilities.sum(axis=0).clip(0, 1), PROBABILITY_SUFFIX),
+            ("edges", prediction.edges, EDGES_SUFFIX),
+            ("disagreement", prediction.disagreement, DISAGREEMENT_SUFFIX),
         )
-        for wanted, shown, suffix in maps:
-            if wanted.isChecked() and shown is not None:
+        wanted = self.options.wanted()
+        for name, shown, suffix in maps:
+            if wanted[name] and shown is not None:
                 show_map(self._viewer, layer, shown, suffix=suffix)
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)

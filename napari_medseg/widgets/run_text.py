@@ -6,14 +6,14 @@ from typing import Any
 
 from napari_medseg.app.round import Round
 from napari_medseg.app.unfinished import Unfinished
-from napari_medseg.project.runs import RunSpec
+from napari_medseg.project.run_spec import RunSpec
 
 
 def event_text(event: dict[str, Any], spec: RunSpec) -> str | None:
     """Of what the trainer tells; None: nothing new."""
     if event["event"] == "start":
-        own = sum(bool(pair.group) for pair in spec.train)
-        more = f" and {len(spec.train) - own} of the network's first ones" if own < len(spec.train) else ""
+        own = sum(bool(pair.group) for pair in spec.data.train)
+        more = f" and {len(spec.data.train) - own} of the network's first ones" if own < len(spec.data.train) else ""
         where = event["device"].upper()
         return f"Training on {own} corrected image(s){more}, {event['val']} held out, on the {where}."
     if event["event"] == "epoch" and event.get("seconds_left") is not None:
@@ -36,8 +36,8 @@ def unfinished_text(left: Unfinished) -> str:
     if left.state == "done":
         return "The last run is trained and was not judged: press Resume to have it judged, or Retrain to start anew."
     return (
-        f"The last run broke off after epoch {left.epoch} of {left.spec.epochs}: press Resume to go on from there, or "
-        "Retrain to start anew."
+        f"The last run broke off after epoch {left.epoch} of {left.spec.schedule.epochs}: press Resume to go on from "
+        "there, or Retrain to start anew."
     )
 
 

@@ -65,8 +65,8 @@ class PanelState:
         return replace(request, also=tuple(one for one in also if takes(one[0], volume=volume)))
 
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
-        """Bundled weights and those adopted in the project: (id or path, entry)."""
-        own, self.unusable = own_weights(self.project) if self.project is not None else ([], [])
+        """Weights adopted in the project, bundled and installed: (id or path, entry)."""
+        own, self.unusable = own_weights(self.project)
         return [(str(path), entry) for path, entry in own] + [(e.id, e) for e in list_weights()]
 
 

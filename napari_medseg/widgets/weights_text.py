@@ -46,7 +46,8 @@ def weights_facts(entry: WeightsEntry, task: str) -> tuple[str, str]:
     if gives:
         parts.append(f"It {' and '.join(gives)}.")
     if entry.size_bytes:
-        parts.append(f"{entry.size_bytes / 1e6:.1f} MB, {spec.parameters or 0:,} parameters.")
+        count = "" if spec.parameters is None else f", {spec.parameters:,} parameters"
+        parts.append(f"{entry.size_bytes / 1e6:.1f} MB{count}.")
     return bold, one_line(" ".join(["", *parts] if bold else parts))
 
 

@@ -15,7 +15,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import LabelRule, find_pairs, read_image, read_mask
 from napari_medseg.networks import create_network
 from napari_medseg.project import Project
-from napari_medseg.project.runs import Pair, RunSpec
+from napari_medseg.project.run_spec import Data, Pair, RunSpec
 from napari_medseg.weights import WeightsEntry, read_entry, save_weights
 
 
@@ -197,7 +197,8 @@ def test_classes_to_learn_are_those_that_are_known_or_the_one_that_is_there(stud
 @pytest.mark.parametrize(("classes", "labels", "expected"), [(("a",), (1,), {0, 7}), (("a", "b"), (1, 7), {0, 1, 7})])
 def test_old_weights_of_one_class_are_compared_in_the_runs_number(study, tmp_path, classes, labels, expected):
     request = fresh(tmp_path / "w.safetensors", classes, labels)
-    spec = RunSpec(network="n", task="t", train=(Pair(name="a", image="i", mask="m"),), classes=("x",), labels=(7,))
+    data = Data(train=(Pair(name="a", image="i", mask="m"),), classes=("x",), labels=(7,))
+    spec = RunSpec(network="n", task="t", data=data)
     image = read_image(next(study((1,))[0].iterdir())).data
     found = set(np.unique(_labels_of(image, request, spec, None)))
     assert found <= expected

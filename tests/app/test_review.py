@@ -26,7 +26,7 @@ def test_new_weights_are_held_against_those_in_use_where_they_are_better(sampled
     assert "nothing better" in review.verdict.reason
     # and what is in use is not held against them where it is worse
     sampled.adopt("cmunext-xxs/dermoscopy@1")
-    spec = replace(spec, start_from="cmunext-xxs/nuclei@1")
+    spec = replace(spec, start=replace(spec.start, start_from="cmunext-xxs/nuclei@1"))
     review = review_run(sampled, spec, folder, device="cpu")
     assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
     # weights that are gone, or of volumes, cannot be asked

@@ -13,7 +13,7 @@ from napari_medseg.app.versions import project_weights, use_version, versions
 from napari_medseg.errors import Cancelled, InputError, TrainingError, WeightsError
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import RunSpec
+from napari_medseg.project.run_spec import RunSpec
 from tests.app.helpers import OPTIONS, accept
 
 SKIN = "cmunext-xxs/dermoscopy@1"
@@ -54,7 +54,7 @@ def test_better_weights_are_adopted_and_the_project_may_move(sampled, trainers, 
     review = round_.run(adopt=True)
     assert states == ["running", "reviewing", "judged", "adopted"]
     assert events == ["start", "batch", "epoch", "done"]
-    assert {row.name for row in review.rows} == {pair.name for pair in round_.spec.val}
+    assert {row.name for row in review.rows} == {pair.name for pair in round_.spec.data.val}
     assert review.verdict.adopt
     assert json.loads(sampled.runs()[0].result)["adopt"]
     assert record(sampled) == ["adopted"]
@@ -114,7 +114,7 @@ def test_an_interruption_cancels_and_it_goes_on_from_the_last_epoch(project, tra
     again.told.connect(lambda event: epochs.append(event["epoch"]) if event["event"] == "epoch" else None)
     again.run()
     assert epochs == [2, 3]
-    assert trainers[1].spec.time_budget_minutes == 7
+    assert trainers[1].spec.budget.time_budget_minutes == 7
     assert (again.run_id, record(project)) == (round_.run_id, ["kept"])
 
 

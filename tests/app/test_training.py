@@ -8,7 +8,8 @@ import pytest
 from napari_medseg.app.samples import samples_of
 from napari_medseg.app.training import Told, TrainOptions, plan_training, train
 from napari_medseg.errors import InputError, TrainingError
-from napari_medseg.project.runs import SPEC_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import read_entry
 
 OPTIONS = TrainOptions(start="nuclei", epochs=3, device="cpu")

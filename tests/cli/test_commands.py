@@ -1,6 +1,7 @@
 """The command line: results on stdout, one line on stderr for an error, the exit codes that scripts rely on."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 from tifffile import TiffFile
 
 from napari_medseg.io import FORMATS, read_image, read_mask
-from napari_medseg.networks import create_network, list_networks
+from napari_medseg.networks import create_network, get_spec, list_networks
 from napari_medseg.weights import WeightsEntry, save_weights
 from tests.cli.helpers import NUCLEI, refused, save_fresh
 
@@ -25,6 +26,17 @@ def test_networks_as_json(medseg):
     assert xxs["parameters"] == 40_837
     assert {"title", "paper", "macs", "macs_tool", "capabilities"} <= set(xxs)
     assert "cmunext-xxs/nuclei@1" in xxs["weights"]
+
+
+def test_a_network_that_nobody_counted_is_listed_too(medseg, monkeypatch):
+    bare = replace(get_spec("dcsnet-s"), name="new-net", parameters=None, macs_256=None, macs_tool=None)
+    monkeypatch.setattr("napari_medseg.networks.registry.SPECS", (bare,))
+    code, out, _ = medseg("networks")
+    assert code == 0
+    assert "new-net" in out
+    assert "one class" in " ".join(out.split())
+    row = json.loads(medseg("networks", "--json")[1])[0]
+    assert (row["parameters"], row["macs"], row["most_classes"]) == (None, None, 1)
 
 
 def test_weights_as_json(medseg):

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from napari_medseg.project import Project
-from napari_medseg.project.runs import SPEC_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import read_entry
 from tests.cli.helpers import NUCLEI, refused, save_fresh
 
@@ -98,5 +99,5 @@ def test_a_project_keeps_numbers_names_and_what_is_ignored(medseg, numbered, tmp
     assert code == 0, err
     run = next((study / "runs").iterdir())
     spec = RunSpec.from_json((run / SPEC_FILE).read_text())
-    assert (spec.named, spec.ignore) == ({2: "c"}, 255)
+    assert (spec.data.named, spec.data.ignore) == ({2: "c"}, 255)
     assert read_entry(run / "weights.safetensors").labels == (2,)

@@ -12,7 +12,8 @@ from PIL import Image
 from napari_medseg.app.trainer_process import OwnTrainer
 from napari_medseg.errors import ProjectError, TrainingError
 from napari_medseg.project.lock import FileLock, lock_run
-from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, RunSpec
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE
 from napari_medseg.weights import read_entry
 from tests.cli.helpers import NUCLEI, refused
 from tests.src_train.helpers import make_run
@@ -134,4 +135,4 @@ def test_the_recipe_of_volumes_can_be_given(train, medseg, tmp_path):
     entry = read_entry(tmp_path / "v.safetensors")
     assert (entry.window, entry.spacing) == ((-175.0, 250.0), (2.0, 1.5, 1.5))
     spec = RunSpec.from_json((tmp_path / "v.run" / SPEC_FILE).read_text())
-    assert spec.learning_rate == 0.003
+    assert spec.schedule.learning_rate == 0.003

@@ -10,7 +10,8 @@ from PIL import Image
 
 from napari_medseg.inference import Predictor
 from napari_medseg.networks import create_network, get_spec, list_networks
-from napari_medseg.project.runs import EVENTS_FILE, Pair, RunSpec, Stage, read_events
+from napari_medseg.project.run_spec import Budget, Data, Pair, RunSpec, Schedule, Stage
+from napari_medseg.project.runs import EVENTS_FILE, read_events
 from napari_medseg.weights import WeightsEntry
 from src_train.trainer import Trainer
 
@@ -106,17 +107,18 @@ def test_two_steps_train(name, tmp_path: Path):
     spec = RunSpec(
         network=name,
         task="t",
-        train=tuple(pairs),
-        stages=(Stage(size=size, epochs=2),),
-        batch_size=2,
-        device="cuda",
-        augmentation="volume" if volume else "full",
+        data=Data(train=tuple(pairs), augmentation="volume" if volume else "full"),
+        schedule=Schedule(stages=(Stage(size=size, epochs=2),), batch_size=2),
+        budget=Budget(device="cuda"),
     )
     for precision in ("auto", "fp16"):
         folder = tmp_path / precision
         folder.mkdir()
         moved = tuple(replace(p, image=str(tmp_path / p.image), mask=str(tmp_path / p.mask)) for p in pairs)
-        Trainer(replace(spec, precision=precision, train=moved), folder).run()
+        Trainer(
+            replace(spec, data=replace(spec.data, train=moved), budget=replace(spec.budget, precision=precision)),
+            folder,
+        ).run()
         losses = [e["loss"] for e in read_events(folder / EVENTS_FILE)[0] if e["event"] == "epoch"]
         assert len(losses) == 2
         assert np.isfinite(losses).all()

@@ -35,9 +35,10 @@ def prompts(name: str, x: torch.Tensor, *, key: str = "boxes") -> dict[str, list
 @pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_the_papers(name):
     spec = get_spec(name)
-    assert trained_parameters(name, classes=spec.classes) == spec.parameters
+    counted = trained_parameters(name, classes=spec.classes)
+    assert spec.parameters in (counted, None)
     if name.endswith("-s") and not name.startswith("cmunext"):
-        assert spec.parameters <= 5_000_000
+        assert counted <= 5_000_000
 
 
 # of volumes all are one shape
@@ -143,6 +144,7 @@ def test_the_output_is_the_one_recorded(name):
         GOLDENS.write_text(json.dumps({**stored, name: found}, indent=1) + "\n")
     assert float(spread) > 1e-4 * float(flat.abs().max())
     assert max(map(abs, found)) > 0.1
+    assert name in stored, "record what a new network gives: MEDSEG_RECORD=1, once"
     assert found == pytest.approx(stored[name], abs=0.01)
 
 

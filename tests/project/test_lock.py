@@ -1,6 +1,9 @@
 """A lock is a file of its own: it writes over nothing, follows no link, and two windows never have one project."""
 
+import errno
+import json
 import os
+import platform
 import sys
 from contextlib import suppress
 
@@ -60,6 +63,26 @@ def test_an_old_lock_is_taken_over_and_signed(tmp_path):
         with pytest.raises(ProjectError, match=f"is open in process {os.getpid()} on "):
             lock_project(tmp_path)
         held.release()
+
+
+def test_whoever_locked_it_is_read_beyond_the_byte_that_is_locked(tmp_path):
+    held = lock_project(tmp_path)
+    text = (tmp_path / "project.lock").read_bytes()
+    assert json.loads(text[1:]) == json.loads(text) == {"pid": os.getpid(), "host": platform.node()}
+    held.release()
+
+
+def test_where_nothing_can_be_locked_a_project_is_looked_at_and_not_changed(tmp_path, monkeypatch):
+    def refuse(number, *, blocking):
+        raise OSError(errno.ENOLCK, "none")
+
+    lock_project(tmp_path).release()
+    (tmp_path / RUN_LOCK).touch()
+    monkeypatch.setattr("napari_medseg.project.lock.lock_descriptor", refuse)
+    lock_project(tmp_path, read_only=True).release()
+    with pytest.raises(ProjectError, match=r"lies where nothing can be locked \(.*\); expected a drive"):
+        lock_project(tmp_path)
+    assert training_in(tmp_path) is None
 
 
 @posix

@@ -1,16 +1,14 @@
 """Small runs to train."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from napari_medseg.project.runs import (
-    SPEC_FILE,
-    Pair,
-    RunSpec,
-    Stage,
-)
+from napari_medseg.project.run_spec import Pair, RunSpec, Stage
+from napari_medseg.project.runs import SPEC_FILE
 
 
 def blobs(folder: Path, n: int, side: int = 48) -> tuple[Pair, ...]:
@@ -30,6 +28,16 @@ def blobs(folder: Path, n: int, side: int = 48) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
+def run_of(values: dict) -> RunSpec:
+    """A run of the fields that its file has."""
+    return RunSpec.from_json(json.dumps(values, default=asdict))
+
+
+def changed(spec: RunSpec, **values) -> RunSpec:
+    """A run with other fields, named as its file names them."""
+    return run_of({**json.loads(spec.to_json()), **values})
+
+
 def make_run(folder: Path, **changes) -> RunSpec:
     pairs = blobs(folder, changes.pop("n", 2))
     values = {
@@ -44,6 +52,6 @@ def make_run(folder: Path, **changes) -> RunSpec:
         "precision": "no",
         "seed": 3,
     }
-    spec = RunSpec(**{**values, **changes})
+    spec = run_of({**values, **changes})
     (folder / SPEC_FILE).write_text(spec.to_json())
     return spec

@@ -7,7 +7,8 @@ from PIL import Image
 from napari_medseg.inference import Predictor
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice
-from napari_medseg.project.runs import WEIGHTS_FILE, Pair, Stage
+from napari_medseg.project.run_spec import Pair, Stage
+from napari_medseg.project.runs import WEIGHTS_FILE
 from src_train.trainer import Trainer
 from tests.src_train.helpers import make_run
 

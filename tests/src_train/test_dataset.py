@@ -8,7 +8,7 @@ import torch
 from napari_medseg.errors import InputError
 from napari_medseg.io import LabelRule
 from napari_medseg.networks import InputSpec
-from napari_medseg.project.runs import Pair
+from napari_medseg.project.run_spec import Pair
 from src_train.dataset import Sample, TrainingSet, load_pair, load_pairs, resize_mask, to_channels
 from src_train.targets import VOID
 

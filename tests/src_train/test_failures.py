@@ -13,7 +13,8 @@ import torch
 
 from napari_medseg.app.trainer_process import FoundTrainer, OwnTrainer
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import EVENTS_FILE, Stage, read_events
+from napari_medseg.project.run_spec import Stage
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, read_events
 from src_train.__main__ import _cancel, _end, _Stop, main
 from src_train.failures import in_words
 from src_train.trainer import Trainer
@@ -90,7 +91,8 @@ def test_on_windows_the_main_thread_is_stopped_and_can_still_say_so(monkeypatch)
 
 
 def test_a_size_beyond_all_reason_is_told_at_once(tmp_path):
-    make_run(tmp_path, stages=(Stage(size=1 << 22, epochs=1),), val=())
+    values = json.loads(make_run(tmp_path, val=()).to_json())
+    (tmp_path / SPEC_FILE).write_text(json.dumps({**values, "stages": [{"size": 1 << 22, "epochs": 1}]}))
     process = OwnTrainer(tmp_path)
     assert process.wait(240) == 2
     assert "'stages' in " in process.failure()

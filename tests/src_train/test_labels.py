@@ -12,13 +12,14 @@ from napari_medseg.errors import InputError
 from napari_medseg.inference import Predictor
 from napari_medseg.io import read_image
 from napari_medseg.networks import InputSpec
-from napari_medseg.project.runs import WEIGHTS_FILE, RunSpec, Stage
-from src_train.checkpoint import fingerprint
+from napari_medseg.project.run_spec import RunSpec, Stage
+from napari_medseg.project.runs import WEIGHTS_FILE
 from src_train.dataset import Sample
+from src_train.scoring import mean_dice
 from src_train.targets import VOID
-from src_train.trainer import Trainer, mean_dice
+from src_train.trainer import Trainer
 from src_train.volumes import TrainingVolumes
-from tests.src_train.helpers import blobs, make_run
+from tests.src_train.helpers import blobs, changed, make_run
 
 
 def test_numbers_of_classes_go_through_training_and_what_is_ignored_does_not_count(tmp_path):
@@ -40,20 +41,20 @@ def test_numbers_of_classes_go_through_training_and_what_is_ignored_does_not_cou
     assert found.classes == {100: "disc", 200: "corner"}
     assert set(np.unique(found.labels)) <= {0, 100, 200}
     with pytest.raises(InputError, match="label 255 in masks"):
-        Trainer(replace(spec, ignore=None), tmp_path / "run")
+        Trainer(changed(spec, ignore=None), tmp_path / "run")
     with pytest.raises(InputError, match="255 is to be ignored, and dcsnet-s looks for boxes"):
-        Trainer(replace(spec, network="dcsnet-s", classes=("a",), labels=()), tmp_path / "run")
+        Trainer(changed(spec, network="dcsnet-s", classes=("a",), labels=()), tmp_path / "run")
     with pytest.raises(InputError, match="the classes are 100 'disc', 200 'corner', and dcsnet-s tells one class"):
         Trainer(replace(spec, network="dcsnet-s"), tmp_path / "run")
 
 
 def test_numbers_decide_the_outcome_and_older_checkpoints_stay_good(tmp_path):
     spec = make_run(tmp_path / "run")
-    known = fingerprint(spec)
-    assert fingerprint(replace(spec, labels=(1,))) == known
-    changed = (replace(spec, labels=(2,)), replace(spec, ignore=255), replace(spec, mapping=((3, 3, 1),)))
-    assert len({known, *map(fingerprint, changed)}) == 4
-    for one in changed:
+    known = spec.fingerprint()
+    assert changed(spec, labels=(1,)).fingerprint() == known
+    others = [changed(spec, **one) for one in ({"labels": (2,)}, {"ignore": 255}, {"mapping": ((3, 3, 1),)})]
+    assert len({known, *(one.fingerprint() for one in others)}) == 4
+    for one in others:
         assert RunSpec.from_json(one.to_json()) == one
     values = json.loads(spec.to_json())
     for key, value in {"labels": [2, 3], "mapping": [[1, 2]], "ignore": 256}.items():

@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from napari_medseg.networks import SegmentationOutput, get_spec
+from napari_medseg.networks import SegmentationOutput, get_spec, list_networks
 from napari_medseg.networks.dcsnet.segmenter import RoIMaps
 from src_train.losses import build_loss, make_dice, rim
-from src_train.roi_losses import laplacian_edges, level_weights, map_loss, roi_loss, soft_rim
+from src_train.objective import build_objective
+from src_train.roi_losses import build_map_loss, build_roi_loss, laplacian_edges, level_weights, soft_rim
 from src_train.targets import VOID, boxes_of
+
+DCSNET = get_spec("dcsnet").recipe
 
 
 def test_the_rim_is_a_pixel_to_each_side():
@@ -55,7 +59,7 @@ def test_the_boundary_term_sees_a_wrong_border():
     far[..., 4:28, 4:28] = 1
     edges = [soft_rim(x) for x in (target, near, far)]
     assert edges[0].sum() == 18 * 18 - 14 * 14
-    losses = [float(map_loss(20 * (2 * x - 1), target)) for x in (near, far)]
+    losses = [float(build_map_loss(DCSNET)(20 * (2 * x - 1), target)) for x in (near, far)]
     assert losses[0] < 1e-3
     assert losses[1] > losses[0] + 0.2
 
@@ -126,9 +130,9 @@ def test_edges_of_boxes_are_the_laplacians():
     [(0.0, (1.0, 0.8, 0.6, 0.4), 0.2), (0.3, (0.8, 0.9, 1.0, 1.1), 1.2), (0.6, (0.7, 0.8, 0.9, 1.0), 1.1)],
 )
 def test_levels_count_in_the_papers_three_steps(done, levels, mask):
-    assert level_weights(done) == (levels, mask)
-    assert level_weights(min(done + 0.29, 1.0)) == (levels, mask)
-    assert level_weights(1.0) == ((0.7, 0.8, 0.9, 1.0), 1.1)
+    assert level_weights(DCSNET.boxes, done) == (levels, mask)
+    assert level_weights(DCSNET.boxes, min(done + 0.29, 1.0)) == (levels, mask)
+    assert level_weights(DCSNET.boxes, 1.0) == ((0.7, 0.8, 0.9, 1.0), 1.1)
 
 
 def test_consistency_is_the_mean_over_neighbours():
@@ -144,11 +148,77 @@ def test_consistency_is_the_mean_over_neighbours():
         out = SegmentationOutput(
             logits=target.float(), boxes=boxes, losses={"a": torch.zeros(())}, rois=rois._replace(levels=maps)
         )
-        return float(roi_loss(out, target, done=0.0))
+        return float(build_roi_loss(DCSNET)(out, target, 0.0))
 
     # the same four levels in another order of neighbours, weights of levels alike: only the term differs
     smooth, jumping = loss(20.0, 20.0, -20.0, -20.0), loss(20.0, -20.0, 20.0, -20.0)
-    weights = level_weights(0.0)[0]
-    right, wrong = (float(map_loss(torch.full((1, 1, 64, 64), v), target.float())) for v in (-20.0, 20.0))
+    weights = level_weights(DCSNET.boxes, 0.0)[0]
+    right, wrong = (float(build_map_loss(DCSNET)(torch.full((1, 1, 64, 64), v), target.float())) for v in (-20.0, 20.0))
     moved = (wrong - right) * (weights[2] - weights[1])
     assert jumping - smooth - moved == pytest.approx(0.05 * (3 - 1) / 3, abs=1e-3)
+
+
+class Answers(nn.Module):
+    """Gives what it was told to, and remembers how it was asked."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output, self.asked = output, None
+
+    def forward(self, x, **how):
+        self.asked = how
+        return self.output
+
+
+def in_boxes():
+    generator = torch.Generator().manual_seed(5)
+    maps = [torch.randn(3, 1, 64, 64, generator=generator) for _ in range(6)]
+    masks = torch.zeros(2, 1, 64, 64, dtype=torch.uint8)
+    masks[0, 0, 10:30, 12:40] = masks[1, 0, 40:60, 5:30] = 1
+    boxes = (torch.tensor([[8.0, 6, 44, 34]]), torch.tensor([[2.0, 36, 34, 62], [0.0, 0, 20, 20]]))
+    told = {"a": torch.tensor(0.25), "b": torch.tensor(0.5)}
+    rois = RoIMaps(maps[0], maps[1], tuple(maps[2:]))
+    return SegmentationOutput(logits=torch.zeros(2, 1, 64, 64), boxes=boxes, losses=told, rois=rois), masks
+
+
+def test_the_loss_in_boxes_is_the_recipes_and_was_the_same_before_it_stood_there():
+    output, masks = in_boxes()
+    asked = Answers(output)
+
+    def loss(recipe, done=0.0):
+        return float(build_objective(recipe)(asked, torch.zeros(2, 3, 64, 64), masks, done))
+
+    # by the code that had the numbers in it
+    for done, known in ((0.0, 2.628202), (0.4, 3.735687), (0.9, 3.458217)):
+        assert loss(DCSNET, done) == pytest.approx(known, rel=1e-5)
+    assert [own.tolist() for own in asked.asked["truth"]] == [[[7, 5, 45, 35]], [[0, 35, 35, 64]]]
+    # the detector's own part, which no recipe weighs
+    silent = replace(DCSNET, losses={"dice": 0.0}, edge_weight=0.0, boxes=replace(DCSNET.boxes, consistency=0.0))
+    assert loss(silent) == pytest.approx(0.75)
+    changes = (
+        {"losses": {**DCSNET.losses, "dice": 0.9}},
+        {"focal": (0.5, 1.0)},
+        {"edge_weight": 1.0},
+        {"smooth": 10.0},
+        {"boxes": replace(DCSNET.boxes, consistency=1.0)},
+        {"boxes": replace(DCSNET.boxes, edge_positive=1.0)},
+        {"boxes": replace(DCSNET.boxes, steps=((1.0, (0.0,) * 4, 1.0),))},
+    )
+    for change in changes:
+        assert abs(loss(replace(DCSNET, **change)) - loss(DCSNET)) > 1e-3, change
+
+
+def test_a_network_that_gives_boxes_learns_by_whole_maps_where_its_recipe_says_so():
+    output, masks = in_boxes()
+    asked, recipe = Answers(output), get_spec("cmunext-xxs").recipe
+    found = build_objective(recipe)(asked, torch.zeros(2, 3, 64, 64), masks, 0.0)
+    assert asked.asked == {}
+    assert torch.equal(found, build_loss(recipe)(output, masks))
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_every_recipe_names_losses_that_there_are(name):
+    recipe = get_spec(name).recipe
+    build_objective(recipe)
+    with pytest.raises(KeyError, match="hinge"):
+        build_objective(replace(recipe, losses={"hinge": 1.0}))

@@ -12,14 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_medseg.project.runs import (
-    EVENTS_FILE,
-    SPEC_FILE,
-    WEIGHTS_FILE,
-    RunSpec,
-    Stage,
-    read_events,
-)
+from napari_medseg.project.run_spec import RunSpec, Stage
+from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from src_train.trainer import Trainer
 from tests.src_train.helpers import make_run
 

@@ -12,21 +12,15 @@ from safetensors.torch import load_file
 
 from napari_medseg.errors import InputError, ShapeError
 from napari_medseg.networks import get_spec
-from napari_medseg.project.runs import (
-    CHECKPOINT_FILE,
-    EVENTS_FILE,
-    WEIGHTS_FILE,
-    Pair,
-    RunSpec,
-    Stage,
-    read_events,
-)
+from napari_medseg.project.run_spec import Pair, RunSpec, Stage
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import read_entry
 from src_train.dataset import draw_batches
 from src_train.engine import Engine
 from src_train.optim import learning_rate_at
-from src_train.trainer import Trainer, mean_dice
-from tests.src_train.helpers import blobs, make_run
+from src_train.scoring import mean_dice
+from src_train.trainer import Trainer
+from tests.src_train.helpers import blobs, changed, make_run
 
 
 @pytest.mark.slow
@@ -89,7 +83,7 @@ def test_the_start_is_kept_in_part(tmp_path, val):
         spec = make_run(
             folder, n=4, stages=stages, start_from=start, keep_from=kept, keep_share=0.25, learning_rate=1e-2
         )
-        spec = replace(spec, val=spec.train[:val], validate_every=4, choose_best=False)
+        spec = changed(spec, val=spec.data.train[:val], validate_every=4, choose_best=False)
         trainer = Trainer(spec, folder)
         trainer.run()
         trained[kept] = load_file(folder / WEIGHTS_FILE), trainer.state
@@ -141,7 +135,7 @@ def test_a_plan_that_fits_the_budget_ends_scored_and_with_a_low_rate(tmp_path):
     run = {"stages": (Stage(size=32, epochs=9),), "validate_every": 5, "fit_budget": True, "time_budget_minutes": 1.0}
     spec = make_run(tmp_path, choose_best=False, schedule="poly", **run)
     trainer = Trainer(spec, tmp_path)
-    trainer._fitting = lambda done: 7 if done < 2 else 3
+    trainer.pace.fitting = lambda done: 7 if done < 2 else 3
     entry = trainer.run()
     assert entry.training == {**entry.training, "epochs": 3, "best_epoch": 3, "finished": True}
     told = [e for e in read_events(tmp_path / EVENTS_FILE)[0] if e["event"] == "epoch"]
@@ -158,8 +152,8 @@ def test_so_many_epochs_fit_into_a_budget(tmp_path, minutes, planned):
     spec = make_run(tmp_path, stages=(Stage(size=32, epochs=40),), time_budget_minutes=minutes, fit_budget=True)
     trainer = Trainer(spec, tmp_path)
     # two epochs of five seconds
-    trainer._started = time.monotonic() - 10
-    found = trainer._fitting(2)
+    trainer.pace.started = time.monotonic() - 10
+    found = trainer.pace.fitting(2)
     trainer.events.close()
     assert found == planned
 
@@ -188,7 +182,7 @@ def test_the_best_of_all_sizes_is_chosen_with_its_size(tmp_path):
     stages = (Stage(size=48, epochs=1), Stage(size=32, epochs=2))
     trainer = Trainer(make_run(tmp_path, stages=stages), tmp_path)
     scores = iter((0.4, 0.3, 0.2))
-    trainer._validate = lambda size, epoch: next(scores)
+    trainer.keeper.score = lambda size, epoch: next(scores)
     entry = trainer.run()
     assert (entry.training["best_epoch"], entry.input_size, entry.metrics["dice"]) == (1, (48, 48), 0.4)
 
@@ -276,7 +270,7 @@ def test_the_schedules_of_the_papers():
 def test_the_best_or_the_last_that_was_scored(tmp_path, best):
     trainer = Trainer(make_run(tmp_path, stages=(Stage(size=32, epochs=3),), choose_best=best), tmp_path)
     scores = iter((0.2, 0.6, 0.4))
-    trainer._validate = lambda sides, epoch: next(scores)
+    trainer.keeper.score = lambda sides, epoch: next(scores)
     entry = trainer.run()
     assert (entry.training["best_epoch"], entry.metrics["dice"]) == ((2, 0.6) if best else (3, 0.4))
     written, last = load_file(tmp_path / WEIGHTS_FILE), trainer.state.network
@@ -286,7 +280,7 @@ def test_the_best_or_the_last_that_was_scored(tmp_path, best):
 def test_training_stops_when_nothing_gets_better(tmp_path):
     trainer = Trainer(make_run(tmp_path, stages=(Stage(size=48, epochs=9),), patience=2), tmp_path)
     scores = iter((0.4, 0.5, 0.3, 0.2, 0.9))
-    trainer._validate = lambda sides, epoch: next(scores)
+    trainer.keeper.score = lambda sides, epoch: next(scores)
     entry = trainer.run()
     assert (entry.training["epochs"], entry.training["best_epoch"]) == (4, 2)
 

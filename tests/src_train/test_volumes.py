@@ -5,11 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.networks import InputSpec
-from napari_medseg.project.runs import (
-    Pair,
-    RunSpec,
-    Stage,
-)
+from napari_medseg.project.run_spec import Pair, RunSpec, Stage
 from src_train.dataset import load_pair
 from src_train.trainer import Trainer
 from src_train.volumes import TrainingVolumes

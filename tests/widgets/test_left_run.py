@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QApplication, QMessageBox
 from napari_medseg.app.demo import sample_project
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
-from napari_medseg.project.runs import SPEC_FILE, RunSpec, read_events
+from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.runs import SPEC_FILE, read_events
 from tests.app.helpers import accept
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("short_epochs")]
@@ -164,11 +165,11 @@ def test_a_window_that_was_not_closed_after_all_follows_its_run(open_panel, qtbo
     # what was cancelled can be resumed at once, on another device too
     qtbot.waitUntil(lambda: not panel.retrain.resume.isHidden(), timeout=WAIT)
     assert "press Resume to go on from there" in panel.retrain.message.text()
-    assert RunSpec.from_json((folder / SPEC_FILE).read_text()).device == "auto"
+    assert RunSpec.from_json((folder / SPEC_FILE).read_text()).budget.device == "auto"
     panel.propose.device.setCurrentText("cpu")
     panel.retrain.resume.click()
     qtbot.waitUntil(lambda: "Epoch" in panel.retrain.message.text(), timeout=WAIT)
-    assert RunSpec.from_json((folder / SPEC_FILE).read_text()).device == "cpu"
+    assert RunSpec.from_json((folder / SPEC_FILE).read_text()).budget.device == "cpu"
     assert read_events(folder / "events.jsonl")[0][-1]["event"] != "failed"
     # the word of the first sitting does not count in this one
     panel.shut_down()

@@ -18,7 +18,7 @@ def test_a_proposal_lies_on_its_image_and_running_twice_replaces_it(panel, qtbot
     image = add_sample(panel, scale=(0.5, 0.25), translate=(7, 9), affine=affine, units=("micrometer", "micrometer"))
     choose(panel)
     assert "resize" in panel.propose.plan.text() or "as it is" in panel.propose.plan.text()
-    panel.propose.options.probability.setChecked(True)
+    panel.propose.options.shown.probability.value = True
     for _ in range(2):
         panel.propose.run.click()
         assert not panel.propose.run.isEnabled()
@@ -124,7 +124,7 @@ def test_boxes_that_were_drawn_are_segmented(panel, qtbot, tmp_path, monkeypatch
     assert "no box is drawn" in panel.propose.message.text()
     # half a pixel around the centres of rows 10 to 49 and columns 20 to 79
     boxes.add_rectangles([[9.5, 19.5], [49.5, 79.5]])
-    panel.propose.options.probability.setChecked(True)
+    panel.propose.options.shown.probability.value = True
     propose(panel, qtbot)
     found = next(layer for layer in panel.viewer.layers if layer.name == "cells probability").data
     outside = np.ones(found.shape, bool)
@@ -201,9 +201,9 @@ def test_where_opinions_differ_is_a_map(panel, qtbot):
     add_sample(panel)
     choose(panel)
     options = panel.propose.options
-    options.mirrored.setChecked(True)
+    options.opinions.mirrored.value = True
     assert "mirrored 4 ways, 4 passes" in panel.propose.plan.text()
-    options.disagreement.setChecked(True)
+    options.opinions.disagreement.value = True
     action = next(a for a in options.menu.actions() if "polyp" in a.text())
     action.setChecked(True)
     assert options.also.text() == "Also ask: 1 other network"
@@ -253,7 +253,7 @@ def test_an_edge_map_lies_on_its_image_or_its_lack_is_told(panel, qtbot, tmp_pat
     only = [e for e in list_weights() if e.network == "cmunext-xxs"]
     image = add_sample(panel, scale=(0.5, 0.5))
     choose(panel)
-    panel.propose.options.edges.setChecked(True)
+    panel.propose.options.shown.edges.value = True
     monkeypatch.setattr(predict, "list_weights", lambda: only)
     propose(panel, qtbot)
     assert "no weights of SGD-Net" in panel.propose.message.text()

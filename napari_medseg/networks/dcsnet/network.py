@@ -15,7 +15,7 @@ from napari_medseg.networks.blocks.boxes import clip_boxes
 from napari_medseg.networks.dcsnet.detector import Detector
 from napari_medseg.networks.dcsnet.segmenter import Segmenter
 from napari_medseg.networks.output import SegmentationOutput
-from napari_medseg.networks.spec import Capabilities, Earlier, InputSpec, NetworkSpec, Recipe
+from napari_medseg.networks.spec import BoxRecipe, Capabilities, Earlier, InputSpec, NetworkSpec, Recipe
 
 EMPTY = -10.0  # logit where no box lies
 
@@ -184,6 +184,14 @@ _ASSUMPTIONS = (
 )
 _RECIPE = Recipe(
     losses={"dice": 0.5, "focal": 0.3, "boundary": 0.2},
+    focal=(0.35, 2.0),
+    edge_weight=0.2,
+    boxes=BoxRecipe(
+        # levels finest first, then the mask [DCSNet, III]
+        steps=((0.3, (1.0, 0.8, 0.6, 0.4), 0.2), (0.6, (0.8, 0.9, 1.0, 1.1), 1.2), (1.0, (0.7, 0.8, 0.9, 1.0), 1.1)),
+        edge_positive=10.0,
+        consistency=0.05,
+    ),
     optimizer="adamw",
     schedule="plateau",
     monitor="loss",
@@ -199,7 +207,7 @@ _SMALL = {
     "pyramid": 64, "box_width": 256, "width": 64, "layers": 2,
     "keep_unused": False, "most_masks": 100, "score_threshold": 0.2, "sure": 0.8,
 }  # fmt: skip
-_CAN = Capabilities(boxes=True, box_prompt=True)
+_CAN = Capabilities(boxes=True, box_prompt=True, most_classes=1)
 SPECS: tuple[NetworkSpec, ...] = (
     NetworkSpec(
         name="dcsnet",
