@@ -194,6 +194,7 @@ class Project:
     revisions = _part("_drawn", LabelStore.revisions)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
     strokes_below = _part("_drawn", LabelStore.strokes_below)
+    corrected = _part("_drawn", LabelStore.corrected)
     touched = _part("_drawn", LabelStore.touched)
     undo = _part("_drawn", LabelStore.undo)
     unlock = _part("_drawn", LabelStore.unlock)

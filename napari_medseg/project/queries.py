@@ -42,6 +42,7 @@ ORIGIN = (
 SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal' ORDER BY id DESC LIMIT 1
 """
 )
+PROPOSED = PATH + "SELECT MAX(id) FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal'"
 # the part of the grid of tiles that a stroke changed; nulls where it changed none
 TILES_OF = "SELECT MIN(tile_y), MIN(tile_x), MAX(tile_y) + 1, MAX(tile_x) + 1 FROM tiles WHERE stroke_id = ?"
 DRAWN = PATH + "SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path) AND kind NOT IN ('proposal', 'unlock')"

@@ -1,8 +1,9 @@
-"""Loss and Dice while they come in."""
+"""Loss and agreement while they come in, over whole epochs."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from math import ceil
 from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -11,6 +12,10 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 def load_plotting() -> None:
     """Load the plotting library, which takes a moment: not on the GUI thread."""
     import_module("pyqtgraph")
+
+
+# along the axis, at most
+TICKS = 10
 
 
 class Curves(QWidget):
@@ -33,14 +38,17 @@ class Curves(QWidget):
             y.clear()
         self._draw()
 
-    def add(self, epoch: int, loss: float | None, dice: float | None) -> None:
-        """Add the figures of an epoch."""
+    def add(self, epoch: int, loss: float | None, dice: float | None, *, epochs: int) -> None:
+        """Add the figures of an epoch, of so many."""
         for name, value in (("loss", loss), ("val_dice", dice)):
             if value is not None:
                 self._points[name][0].append(epoch)
                 self._points[name][1].append(value)
         if self._plot is None:
             self._make()
+        self._plot.setXRange(0, max(1, epochs), padding=0.02)
+        step = ceil(epochs / TICKS)
+        self._plot.getAxis("bottom").setTickSpacing(step, step)
         self._draw()
 
     def _make(self) -> None:
@@ -49,7 +57,7 @@ class Curves(QWidget):
         self._plot = pg.PlotWidget(background="#262930")
         self._plot.setFixedHeight(190)
         # named above, where a legend would lie on the lines
-        named = ((self.LOSS, "loss, training"), (self.DICE, "Dice, held out"))
+        named = ((self.LOSS, "loss while learning"), (self.DICE, "agreement on test images"))
         spans = (f'<span style="color: {colour}">{name}</span>' for colour, name in named)
         self._plot.setTitle(" &nbsp; ".join(spans), size="9pt")
         self._plot.setLabel("bottom", "epoch")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.errors import sentence
 from napari_medseg.project.history import when
+from napari_medseg.widgets.run_text import version_name
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -29,7 +30,7 @@ class VersionList(QWidget):
     def __init__(self, state: PanelState, bus: Bus, workers: Workers, tell: Callable[[str], None]) -> None:
         super().__init__()
         self._state, self._bus, self._workers, self._tell = state, bus, workers, tell
-        self.list, self.use = QComboBox(), QPushButton("Use this version")
+        self.list, self.use = QComboBox(), QPushButton("Use this one")
         # as wide as the panel, not as the longest name
         self.list.setMinimumContentsLength(8)
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -55,9 +56,8 @@ class VersionList(QWidget):
 
     def _show(self, found: list[Version]) -> None:
         self.list.clear()
-        for version in found:
-            name = version.weights.rpartition("/")[2].removesuffix(".safetensors")
-            name = version.weights if version.sha256 is None else name
+        for number, version in enumerate(found):
+            name = version_name(version.weights, first=number == 0)
             self.list.addItem(f"{name}, {when(version.adopted)}{' (in use)' if version.in_use else ''}", version)
             if version.in_use:
                 self.list.setCurrentIndex(self.list.count() - 1)
@@ -66,13 +66,14 @@ class VersionList(QWidget):
     def use_chosen(self) -> None:
         """Go back, or forth, to the chosen version, bit for bit."""
         project, version = self._state.project, self.list.currentData()
+        name = version_name(version.weights, first=self.list.currentIndex() == 0) if version is not None else ""
         if project is None or version is None:
             return
 
         def done(_: None) -> None:
             self._bus.weights_changed.emit()
             self.refresh()
-            self._tell(f"{version.weights} is in use.")
+            self._tell(f"{name} in use.")
 
         def failed(error: BaseException) -> None:
             self._tell(sentence(error))

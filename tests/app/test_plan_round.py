@@ -140,7 +140,7 @@ def test_an_image_that_was_changed_since_is_not_trained_on(project):
 
 def test_two_corrections_are_needed(project):
     accept(project, 1)
-    with pytest.raises(InputError, match=r"1 accepted correction.*at least 2"):
+    with pytest.raises(InputError, match=r"Accept at least 2 images first \(1 so far\)"):
         plan_retrain(project, OPTIONS)
 
 
