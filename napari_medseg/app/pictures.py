@@ -12,7 +12,7 @@ from napari_medseg.inference.normalize import to_rgb01
 # told apart with any kind of colour vision: Okabe and Ito 2008, Color Universal Design
 GAINED, LOST, NETWORK, TRUTH = (86, 180, 233), (213, 94, 0), (204, 121, 167), (255, 255, 255)
 # so much of the image is seen through what was gained or lost
-_SEEN = 0.45
+_SEEN = 0.35
 # below this a line of one pixel is wide enough, px
 _THIN = 300
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from math import ceil
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 
 def load_plotting() -> None:
@@ -46,7 +46,7 @@ class Curves(QWidget):
                 self._points[name][1].append(value)
         if self._plot is None:
             self._make()
-        self._plot.setXRange(0, max(1, epochs), padding=0.02)
+        self._plot.setXRange(0, max(1, epochs), padding=0.05)
         step = ceil(epochs / TICKS)
         self._plot.getAxis("bottom").setTickSpacing(step, step)
         self._draw()
@@ -55,12 +55,14 @@ class Curves(QWidget):
         import pyqtgraph as pg
 
         self._plot = pg.PlotWidget(background="#262930")
-        self._plot.setFixedHeight(190)
-        # named above, where a legend would lie on the lines
+        self._plot.setFixedHeight(170)
+        # named above, where a legend would lie on the lines, and wrapped where the panel is narrow
         named = ((self.LOSS, "loss while learning"), (self.DICE, "agreement on test images"))
-        spans = (f'<span style="color: {colour}">{name}</span>' for colour, name in named)
-        self._plot.setTitle(" &nbsp; ".join(spans), size="9pt")
-        self._plot.setLabel("bottom", "epoch")
+        sign = '<span style="color: {}; background-color: #262930">&nbsp;━&nbsp;</span>'
+        spans = (f"{sign.format(colour)} {name}" for colour, name in named)
+        names = QLabel(f"Over epochs: {', '.join(spans)}")
+        names.setWordWrap(True)
+        self._layout.addWidget(names)
         self._plot.showGrid(x=False, y=True, alpha=0.2)
         self._lines = {
             "loss": self._plot.plot(pen=pg.mkPen(self.LOSS, width=2)),

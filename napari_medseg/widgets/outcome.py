@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QHBoxLayout,
     QHeaderView,
     QPushButton,
     QTableWidget,
@@ -68,14 +67,12 @@ class Outcome(QWidget):
         header.sectionResized.connect(lambda *_: self._fit_table())
         self.wipe.picture.setCursor(Qt.CursorShape.PointingHandCursor)
         self.wipe.picture.setToolTip("Click to see it large.")
-        verdict = QHBoxLayout()
-        verdict.addWidget(self.adopt)
-        verdict.addWidget(self.keep)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.checks)
         # the question stands above the pictures: below them it would be out of sight
-        layout.addLayout(verdict)
+        layout.addWidget(self.adopt)
+        layout.addWidget(self.keep)
         layout.addWidget(self.table)
         layout.addWidget(self.wipe)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_picture(row))

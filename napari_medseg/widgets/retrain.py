@@ -100,7 +100,7 @@ class RetrainSection(QWidget):
         layout.addWidget(self.versions)
         layout.addStretch()
         self.progress.setRange(0, 100)
-        self.progress.setFormat("")
+        self._bar("")
         self.start.clicked.connect(self.begin)
         self.cancel.clicked.connect(self.stop)
         self.resume.clicked.connect(self.resume_run)
@@ -123,6 +123,13 @@ class RetrainSection(QWidget):
             minutes=self.minutes.value() or None,
             device=self._state.device,
         )
+
+    def _bar(self, word: str, share: float | None = None) -> None:
+        """A word on the bar; without one it is out of the way."""
+        self.progress.setVisible(bool(word))
+        self.progress.setFormat(word)
+        if share is not None:
+            self.progress.setValue(round(100 * share))
 
     # ---- what would happen ---------------------------------------------------------------------------------------
 
@@ -161,7 +168,7 @@ class RetrainSection(QWidget):
         options = self._options()
         save_settings(epochs=self.epochs.value(), minutes=self.minutes.value())
         self.curves.clear()
-        self.progress.setValue(0)
+        self._bar("", 0)
         self._prepare(Round.new(project, options))
 
     def resume_run(self) -> None:
@@ -173,7 +180,7 @@ class RetrainSection(QWidget):
         self._take(round_)
         self.outcome.clear()
         self.message.setText("Preparing...")
-        self.progress.setFormat(STATE_WORD["preparing"])
+        self._bar(STATE_WORD["preparing"])
 
         def prepare(ticket: Ticket, progress: Any) -> None:
             load_plotting()
@@ -264,7 +271,7 @@ class RetrainSection(QWidget):
         if state in STATE_TEXT:
             self.message.setText(STATE_TEXT[state])
         if state in STATE_WORD:
-            self.progress.setFormat(STATE_WORD[state])
+            self._bar(STATE_WORD[state])
         if state == "adopted" and round_.weights is not None:
             self._bus.weights_changed.emit()
             self.versions.refresh()
@@ -279,8 +286,7 @@ class RetrainSection(QWidget):
         if round_ is not self._round or round_.state != "running" or round_.spec is None:
             return
         if event["event"] == "epoch":
-            self.progress.setValue(round(100 * event["epoch"] / event["epochs"]))
-            self.progress.setFormat(progress_text(event))
+            self._bar(progress_text(event), event["epoch"] / event["epochs"])
             self.curves.add(event["epoch"], event.get("loss"), event.get("val_dice"), epochs=event["epochs"])
         text = event_text(event, round_.spec)
         if text is not None:
@@ -297,8 +303,7 @@ class RetrainSection(QWidget):
     def _show_review(self, round_: Round, pictured: Pictured | None) -> None:
         if round_ is not self._round or round_.state != "judged" or pictured is None:
             return
-        self.progress.setValue(100)
-        self.progress.setFormat("Done")
+        self._bar("Done", 1)
         self.outcome.show_review(pictured)
         if pictured.review.verdict.adopt:
             self.adopt_new()
@@ -374,8 +379,7 @@ class RetrainSection(QWidget):
         if self._state.project is not None:
             self._parting = ""
         self.curves.clear()
-        self.progress.setValue(0)
-        self.progress.setFormat("")
+        self._bar("", 0)
         self.ahead.setText("")
         self.versions.refresh()
         self._look_for_run()

@@ -105,6 +105,10 @@ STATE_WORD = {
 }
 
 
+# how those that a project made are called
+ROUND = "Round"
+
+
 def version_name(weights: str, *, first: bool) -> str:
     """Weights that were in use, as a person would call them: ``Round 2``, ``Original network``.
 
@@ -118,7 +122,7 @@ def version_name(weights: str, *, first: bool) -> str:
     stem = weights.replace("\\", "/").rpartition("/")[2].removesuffix(".safetensors")
     number = stem.removeprefix("run-")
     if weights.endswith(".safetensors") and stem != number and number.isdigit():
-        return f"Round {int(number)}"
+        return f"{ROUND} {int(number)}"
     name = stem if weights.endswith(".safetensors") else weights.partition("/")[2].partition("@")[0].replace("-", " ")
     return f"Original network ({name})" if first else f"Network {name}"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari.utils.notifications import show_warning
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.errors import sentence
 from napari_medseg.project.history import when
-from napari_medseg.widgets.run_text import version_name
+from napari_medseg.widgets.labels import as_tip
+from napari_medseg.widgets.run_text import ROUND, version_name
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -34,9 +36,9 @@ class VersionList(QWidget):
         # as wide as the panel, not as the longest name
         self.list.setMinimumContentsLength(8)
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        layout = QHBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.list, 1)
+        layout.addWidget(self.list)
         layout.addWidget(self.use)
         self.use.clicked.connect(self.use_chosen)
         self._show([])
@@ -58,7 +60,10 @@ class VersionList(QWidget):
         self.list.clear()
         for number, version in enumerate(found):
             name = version_name(version.weights, first=number == 0)
-            self.list.addItem(f"{name}, {when(version.adopted)}{' (in use)' if version.in_use else ''}", version)
+            made = when(version.adopted)
+            parts = (name, made if name.startswith(ROUND) else "", "in use" if version.in_use else "")
+            self.list.addItem(", ".join(filter(None, parts)), version)
+            self.list.setItemData(number, as_tip(f"{version.weights}, {made}"), Qt.ItemDataRole.ToolTipRole)
             if version.in_use:
                 self.list.setCurrentIndex(self.list.count() - 1)
         self.setVisible(len(found) > 1)

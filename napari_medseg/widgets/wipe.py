@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QImage, QMouseEvent, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from napari_medseg.app.pictures import GAINED, LOST, NETWORK, TRUTH, Compared
 
 
 def _spot(colour: tuple[int, int, int], sign: str, text: str) -> str:
-    return f'<span style="color: rgb{colour}">{sign}</span>&nbsp;{text.replace(" ", "&nbsp;")}'
+    # on dark, as in the picture: a white line is not seen on a light window
+    spot = f'<span style="color: rgb{colour}; background-color: #262930">&nbsp;{sign}&nbsp;</span>'
+    return f"{spot}&nbsp;{text.replace(' ', '&nbsp;')}"
 
 
 LEGEND = " &nbsp; ".join(
@@ -109,11 +111,14 @@ class LargeWipe(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"{name}: old and new network")
         screen = parent.screen().availableGeometry()
-        highest = round(0.72 * screen.height())
-        self.wipe = Wipe(highest)
+        height, width, _ = shown.base.shape
+        scale = min(0.72 * screen.height() / height, 0.9 * screen.width() / width)
+        self.wipe = Wipe(round(scale * height))
+        self.wipe.picture.setFixedSize(round(scale * width), round(scale * height))
         self.wipe.slider.setValue(value)
         layout = QVBoxLayout(self)
         layout.addWidget(self.wipe)
-        height, width, _ = shown.base.shape
-        self.resize(min(round(0.9 * screen.width()), max(480, round(highest * width / height) + 24)), 100)
+        # as large as the picture, whatever the legend would need if it were narrow
+        self.wipe.legend.setWordWrap(False)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)
         self.wipe.show_compared(shown)

@@ -56,7 +56,7 @@ def test_the_slider_goes_from_the_old_mask_to_the_new_one():
     # right of the line is the old one's rim, which lies left of it, and the other way round
     assert NETWORK not in colours(half)
     for colour in (GAINED, LOST):
-        tint = tuple(int(0.55 * one) for one in colour)
+        tint = tuple(int(0.65 * one) for one in colour)
         assert any(np.allclose(one, tint, atol=1) for one in colours(old))
         assert any(np.allclose(one, tint, atol=1) for one in colours(new))
     assert TRUTH in colours(old)

@@ -92,6 +92,9 @@ def test_a_click_shows_it_large(qtbot):
         screen = large.screen().availableGeometry()
         assert large.height() <= screen.height()
         assert large.width() <= screen.width()
+        picture = large.wipe.picture
+        assert picture.pixmap().height() / picture.devicePixelRatioF() == pytest.approx(picture.height(), abs=2)
+        assert not picture.geometry().intersects(large.wipe.slider.geometry())
         large.close()
     seen = []
     outcome.enlarge = lambda: seen.append(1)
@@ -101,6 +104,7 @@ def test_a_click_shows_it_large(qtbot):
 
 
 def test_no_text_is_cut(qtbot):
+    assert shown(qtbot, [row("a", 0.9, 0.7)]).minimumSizeHint().width() < 290
     long = "a name of a scan that somebody gave in full"
     outcome = shown(qtbot, [row(long), row("b", 1.0, 0.6, as_proposed=True)])
     for label in outcome.findChildren(QLabel):

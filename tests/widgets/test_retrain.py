@@ -38,7 +38,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     panel.retrain.start.click()
     outcome = panel.retrain.outcome
     qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=2 * WAIT)
-    assert panel.retrain.minimumSizeHint().width() < 340  # the panel's width: nothing is cut off
+    assert panel.retrain.minimumSizeHint().width() < 310  # the panel's width, with a scroll bar: nothing is cut off
     assert outcome.table.rowCount() == 2
     assert "On 2 test images the new network agrees" in outcome.checks.text()
     if not outcome.adopt.isHidden():
@@ -51,7 +51,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     # one click back, and forth again
     qtbot.waitUntil(lambda: panel.retrain.versions.list.count() == 2, timeout=WAIT)
     listed = [panel.retrain.versions.list.itemText(row) for row in range(2)]
-    assert listed[0].startswith("Original network (nuclei), 2")
+    assert listed[0] == "Original network (nuclei)"
     assert listed[1].startswith("Round 1, 2")
     for row, weights in ((0, before), (1, new)):
         panel.retrain.versions.list.setCurrentIndex(row)
@@ -101,7 +101,7 @@ def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot, trai
     panel = project_panel
     retrain(panel, qtbot)
     panel.retrain.cancel.click()
-    assert "Cancelled. The weights" in panel.retrain.message.text()
+    assert "Cancelled. The network" in panel.retrain.message.text()
     assert panel.retrain.start.isEnabled()
     qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
     assert list(trainers) == []
