@@ -86,7 +86,7 @@ class Wipe(QWidget):
         row.addWidget(QLabel("old"))
         row.addWidget(self.slider, 1)
         row.addWidget(QLabel("new"))
-        layout = QVBoxLayout(self)
+        self.column = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture)
         layout.addLayout(row)
@@ -114,6 +114,7 @@ class LargeWipe(QDialog):
         height, width, _ = shown.base.shape
         scale = min(0.72 * screen.height() / height, 0.9 * screen.width() / width)
         self.wipe = Wipe(round(scale * height))
+        self.wipe.column.setAlignment(self.wipe.picture, Qt.AlignmentFlag.AlignHCenter)
         self.wipe.picture.setFixedSize(round(scale * width), round(scale * height))
         self.wipe.slider.setValue(value)
         layout = QVBoxLayout(self)

@@ -158,7 +158,7 @@ def test_what_cannot_be_planned_is_told_and_nothing_runs(project_panel, qtbot, t
 
 def test_what_will_happen_is_said_while_somebody_looks(project_panel, qtbot, trainers):
     panel, ahead = project_panel, project_panel.retrain.ahead
-    panel.show()
+    panel.window().show()
     panel.tabs.setCurrentWidget(next(panel.tabs.widget(n) for n in range(4) if panel.tabs.tabText(n) == "Retrain"))
     qtbot.waitUntil(lambda: ahead.text() == "Accept at least 2 images first (0 so far).", timeout=WAIT)
     accept(panel.state.project, 4)
