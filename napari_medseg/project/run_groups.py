@@ -46,7 +46,7 @@ class Pair(Declared):
     weight: float = field(default=1.0, metadata=told(fields.number(0, 1e6), later=True))
     focus: str = field(default="", metadata=told(fields.TEXT, later=True))
     white: bool = field(default=False, metadata=told(fields.FLAG, later=True))
-    as_proposed: bool = field(default=False, metadata=told(fields.FLAG, later=True))
+    as_proposed: bool = field(default=False, metadata=told(fields.FLAG, later=True, rare=True))
 
 
 def _size(value: object) -> bool:
