@@ -158,7 +158,7 @@ def _nobody(judges: int) -> Check:
     else:
         text = (
             f"{counted(judges, 'test image')} accepted as proposed and none corrected: nobody can say which network is "
-            "better, since the old one is held against its own masks."
+            "better, since these masks are a network's own."
         )
     return Check(passed=None, text=f"{text} Look at both and decide.")
 
