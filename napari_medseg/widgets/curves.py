@@ -6,6 +6,7 @@ from importlib import import_module
 from math import ceil
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 
@@ -61,6 +62,7 @@ class Curves(QWidget):
         sign = '<span style="color: {}; background-color: #262930">&nbsp;━&nbsp;</span>'
         spans = (f"{sign.format(colour)} {name}" for colour, name in named)
         names = QLabel(f"Over epochs: {', '.join(spans)}")
+        names.setTextFormat(Qt.TextFormat.RichText)
         names.setWordWrap(True)
         self._layout.addWidget(names)
         self._plot.showGrid(x=False, y=True, alpha=0.2)

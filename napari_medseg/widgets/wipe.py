@@ -81,6 +81,7 @@ class Wipe(QWidget):
         self.slider.setRange(0, 100)
         self.slider.setValue(50)
         self.slider.setToolTip("Left of the line the new network's mask, right of it the old one's.")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(QLabel("old"))
