@@ -60,8 +60,8 @@ class Curves(QWidget):
         # named above, where a legend would lie on the lines, and wrapped where the panel is narrow
         named = ((self.LOSS, "loss while learning"), (self.DICE, "agreement on test images"))
         sign = '<span style="color: {}; background-color: #262930">&nbsp;━&nbsp;</span>'
-        spans = (f"{sign.format(colour)} {name}" for colour, name in named)
-        names = QLabel(f"Over epochs: {', '.join(spans)}")
+        spans = (f"{sign.format(colour)}&nbsp;{name.replace(' ', '&nbsp;')}" for colour, name in named)
+        names = QLabel(f"Over epochs: {' '.join(spans)}")
         names.setTextFormat(Qt.TextFormat.RichText)
         names.setWordWrap(True)
         self._layout.addWidget(names)

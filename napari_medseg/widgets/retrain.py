@@ -95,8 +95,9 @@ class RetrainSection(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
-        layout.addWidget(self.curves)
+        # once there is an outcome, it is what one wants to see
         layout.addWidget(self.outcome)
+        layout.addWidget(self.curves)
         layout.addWidget(self.versions)
         layout.addStretch()
         self.progress.setRange(0, 100)
