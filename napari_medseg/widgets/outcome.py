@@ -91,7 +91,9 @@ class Outcome(QWidget):
         """Show a round's figures and pictures; the person decides where the gate did not let it in."""
         self._shown = shown
         rows, verdict = shown.review.rows, shown.review.verdict
-        self.checks.setText("\n".join(f"{MARKS[check.passed]} {check.text}" for check in verdict.checks))
+        # what speaks against it first, then what nobody can say
+        checks = sorted(verdict.checks, key=lambda check: (False, None, True).index(check.passed))
+        self.checks.setText("\n".join(f"{MARKS[check.passed]} {check.text}" for check in checks))
         self.table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             name = f"{row.name} (accepted as proposed)" if row.as_proposed else row.name

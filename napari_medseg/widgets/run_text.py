@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from napari_medseg.app.forecast import Forecast
-from napari_medseg.app.gate import Verdict, counted
+from napari_medseg.app.gate import counted
 from napari_medseg.app.review import Review
 from napari_medseg.app.round import Round
 from napari_medseg.app.unfinished import Unfinished
@@ -74,10 +74,8 @@ def progress_text(event: dict[str, Any]) -> str:
 
 
 def verdict_text(review: Review, spec: RunSpec) -> tuple[str, str]:
-    """What became of a round: what is to stand in bold, and the reason."""
-    verdict: Verdict = review.verdict
-    bold = "Your choice." if verdict.asks else "" if verdict.adopt else "The old network stays."
-    return bold, f" {verdict.reason}{cut_text(review, spec)}"
+    """Of a round that was not adopted: what is to stand in bold, and the rest; why is said in the list below it."""
+    return "Your choice." if review.verdict.asks else "The old network stays.", cut_text(review, spec)
 
 
 def cut_text(review: Review, spec: RunSpec) -> str:

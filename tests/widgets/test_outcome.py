@@ -62,7 +62,10 @@ def test_where_nobody_can_say_a_person_is_asked(qtbot):
     outcome = shown(qtbot, [row("a", 1.0, 0.97, as_proposed=True)])
     assert outcome.checks.text().startswith("? 1 test image accepted as proposed")
     assert (outcome.adopt.text(), outcome.adopt.isVisible()) == ("Use the new one", True)
-    assert shown(qtbot, [row("a", 0.9, 0.7)]).adopt.text() == "Use the new one all the same"
+    refused = shown(qtbot, [row("a", 0.9, 0.7)])
+    assert refused.adopt.text() == "Use the new one all the same"
+    # what speaks against it comes first
+    assert [line[0] for line in refused.checks.text().splitlines()] == ["✗", "✗", "✓", "✓"]
 
 
 def test_the_picture_fills_the_width_and_the_slider_moves_it(qtbot):

@@ -70,10 +70,10 @@ def test_a_time_limit_is_told_as_it_cuts_and_afterwards():
     cut = Review(rows=[], verdict=verdict, suspects=[], epochs=12)
     assert verdict_text(cut, SPEC) == (
         "The old network stays.",
-        " Worse. Stopped after 12 of 30 epochs: no more fit into 5 minutes.",
+        " Stopped after 12 of 30 epochs: no more fit into 5 minutes.",
     )
     asks = Verdict(adopt=False, checks=(Check(passed=None, text="Nobody can say."),))
-    assert verdict_text(replace(cut, verdict=asks, epochs=None), SPEC) == ("Your choice.", " Nobody can say.")
+    assert verdict_text(replace(cut, verdict=asks, epochs=None), SPEC) == ("Your choice.", "")
     assert event_text({"event": "start", "device": "cpu"}, SPEC) == (
         "Learning from 1 image of yours and 1 of the network's first ones, 1 to judge, on the CPU."
     )
