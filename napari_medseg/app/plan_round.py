@@ -51,6 +51,8 @@ class RetrainOptions:
     ----------
     network, weights : str
         To start from.
+    task : str
+        What is on the images; empty: the task of those weights.
     epochs : int
     minutes : float or None
         No more epochs than fit into this; one at least.
@@ -67,6 +69,7 @@ class RetrainOptions:
     device: str = "auto"
     seed: int = 0
     rule: LabelRule = PLAIN
+    task: str = ""
 
 
 def accepted(project: Project, split: str) -> list[Case]:
@@ -160,7 +163,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     anchors = _anchors(known_sets, sum(p.weight for p in pairs) * replayed / drawn)
     spec = RunSpec(
         network=options.network,
-        task=entry.task,
+        task=options.task or entry.task,
         data=Data(
             train=(*pairs, *anchors),
             val=judges,

@@ -201,6 +201,8 @@ class Project:
     add_run = _part("_trained", RunStore.add_run)
     adopt = _part("_trained", RunStore.adopt)
     adopted = _part("_trained", RunStore.adopted)
+    choose = _part("_trained", RunStore.choose)
+    chosen = _part("_trained", RunStore.chosen)
     check_run_weights = _part("_trained", RunStore.check_run_weights)
     runs = _part("_trained", RunStore.runs)
     set_run = _part("_trained", RunStore.set_run)
