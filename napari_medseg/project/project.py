@@ -196,6 +196,7 @@ class Project:
     strokes_below = _part("_drawn", LabelStore.strokes_below)
     touched = _part("_drawn", LabelStore.touched)
     undo = _part("_drawn", LabelStore.undo)
+    undoes_proposal = _part("_drawn", LabelStore.undoes_proposal)
     unlock = _part("_drawn", LabelStore.unlock)
 
     add_run = _part("_trained", RunStore.add_run)

@@ -68,8 +68,8 @@ class ProposeSection(QWidget):
         self._volume = False
         # images whose boxes a person drew or changed since the last proposal
         self._drawn: set[str] = set()
-        # of which image the message is
-        self._told_of = ""
+        # of which image the message is, and what it says of it
+        self._told_of = self._said = ""
         self._refill()
         self._fill_images()
         viewer.layers.events.inserted.connect(self._fill_images)
@@ -157,7 +157,8 @@ class ProposeSection(QWidget):
         if number != self._told_of:
             # what was said is of another image, and so are the boxes that were wanted
             self._told_of = number
-            self.message.setText("")
+            if self.message.text() == self._said:
+                self._say("")
             self.options.boxes.setChecked(number in self._drawn)
         self._box_wanted()
         self._show_plan()
@@ -181,13 +182,18 @@ class ProposeSection(QWidget):
         if project is not None and not project.read_only:
             self._workers.run(lambda *_: project.choose(task, weights), on_done=lambda _: None, lane="files")
 
+    def _say(self, text: str) -> None:
+        """Something about the image; it goes when another one is chosen."""
+        self._said = text
+        self.message.setText(text)
+
     def _draw_boxes(self) -> None:
         layer = self.current_image()
         if layer is None:
-            self.message.setText("Open an image first; then draw boxes on it.")
+            self._say("Open an image first; then draw boxes on it.")
             return
         self.boxes.draw(layer)
-        self.message.setText("Drag a box around each lesion, then propose.")
+        self._say("Drag a box around each lesion, then propose.")
 
     def _removed(self, event: Any) -> None:
         self._fill_images()
@@ -238,7 +244,7 @@ class ProposeSection(QWidget):
             self.plan.setText(f"'{layer.name}' is no plain image or volume; expected one of two or three axes.")
             self.run.setEnabled(False)
             return
-        if self.weights.currentData() is None:
+        if self.weights.currentData() is None and self._state.boxed is None:
             # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
             self.run.setEnabled(self.choice.unasked and self._ticket is None)
@@ -270,9 +276,12 @@ class ProposeSection(QWidget):
     def start(self) -> None:
         """Run the network on the chosen image."""
         layer = self.current_image()
-        if layer is not None and self._ticket is None and self.choice.unasked:
-            self._ask_task()
-        if layer is None or self._ticket is not None or self.weights.currentData() is None:
+        if layer is None or self._ticket is not None:
+            return
+        # boxes can be filled whatever is in them
+        if self.weights.currentData() is None and self._state.boxed is None:
+            if self.choice.unasked:
+                self._ask_task()
             return
         data, request = plain_image(layer), self._request()
         edges = self.options.wanted()["edges"] and not self._volume
@@ -286,7 +295,7 @@ class ProposeSection(QWidget):
             return
         spacing = spacing_of(layer) if self._volume else None
         self._busy(True)
-        self.message.setText("")
+        self._say("")
         # what is proposed on is what is seen
         layer.visible = True
 
@@ -313,7 +322,7 @@ class ProposeSection(QWidget):
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""
         self._bus.told.emit(f"Nothing was proposed. {UNASKED}")
-        self.message.setText(UNASKED)
+        self._say(UNASKED)
         if self.task.isVisible():
             self.task.showPopup()
 
@@ -331,7 +340,7 @@ class ProposeSection(QWidget):
         if self._ticket is not None:
             self._ticket.cancel()
             self._busy(False)
-            self.message.setText("Cancelled.")
+            self._say("Cancelled.")
 
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(100 * fraction))
@@ -339,7 +348,7 @@ class ProposeSection(QWidget):
 
     def _failed(self, error: BaseException) -> None:
         self._busy(False)
-        self.message.setText(sentence(error))
+        self._say(sentence(error))
         show_error(sentence(error))
 
     def _show(
@@ -347,11 +356,11 @@ class ProposeSection(QWidget):
     ) -> None:
         self._busy(False)
         if layer not in self._viewer.layers:
-            self.message.setText("The image was closed meanwhile; its mask was dropped.")
+            self._say("The image was closed meanwhile; its mask was dropped.")
             return
         now = plain_image(layer)
         if now is None or (now is not data and not np.array_equal(now, data)):
-            self.message.setText("The image was changed meanwhile; its mask was dropped. Propose again.")
+            self._say("The image was changed meanwhile; its mask was dropped. Propose again.")
             return
         if boxed:
             # a box is for this proposal: the person's own choice is back
@@ -374,7 +383,7 @@ class ProposeSection(QWidget):
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"
-        self.message.setText(f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}.")
+        self._say(f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}.")
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture)
 
