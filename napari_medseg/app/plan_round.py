@@ -108,6 +108,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     OutputError
         If the folder cannot be written.
     """
+    if not options.weights:
+        raise InputError("No network is chosen to start from. Choose what is on your images, in the tab Propose.")
     entry, path = resolve_weights(options.network, options.weights)
     rule = rule_of(project, options.rule)
     _set_aside(project)
