@@ -72,8 +72,10 @@ def name_classes(project: Project, classes: Classes, *, ignore: int | None = Non
     return fresh
 
 
-def shown_classes(project: Project, case_id: int | None) -> list[LabelClass]:
+def shown_classes(project: Project, case_id: int | None, chosen: tuple[str, str] | None = None) -> list[LabelClass]:
     """The project's classes, and those that the weights name which proposed what a case shows.
+
+    Where these name none, those of the weights that are chosen, (network, id or path), are shown.
 
     Several classes of weights are noted in the project, where it can be written to: its masks say what they hold. The
     name of a single one is only shown: nobody needs to name the one thing that there is. A name that another label has
@@ -85,22 +87,23 @@ def shown_classes(project: Project, case_id: int | None) -> list[LabelClass]:
         If the table is damaged.
     """
     known = project.classes()
-    names = _of_proposal(project, case_id)
+    origin = None if case_id is None else project.proposal_origin(case_id)
+    of_proposal = {} if origin is None else _names_of(str(origin.get("network")), str(origin.get("weights")))
+    names = of_proposal or ({} if chosen is None else _names_of(*chosen))
     taken = {one.label for one in known}, {one.name for one in known}
     fresh = {label: name for label, name in names.items() if label not in taken[0] and name not in taken[1]}
-    if len(names) > 1 and fresh:
+    if len(of_proposal) > 1 and fresh:
         with suppress(InputError, OutputError):
             name_classes(project, fresh)
     shown = [*known, *(LabelClass(label=label, name=name, colour=colour_of(label)) for label, name in fresh.items())]
     return sorted(shown, key=lambda one: one.label)
 
 
-def _of_proposal(project: Project, case_id: int | None) -> dict[int, str]:
-    origin = None if case_id is None else project.proposal_origin(case_id)
+def _names_of(network: str, weights: str) -> dict[int, str]:
     try:
-        entry, _ = find_weights(str((origin or {})["network"]), str((origin or {})["weights"]))
-    except (KeyError, InputError):
-        # drawn by hand, or by weights that are gone
+        entry, _ = find_weights(network, weights)
+    except InputError:
+        # none, or gone
         return {}
     return {label: name for label, name in zip(entry.labels, entry.classes, strict=True) if name != UNNAMED}
 

@@ -17,7 +17,8 @@ from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.weights_text import next_text, nothing_fits, weights_facts, weights_title
 
-ASK = "Choose what is on your images..."
+# short enough to be read in a narrow panel
+ASK = "What is on your images?"
 UNASKED = "What is on your images decides which network proposes. Choose it in the list Task."
 
 
@@ -187,7 +188,13 @@ class WeightsChoice(QObject):
         boxed = self._state.boxed
         identity = self._state.weights if boxed is None else boxed[1]
         entry = next((e for i, e in self._known if i == identity), None)
-        return next_text(entry, self.task.currentData() or "", boxes=boxed is not None) if entry else ""
+        if entry is None:
+            return (
+                "Next proposal (G): none before you say what is on your images, in the tab Propose."
+                if self.unasked
+                else ""
+            )
+        return next_text(entry, self.task.currentData() or "", boxes=boxed is not None)
 
     def _unusable(self) -> str:
         """What of the project's own weights, or of installed ones, cannot be chosen, to be told beside what can."""

@@ -43,6 +43,15 @@ def test_the_one_thing_there_is_is_shown_by_its_name_and_needs_none_in_the_proje
     opened(panel, qtbot, tmp_path, np.zeros((40, 50), np.uint8), origin)
     qtbot.waitUntil(lambda: names(panel) == ["polyp"], timeout=WAIT)
     assert panel.state.project.classes() == []
+    # weights that name nothing, such as those that fill boxes, leave the name of those that are chosen
+    panel.propose.task.setCurrentText("nuclei")
+    network = {"network": "dcsnet-s", "weights": "dcsnet-s/generalist@1"}
+    panel.state.project.set_proposal(1, np.zeros((40, 50), np.uint8), network)
+    panel.correct.classes.refresh()
+    qtbot.waitUntil(lambda: names(panel) == ["nucleus"], timeout=WAIT)
+    panel.state.project.undo(1)
+    panel.correct.classes.refresh()
+    qtbot.waitUntil(lambda: names(panel) == ["polyp"], timeout=WAIT)
     # with a second one beside it, it has to have one
     panel.correct.classes.add.click()
     qtbot.waitUntil(lambda: names(panel) == ["polyp", "label 2"], timeout=WAIT)

@@ -43,7 +43,8 @@ def test_what_none_knows_is_said_without_a_button(panel, qtbot):
 
 
 def test_where_nobody_knows_what_is_on_the_images_proposing_asks(panel, qtbot):
-    assert panel.propose.task.currentText() == "Choose what is on your images..."
+    assert panel.propose.task.currentText() == "What is on your images?"
+    assert "none before you say what is on your images" in panel.correct.proposes.text()
     assert panel.state.weights == ""
     noise = (np.indices((200, 200)).sum(axis=0)[..., None] * np.array([3, 5, 7]) % 256).astype(np.uint8)
     panel.viewer.add_image(noise, rgb=True, name="noise")
