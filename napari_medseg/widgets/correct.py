@@ -324,6 +324,7 @@ class CorrectSection(QWidget):
                 self.view.open_case(case.id)
             elif after is not None:
                 self.status.setText(f"{note} All images are accepted. Retrain, or export the masks.".strip())
+                self._keep = False
 
         self.next_image.choose(project, after, done, self._failed)
 
