@@ -41,10 +41,11 @@ class UndoButtons:
             self.redo.setEnabled(False)
             return
         number, undo, redo = self._known
+        # until that is known of an image that was just opened, no press is lost
         here = number == case.case_id
         # what is not stored yet can be undone all the same
         waits = case.session.status.pending > 0 or case.session.unfit is not None
-        self.undo.setEnabled((here and undo) or waits)
+        self.undo.setEnabled(undo or waits or not here)
         self.redo.setEnabled(here and redo)
         # connecting twice is connecting once
         case.labels.events.paint.connect(self._drawn)
