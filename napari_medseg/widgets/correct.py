@@ -248,6 +248,7 @@ class CorrectSection(QWidget):
         """Show the project's images and their states, read off the GUI thread; many calls at once become one."""
         project = self._state.project
         if project is None:
+            self.moves.tell((None, False, False))
             self._fill(None, [])
         elif self._reading:
             self._stale = True

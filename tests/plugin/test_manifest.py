@@ -125,7 +125,7 @@ def test_whatever_a_mask_is_saved_as_it_arrives_right_and_ours_is_offered_first(
     viewer.layers.selection = {labels}
     offered = in_the_dialog(viewer, monkeypatch, tmp_path / name)
     panel.shut_down()
-    assert offered[0].startswith("MedSeg MedSeg mask (*.tif *.tiff *.png")
+    assert offered[0].startswith("MedSeg mask (*.tif *.tiff *.png")
     assert set(WRITE_SUFFIXES) == set(offered[0].partition("(")[2].rstrip(")").replace("*", "").split())
     (path,) = tmp_path.iterdir()
     assert path.name.startswith(name)
