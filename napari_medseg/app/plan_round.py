@@ -50,6 +50,8 @@ class RetrainOptions:
     ----------
     network, weights : str
         To start from.
+    task : str
+        What is on the images; empty: the task of those weights.
     epochs : int
     minutes : float or None
         No more epochs than fit into this; one at least.
@@ -66,6 +68,7 @@ class RetrainOptions:
     device: str = "auto"
     seed: int = 0
     rule: LabelRule = PLAIN
+    task: str = ""
 
 
 def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Path]:
@@ -98,6 +101,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     OutputError
         If the folder cannot be written.
     """
+    if not options.weights:
+        raise InputError("No network is chosen to start from. Choose what is on your images, in the tab Propose.")
     entry, path = resolve_weights(options.network, options.weights)
     rule = rule_of(project, options.rule)
     for group in to_set_aside(project):
@@ -153,7 +158,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     anchors = _anchors(known_sets, sum(p.weight for p in pairs) * replayed / drawn)
     spec = RunSpec(
         network=options.network,
-        task=entry.task,
+        task=options.task or entry.task,
         data=Data(
             train=(*pairs, *anchors),
             val=judges,

@@ -224,6 +224,11 @@ class LabelStore:
         """Whether :meth:`undo` would do something."""
         return self._current.place(case_id)[0] > 0
 
+    def undoes_proposal(self, case_id: int) -> bool:
+        """Whether :meth:`undo` would take back a proposal that lies on nothing, and leave an empty mask."""
+        query = "SELECT 1 FROM strokes WHERE id = ? AND kind = 'proposal' AND parent = 0"
+        return self._db.row(query, self._current.place(case_id)[0]) is not None
+
     def can_redo(self, case_id: int) -> bool:
         """Whether :meth:`redo` would do something."""
         return self._db.row(queries.REDO, case_id, self._current.place(case_id)[0]) is not None

@@ -120,6 +120,7 @@ class RetrainSection(QWidget):
         return RetrainOptions(
             network=self._state.network,
             weights=self._state.weights,
+            task=self._state.task,
             epochs=self.epochs.value(),
             minutes=self.minutes.value() or None,
             device=self._state.device,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_medseg.app.plan_round import CORRECTIONS
 from napari_medseg.names import one_line
 from napari_medseg.networks import get_spec
+from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
 
 
@@ -66,10 +67,20 @@ def weights_facts(entry: WeightsEntry, task: str) -> tuple[str, str]:
     return bold, one_line(" ".join(["", *parts] if bold else parts))
 
 
-def nothing_fits(*, volume: bool, boxes: bool) -> str:
+def next_text(entry: WeightsEntry, task: str, *, boxes: bool) -> str:
+    """What will propose next, to be read where one corrects."""
+    if boxes:
+        return f"Next proposal (G): in your boxes here, by {weights_title(entry, '')}; then your own choice again."
+    return f"Next proposal (G): {task_words(task)}, by {weights_title(entry, task)}."
+
+
+def no_boxes() -> str:
+    """Where no weights segment inside boxes: what to do."""
+    return "No weights at hand take boxes. Train some (medseg train --network dcsnet-s), or untick the boxes."
+
+
+def nothing_fits(*, volume: bool) -> str:
     """Where no weights take what is chosen: what to do."""
     if volume:
         return "No weights at hand take volumes. Train some: medseg train --network lgms-net-3d."
-    if boxes:
-        return "No weights at hand take boxes. Train some (medseg train --network dcsnet-s), or untick the boxes."
     return "No weights are at hand. Train some: medseg train."

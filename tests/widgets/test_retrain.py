@@ -11,6 +11,7 @@ from napari_medseg.app.review import review_run
 from napari_medseg.app.samples import sample_images
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
+from napari_medseg.project.run_spec import RunSpec
 from tests.app.helpers import accept
 from tests.widgets.helpers import WAIT, labels_of, propose
 
@@ -95,6 +96,17 @@ def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot, trainers):
     assert panel.retrain.start.isEnabled()
     qtbot.waitUntil(lambda: panel.state.project.runs()[-1].state == "cancelled", timeout=WAIT)
     assert panel.state.weights == before
+
+
+def test_a_round_is_of_the_task_that_is_chosen(project_panel, qtbot, trainers):
+    panel, trainers.waits = project_panel, True
+    panel.propose.choice.choose("nuclei", "sgd-net-s/generalist@1")
+    retrain(panel, qtbot)
+    qtbot.waitUntil(lambda: bool(panel.state.project.runs()), timeout=WAIT)
+    spec = RunSpec.from_json(panel.state.project.runs()[-1].spec)
+    assert (spec.network, spec.task) == ("sgd-net-s", "nuclei")
+    panel.retrain.cancel.click()
+    qtbot.waitUntil(lambda: panel.state.project.runs()[-1].state == "cancelled", timeout=WAIT)
 
 
 def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot, trainers):
