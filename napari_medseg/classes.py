@@ -55,6 +55,13 @@ def parse_classes(texts: Sequence[str]) -> dict[int, str]:
         raise InputError(
             f"--classes is '{turned}'; expected NUMBER=NAME, the number first, from 1 to {MOST_CLASS}. Correct it."
         )
+    # --map takes commas, JSON has colons: here either would become part of a name
+    several = next((text for text in texts if re.search(r"[,;{}]|^\s*\d+\s*:", text)), None)
+    if several is not None:
+        raise InputError(
+            f"--classes is '{several}'; expected one NUMBER=NAME, without commas, colons or brackets. Say --classes "
+            "once for each class."
+        )
     numbered = [(int(p[1]), p[2]) for p in pairs if p] or list(enumerate(texts, start=1))
     classes = {number: " ".join(name.split()) for number, name in numbered}
     for number, name in classes.items():

@@ -57,6 +57,9 @@ def set_up(path: str | Path | None = None, *, verbose: bool = False) -> None:
     file = Path(path) if path is not None else default_path()
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and not file.is_file():
+        # a pipe would be waited for without end
+        return
     handlers: list[logging.Handler] = [_QuietFile(file)]
     handlers[0].setFormatter(NamelessFormatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     if verbose:

@@ -62,3 +62,11 @@ def test_long_lists_are_cut_in_messages():
 def test_what_does_not_count_is_no_class(texts):
     with pytest.raises(InputError, match=r"no class\. Say --ignore 2 instead"):
         parse_classes(texts)
+
+
+@pytest.mark.parametrize(
+    "text", ["1=kidney,2=tumour", "1=kidney;2=tumour", "kidney,tumour", "1: kidney", "{1: 'kidney'}"]
+)
+def test_several_classes_in_one_text_are_no_name(text):
+    with pytest.raises(InputError, match="once for each class"):
+        parse_classes([text])

@@ -81,3 +81,20 @@ def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
             f"{which} {'is' if len(there) == 1 else 'are'} there already; expected no file that would be replaced. "
             "Choose another folder, or say that files may be replaced (--overwrite; in the window, tick it)."
         )
+
+
+def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
+    """Make sure, before the work, that no result takes the place of what is read; nobody asks for that.
+
+    Raises
+    ------
+    InputError
+        If one would; the message names it.
+    """
+    read = {path.resolve() for path in sources}
+    for target in targets:
+        if target.resolve() in read:
+            raise InputError(
+                f"{target} is an image itself, and a result would take its place; expected results elsewhere. Choose "
+                "another folder."
+            )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg import __version__
-from napari_medseg.app.batch import Batch, check_free
+from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
 from napari_medseg.app.places import unit_of
@@ -215,7 +215,8 @@ def export_project(
     written: list[Path] = []
     stems = _free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
-    targets = (folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects))
+    targets = [folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects)]
+    check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project)

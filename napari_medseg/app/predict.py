@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_medseg.app.batch import Batch, check_free
+from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.errors import DeviceError, InputError, ShapeError
@@ -258,11 +258,12 @@ def predict_files(
     kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
     kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
     stems = {path: short_name(stem_of(path)) for path in images}
-    targets = (
+    targets = [
         Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path), what=what)}"
         for path, stem in stems.items()
         for kind, what in kinds.items()
-    )
+    ]
+    check_apart(targets, images)
     check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
     written: list[Path] = []
@@ -310,7 +311,8 @@ def predict_files(
 
 def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[float, float, float, float]]]:
     """Boxes by image path."""
-    by_name = {one_line(name): path for path in images for name in (path.name, stem_of(path))}
+    # a file's whole name is its own, though it may be another's without a suffix
+    by_name = {one_line(stem_of(path)): path for path in images} | {one_line(path.name): path for path in images}
     found: dict[Path, list[tuple[float, float, float, float]]] = {}
     for name, rows in read_boxes(file).items():
         path = by_name.get(one_line(name))

@@ -215,7 +215,7 @@ def evaluate(
     """Score proposals against reference masks."""
     from json import dumps
 
-    from napari_medseg.app.batch import check_free
+    from napari_medseg.app.batch import check_apart, check_free
     from napari_medseg.app.evaluate import evaluate as run
     from napari_medseg.app.evaluate import is_report
     from napari_medseg.app.predict import PredictRequest
@@ -227,6 +227,7 @@ def evaluate(
         # now, not after an hour of scoring
         if not (json.is_dir() or is_report(json)):
             check_free([json], overwrite=overwrite)
+        check_apart([json], (path for pair in pairs for path in pair))
         check_writable(json)
     with progress_bar() as progress:
         request = PredictRequest(network=network, weights=weights, device=device)

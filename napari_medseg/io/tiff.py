@@ -43,7 +43,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         If the file is damaged, holds several images, or channels or colours that are no grey or RGB.
     """
     try:
-        with tifffile.TiffFile(path) as file:
+        with _opened(path) as file:
             check_chain(file, path)
             found = _whole(file)
             series, page = found[0], found[0].keyframe
@@ -78,6 +78,11 @@ def read(path: Path, *, mask: bool = False) -> Image:
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
     image = Image(data, lies.spacing, lies.unit, path, grid=lies, numbered=numbered, lossy=lossy).upright(turn)
     return as_told(image, told) if mask else image
+
+
+def _opened(path: Path) -> tifffile.TiffFile:
+    """A file, and no other: OME's text may name neighbours, whose pixels are not this one's."""
+    return tifffile.TiffFile(path, _multifile=False)
 
 
 def _told(page: Any) -> object:
@@ -214,7 +219,7 @@ def _shown_inverted(data: np.ndarray, white: int, path: Path) -> bool:
 def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie as they are read, upright, by the header; None where that cannot be read."""
     # whoever reads the image tells what is wrong
-    with suppress(Exception), tifffile.TiffFile(path) as file:
+    with suppress(Exception), _opened(path) as file:
         check_chain(file, path)
         page = _whole(file)[0].keyframe
         sized = Sized()

@@ -72,6 +72,11 @@ def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:
             f"{path} is truncated or damaged: it has {len(page.dataoffsets)} strips or tiles; expected "
             f"{math.prod(page.chunked)}. Copy or export it again."
         )
+    if 0 in page.databytecounts:
+        raise ImageReadError(
+            f"{path} has a strip or tile of 0 bytes; expected the pixels of each. It was not written to its end, or "
+            "leaves out what is empty (GDAL's SPARSE_OK): copy or export it again, whole."
+        )
     ends = [start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)]
     # of a JPEG that is cut off, libraries make up the rest
     if page.compression != tifffile.COMPRESSION.NONE and max(ends, default=0) > path.stat().st_size:

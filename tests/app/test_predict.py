@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from napari_medseg import digest
-from napari_medseg.app.predict import PredictRequest, check_kind, describe_plan, load_predictor, predict_files
+from napari_medseg.app.predict import PredictRequest, _prompts, check_kind, describe_plan, load_predictor, predict_files
 from napari_medseg.app.samples import samples_of
 from napari_medseg.digest import file_sha256
 from napari_medseg.errors import InputError, PartlyDoneError, ShapeError, WeightsError
@@ -148,3 +149,18 @@ def test_choosing_weights_reads_no_more_of_them_than_what_they_say_of_themselves
         monkeypatch.setattr(module, "file_sha256", None)
     request = PredictRequest(network="cmunext-xxs", weights=str(path), device="cpu")
     assert describe_plan((70, 90), request).network_size == (256, 256)
+
+
+def test_a_box_goes_to_the_file_of_that_name_not_to_one_whose_stem_it_is(tmp_path):
+    (tmp_path / "b.csv").write_text("image,y0,x0,y1,x1\na.png,1,1,9,9\n")
+    images = [Path("a.png"), Path("a.png.tif")]
+    assert list(_prompts(tmp_path / "b.csv", images)) == list(_prompts(tmp_path / "b.csv", images[::-1])) == images[:1]
+
+
+def test_a_result_never_takes_the_place_of_an_image_that_is_read(tmp_path):
+    for name in ("a.png", "a_mask.png"):
+        Image.fromarray(np.full((40, 60), len(name), np.uint8)).save(tmp_path / name)
+    before = (tmp_path / "a_mask.png").read_bytes()
+    with pytest.raises(InputError, match=r"a_mask\.png is an image itself"):
+        predict_files(sorted(tmp_path.iterdir()), REQUEST, tmp_path, format="png", overwrite=True)
+    assert (tmp_path / "a_mask.png").read_bytes() == before

@@ -100,3 +100,10 @@ def test_without_a_display_it_says_so(tmp_path, command, display, says):
     )
     assert done.returncode == 2
     assert says in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+def test_a_log_that_is_a_pipe_is_told_not_waited_for(medseg, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    got = medseg("--log-file", tmp_path / "pipe", "formats")
+    refused(got, "--log-file is", "no log can be written")

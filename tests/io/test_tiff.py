@@ -171,3 +171,45 @@ def test_white_is_zero_of_numbers_without_an_inverse_is_refused(tmp_path, dtype)
     tifffile.imwrite(tmp_path / "a.tif", GREY.astype(dtype), photometric="miniswhite")
     with pytest.raises(ImageReadError, match="its zero is white, and holds"):
         read_image(tmp_path / "a.tif")
+
+
+def holes(path, *, compression):
+    """A TIFF of four strips, of which the last was never written."""
+    tifffile.imwrite(path, np.full((40, 60), 100, np.uint8), rowsperstrip=10, metadata=None, compression=compression)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["StripByteCounts"]
+    size = 2 if int(tag.dtype) == 3 else 4
+    blob = bytearray(path.read_bytes())
+    blob[tag.valueoffset + 3 * size : tag.valueoffset + 4 * size] = bytes(size)
+    path.write_bytes(blob)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+def test_a_strip_that_was_never_written_is_no_black_one(tmp_path, compression):
+    holes(tmp_path / "a.tif", compression=compression)
+    with pytest.raises(ImageReadError, match="a strip or tile of 0 bytes"):
+        read_image(tmp_path / "a.tif")
+
+
+OME = (
+    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}">'
+    '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="60" SizeY="40" SizeZ="1" '
+    'SizeC="2" SizeT="1"><Channel ID="C:0" SamplesPerPixel="1"/><Channel ID="C:1" SamplesPerPixel="1"/>'
+    '<TiffData FirstC="0" IFD="0" PlaneCount="1"><UUID FileName="c0.ome.tif">urn:uuid:{a}</UUID></TiffData>'
+    '<TiffData FirstC="1" IFD="0" PlaneCount="1"><UUID FileName="c1.ome.tif">urn:uuid:{b}</UUID></TiffData>'
+    "</Pixels></Image></OME>"
+)
+
+
+@pytest.mark.parametrize("neighbours", [(), (1,), (0, 1)])
+def test_a_file_gives_its_own_pixels_whatever_its_text_says_of_neighbours(tmp_path, neighbours):
+    a, b = ("a" * 8 + "-0000-0000-0000-000000000000", "b" * 8 + "-0000-0000-0000-000000000000")
+    for number in neighbours:
+        text = OME.format(own=(a, b)[number], a=a, b=b)
+        data = np.full((40, 60), 10 * (number + 1), np.uint8)
+        tifffile.imwrite(tmp_path / f"c{number}.ome.tif", data, description=text, metadata=None)
+    own = np.full((40, 60), 7, np.uint8)
+    # an edited copy keeps the text, and with it the name of the other
+    tifffile.imwrite(tmp_path / "edited.ome.tif", own, description=OME.format(own=b, a=a, b=b), metadata=None)
+    found = read_image(tmp_path / "edited.ome.tif").data
+    np.testing.assert_array_equal(found, own)
