@@ -48,7 +48,7 @@ def test_held_out_cases_are_never_trained_on(project):
 
 def test_a_round_is_of_what_is_on_the_images_not_of_all_that_its_start_knows(project):
     accept(project, 3)
-    options = replace(OPTIONS, network="sgd-net-s", weights="sgd-net-s/generalist@1")
+    options = replace(OPTIONS, network="sgd-net-s", weights=resolve_weights("sgd-net-s", "generalist")[0].id)
     assert plan_retrain(project, options)[0].task == "generalist"
     assert plan_retrain(project, replace(options, task="nuclei"))[0].task == "nuclei"
     with pytest.raises(InputError, match="Choose what is on your images"):
