@@ -6,19 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
+from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, colour_of, listed
 from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Project
 
-# bright on dark and on bright images alike; napari's own first label is a dark brown
-COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
 NO_COLOUR = "#808080"
-
-
-def colour_of(label: int) -> str:
-    """The colour of a label that nobody gave one."""
-    return COLOURS[(label - 1) % len(COLOURS)]
 
 
 def classes_of(project: Project) -> dict[int, str]:

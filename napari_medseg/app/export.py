@@ -20,6 +20,7 @@ from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
+from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.labels import MOST_NUMBER
 from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
@@ -120,9 +121,16 @@ def export_masks(
     check_free(paths.values(), overwrite=overwrite)
     masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
+    # of objects, number 1 is one among others, and its colour none of a class
+    of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
     return [
-        # of objects, number 1 is one among others
-        export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
+        export_labels(
+            paths[name],
+            data,
+            **place,
+            provenance=of_objects if name == "objects" else provenance,
+            numbers=numbers or name == "objects",
+        )
         for name, data in masks.items()
     ]
 
@@ -142,6 +150,7 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
+    classes = project.classes()
     return {
         "case": case.name,
         "image_sha256": case.sha256,
@@ -150,7 +159,8 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
-        "classes": {one.label: one.name for one in project.classes()},
+        "classes": {one.label: one.name for one in classes},
+        COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }

@@ -39,6 +39,7 @@ from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.patients import PatientChoice
+from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -60,6 +61,7 @@ class CorrectSection(QWidget):
         self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
+        self.everything = ProposeAll(state, bus, workers, self.view, self._note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
         self.classes = ClassList(viewer, state, self.view, workers)
@@ -127,10 +129,13 @@ class CorrectSection(QWidget):
         layout.addWidget(self.project)
         layout.addWidget(self.last)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.everything)
         layout.addWidget(self.next_image)
         layout.addLayout(bottom)
         for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
+        self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
+        self.next_image.order.currentIndexChanged.connect(self.refresh)
         self.new.clicked.connect(self._ask_new)
         self.open.clicked.connect(self._ask_open)
         self.add.clicked.connect(self._ask_images)
@@ -248,11 +253,15 @@ class CorrectSection(QWidget):
         else:
             self._reading, self._stale = True, False
             self._workers.run(
-                lambda ticket, progress: project.cases(),
+                lambda ticket, progress: self.next_image.sorted(project, project.cases()),
                 on_done=lambda cases: self._read(project, cases),
                 on_error=lambda error: self._read(project, None),
                 lane="files",
             )
+
+    def _note_doubt(self, case_id: int, doubt: float | None) -> None:
+        if self._state.project is not None:
+            self.next_image.queue(self._state.project).note(case_id, doubt)
 
     def _read(self, project: Project, cases: list[Case] | None) -> None:
         self._reading = False
