@@ -32,7 +32,7 @@ def test_each_number_has_the_colour_of_its_class_and_others_their_usual_one(tmp_
     path = write_mask(tmp_path / f"m{format.suffix}", LABELS, provenance={"colours": colours}, numbers=True)
     with Image.open(path) as picture:
         shown = np.asarray(picture.convert("RGB"))
-    assert {int(n): tuple(shown[LABELS == n][0]) for n in np.unique(LABELS)} == {
+    assert {int(n): tuple(shown[n == LABELS][0]) for n in np.unique(LABELS)} == {
         0: (0, 0, 0),
         1: (16, 32, 48),
         2: (255, 255, 255),
@@ -60,7 +60,7 @@ def test_who_reads_the_file_gets_the_numbers(tmp_path, format):
     used=st.lists(st.integers(0, 255), min_size=1, max_size=12),
 )
 def test_no_colour_changes_a_number(tmp_path, format, colours, used):
-    """Greys, near black, black as the background, one for all: a reader that looks at colours would take other labels."""
+    """Greys, near black, black as the background, one for all: by the colours, other labels could be meant."""
     labels = np.array([used, used[::-1]], np.uint8)
     path = write_mask(tmp_path / f"m{format.suffix}", labels, provenance={"colours": colours}, numbers=True)
     np.testing.assert_array_equal(read_mask(path), labels)
