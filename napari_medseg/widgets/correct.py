@@ -33,6 +33,7 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
+from napari_medseg.widgets.intake import Intake
 from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.last_project import LastProject
@@ -68,6 +69,9 @@ class CorrectSection(QWidget):
         self.project, self.status, self.saved, self.keys = TextLabel(), TextLabel(), TextLabel(), QLabel()
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.last, self.patients = LastProject(self.open_project), PatientChoice()
+        self.intake = Intake(
+            state, workers, self.patients, load=self._load, add=self.add_files, tell=self.status.setText
+        )
         self.table = QTableWidget(0, 3)
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
@@ -126,6 +130,7 @@ class CorrectSection(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(self.patients)
+        layout.addWidget(self.intake)
         layout.addWidget(self.project)
         layout.addWidget(self.last)
         layout.addWidget(self.table, 1)
@@ -168,9 +173,14 @@ class CorrectSection(QWidget):
         self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGE_FILTER, self.add_files)
 
     def create(self, folder: str | Path) -> None:
-        """Make a project in a folder and open it; one that is there is opened."""
+        """Make a project in a folder and open it; one that is there is opened. Images that lie there are offered."""
         folder = Path(folder)
-        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder))
+
+        def opened() -> None:
+            self.open_next()
+            self.intake.look_beside()
+
+        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder), opened)
 
     def open_project(self, folder: str | Path) -> None:
         """Open a project."""
@@ -180,7 +190,8 @@ class CorrectSection(QWidget):
         """Open the project of sample images, made at the first time."""
         self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else sample_project(folder))
 
-    def _load(self, make: Callable[[], Project]) -> None:
+    def _load(self, make: Callable[[], Project], then: Callable[[], None] | None = None) -> None:
+        """Open what ``make`` gives in place of the open project; ``then``: instead of its next image."""
         if not self.may_leave() or not self.view.close_all():
             return
         old, self._state.project, self._state.loading = self._state.project, None, True
@@ -198,25 +209,29 @@ class CorrectSection(QWidget):
             self._failed(error)
 
         self._workers.run(
-            work, on_done=self._opened, on_error=failed, on_dropped=lambda project: project.close(), lane="files"
+            work,
+            on_done=lambda project: self._opened(project, then or self.open_next),
+            on_error=failed,
+            on_dropped=lambda project: project.close(),
+            lane="files",
         )
 
-    def _opened(self, project: Project) -> None:
+    def _opened(self, project: Project, then: Callable[[], None]) -> None:
         self._state.project, self._state.loading = project, False
         save_settings(folder=str(project.path.parent), project=str(project.path))
         self.status.setText(project.recovered or "")
         if project.recovered:
             show_info(project.recovered)
         self.refresh()
-        self.open_next()
+        then()
 
     def _failed(self, error: BaseException) -> None:
         self.refresh()
         self.status.setText(sentence(error))
         show_warning(sentence(error))
 
-    def add_files(self, paths: list[str]) -> None:
-        """Add images to the project, off the GUI thread."""
+    def add_files(self, paths: list[str], *, show: bool = False, note: str = "") -> None:
+        """Add images to the project, off the GUI thread; ``show``: open the first of them, also if it was there."""
         project = self._state.project
         if project is None:
             return
@@ -224,19 +239,30 @@ class CorrectSection(QWidget):
         self.status.setText("Adding images...")
         by = self.patients.by
 
-        def done(result: tuple[list, list[str]]) -> None:
-            added, refused = result
+        def done(result: tuple[list[Case], list[str], Case | None]) -> None:
+            added, refused, there = result
             patients = len({case.group for case in added})
-            self.status.setText(f"Added {len(added)} image(s) of {patients} patient(s).")
-            for text in refused[:5]:
-                show_warning(text)
+            told = f"Added {len(added)} image(s) of {patients} patient(s)." if added else "Nothing new was added."
+            self.status.setText(f"{told} {note}".strip())
+            if there is None:
+                for text in refused[:5]:
+                    show_warning(text)
             self.refresh()
-            if self._state.case_id is None:
+            first = (added or [there])[0]
+            if show and first is not None:
+                self.view.open_case(first.id)
+            elif self._state.case_id is None:
                 self.open_next()
 
+        def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
+            added, refused = add_images(project, paths, patients=by, progress=progress)
+            there = project.find_image(paths[0]) if show and not added and Path(paths[0]).is_file() else None
+            return added, refused, there
+
         self._workers.run(
-            lambda t, progress: add_images(project, paths, patients=by),
+            work,
             on_done=done,
+            on_progress=lambda share, name: self.status.setText(f"Adding images... {share:.0%}, {name}"),
             on_error=self._failed,
             lane="files",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from napari_medseg.errors import sentence
 from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.closing import Ending
 from napari_medseg.widgets.correct import CorrectSection
+from napari_medseg.widgets.drops import Drops
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.logged import keep_log
@@ -79,8 +81,14 @@ class MedSegPanel(QWidget):
         self.correct.view.actions = actions
         self._closed = False
         self._ending = Ending(self, self._may_close, self.shut_down)
+        self._drops = Drops(self, self._take)
         self.destroyed.connect(self.workers.close)
         self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
+
+    def _take(self, paths: Sequence[Path]) -> None:
+        """What is dropped goes to the list."""
+        self.tabs.setCurrentIndex(1)
+        self.correct.intake.take(paths)
 
     def _tell_rescued(self, files: list[Path]) -> None:
         """What was rescued as a window closed: there was nobody left to tell."""
