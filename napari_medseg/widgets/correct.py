@@ -248,7 +248,7 @@ class CorrectSection(QWidget):
                 for text in refused[:5]:
                     show_warning(text)
             self.refresh()
-            first = (added or [there])[0]
+            first = added[0] if added else there
             if show and first is not None:
                 self.view.open_case(first.id)
             elif self._state.case_id is None:

@@ -31,11 +31,16 @@ class Drops(QObject):
         super().__init__(panel)
         self._panel, self._take = panel, take
         panel.setAcceptDrops(True)
-        panel.installEventFilter(self)
+        self.look()
 
     def look(self) -> None:
-        """The panel is shown in a window: what takes drops in its middle, napari's canvas, is asked here first."""
-        window = self._panel.window()
+        """The panel lies in a window: what takes drops in its middle, napari's canvas, is asked here first."""
+        above: QWidget | None = self._panel
+        window = above
+        while above is not None:
+            # each of them may get another place
+            above.installEventFilter(self)
+            window, above = above, above.parentWidget()
         middle = window.centralWidget() if isinstance(window, QMainWindow) else None
         if middle is not None:
             for part in (middle, *middle.findChildren(QWidget)):
@@ -47,7 +52,7 @@ class Drops(QObject):
         if event is None or watched is None:
             return False
         kind = event.type()
-        if watched is self._panel and kind == QEvent.Type.Show:
+        if kind == QEvent.Type.ParentChange:
             self.look()
         if kind == QEvent.Type.Drop:
             return self._dropped(watched, event)

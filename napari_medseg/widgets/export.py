@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -42,6 +43,7 @@ from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
+from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.labels import TextLabel
@@ -133,18 +135,7 @@ class ExportSection(QWidget):
                 self._failed(InputError(why))
                 return
 
-            def write_all(ticket: Any, progress: Any) -> list[Path]:
-                self._left_out = len(project.cases()) - len(to_export(project, state))
-                return export_project(
-                    project,
-                    folder,
-                    state=state,
-                    format=format,
-                    progress=lambda share, name: (_go_on(ticket), progress(share, name)),
-                    **wishes,
-                )
-
-            self._run(write_all)
+            self._run(partial(self._write_all, project, folder, state=state, format=format, **wishes))
             return
         layer = self._selected()
         if layer is None:
@@ -178,6 +169,15 @@ class ExportSection(QWidget):
             )
 
         self._run(write)
+
+    def _write_all(self, project: Project, folder: Path, ticket: Ticket, progress: Any, **wishes: Any) -> list[Path]:
+        self._left_out = len(project.cases()) - len(to_export(project, wishes["state"]))
+
+        def step(share: float, name: str) -> None:
+            _go_on(ticket)
+            progress(share, name)
+
+        return export_project(project, folder, progress=step, **wishes)
 
     def _stem(self, layer: Labels) -> str:
         """What the layer's file is called after: no two masks of the viewer after one."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_medseg.app.intake import Found, find_images, images_beside, make_project, without
+from napari_medseg.app.intake import Found, can_take, find_images, images_beside, make_project, without
 from napari_medseg.errors import sentence
+from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.project import Project
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.patients import PatientChoice
@@ -64,6 +65,12 @@ class Intake(QWidget):
 
     def take(self, paths: Sequence[Path]) -> None:
         """What was dropped: a project is opened, images are added to the open one, or to one that is made for them."""
+        if not any(map(can_take, paths)):
+            self._tell(
+                f"'{paths[0].name}' is no image; expected {', '.join(READ_SUFFIXES)}, or a folder. "
+                "Export it as one of these."
+            )
+            return
         self._tell("Looking for images...")
         self._workers.run(
             lambda ticket, progress: find_images(paths),

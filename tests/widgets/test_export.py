@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Image
-from qtpy.QtCore import QObject, QUrl, Slot
+from qtpy.QtCore import QObject, QPoint, Qt, QUrl, Slot
 from qtpy.QtGui import QDesktopServices
 
 from napari_medseg.app.formats import advice, names
@@ -298,3 +298,20 @@ def test_the_folder_is_opened_by_a_click(panel, qtbot, tmp_path):
     finally:
         QDesktopServices.unsetUrlHandler("file")
     assert opened == [str(tmp_path / "out")]
+
+
+def test_three_clicks_export_all(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    accept(panel, qtbot)
+    # as it stands from last time, or by itself
+    panel.export.folder.setText(str(tmp_path / "out"))
+    bar, left, clicks = panel.tabs.tabBar(), Qt.MouseButton.LeftButton, 0
+    for target, place in (
+        (bar, bar.tabRect(3).center()),
+        (panel.export.all, QPoint(8, 8)),
+        (panel.export.export, None),
+    ):
+        qtbot.mouseClick(target, left, pos=place or target.rect().center())
+        clicks += 1
+    qtbot.waitUntil(lambda: "Wrote 1" in panel.export.message.text(), timeout=WAIT)
+    assert clicks <= 3 and panel.tabs.currentIndex() == 3
