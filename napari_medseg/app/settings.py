@@ -27,6 +27,7 @@ SETTINGS: Mapping[str, fields.Check] = {
     # a mask that cannot be seen is no way to begin a day
     "opacity": fields.number(0.1, 1),
     "picked": (lambda value: isinstance(value, dict) and all(map(fields.text, value.values())), "texts by name"),
+    "place": (lambda value: isinstance(value, dict), "where the person was"),
     "rescues_seen": fields.number(0, 1e12),
     "smallest_piece": fields.whole(0, 10**9),
 }

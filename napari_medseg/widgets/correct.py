@@ -41,6 +41,7 @@ from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.propose_all import ProposeAll
+from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -99,6 +100,8 @@ class CorrectSection(QWidget):
         bus.opening.connect(self._show_opening)
         bus.told.connect(self.status.setText)
         state.events.case_id.connect(self._case_changed)
+        # after the tools know of the image
+        self.session = Session(viewer, state, self.view, self.tools)
 
     def _build(self) -> None:
         for label in (self.project, self.status, self.saved, self.keys):
@@ -177,7 +180,7 @@ class CorrectSection(QWidget):
         folder = Path(folder)
 
         def opened() -> None:
-            self.open_next()
+            self._go_on()
             self.intake.look_beside()
 
         self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder), opened)
@@ -191,7 +194,8 @@ class CorrectSection(QWidget):
         self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else sample_project(folder))
 
     def _load(self, make: Callable[[], Project], then: Callable[[], None] | None = None) -> None:
-        """Open what ``make`` gives in place of the open project; ``then``: instead of its next image."""
+        """Open what ``make`` gives in place of the open project; ``then``: instead of its image of last time."""
+        self.session.note()
         if not self.may_leave() or not self.view.close_all():
             return
         old, self._state.project, self._state.loading = self._state.project, None, True
@@ -210,7 +214,7 @@ class CorrectSection(QWidget):
 
         self._workers.run(
             work,
-            on_done=lambda project: self._opened(project, then or self.open_next),
+            on_done=lambda project: self._opened(project, then or self._go_on),
             on_error=failed,
             on_dropped=lambda project: project.close(),
             lane="files",
@@ -218,12 +222,16 @@ class CorrectSection(QWidget):
 
     def _opened(self, project: Project, then: Callable[[], None]) -> None:
         self._state.project, self._state.loading = project, False
-        save_settings(folder=str(project.path.parent), project=str(project.path))
+        save_settings(folder=str(project.path.parent))
         self.status.setText(project.recovered or "")
         if project.recovered:
             show_info(project.recovered)
         self.refresh()
         then()
+
+    def _go_on(self) -> None:
+        if not self.session.resume():
+            self.open_next()
 
     def _failed(self, error: BaseException) -> None:
         self.refresh()
@@ -428,6 +436,7 @@ class CorrectSection(QWidget):
 
     def close_section(self) -> None:
         """Store what is left and close the project."""
+        self.session.note()
         self.tools.off()
         self.tools.maps.close()
         self.view.close_all(force=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,16 @@ class Drops(QObject):
         Lies in the window, now or later.
     take : callable
         Called with the paths.
+    came : callable
+        Called with the main window, each time that the panel came into it.
     """
 
-    def __init__(self, panel: QWidget, take: Callable[[Sequence[Path]], None]) -> None:
+    def __init__(
+        self, panel: QWidget, take: Callable[[Sequence[Path]], None], came: Callable[[QMainWindow], None]
+    ) -> None:
         super().__init__(panel)
-        self._panel, self._take = panel, take
+        self._panel, self._take, self._came = panel, take, came
+        self._window: weakref.ref[QMainWindow] | None = None
         panel.setAcceptDrops(True)
         self.look()
 
@@ -41,11 +47,20 @@ class Drops(QObject):
             # each of them may get another place
             above.installEventFilter(self)
             window, above = above, above.parentWidget()
-        middle = window.centralWidget() if isinstance(window, QMainWindow) else None
-        if middle is not None:
-            for part in (middle, *middle.findChildren(QWidget)):
-                if part.acceptDrops():
-                    part.installEventFilter(self)
+        if not isinstance(window, QMainWindow):
+            return
+        middle = window.centralWidget()
+        for part in [] if middle is None else (middle, *middle.findChildren(QWidget)):
+            if part.acceptDrops():
+                part.installEventFilter(self)
+        if self.window is not window:
+            self._window = weakref.ref(window)
+            self._came(window)
+
+    @property
+    def window(self) -> QMainWindow | None:
+        """The window in which the panel is or was last, while it lives."""
+        return None if self._window is None else self._window()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """What is dropped."""

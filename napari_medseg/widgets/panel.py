@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QLabel, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.app.rescue import rescue_folders, untold_rescues
 from napari_medseg.errors import sentence
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import napari
 
 MIN_WIDTH = 340
+# of a window: the project that was open when the panel was closed in it
+LEFT = "medseg_left"
 
 
 class MedSegPanel(QWidget):
@@ -81,9 +83,17 @@ class MedSegPanel(QWidget):
         self.correct.view.actions = actions
         self._closed = False
         self._ending = Ending(self, self._may_close, self.shut_down)
-        self._drops = Drops(self, self._take)
+        self._drops = Drops(self, self._take, self._came)
         self.destroyed.connect(self.workers.close)
         self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
+
+    def _came(self, window: QMainWindow) -> None:
+        """Into a window in which the panel was closed before: what was open then is opened again."""
+        left = window.property(LEFT)
+        window.setProperty(LEFT, None)
+        if left and self.state.project is None:
+            self.correct.open_project(left)
+            self.tabs.setCurrentIndex(1)
 
     def _take(self, paths: Sequence[Path]) -> None:
         """What is dropped goes to the list."""
@@ -103,6 +113,7 @@ class MedSegPanel(QWidget):
 
     def _may_close(self) -> bool:
         """Before the window closes: is all stored, and what becomes of the run?"""
+        self.correct.session.note()
         unstored = self.correct.view.unstored()
         return (
             (not unstored or self._ask_unstored(unstored))
@@ -146,6 +157,9 @@ class MedSegPanel(QWidget):
         """The dock was closed: napari has let go of the panel already, and tells it nothing else."""
         if not self._closed:
             self.retrain.may_close(lambda question: self._ask(question, may_stay=False), "the panel is closed")
+            project, window = self.state.project, self._drops.window
+            if project is not None and window is not None:
+                window.setProperty(LEFT, str(project.path))
             self.shut_down()
 
     def shut_down(self) -> None:
