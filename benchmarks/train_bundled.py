@@ -148,6 +148,9 @@ def publish(runs: Path) -> None:
         if finished(source.parent):
             entry = read_entry(source)
             path = target / f"{name.replace('/', '-')}-{entry.version}.safetensors"
+            if path.exists():
+                # history keeps every byte: once is enough
+                continue
             # a path of this computer says nothing elsewhere
             training = {**entry.training, "start_from": PLANS[name].start, "command": f"train_bundled.py {name}"}
             entry = dataclasses.replace(entry, training=training)

@@ -49,6 +49,28 @@ class RunSpec(Declared):
     budget: Budget = field(default_factory=Budget)
     provenance: Provenance = field(default_factory=Provenance)
 
+    # what is asked for most, as it was called before there were groups
+
+    @property
+    def train(self) -> tuple[Pair, ...]:
+        """Pairs to train on."""
+        return self.data.train
+
+    @property
+    def val(self) -> tuple[Pair, ...]:
+        """Pairs to choose and to judge by."""
+        return self.data.val
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the foreground classes."""
+        return self.data.classes
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Their numbers."""
+        return self.data.labels
+
     def to_json(self) -> str:
         """As JSON text: one object with the fields of all groups."""
         values = {

@@ -13,6 +13,21 @@ from typing import Any
 
 from napari_medseg import fields
 from napari_medseg.project.run_groups import MOST_EPOCHS
+from napari_medseg.project.run_spec import Pair, RunSpec, Stage
+
+# the last three lie beside; scripts of users and checks from outside ask for them here
+__all__ = [
+    "CANCEL_FILE",
+    "CHECKPOINT_FILE",
+    "EVENTS_FILE",
+    "SPEC_FILE",
+    "WEIGHTS_FILE",
+    "Pair",
+    "RunSpec",
+    "Stage",
+    "finished",
+    "read_events",
+]  # fmt: skip
 
 SPEC_FILE = "spec.json"
 EVENTS_FILE = "events.jsonl"

@@ -200,6 +200,6 @@ def test_old_weights_of_one_class_are_compared_in_the_runs_number(study, tmp_pat
     data = Data(train=(Pair(name="a", image="i", mask="m"),), classes=("x",), labels=(7,))
     spec = RunSpec(network="n", task="t", data=data)
     image = read_image(next(study((1,))[0].iterdir())).data
-    found = set(np.unique(_labels_of(image, request, spec, None)))
+    found = set(np.unique(_labels_of(image, request, spec, None, lambda: False)))
     assert found <= expected
     assert found - {0}

@@ -29,7 +29,7 @@ def test_an_unexpected_error_names_the_log_and_ends_with_1(medseg, tmp_path, mon
     got = medseg("--log-file", tmp_path / "a.log", "weights", "list")
     refused(got, "Unexpected KeyError: 'Meier'. Please report this with", tmp_path / "a.log", code=1)
     text = (tmp_path / "a.log").read_text()
-    assert "napari_medseg.cli.commands:" in text and "builtins.KeyError" in text and "Meier" not in text
+    assert "napari_medseg.cli.weights:" in text and "builtins.KeyError" in text and "Meier" not in text
 
 
 def test_verbose_shows_where_it_came_from(medseg, tmp_path):

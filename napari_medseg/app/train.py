@@ -1,0 +1,8 @@
+"""Where planning a round lay before; scripts of users and checks from outside ask for it here."""
+
+from __future__ import annotations
+
+from napari_medseg.app.plan_round import RetrainOptions, accepted, corrected_rim, plan_retrain
+from napari_medseg.app.versions import adopt_run, project_weights
+
+__all__ = ["RetrainOptions", "accepted", "adopt_run", "corrected_rim", "plan_retrain", "project_weights"]
