@@ -66,7 +66,9 @@ class Trainer:
         self.objective = build_objective(self.recipe, void=data.ignore is not None)
         check_classes(spec.network, data.named, ignore=data.ignore)
         how = {"classes": data.named, "rule": data.rule}
-        self.train_samples, self.val_samples = (load_pairs(part, folder, **how) for part in (data.train, data.val))
+        # what was accepted as proposed is some network's own word: nobody is scored by it
+        judging = [pair for pair in data.val if not pair.as_proposed]
+        self.train_samples, self.val_samples = (load_pairs(part, folder, **how) for part in (data.train, judging))
         torch.manual_seed(schedule.seed)
         self.form = form_of(spec)
         self.network = self.engine.place(starting_network(spec, self.form))
@@ -262,7 +264,7 @@ class Trainer:
     def _finish(self, *, finished: bool) -> WeightsEntry:
         state, spec = self.state, self.spec
         chosen, epoch = self.keeper.chosen()
-        best, judges = state.best_dice, len(spec.data.val)
+        best, judges = state.best_dice, len(self.val_samples)
         entry = replace(
             entry_of(spec, self.form, spec.schedule.sides_of(epoch)),
             metrics={} if best is None else {"dice": round(best, 4), "n": judges, "split": "val"},

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, colour_of, listed
-from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
-from napari_medseg.project import Case, Project
+from napari_medseg.project import Case, LabelClass, Project
+from napari_medseg.weights.store import find_weights
 
 if TYPE_CHECKING:
     import numpy as np
 
 NO_COLOUR = "#808080"
+# what weights call a single class that nobody named
+UNNAMED = "foreground"
 
 
 def classes_of(project: Project) -> dict[int, str]:
@@ -63,6 +67,42 @@ def name_classes(project: Project, classes: Classes, *, ignore: int | None = Non
     for label, name in fresh.items():
         project.set_class(label, name, NO_COLOUR if label == ignore else colour_of(label))
     return fresh
+
+
+def shown_classes(project: Project, case_id: int | None, chosen: tuple[str, str] | None = None) -> list[LabelClass]:
+    """The project's classes, and those that the weights name which proposed what a case shows.
+
+    Where these name none, those of the weights that are chosen, (network, id or path), are shown.
+
+    Several classes of weights are noted in the project, where it can be written to: its masks say what they hold. The
+    name of a single one is only shown: nobody needs to name the one thing that there is. A name that another label has
+    is not given twice.
+
+    Raises
+    ------
+    ProjectError
+        If the table is damaged.
+    """
+    known = project.classes()
+    origin = None if case_id is None else project.proposal_origin(case_id)
+    of_proposal = {} if origin is None else _names_of(str(origin.get("network")), str(origin.get("weights")))
+    names = of_proposal or ({} if chosen is None else _names_of(*chosen))
+    taken = {one.label for one in known}, {one.name for one in known}
+    fresh = {label: name for label, name in names.items() if label not in taken[0] and name not in taken[1]}
+    if len(of_proposal) > 1 and fresh:
+        with suppress(InputError, OutputError):
+            name_classes(project, fresh)
+    shown = [*known, *(LabelClass(label=label, name=name, colour=colour_of(label)) for label, name in fresh.items())]
+    return sorted(shown, key=lambda one: one.label)
+
+
+def _names_of(network: str, weights: str) -> dict[int, str]:
+    try:
+        entry, _ = find_weights(network, weights)
+    except InputError:
+        # none, or gone
+        return {}
+    return {label: name for label, name in zip(entry.labels, entry.classes, strict=True) if name != UNNAMED}
 
 
 def merged(project: Project, names: Classes) -> dict[int, str]:

@@ -66,6 +66,10 @@ class CaseLabels:
     box: Box | None = None
 
 
+# what an undo gives that would have taken back the first proposal, and was not to
+WITHHELD = CaseLabels(labels=np.zeros((0, 0), np.uint8), touched=np.zeros((0, 0), bool), box=(0, 0, 0, 0))
+
+
 def case_labels(project: Project, case_id: int, box: Box | None = None) -> CaseLabels:
     """Read what a case shows, in a box or all of it.
 
@@ -150,9 +154,18 @@ class CorrectionSession:
         part = np.array(labels)
         return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool), drawn=True)
 
-    def undo(self) -> Future[CaseLabels | None]:
-        """Go back by one stroke; what its box shows after it, None where there was nothing to undo."""
-        return self._enqueue(lambda: self._moved(self.project.undo(self.case_id)))
+    def undo(self, *, proposal: bool = True) -> Future[CaseLabels | None]:
+        """Go back by one stroke; what its box shows after it, None where there was nothing to undo.
+
+        Without ``proposal``, one that lies on nothing stays, and :data:`WITHHELD` says so.
+        """
+
+        def undo() -> CaseLabels | None:
+            if not proposal and self.project.undoes_proposal(self.case_id):
+                return WITHHELD
+            return self._moved(self.project.undo(self.case_id))
+
+        return self._enqueue(undo)
 
     def redo(self) -> Future[CaseLabels | None]:
         """Take an undo back; what its box shows after it, None where there was nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,10 @@ def kind_of(description: np.ndarray) -> str:
 
 
 def advise(
-    description: np.ndarray, chosen: tuple[str, str], offered: Sequence[tuple[str, WeightsEntry]]
+    description: np.ndarray,
+    chosen: tuple[str, str],
+    offered: Sequence[tuple[str, WeightsEntry]],
+    words: Callable[[str], str] = str,
 ) -> Advice | None:
     """None where the chosen weights know such images, or nobody can say.
 
@@ -61,6 +64,8 @@ def advise(
     chosen : (network, id, task or path)
     offered : sequence of (id or path, entry)
         What may be chosen instead.
+    words : callable
+        How a kind is called: by its id, or in words.
     """
     try:
         entry, path = find_weights(*chosen)
@@ -71,7 +76,7 @@ def advise(
     far = known.far(description)
     if not far or min(far.values()) <= 1:
         return None
-    kinds = ", ".join(far) if len(far) < 3 else f"{len(far)} kinds of images"
+    kinds = ", ".join(map(words, far)) if len(far) < 3 else f"{len(far)} kinds of images"
     text = f"This image is unlike what the chosen network knows ({kinds})."
     kind = kind_of(description)
     able = [(identity, one) for identity, one in offered if kind in one.tasks and identity == one.id]
@@ -79,7 +84,9 @@ def advise(
         return Advice(f"{text} No network at hand knows such images: look twice at what it proposes.")
     identity, best = max(able, key=lambda one: one[1].dice_on(kind) or 0)
     title = get_spec(best.network).title.partition(" (")[0]
-    return Advice(f"{text} It looks like {kind}, which {title} v{best.version} knows.", kind, identity, best.network)
+    return Advice(
+        f"{text} It looks like {words(kind)}, which {title} v{best.version} knows.", kind, identity, best.network
+    )
 
 
 def advise_file(image: np.ndarray, network: str, weights: str | Path) -> Advice | None:

@@ -1,4 +1,4 @@
-"""The gate: new weights take the place of the old ones only where the held-out cases say that nothing gets worse."""
+"""The gate: a new network takes the place of the old one only where the held-out cases say that nothing gets worse."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Scores(Protocol):
     def hd95_before(self) -> float: ...
     @property
     def hd95_after(self) -> float: ...
+    @property
+    def as_proposed(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,16 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One of the gate's questions: passed or not, and the figures in a sentence."""
+    """One of the gate's questions, with the figures in a sentence.
 
-    passed: bool
+    Parameters
+    ----------
+    passed : bool or None
+        None: nobody can say.
+    text : str
+    """
+
+    passed: bool | None
     text: str
 
 
@@ -82,9 +91,16 @@ class Verdict:
     checks: tuple[Check, ...]
 
     @property
+    def asks(self) -> bool:
+        """Whether nothing speaks against the new weights, and nothing for them: a person has to say."""
+        found = {check.passed for check in self.checks}
+        return None in found and False not in found
+
+    @property
     def reason(self) -> str:
-        """The first thing that speaks against it, or what speaks for it."""
-        return next((check.text for check in self.checks if not check.passed), self.checks[0].text)
+        """The first thing that speaks against it, or that nobody can say, or what speaks for it."""
+        wrong = [check for wanted in (False, None) for check in self.checks if check.passed is wanted]
+        return (wrong or self.checks)[0].text
 
 
 def lower_bound(changes: Sequence[float]) -> float:
@@ -103,51 +119,112 @@ def lower_bound(changes: Sequence[float]) -> float:
 def judge(rows: Sequence[Scores], suspects: Sequence[Suspect] = (), limits: GateLimits | None = None) -> Verdict:
     """Ask all questions.
 
+    On a case that was accepted as proposed the reference is a network's own mask: mostly the old one's, whose Dice is
+    then 1 whatever it is worth. A new network can only lose there. Such a case tells of harm, by a fall beyond the
+    limit, and of nothing else: means and bounds are those of the corrected ones.
+
     Parameters
     ----------
     rows : sequence of Scores
-        Of the held-out cases; with none, nothing is adopted.
+        Of the held-out cases. With none that a person corrected, nobody can say, and nothing is adopted by itself.
     suspects : sequence of Suspect
         Among the masks that were trained on.
     limits : GateLimits, optional
     """
     limits = limits or GateLimits()
-    checks = []
-    if not rows:
-        checks.append(Check(passed=False, text="No image is held out, so nobody can say whether it got better."))
-    else:
-        change = [row.dice_after - row.dice_before for row in rows]
-        if not any(change) and all(row.hd95_after == row.hd95_before for row in rows):
-            # the best epoch was the start: there is nothing to adopt
-            checks.append(Check(passed=False, text="Training found nothing better than the weights in use."))
-        bound = lower_bound(change)
-        weak = " Few cases: a weak test." if len(rows) < 5 else ""
-        text = f"Dice {np.mean(change):+.3f} on {len(rows)} held-out image(s), at least {bound:+.3f} (95 %).{weak}"
-        checks.append(Check(passed=bound >= -limits.dice, text=text))
-        growth = [row.hd95_after - row.hd95_before for row in rows]
-        least = lower_bound(growth)
-        text = f"HD95 {np.mean(growth):+.1f} px, at least {least:+.1f} (95 %)."
-        checks.append(Check(passed=least <= limits.hd95, text=text))
-        worst = min(rows, key=lambda row: row.dice_after - row.dice_before)
-        fall = worst.dice_before - worst.dice_after
-        text = (
-            f"'{worst.name}' falls by {fall:.3f}, more than {limits.fall}."
-            if fall > limits.fall
-            else f"No image falls by more than {limits.fall}."
-        )
-        checks.append(Check(passed=fall <= limits.fall, text=text))
-    if suspects:
-        names = "; ".join(f"'{suspect.name}' {suspect.what}" for suspect in suspects[:5])
-        advice = "Look again, correct what is wrong, and accept them once more."
-        text = f"{len(suspects)} accepted mask(s) do not fit their image: {names}. {advice}"
-        checks.append(Check(passed=False, text=text))
-    else:
-        checks.append(Check(passed=True, text="All accepted masks fit their images."))
+    corrected = [row for row in rows if not row.as_proposed]
+    checks = _gain(corrected, len(rows) - len(corrected), limits) if corrected else [_nobody(len(rows))]
+    if rows:
+        checks.append(_harm(rows, limits))
+    checks.append(_fitting(suspects))
     return Verdict(adopt=all(check.passed for check in checks), checks=tuple(checks))
+
+
+def _fitting(suspects: Sequence[Suspect]) -> Check:
+    """Do the masks that were learned from fit their images?"""
+    if not suspects:
+        return Check(passed=True, text="All accepted masks fit their images.")
+    names = "; ".join(f"'{suspect.name}' {suspect.what}" for suspect in suspects[:5])
+    many = "1 accepted mask does not fit its image" if len(suspects) == 1 else ""
+    many = many or f"{len(suspects)} accepted masks do not fit their images"
+    return Check(
+        passed=False, text=f"{many}: {names}. Look again, correct what is wrong, and accept once more what is right."
+    )
+
+
+def _nobody(judges: int) -> Check:
+    if not judges:
+        text = "No image was kept for testing, so nobody can say whether the new network is better."
+    else:
+        text = (
+            f"{counted(judges, 'test image')} accepted as proposed and none corrected: nobody can say which network is "
+            "better, since these masks are a network's own."
+        )
+    return Check(passed=None, text=f"{text} Look at both and decide.")
+
+
+def _gain(rows: Sequence[Scores], others: int, limits: GateLimits) -> list[Check]:
+    """Is it no worse on what a person corrected?"""
+    checks = []
+    changes = [row.dice_after - row.dice_before for row in rows]
+    growth = [row.hd95_after - row.hd95_before for row in rows]
+    if not any(changes) and not any(growth):
+        # the best epoch was the start: there is nothing to adopt
+        checks.append(Check(passed=False, text="Training found nothing better than the network in use."))
+    before, after = (float(np.mean([getattr(row, name) for row in rows])) for name in ("dice_before", "dice_after"))
+    bound = lower_bound(changes)
+    sure = bound >= -limits.dice
+    text = f"On {counted(len(rows), 'test image')} the new network agrees {how(after - before)} with you "
+    text += f"({before:.2f} to {after:.2f})."
+    if not sure:
+        text += f" On others it may agree less, by {-bound:.3f} (95 %)."
+    if others:
+        text += f" {others} more, accepted as proposed, can only show harm."
+    if len(rows) < 5:
+        text += " Few images: a weak test."
+    checks.append(Check(passed=sure, text=text))
+    before, after = (float(np.mean([getattr(row, name) for row in rows])) for name in ("hd95_before", "hd95_after"))
+    least = lower_bound(growth)
+    text = f"Largest edge error {_px(before)} px before, {_px(after)} after."
+    if least > limits.hd95:
+        text += f" Surely larger, by {least:.1f} px or more (95 %)."
+    checks.append(Check(passed=least <= limits.hd95, text=text))
+    return checks
+
+
+def _harm(rows: Sequence[Scores], limits: GateLimits) -> Check:
+    """Does any image get much worse?"""
+    worst = min(rows, key=lambda row: row.dice_after - row.dice_before)
+    if worst.dice_before - worst.dice_after <= limits.fall:
+        return Check(passed=True, text=f"No test image gets worse by more than {limits.fall:.2f}.")
+    text = f"'{worst.name}' gets much worse ({worst.dice_before:.2f} to {worst.dice_after:.2f})."
+    if worst.as_proposed:
+        text = (
+            f"'{worst.name}', which you accepted as proposed, is now drawn otherwise "
+            f"(agreement {worst.dice_before:.2f} to {worst.dice_after:.2f}): look which of the two is right."
+        )
+    return Check(passed=False, text=text)
+
+
+def how(change: float) -> str:
+    """A change of agreement (Dice) in words: ``slightly less``, ``much better``, ..."""
+    if abs(change) < 0.005:
+        return "as well as before"
+    degree = "much " if abs(change) >= 0.1 else "slightly " if abs(change) < 0.03 else ""
+    return degree + ("better" if change > 0 else "less")
+
+
+def counted(number: int, what: str) -> str:
+    """``1 test image``, ``2 test images``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _px(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def verdict_json(rows: Sequence[Scores], verdict: Verdict, suspects: Sequence[Suspect] = ()) -> str:
     """Figures, verdict and suspects, for the project's record."""
-    keys = ("name", "dice_before", "dice_after", "hd95_before", "hd95_after")
+    keys = ("name", "dice_before", "dice_after", "hd95_before", "hd95_after", "as_proposed")
     cases = [{key: getattr(row, key) for key in keys} for row in rows]
     return json.dumps({"cases": cases, **asdict(verdict), "suspects": [asdict(one) for one in suspects]})

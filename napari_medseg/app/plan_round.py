@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.classes import classes_of, rule_of
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
+from napari_medseg.app.judges import accepted, as_proposed, to_set_aside
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
 from napari_medseg.io.labels import Found
@@ -51,6 +50,8 @@ class RetrainOptions:
     ----------
     network, weights : str
         To start from.
+    task : str
+        What is on the images; empty: the task of those weights.
     epochs : int
     minutes : float or None
         No more epochs than fit into this; one at least.
@@ -67,11 +68,7 @@ class RetrainOptions:
     device: str = "auto"
     seed: int = 0
     rule: LabelRule = PLAIN
-
-
-def accepted(project: Project, split: str) -> list[Case]:
-    """Cases of one side of the split that have a revision and whose image is there."""
-    return [c for c in project.cases() if c.split == split and not c.missing and project.revisions(c.id)]
+    task: str = ""
 
 
 def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Path]:
@@ -85,10 +82,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     Where several labels were drawn and the weights tell fewer apart, the network learns as many classes as there are.
     Each class keeps the number it was drawn with.
 
-    Held-out cases are scored, never trained on. Where fewer than two of them are accepted and there are four accepted
-    groups or more, a fifth of the groups is set aside, for good; which ones hangs on their keys alone. With fewer,
-    there is no validation. Groups that a run of this project was trained on are never set aside, lest a network be
-    judged on what it has seen.
+    Held-out cases are scored, never trained on. Where there are four accepted groups or more and fewer than two
+    corrected cases are held out, a fifth of the groups is set aside, for good, see :func:`to_set_aside`. With fewer,
+    there is no validation.
 
     Returns
     -------
@@ -105,12 +101,14 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     OutputError
         If the folder cannot be written.
     """
+    if not options.weights:
+        raise InputError("No network is chosen to start from. Choose what is on your images, in the tab Propose.")
     entry, path = resolve_weights(options.network, options.weights)
     rule = rule_of(project, options.rule)
-    _set_aside(project)
+    for group in to_set_aside(project):
+        project.hold_out(group)
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
-    if len(train) < 2:
-        raise InputError(f"{len(train)} accepted correction(s) to train on; expected at least 2. Accept more images.")
+    check_enough(len(train), len(held_out))
     _check_unchanged(project, [*train, *held_out])
     number = len(project.runs()) + 1
     while (project.path / "runs" / f"{number:04d}").exists():
@@ -145,6 +143,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
             group=case.group,
             weight=1.0 if mask.name in known else NEW_WEIGHT,
             focus=focus,
+            as_proposed=as_proposed(project, case),
         )
 
     sides = tuple(entry.input_size)
@@ -153,14 +152,13 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     classes = _classes(project, entry, drawn_labels, rule)
     ignore = rule.ignore if ignoring else None
     check_classes(entry.network, classes, ignore=ignore)
-    drawn = max(LEAST_DRAWN, len(pairs))
-    replayed = max(LEAST_ANCHORS, round(drawn * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
+    drawn, replayed = drawn_an_epoch(len(pairs))
     # anchors know of one class only
     known_sets = entry.trained_on if len(classes) == 1 else ()
     anchors = _anchors(known_sets, sum(p.weight for p in pairs) * replayed / drawn)
     spec = RunSpec(
         network=options.network,
-        task=entry.task,
+        task=options.task or entry.task,
         data=Data(
             train=(*pairs, *anchors),
             val=judges,
@@ -197,6 +195,24 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     )
     write_text(folder / SPEC_FILE, spec.to_json())
     return spec, folder
+
+
+def check_enough(learned: int, judging: int) -> None:
+    """Two images to learn from are the least.
+
+    Raises
+    ------
+    InputError
+    """
+    if learned < 2:
+        besides = f", and {judging} kept for testing" if judging else ""
+        raise InputError(f"Accept at least 2 images first ({learned} so far{besides}).")
+
+
+def drawn_an_epoch(pairs: int) -> tuple[int, int]:
+    """Of so many corrections: how many are drawn an epoch, and how many anchors beside them, where there are some."""
+    drawn = max(LEAST_DRAWN, pairs)
+    return drawn, max(LEAST_ANCHORS, round(drawn * ANCHOR_SHARE / (1 - ANCHOR_SHARE)))
 
 
 def _check_unchanged(project: Project, cases: Sequence[Case]) -> None:
@@ -268,19 +284,3 @@ def _first_start(project: Project, start: str) -> str:
         first = made.pop(Path(first).name)
     gone = first is None or (first.endswith(".safetensors") and not Path(first).is_file())
     return start if gone or first is None else first
-
-
-def _set_aside(project: Project) -> None:
-    if len(accepted(project, "heldout")) >= 2:
-        return
-    cases = accepted(project, "train")
-    groups = {case.group for case in cases}
-    # any run counts: whatever came out of it may be in use one day
-    seen = {pair.get("group") for run in project.runs() for pair in json.loads(run.spec).get("train", ())}
-    fresh = sorted(groups - seen, key=lambda group: hashlib.sha256(group.encode()).hexdigest())
-    if len(groups) >= 4:
-        # at least one; two as soon as that leaves most of the images for training
-        wanted = max(1 if len(groups) < 6 else 2, len(groups) // 5)
-        # and of what is new, one half at most: it is what there is to learn
-        for group in fresh[: wanted if not seen else min(wanted, len(fresh) // 2)]:
-            project.hold_out(group)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from napari_medseg.app.batch import Batch
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import DOUBT_KEY, opinion_of
@@ -39,7 +41,7 @@ class Step:
 
 def propose_all(
     project: Project,
-    request_for: Callable[[bool], PredictRequest | None],
+    request_for: Callable[[bool, np.ndarray], PredictRequest | None],
     *,
     drawn: bool = False,
     open_now: Callable[[], Collection[int]] = tuple,
@@ -54,7 +56,8 @@ def propose_all(
     ----------
     project : Project
     request_for : callable
-        Whom to ask about an image (False) or a volume (True); None: nobody takes it.
+        Whom to ask about an image (False) or a volume (True), given its pixels as they were read; None: nobody takes
+        it, or nobody knows what is on it.
     drawn : bool
         Also where someone drew: their pixels stay as they are.
     open_now : callable
@@ -92,7 +95,7 @@ def propose_all(
 
         with batch.item():
             if not left_alone():
-                doubt = _propose(project, case, request_for(len(case.shape) == 3), left_alone, cancelled)
+                doubt = _propose(project, case, request_for, left_alone, cancelled)
         yield Step(case=case, doubt=doubt, done=number, of=len(wanted))
     batch.end()
 
@@ -100,19 +103,21 @@ def propose_all(
 def _propose(
     project: Project,
     case: Case,
-    request: PredictRequest | None,
+    request_for: Callable[[bool, np.ndarray], PredictRequest | None],
     left_alone: Callable[[], bool],
     cancelled: Callable[[], bool],
 ) -> float | None:
+    image = read_image(case.image)
+    request = request_for(image.volume, image.data)
     if request is None:
-        kind = "volumes" if len(case.shape) == 3 else "images"
-        raise InputError(f"'{case.name}': no network at hand takes {kind}. Choose one in the tab Propose.")
+        raise InputError(
+            f"'{case.name}': no network is chosen, and none at hand is known to fit. Choose one in the tab Propose."
+        )
     # on another device it is the same
     asked = repr(replace(request, device="auto"))
     there = project.proposal_origin(case.id) or {}
     if there.get(REQUEST_KEY) == asked and DOUBT_KEY in there:
         return float(there[DOUBT_KEY])
-    image = read_image(case.image)
     prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=cancelled)
     doubt = opinion_of(prediction).doubt
     if left_alone():

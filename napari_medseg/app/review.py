@@ -19,13 +19,16 @@ from napari_medseg.metrics.alignment import FITS_BETTER, USUAL, Fit, fit, moved,
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.project.run_spec import Pair, RunSpec
-from napari_medseg.project.runs import WEIGHTS_FILE
+from napari_medseg.project.runs import EVENTS_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights.store import find_weights, read_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Old against new weights on one case; scores are means over classes, pictures (Y, X): of a volume, one slice."""
+    """Old against new weights on one case; scores are means over classes, pictures (Y, X): of a volume, one slice.
+
+    ``as_proposed``: the truth is what a network proposed, accepted without a change.
+    """
 
     name: str
     dice_before: float
@@ -36,6 +39,7 @@ class Comparison:
     truth: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    as_proposed: bool = False
 
 
 Wanted = Callable[[], bool] | None
@@ -80,7 +84,12 @@ def compare(
     if in_use is None:
         return rows
     others = _against(in_use, spec, folder, device, cancelled)
-    return max(rows, others, key=lambda found: sum(row.dice_before for row in found))
+    return max(rows, others, key=_worth)
+
+
+def _worth(rows: list[Comparison]) -> tuple[float, float]:
+    """Of old weights: by what a person corrected, and then by all."""
+    return sum(row.dice_before for row in rows if not row.as_proposed), sum(row.dice_before for row in rows)
 
 
 def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, cancelled: Wanted) -> list[Comparison]:
@@ -105,6 +114,7 @@ def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, canc
                 truth=truth[shown],
                 before=before[shown],
                 after=after[shown],
+                as_proposed=pair.as_proposed,
             )
         )
     return rows
@@ -186,11 +196,15 @@ def _looks_wrong(fits: list[Fit]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What a run has come to: the held-out cases, old against new, the gate's verdict, and masks that do not fit."""
+    """What a run has come to: the held-out cases, old against new, the gate's verdict, and masks that do not fit.
+
+    ``epochs``: how many were trained, where a time limit left no room for all of them; else None.
+    """
 
     rows: list[Comparison]
     verdict: Verdict
     suspects: list[Suspect]
+    epochs: int | None = None
 
 
 def review_run(
@@ -213,7 +227,7 @@ def review_run(
         for suspect in find_suspects(spec, folder, device=device, cancelled=cancelled)
         if not any(_same_case(suspect.mask, other) and suspect.mask != other for other in asked)
     ]
-    return Review(rows=rows, verdict=judge(rows, suspects), suspects=suspects)
+    return Review(rows=rows, verdict=judge(rows, suspects), suspects=suspects, epochs=_cut_short(spec, folder))
 
 
 def note_review(project: Project, run_id: int, folder: Path, review: Review) -> None:
@@ -226,6 +240,14 @@ def note_review(project: Project, run_id: int, folder: Path, review: Review) -> 
     """
     result = verdict_json(review.rows, review.verdict, review.suspects)
     project.set_run(run_id, "kept", weights=folder / WEIGHTS_FILE, result=result)
+
+
+def _cut_short(spec: RunSpec, folder: Path) -> int | None:
+    """Epochs that a time limit left room for; None where there was room for all of them."""
+    ends = [event for event in read_events(folder / EVENTS_FILE)[0] if event["event"] == "done"]
+    done = ends[-1].get("epochs") if ends else None
+    limited = spec.budget.time_budget_minutes is not None
+    return done if limited and isinstance(done, int) and done < spec.schedule.epochs else None
 
 
 def _in_use(project: Project, spec: RunSpec, device: str) -> PredictRequest | None:

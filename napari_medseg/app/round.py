@@ -11,6 +11,7 @@ from typing import Literal
 from psygnal import Signal
 
 from napari_medseg import log
+from napari_medseg.app.forecast import note_pace
 from napari_medseg.app.plan_round import RetrainOptions, plan_retrain
 from napari_medseg.app.review import Review, note_review, review_run
 from napari_medseg.app.trainer_process import FoundTrainer, OwnTrainer, Trainer
@@ -199,6 +200,7 @@ class Round:
             for event in self._trainer.follow(lambda: self._state != "running"):
                 self.told.emit(event)
             if self._move("running", "reviewing"):
+                note_pace(self.spec, self.folder)
                 self.review = review_run(
                     self.project,
                     self.spec,

@@ -26,6 +26,8 @@ SETTINGS: Mapping[str, fields.Check] = {
     "minutes": fields.whole(0, 100_000),
     # a mask that cannot be seen is no way to begin a day
     "opacity": fields.number(0.1, 1),
+    # seconds of training for each pixel of an image, by network and device
+    "pace": (lambda value: isinstance(value, dict) and all(map(fields.number(0, 1e6)[0], value.values())), "numbers"),
     "picked": (lambda value: isinstance(value, dict) and all(map(fields.text, value.values())), "texts by name"),
     "place": (lambda value: isinstance(value, dict), "where the person was"),
     "rescues_seen": fields.number(0, 1e12),

@@ -173,13 +173,18 @@ def retrain(
             )
             round_ = Round.new(project, options)
         review = _run(round_, adopt=adopt)
-    cells = [
-        (r.name, f"{r.dice_before:.3f}", f"{r.dice_after:.3f}", f"{r.hd95_before:.1f}", f"{r.hd95_after:.1f}")
-        for r in review.rows
-    ]
-    print_table("Held-out images", ("image", "Dice before", "Dice after", "HD95 before", "HD95 after"), cells)
+    cells = []
+    for r in review.rows:
+        scores = (r.dice_before, r.dice_after), (r.hd95_before, r.hd95_after)
+        figures = [f"{one:.{digits}f}" for pair, digits in zip(scores, (3, 1), strict=True) for one in pair]
+        cells.append((r.name, "as proposed" if r.as_proposed else "corrected", *figures))
+    columns = ("image", "mask", "Dice before", "Dice after", "HD95 before", "HD95 after")
+    print_table("Held-out images", columns, cells)
+    if review.epochs is not None:
+        typer.echo(f"stopped after {review.epochs} epochs: no more fit into the time limit")
+    marks = {True: "passed", False: "FAILED", None: "open"}
     for check in review.verdict.checks:
-        typer.echo(f"{'passed' if check.passed else 'FAILED'}  {check.text}")
+        typer.echo(f"{marks[check.passed]:6}  {check.text}")
     typer.echo(round_.made if round_.weights is None else f"adopted {round_.weights}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -9,12 +10,16 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_medseg.app.export import export_labels
+from napari_medseg.app.formats import DEFAULT, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, MAP_SUFFIXES, shows
 from napari_medseg.app.places import grid_under
+from napari_medseg.io.table import format_of
 
 
 def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> list[str]:
     """Write a Labels layer onto the pixels of the image that it lies on, in the format that the file's name says.
+
+    A name that says none (napari proposes the layer's) gets the suffix of the format that is written by default.
 
     Raises
     ------
@@ -29,5 +34,7 @@ def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> lis
     layer = next(shown, None) or Layer.create(data, attributes, "labels")
     ask = layer.metadata.get(HISTORY_KEY)
     labels = np.asarray(data)
+    if format_of(path) is None and not Path(path).suffix[1:].isalnum():
+        path += suffix_for(DEFAULT, volume=labels.ndim == 3)
     facts = ask(labels) if ask is not None else dict(layer.metadata.get("medseg", {}))
     return [str(export_labels(path, labels, grid=grid_under(images, layer), provenance=facts))]

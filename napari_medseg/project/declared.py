@@ -22,6 +22,7 @@ def told(
     read: Callable[[Any], Any] | None = None,
     free: bool = False,
     later: bool | Callable[[Any], Any] = False,
+    rare: bool = False,
 ) -> dict[str, Any]:
     """What a field says of itself.
 
@@ -38,8 +39,11 @@ def told(
     later : bool or callable
         It came after checkpoints had been written, and counts only where it is other than its default, so that these
         stay good; a function of the group gives a default that hangs on other fields.
+    rare : bool
+        Of an object in a list: it is written only where it is other than its default. Earlier versions, which refuse
+        objects with fields that they do not know, read all others.
     """
-    return {"check": check, "key": key, "read": read, "free": free, "later": later}
+    return {"check": check, "key": key, "read": read, "free": free, "later": later, "rare": rare}
 
 
 def key_of(one: Field[Any]) -> str:
@@ -89,6 +93,15 @@ def check_made(part: Any) -> None:
         read, value = one.metadata["read"], getattr(part, one.name)
         if read is not None and value is not None:
             object.__setattr__(part, one.name, read(value))
+
+
+def written(part: Any) -> dict[str, Any]:
+    """The fields of an object in a list, for a file."""
+    return {
+        key_of(one): value
+        for one in dataclass_fields(part)
+        if (value := getattr(part, one.name)) != one.default or not one.metadata.get("rare")
+    }
 
 
 def counted(part: Any) -> dict[str, Any]:

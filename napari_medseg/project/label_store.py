@@ -35,6 +35,7 @@ class LabelStore:
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
         self._current = Current(path, db)
+        self._corrected: dict[int, bool] = {}
 
     def labels(self, case_id: int, box: Box | None = None) -> np.ndarray:
         """The current labels: a copy, (Y, X) or (Z, Y, X) uint8; of a box alone (rows, columns).
@@ -223,6 +224,11 @@ class LabelStore:
         """Whether :meth:`undo` would do something."""
         return self._current.place(case_id)[0] > 0
 
+    def undoes_proposal(self, case_id: int) -> bool:
+        """Whether :meth:`undo` would take back a proposal that lies on nothing, and leave an empty mask."""
+        query = "SELECT 1 FROM strokes WHERE id = ? AND kind = 'proposal' AND parent = 0"
+        return self._db.row(query, self._current.place(case_id)[0]) is not None
+
     def can_redo(self, case_id: int) -> bool:
         """Whether :meth:`redo` would do something."""
         return self._db.row(queries.REDO, case_id, self._current.place(case_id)[0]) is not None
@@ -303,6 +309,34 @@ class LabelStore:
         """
         stroke, _, shape = self._revision(revision_id)
         return self._current.touched_at(stroke, stacked(shape)).reshape(shape)
+
+    def corrected(self, revision_id: int) -> bool:
+        """Whether a person had a part in a revision: it is other than the newest proposal below it, or there is none.
+
+        What was drawn and taken back is no correction; what was drawn before a proposal, and kept through it, is one.
+
+        Raises
+        ------
+        InputError
+            If there is none of this number.
+        ProjectError
+            If a tile is damaged.
+        """
+        # a revision never changes
+        if revision_id not in self._corrected:
+            self._corrected[revision_id] = self._differs(revision_id)
+        return self._corrected[revision_id]
+
+    def _differs(self, revision_id: int) -> bool:
+        stroke, _, shape = self._revision(revision_id)
+        row = self._db.row(queries.PROPOSED, stroke)
+        if row is None or row[0] is None:
+            return True
+        if not (self._db.row(queries.DRAWN, stroke) or (0,))[0]:
+            return False
+        rows, proposed = stacked(shape), int(row[0])
+        now, then = (self._current.labels_at(one, rows) for one in (stroke, proposed))
+        return not np.array_equal(now, then) or bool(self._current.touched_at(proposed, rows).any())
 
     def _revision(self, revision_id: int) -> tuple[int, str, tuple[int, ...]]:
         """Stroke, hash of the labels, and shape."""

@@ -25,7 +25,13 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
         WHEN (SELECT kind FROM strokes s WHERE s.id = c.cursor) = 'proposal' THEN 'proposed'
         ELSE 'in progress'
     END,
-    (SELECT COUNT(*) FROM strokes s WHERE s.case_id = c.id AND s.kind NOT IN ('proposal', 'unlock')),
+    (
+        WITH RECURSIVE below (id, parent, kind) AS (
+            SELECT id, parent, kind FROM strokes WHERE id = c.cursor
+            UNION ALL SELECT s.id, s.parent, s.kind FROM strokes s JOIN below ON s.id = below.parent
+        )
+        SELECT COUNT(*) FROM below WHERE kind NOT IN ('proposal', 'unlock')
+    ),
     c.depth, c.spacing_z, c.grid
 FROM cases c {} ORDER BY c.id
 """
@@ -42,6 +48,7 @@ ORIGIN = (
 SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal' ORDER BY id DESC LIMIT 1
 """
 )
+PROPOSED = PATH + "SELECT MAX(id) FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal'"
 # the part of the grid of tiles that a stroke changed; nulls where it changed none
 TILES_OF = "SELECT MIN(tile_y), MIN(tile_x), MAX(tile_y) + 1, MAX(tile_x) + 1 FROM tiles WHERE stroke_id = ?"
 DRAWN = PATH + "SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path) AND kind NOT IN ('proposal', 'unlock')"

@@ -32,7 +32,7 @@ class Case:
         Held-out cases are never trained on.
     state : {'new', 'proposed', 'in progress', 'accepted'}
     strokes : int
-        Strokes in the history, proposals left out.
+        Strokes of a person that what is shown is made of: none that was undone.
     missing : bool
         The image file is not where it was, or that folder is closed to the user.
     grid : str or None

@@ -35,6 +35,8 @@ class Pair(Declared):
         Path of a mask of pixels that count for more: a rim that a person corrected; empty: all count alike.
     white : bool
         The mask is in black and white, whatever numbers the others have: white is the foreground.
+    as_proposed : bool
+        The mask is what a network proposed, accepted without a change: no judge of whether another one is better.
     """
 
     name: str = field(metadata=told(fields.TEXT))
@@ -44,6 +46,7 @@ class Pair(Declared):
     weight: float = field(default=1.0, metadata=told(fields.number(0, 1e6), later=True))
     focus: str = field(default="", metadata=told(fields.TEXT, later=True))
     white: bool = field(default=False, metadata=told(fields.FLAG, later=True))
+    as_proposed: bool = field(default=False, metadata=told(fields.FLAG, later=True, rare=True))
 
 
 def _size(value: object) -> bool:

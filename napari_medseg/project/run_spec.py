@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from napari_medseg import fields
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.plain import read_plain
-from napari_medseg.project.declared import Declared, checks, counted, key_of, own, required, told
+from napari_medseg.project.declared import Declared, checks, counted, key_of, own, required, told, written
 from napari_medseg.project.run_groups import Budget, Data, Pair, Provenance, Schedule, Stage, Start
 
 __all__ = ["Budget", "Data", "Pair", "Provenance", "RunSpec", "Schedule", "Stage", "Start"]
@@ -79,7 +79,7 @@ class RunSpec(Declared):
             for one in dataclass_fields(part)
             if one.metadata
         }
-        return json.dumps(values, indent=1, sort_keys=True, default=asdict)
+        return json.dumps(values, indent=1, sort_keys=True, default=written)
 
     def fingerprint(self) -> str:
         """Hash of all fields that decide the outcome: two runs of one fingerprint come to the same on the CPU."""

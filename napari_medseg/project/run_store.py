@@ -81,6 +81,29 @@ class RunStore:
             db.execute("UPDATE project SET adopted = ?", (text,))
             history.add(db, None, "adopt", {"weights": text, "sha256": weights_sha256(text, self.path)})
 
+    def choose(self, task: str, weights: str | Path) -> None:
+        """Remember what a person says is on the images, and the weights they chose for it (an id or a path)."""
+        text = self._inside(weights)
+        if self.chosen() != (task, str(weights)):
+            with self._db.transaction() as db:
+                history.add(db, None, "choose", {"task": task, "weights": text})
+
+    def chosen(self) -> tuple[str, str]:
+        """Task and weights that a person chose last; empty texts where nobody did.
+
+        Weights that were adopted after that take their place: they are empty then.
+        """
+        row = self._db.row("SELECT id, detail FROM history WHERE kind = 'choose' ORDER BY id DESC LIMIT 1")
+        if row is None:
+            return "", ""
+        with damage_told(f"{self._db.path}, what was chosen"):
+            detail = parse_json(row[1])
+            task, weights = str(detail["task"]), str(detail["weights"])
+        later = self._db.row("SELECT 1 FROM history WHERE kind = 'adopt' AND id > ? LIMIT 1", row[0])
+        if later is not None:
+            return task, ""
+        return task, str(self.path / weights) if weights.endswith(".safetensors") else weights
+
     def _inside(self, weights: str | Path) -> str:
         """A path inside the project relative to it; others, and ids, as they are."""
         inside = Path(weights).is_relative_to(self.path)

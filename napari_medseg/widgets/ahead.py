@@ -56,10 +56,10 @@ class Ahead:
             self._case = None if case is None else case.id
             if case is None or case.state != "new":
                 return None
-            request = state.request_for(volume=len(case.shape) == 3)
+            image = read_image(case.image)
+            request = state.request_for(volume=image.volume, image=image.data)
             if request is None or (case.id, request.weights) in known:
                 return None
-            image = read_image(case.image)
             prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
             return case.id, request.weights, prediction
 

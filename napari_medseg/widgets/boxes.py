@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ class BoxLayers:
     ----------
     viewer : napari.Viewer
     changed : callable
-        Called without arguments when a person drew, moved or removed a box.
+        Called with the image when a person drew, moved or removed a box on it.
     """
 
-    def __init__(self, viewer: Any, changed: Callable[[], None]) -> None:
+    def __init__(self, viewer: Any, changed: Callable[[Image], None]) -> None:
         self._viewer, self._changed = viewer, changed
         self._showing = False
 
@@ -87,10 +88,10 @@ class BoxLayers:
         )
         layer.current_edge_color, layer.current_face_color = LOOK["edge_color"], LOOK["face_color"]
         layer.current_edge_width = LOOK["edge_width"]
-        layer.events.data.connect(self._edited)
+        layer.events.data.connect(partial(self._edited, image))
         self._viewer.add_layer(layer)
         return layer
 
-    def _edited(self, event: Any = None) -> None:
+    def _edited(self, image: Image, event: Any = None) -> None:
         if not self._showing:
-            self._changed()
+            self._changed(image)

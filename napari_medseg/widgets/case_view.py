@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.correct import CaseLabels, SaveStatus
 from napari_medseg.app.layer_keys import FILE_KEY
@@ -20,6 +22,7 @@ from napari_medseg.errors import InputError, sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
+from napari_medseg.widgets.ask_undo import ask_undo
 from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, note_new, take_over, unseen, without_image
 from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
@@ -56,9 +59,10 @@ class CaseView(QObject):
         bus: Bus,
         workers: Workers,
         next_of: Callable[[Project, int], Callable[[Ticket], Case | None]],
-        parent: QObject,
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
+        self._window = parent
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
@@ -276,6 +280,10 @@ class CaseView(QObject):
         """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
         opened = self.to_change()
         if opened is not None:
+            opened.undo(self._tell, lambda: ask_undo(self._window, partial(self._undo_proposal, opened)))
+
+    def _undo_proposal(self, opened: OpenCase) -> None:
+        if self.holds(opened):
             opened.undo(self._tell)
 
     def redo(self) -> None:

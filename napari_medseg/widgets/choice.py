@@ -1,20 +1,25 @@
-"""Which weights: a task, then a network, and what is known of it."""
+"""Which weights: what is on the images, then a network, and what is known of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox
 
+from napari_medseg.app.choosing import Known, for_boxes, ranked, tasks_of
 from napari_medseg.app.predict import takes
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.networks import get_spec
-from napari_medseg.weights import WeightsEntry
+from napari_medseg.errors import ProjectError
+from napari_medseg.project import Project
+from napari_medseg.tasks import task_words
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.weights_text import nothing_fits, weights_facts, weights_title
+from napari_medseg.widgets.weights_text import next_text, nothing_fits, weights_facts, weights_title
+
+# short enough to be read in a narrow panel
+ASK = "What is on your images?"
+UNASKED = "What is on your images decides which network proposes. Choose it in the list Task."
 
 
 def _first(rows: Iterable[int]) -> int:
@@ -22,83 +27,140 @@ def _first(rows: Iterable[int]) -> int:
     return next((row for row in rows if row >= 0), -1)
 
 
+class TaskList(QComboBox):
+    """Tasks in words; each can be chosen by its id too."""
+
+    def setCurrentText(self, text: str | None) -> None:
+        """By the words, or by the id."""
+        self.setCurrentIndex(max(0, _first((self.findData(text), self.findText(text or "")))))
+
+
 class WeightsChoice(QObject):
-    """Two lists that show only what fits the image, and a text; what is chosen goes into the panel's state."""
+    """Two lists that show only what fits the image, and a text; what is chosen goes into the panel's state.
+
+    What a person chose in a project is theirs in that project: see :attr:`decided`.
+    """
 
     chosen = Signal()
+    decided = Signal(str, str)
+    """A person chose: task, and id or path of the weights. To be remembered in the project."""
 
     def __init__(self, state: PanelState) -> None:
         super().__init__()
         self._state = state
-        self._known: list[tuple[str, WeightsEntry]] = []
-        self._fits = {"volume": False, "boxes": False}
-        self.task, self.weights, self.about = QComboBox(), QComboBox(), TextLabel()
+        self._known: list[Known] = []
+        self._volume = False
+        self.task, self.weights, self.about = TaskList(), QComboBox(), TextLabel()
         self.about.setWordWrap(True)
-        self.task.currentTextChanged.connect(self._task_picked)
+        self._project: Project | None = None
         self._adopted: str | None = None
-        self._filled = ""
+        # what a person decided in the project that is open: task, and weights
+        self._mine = ("", "")
+        self._kind, self._filled = "", ""
         # by task: what a person picked, not what is first in the list
         picked = load_settings().get("picked")
         self._person: dict[str, str] = dict(picked) if isinstance(picked, dict) else {}
+        self.task.currentIndexChanged.connect(self._task_picked)
         self.weights.currentIndexChanged.connect(self._picked)
 
-    def fill(self, *, volume: bool, boxes: bool) -> None:
-        """List what takes images or volumes, and boxes if wanted; the choice is kept where it still fits.
+    def fill(self, *, volume: bool) -> None:
+        """List what takes images or volumes; the choice is kept where it still fits.
 
-        Where a project has adopted weights of its own, they are chosen.
+        Where a project has adopted weights of its own, they are chosen, unless a person chose others since.
         """
-        self._fits = {"volume": volume, "boxes": boxes}
-        self._known = [
-            (identity, entry)
-            for identity, entry in self._state.selectable_weights()
-            if takes(entry.network, volume=volume) and (not boxes or get_spec(entry.network).capabilities.box_prompt)
-        ]
-        self._adopted = self._state.project.adopted() if self._state.project is not None else None
+        self._volume = volume
+        self._known = [known for known in self._state.selectable_weights() if takes(known[1].network, volume=volume)]
+        before = "" if self._state.loading else self.task.currentData()
+        self._remember()
         of_adopted = next((entry.task for identity, entry in self._known if identity == self._adopted), None)
-        wanted = (of_adopted, self.task.currentText(), load_settings().get("task"))
+        mine = (self._mine[0], of_adopted) if self._mine[1] else (of_adopted, self._mine[0])
+        wanted = (*mine, before, load_settings().get("task"), self._kind)
+        tasks = tasks_of(self._known)
         self.task.blockSignals(True)
         self.task.clear()
-        self.task.addItems(sorted({task for _, entry in self._known for task in entry.tasks}))
-        self.task.setCurrentIndex(max(0, _first(self.task.findText(str(text)) for text in wanted if text)))
+        if len(tasks) != 1:
+            self.task.addItem(ASK, "")
+        for task in sorted(tasks, key=task_words):
+            self.task.addItem(task_words(task), task)
+        self.task.setCurrentIndex(max(0, _first(self.task.findData(task) for task in wanted if task)))
         self.task.blockSignals(False)
         self._fill_networks()
 
-    def _fill_networks(self, *_: Any) -> None:
-        task = self.task.currentText()
+    def _remember(self) -> None:
+        """What was chosen in the project that is open now, and which weights it adopted."""
+        project = self._state.project
+        adopted = project.adopted() if project is not None else None
+        if project is not self._project:
+            self._project = project
+            try:
+                found = project.chosen() if project is not None else ("", "")
+            except ProjectError:
+                # of a damaged row, the audit tells
+                found = ("", "")
+            if any(found) or self._state.loading:
+                self._mine = found
+            elif project is not None and self._mine[0]:
+                # a project that was made for what the person works on: they chose already
+                self.decided.emit(*self._mine)
+        elif adopted != self._adopted:
+            # what was adopted since is what is meant
+            self._mine = (self._mine[0], "")
+        self._adopted = adopted
+
+    def _fill_networks(self) -> None:
+        task = self.task.currentData() or ""
         # what is shown stays where only the list was made anew; another task begins with its best
         before, self._filled = self.weights.currentData() if task == self._filled else None, task
-        # a person's own first, then the most accurate: the first of a task is what is chosen unless someone chooses
-        self._known.sort(key=lambda known: (known[0] == known[1].id, -(known[1].dice_on(task) or 0)))
+        mine = self._mine[1] if self._mine[0] == task else None
         self.weights.blockSignals(True)
         self.weights.clear()
-        for identity, entry in self._known:
-            if task in entry.tasks:
-                own = identity != entry.id
-                self.weights.addItem(weights_title(entry, task) + (" (retrained)" if own else ""), identity)
-        wanted = (self._adopted, self._person.get(task), before)
+        for identity, entry in ranked(self._known, task):
+            own = identity != entry.id
+            self.weights.addItem(weights_title(entry, task) + (" (retrained)" if own else ""), identity)
+        wanted = (mine, self._adopted, self._person.get(task), before)
         self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))
+        self.weights.setEnabled(self.weights.count() > 0)
         self.weights.blockSignals(False)
         self._choose()
 
-    def _task_picked(self, task: str) -> None:
-        save_settings(task=task)
+    def _task_picked(self, _: int = 0) -> None:
+        task = self.task.currentData()
+        if task:
+            save_settings(task=task)
+            # what was decided of another task says nothing of this one
+            self._mine = (task, "")
         self._fill_networks()
+        self._decide()
 
-    def _picked(self, *_: Any) -> None:
-        self._person[self.task.currentText()] = self.weights.currentData()
-        save_settings(task=self.task.currentText(), picked=self._person)
+    def _picked(self, _: int = 0) -> None:
+        self._person[self.task.currentData()] = self.weights.currentData()
+        save_settings(task=self.task.currentData(), picked=self._person)
         self._choose()
+        self._decide()
 
-    def _choose(self, *_: Any) -> None:
-        identity = self.weights.currentData()
+    def _decide(self) -> None:
+        task, weights = self.task.currentData(), self.weights.currentData()
+        if task and weights:
+            self._mine = (task, weights)
+            self.decided.emit(task, weights)
+
+    def _choose(self) -> None:
+        identity, task = self.weights.currentData(), self.task.currentData() or ""
         entry = next((e for i, e in self._known if i == identity), None)
+        self._state.task = task
         if entry is None:
-            self.about.setText(nothing_fits(**self._fits) + self._unusable())
+            self._state.weights = ""
+            self.about.setText((UNASKED if self._known else nothing_fits(volume=self._volume)) + self._unusable())
         else:
             self._state.network, self._state.weights = entry.network, identity
-            bold, text = weights_facts(entry, self.task.currentText())
+            bold, text = weights_facts(entry, task)
             self.about.set_bold(bold, text + self._unusable())
         self.chosen.emit()
+
+    @property
+    def unasked(self) -> bool:
+        """Nobody knows yet what is on the images."""
+        return bool(self._known) and not self.task.currentData()
 
     def choose(self, task: str, weights: str) -> None:
         """As a person would who picks both in the lists."""
@@ -107,13 +169,32 @@ class WeightsChoice(QObject):
         self._picked()
 
     def suggest(self, kind: str) -> None:
-        """Begin with the task of the first image, where nobody ever chose one."""
-        untouched = self._adopted is None and load_settings().get("task") is None
-        if untouched and self.task.findText(kind) >= 0:
+        """Begin with what the first image shows, where nobody ever chose."""
+        untouched = self._adopted is None and not self._mine[0] and load_settings().get("task") is None
+        if untouched and kind and self.task.findData(kind) >= 0:
+            self._kind = kind
             self.task.blockSignals(True)
             self.task.setCurrentText(kind)
             self.task.blockSignals(False)
             self._fill_networks()
+
+    def boxed(self) -> tuple[str, str] | None:
+        """Network and weights that segment inside boxes; None: none at hand do."""
+        found = for_boxes(self._known, self.weights.currentData() or "", self.task.currentData() or "")
+        return None if found is None else (found[1].network, found[0])
+
+    def next_text(self) -> str:
+        """What will propose next, in words."""
+        boxed = self._state.boxed
+        identity = self._state.weights if boxed is None else boxed[1]
+        entry = next((e for i, e in self._known if i == identity), None)
+        if entry is None:
+            return (
+                "Next proposal (G): none before you say what is on your images, in the tab Propose."
+                if self.unasked
+                else ""
+            )
+        return next_text(entry, self.task.currentData() or "", boxes=boxed is not None)
 
     def _unusable(self) -> str:
         """What of the project's own weights, or of installed ones, cannot be chosen, to be told beside what can."""
@@ -122,6 +203,9 @@ class WeightsChoice(QObject):
             return ""
         return f" {len(bad)} weights file(s) cannot be used; the first: {bad[0]}"
 
-    def others(self) -> list[tuple[str, WeightsEntry]]:
+    def others(self) -> list[Known]:
         """What could be asked beside the choice: (id or path, entry)."""
-        return [(i, e) for i, e in self._known if i != self.weights.currentData()]
+        others = [known for known in self._known if known[0] != self.weights.currentData()]
+        task = self.task.currentData()
+        # as before: a person's own first, then the most accurate on what is chosen
+        return sorted(others, key=lambda one: (one[0] == one[1].id, -(one[1].dice_on(task) or 0)))

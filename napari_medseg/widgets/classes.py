@@ -18,11 +18,12 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_medseg.app.classes import colour_of
+from napari_medseg.app.classes import colour_of, shown_classes
+from napari_medseg.app.correct import SaveStatus
 from napari_medseg.errors import sentence
 from napari_medseg.project import LabelClass, Project
 from napari_medseg.widgets.case_view import CaseView
-from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
 
 LABEL, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -31,10 +32,13 @@ LABEL, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 class ClassList(QGroupBox):
     """The project's classes; double-click renames."""
 
-    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
+    def __init__(self, viewer: Any, state: PanelState, bus: Bus, view: CaseView, workers: Workers) -> None:
         super().__init__("Labels")
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._filling = False
+        # a label that was just added; a proposal may bring names when it is stored
+        self._added: int | None = None
+        self._proposed = False
         self.list = QListWidget()
         self.add, self.colour = QPushButton("Add label"), QPushButton("Colour...")
         self.list.setMaximumHeight(84)
@@ -50,7 +54,10 @@ class ClassList(QGroupBox):
         self.add.clicked.connect(self.add_class)
         self.colour.clicked.connect(self._ask_colour)
         state.events.project.connect(self.refresh)
-        state.events.case_id.connect(self._show_on_layer)
+        state.events.case_id.connect(self._case_changed)
+        state.events.weights.connect(self.refresh)
+        bus.proposed.connect(self._expect_names)
+        bus.save_status.connect(self._stored)
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -60,9 +67,25 @@ class ClassList(QGroupBox):
         if project is None:
             self._fill([])
             return
+        case_id, chosen = self._state.case_id, (self._state.network, self._state.weights)
         self._workers.run(
-            lambda ticket, progress: project.classes(), on_done=lambda found: self._read(project, found), lane="files"
+            lambda ticket, progress: shown_classes(project, case_id, chosen),
+            on_done=lambda found: self._read(project, found),
+            lane="files",
         )
+
+    def _case_changed(self, *_: Any) -> None:
+        self._show_on_layer()
+        self._expect_names()
+        self.refresh()
+
+    def _expect_names(self, *_: Any) -> None:
+        self._proposed = True
+
+    def _stored(self, status: SaveStatus) -> None:
+        if self._proposed and not status.pending:
+            self._proposed = False
+            self.refresh()
 
     def _read(self, project: Project, found: list[LabelClass]) -> None:
         if project is self._state.project:
@@ -71,6 +94,11 @@ class ClassList(QGroupBox):
     def _fill(self, classes: list[LabelClass]) -> None:
         case, item = self._view.current, self.list.currentItem()
         chosen = int(case.labels.selected_label) if case else item.data(LABEL) if item else 1
+        if self._added is not None and any(one.label == self._added for one in classes):
+            # whoever adds a label is about to draw it
+            chosen, self._added = self._added, None
+            if case is not None:
+                case.labels.selected_label = chosen
         self._filling = True
         self.list.clear()
         for one in classes:
@@ -129,6 +157,7 @@ class ClassList(QGroupBox):
         if label is None:
             show_warning("All 255 labels have a name; expected a free one. Rename one instead.")
             return
+        self._added = label
         self._store(label, f"label {label}", colour_of(label))
 
     def _renamed(self, item: QListWidgetItem) -> None:

@@ -45,6 +45,7 @@ from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
+from napari_medseg.widgets.undo_buttons import UndoButtons
 from napari_medseg.widgets.workers import Ticket, Workers
 
 CHOOSING = "Choosing the next image..."
@@ -66,15 +67,20 @@ class CorrectSection(QWidget):
         self.everything = ProposeAll(state, bus, workers, self.view, self._note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
-        self.classes = ClassList(viewer, state, self.view, workers)
+        self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.project, self.status, self.saved, self.keys = TextLabel(), TextLabel(), TextLabel(), QLabel()
+        # what will propose next
+        self.proposes = TextLabel(state.proposes)
+        # the message is of the image that is opened next, too; the case that was shown last
+        self._keep, self._shown = False, state.case_id
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.last, self.patients = LastProject(self.open_project), PatientChoice()
         self.intake = Intake(
             state, workers, self.patients, load=self._load, add=self.add_files, tell=self.status.setText
         )
         self.table = QTableWidget(0, 3)
-        self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
+        self.moves = UndoButtons(self.view)
+        self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
         self.take = QPushButton(TAKE_OVER)
         self.actions: dict[str, Callable[[], None]] = {
@@ -100,11 +106,12 @@ class CorrectSection(QWidget):
         bus.opening.connect(self._show_opening)
         bus.told.connect(self.status.setText)
         state.events.case_id.connect(self._case_changed)
+        state.events.proposes.connect(self.proposes.setText)
         # after the tools know of the image
         self.session = Session(viewer, state, self.view, self.tools)
 
     def _build(self) -> None:
-        for label in (self.project, self.status, self.saved, self.keys):
+        for label in (self.project, self.status, self.saved, self.keys, self.proposes):
             label.setWordWrap(True)
         self.keys.setText("<b>Keys</b>: <b>K</b> shows all. 2 brush · 1 eraser · A accept · N next worst · T mask")
         self.table.setHorizontalHeaderLabels(["Image", "State", "Strokes"])
@@ -139,6 +146,7 @@ class CorrectSection(QWidget):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.everything)
         layout.addWidget(self.next_image)
+        layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
@@ -149,8 +157,6 @@ class CorrectSection(QWidget):
         self.add.clicked.connect(self._ask_images)
         self.table.cellDoubleClicked.connect(self._row_chosen)
         self.table.cellActivated.connect(self._row_chosen)
-        self.undo.clicked.connect(self.view.undo)
-        self.redo.clicked.connect(self.view.redo)
         self.accept.clicked.connect(self.accept_and_next)
         self.unlock.clicked.connect(self.unlock_drawn)
         self.take.clicked.connect(self.view.take_over)
@@ -223,7 +229,7 @@ class CorrectSection(QWidget):
     def _opened(self, project: Project, then: Callable[[], None]) -> None:
         self._state.project, self._state.loading = project, False
         save_settings(folder=str(project.path.parent))
-        self.status.setText(project.recovered or "")
+        self._note(project.recovered or "")
         if project.recovered:
             show_info(project.recovered)
         self.refresh()
@@ -251,7 +257,7 @@ class CorrectSection(QWidget):
             added, refused, there = result
             patients = len({case.group for case in added})
             told = f"Added {len(added)} image(s) of {patients} patient(s)." if added else "Nothing new was added."
-            self.status.setText(f"{told} {note}".strip())
+            self._note(f"{told} {note}".strip())
             if there is None:
                 for text in refused[:5]:
                     show_warning(text)
@@ -281,14 +287,24 @@ class CorrectSection(QWidget):
         """Show the project's images and their states, read off the GUI thread; many calls at once become one."""
         project = self._state.project
         if project is None:
+            self.moves.tell((None, False, False))
             self._fill(None, [])
         elif self._reading:
             self._stale = True
         else:
             self._reading, self._stale = True, False
+            case_id = self._state.case_id
+
+            def done(found: tuple[list[Case], tuple[int | None, bool, bool]]) -> None:
+                self.moves.tell(found[1])
+                self._read(project, found[0])
+
             self._workers.run(
-                lambda ticket, progress: self.next_image.sorted(project, project.cases()),
-                on_done=lambda cases: self._read(project, cases),
+                lambda ticket, progress: (
+                    self.next_image.sorted(project, project.cases()),
+                    self.moves.look(project, case_id),
+                ),
+                on_done=done,
                 on_error=lambda error: self._read(project, None),
                 lane="files",
             )
@@ -328,8 +344,9 @@ class CorrectSection(QWidget):
     def _enable(self) -> None:
         has_project, has_case = self._state.project is not None, self._state.case_id is not None
         self.add.setEnabled(has_project)
-        for button in (self.undo, self.redo, self.accept, self.unlock):
+        for button in (self.accept, self.unlock):
             button.setEnabled(has_case)
+        self.moves.enable()
         self.tools.enable()
         self.spots.enable()
 
@@ -354,6 +371,7 @@ class CorrectSection(QWidget):
                 self.view.open_case(case.id)
             elif after is not None:
                 self.status.setText(f"{note} All images are accepted. Retrain, or export the masks.".strip())
+                self._keep = False
 
         self.next_image.choose(project, after, done, self._failed)
 
@@ -365,11 +383,29 @@ class CorrectSection(QWidget):
         elif ids:
             self.view.open_case(ids[0])
 
+    def _note(self, text: str) -> None:
+        """A message that stays when the next image opens."""
+        self.status.setText(text)
+        self._keep = True
+
     def _show_opening(self, opening: bool) -> None:
+        if opening:
+            self._forget()
         self.saved.setText("Opening the image and its proposal..." if opening else "")
+
+    def _forget(self) -> None:
+        """What was said of the last image goes with it."""
+        if not self._keep:
+            self.status.setText("")
+        self._keep = False
 
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")
+        opened = self.view.current
+        if opened is not None:
+            if opened.case_id != self._shown and not opened.listed:
+                self._forget()
+            self._shown = opened.case_id
         self._enable()
         self._mark()
         # at random, it may be anywhere in a long list; and once more when what changed above has found its place
@@ -397,7 +433,7 @@ class CorrectSection(QWidget):
             return
 
         def done(revision: Revision, note: str) -> None:
-            self.status.setText(f"Accepted revision {revision.number}. {note}".strip())
+            self._note(f"Accepted revision {revision.number}. {note}".strip())
             self._bus.cases_changed.emit()
             self.open_next(note)
 

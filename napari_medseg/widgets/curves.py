@@ -1,16 +1,22 @@
-"""Loss and Dice while they come in."""
+"""Loss and agreement while they come in, over whole epochs."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from math import ceil
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 
 def load_plotting() -> None:
     """Load the plotting library, which takes a moment: not on the GUI thread."""
     import_module("pyqtgraph")
+
+
+# along the axis, at most
+TICKS = 10
 
 
 class Curves(QWidget):
@@ -33,26 +39,32 @@ class Curves(QWidget):
             y.clear()
         self._draw()
 
-    def add(self, epoch: int, loss: float | None, dice: float | None) -> None:
-        """Add the figures of an epoch."""
+    def add(self, epoch: int, loss: float | None, dice: float | None, *, epochs: int) -> None:
+        """Add the figures of an epoch, of so many."""
         for name, value in (("loss", loss), ("val_dice", dice)):
             if value is not None:
                 self._points[name][0].append(epoch)
                 self._points[name][1].append(value)
         if self._plot is None:
             self._make()
+        self._plot.setXRange(0, max(1, epochs), padding=0.05)
+        step = ceil(epochs / TICKS)
+        self._plot.getAxis("bottom").setTickSpacing(step, step)
         self._draw()
 
     def _make(self) -> None:
         import pyqtgraph as pg
 
         self._plot = pg.PlotWidget(background="#262930")
-        self._plot.setFixedHeight(190)
-        # named above, where a legend would lie on the lines
-        named = ((self.LOSS, "loss, training"), (self.DICE, "Dice, held out"))
-        spans = (f'<span style="color: {colour}">{name}</span>' for colour, name in named)
-        self._plot.setTitle(" &nbsp; ".join(spans), size="9pt")
-        self._plot.setLabel("bottom", "epoch")
+        self._plot.setFixedHeight(170)
+        # named above, where a legend would lie on the lines, and wrapped where the panel is narrow
+        named = ((self.LOSS, "loss while learning"), (self.DICE, "agreement on test images"))
+        sign = '<span style="color: {}; background-color: #262930">&nbsp;━&nbsp;</span>'
+        spans = (f"{sign.format(colour)}&nbsp;{name.replace(' ', '&nbsp;')}" for colour, name in named)
+        names = QLabel(f"Over epochs: {' '.join(spans)}")
+        names.setTextFormat(Qt.TextFormat.RichText)
+        names.setWordWrap(True)
+        self._layout.addWidget(names)
         self._plot.showGrid(x=False, y=True, alpha=0.2)
         self._lines = {
             "loss": self._plot.plot(pen=pg.mkPen(self.LOSS, width=2)),

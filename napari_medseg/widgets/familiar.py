@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.familiar import Advice, advise, kind_of, look
+from napari_medseg.tasks import task_words
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import plain_image
 from napari_medseg.widgets.state import PanelState
@@ -60,7 +61,7 @@ class FamiliarNote(QWidget):
             description = look(data) if before is None else before
             if description is None:
                 return None, "", None
-            return description, kind_of(description), advise(description, chosen, offered)
+            return description, kind_of(description), advise(description, chosen, offered, task_words)
 
         self._ticket = self._workers.run(work, on_done=lambda found: self._looked(data, *found), lane="edit")
 
@@ -76,7 +77,7 @@ class FamiliarNote(QWidget):
         self.setVisible(advice is not None)
         if advice is not None:
             self.text.set_bold("Look twice.", f" {advice.text}")
-            self.use.setText(f"Use what knows {advice.kind}")
+            self.use.setText(f"Use what knows: {task_words(advice.kind)}")
             self.use.setVisible(bool(advice.weights))
 
     def _use(self) -> None:

@@ -145,12 +145,15 @@ def show_part(layer: Labels, box: Box, shown: np.ndarray) -> None:
     layer.data = whole
 
 
-def show_objects(viewer: Any, image: Image, numbered: np.ndarray) -> Labels:
-    """Show the objects of a mask, each in a colour of its own; those that were shown before are replaced."""
+def show_objects(viewer: Any, image: Image, numbered: np.ndarray, *, visible: bool = True) -> Labels:
+    """Show the objects of a mask, each in a colour of its own; those that were shown before are replaced.
+
+    Without ``visible`` their layer stays out of sight where it is.
+    """
     layer = find(viewer, Labels, image, OBJECTS_SUFFIX)
     if layer is not None:
         layer.data = numbered
-        layer.visible = True
+        layer.visible = layer.visible or visible
         return layer
     name, metadata = image.name + OBJECTS_SUFFIX, made_for(image, OBJECTS_SUFFIX)
     layer = Labels(numbered, name=name, opacity=0.7, metadata=metadata, **place_of(image))

@@ -32,7 +32,7 @@ def load_case(project: Project, case_id: int, state: PanelState, ahead: Ahead, t
     case = project.case(case_id)
     image = read_image(case.image)
     stored = case_labels(project, case_id)
-    request, prediction = state.request_for(volume=image.volume), None
+    request, prediction = state.request_for(volume=image.volume, image=image.data), None
     if case.state == "new" and request is not None:
         prediction = ahead.take(case_id, request.weights) or predict_array(
             image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled

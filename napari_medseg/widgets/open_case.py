@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_medseg.app.correct import CaseLabels, CorrectionSession, SaveStatus
+from napari_medseg.app.correct import WITHHELD, CaseLabels, CorrectionSession, SaveStatus
 from napari_medseg.app.export import case_provenance
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.picture import picture_of
@@ -93,6 +93,7 @@ class OpenCase(QObject):
         self._busy, self._waiting = False, deque[Callable[[], None]]()
         self._move: Future[CaseLabels | None] | None = None
         self._failed: Callable[[BaseException], None] = lambda error: None
+        self._withheld: Callable[[], None] | None = None
         self._answered.connect(self._look, Qt.ConnectionType.QueuedConnection)
         # changes that come without a paint event (napari's own undo, a script) are found a moment later
         self._settle = QTimer(self)
@@ -168,13 +169,17 @@ class OpenCase(QObject):
 
         self.then(lambda: self._start(ask, failed))
 
-    def undo(self, failed: Callable[[BaseException], None]) -> None:
-        """Go back by one stroke; where what is shown cannot be stored, to what is stored."""
+    def undo(self, failed: Callable[[BaseException], None], withheld: Callable[[], None] | None = None) -> None:
+        """Go back by one stroke; where what is shown cannot be stored, to what is stored.
+
+        ``withheld`` is called instead where that would take back the first proposal; None: it goes.
+        """
 
         def start() -> None:
             self.compare()
             if self.session.unfit is None:
-                self._start(self.session.undo, failed)
+                self._start(lambda: self.session.undo(proposal=withheld is None), failed)
+                self._withheld = withheld
                 return
             self.labels.data = self._tracker.shown()
             self.compare()
@@ -197,7 +202,9 @@ class OpenCase(QObject):
         move, self._move = self._move, None
         error = move.exception()
         shown = None if error is not None else move.result()
-        if shown is not None:
+        if shown is WITHHELD and self._withheld is not None:
+            self._withheld()
+        elif shown is not None:
             part = self._tracker.rebase(shown, np.asarray(self.labels.data))
             if part is not None:
                 show_part(self.labels, *part)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QToolButt
 
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.networks import get_spec
+from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.keys import key_of
 
@@ -40,7 +41,7 @@ class ProposeOptions(QWidget):
     """Check boxes, remembered from one session to the next."""
 
     boxes_wanted = Signal(bool)
-    """The person wants boxes segmented, or no longer."""
+    """The person wants the boxes on this image segmented, or no longer."""
     draw_boxes = Signal()
     changed = Signal()
 
@@ -48,7 +49,7 @@ class ProposeOptions(QWidget):
         super().__init__()
         stored = load_settings()
         self.shown, self.opinions = _form(_SHOWN, stored), _form(_OPINIONS, stored)
-        self.boxes = QCheckBox("Only my boxes (DCSNet)")
+        self.boxes = QCheckBox("Only in my boxes, this time")
         self.draw = QPushButton("Draw boxes")
         self.also, self.menu = QToolButton(), QMenu(self)
         # those that a person chose, also while they are not on offer
@@ -59,7 +60,10 @@ class ProposeOptions(QWidget):
 
     def _build(self) -> None:
         self.also.setMenu(self.menu)
-        self.boxes.setToolTip("DCSNet segments inside the boxes of the layer '... boxes' instead of searching itself.")
+        self.boxes.setToolTip(
+            "The next proposal is made inside the boxes that you drew on this image (by DCSNet). Your network is back "
+            "after it."
+        )
         self.also.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setAutoRaise(True)
@@ -97,7 +101,8 @@ class ProposeOptions(QWidget):
         self.menu.clear()
         for identity, entry in others:
             action = QAction(
-                f"{get_spec(entry.network).title.partition(' (')[0]}, {entry.task} v{entry.version}", self.menu
+                f"{get_spec(entry.network).title.partition(' (')[0]}, {task_words(entry.task)} v{entry.version}",
+                self.menu,
             )
             action.setCheckable(True)
             action.setData((entry.network, identity))

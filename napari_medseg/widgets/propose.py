@@ -26,8 +26,9 @@ from napari_medseg.app.predict import PredictRequest, describe_plan, predict_arr
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
+from napari_medseg.networks import get_spec
 from napari_medseg.widgets.boxes import BoxLayers
-from napari_medseg.widgets.choice import WeightsChoice
+from napari_medseg.widgets.choice import UNASKED, WeightsChoice
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import (
@@ -43,6 +44,7 @@ from napari_medseg.widgets.layers import (
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
 
 
@@ -60,10 +62,14 @@ class ProposeSection(QWidget):
         self.open = ImageOpener(viewer, workers, self.message.setText)
         self.options = ProposeOptions()
         self.familiar = FamiliarNote(state, workers)
-        self.boxes = BoxLayers(viewer, lambda: self.options.boxes.setChecked(True))
+        self.boxes = BoxLayers(viewer, self._boxes_drawn)
         self.run, self.cancel, self.progress = QPushButton("Propose mask  (G)"), QPushButton("Cancel"), QProgressBar()
         self._build()
         self._volume = False
+        # images whose boxes a person drew or changed since the last proposal
+        self._drawn: set[str] = set()
+        # of which image the message is, and what it says of it
+        self._told_of = self._said = ""
         self._refill()
         self._fill_images()
         viewer.layers.events.inserted.connect(self._fill_images)
@@ -108,11 +114,12 @@ class ProposeSection(QWidget):
         layout.addWidget(self.message)
         layout.addStretch()
         self.choice.chosen.connect(self._chosen)
+        self.choice.decided.connect(self._decided)
         self.familiar.wanted.connect(self.choice.choose)
         self.familiar.seen.connect(self.choice.suggest)
         self.device.currentTextChanged.connect(self._chosen)
         self.image.currentIndexChanged.connect(self._image_chosen)
-        self.options.boxes_wanted.connect(self._refill)
+        self.options.boxes_wanted.connect(self._box_wanted)
         self.options.draw_boxes.connect(self._draw_boxes)
         self.options.changed.connect(self._asked)
         self.run.clicked.connect(self.start)
@@ -146,16 +153,47 @@ class ProposeSection(QWidget):
         if volume != self._volume:
             self._volume = volume
             self._refill()
+        number = "" if layer is None else str(layer.unique_id)
+        if number != self._told_of:
+            # what was said is of another image, and so are the boxes that were wanted
+            self._told_of = number
+            if self.message.text() == self._said:
+                self._say("")
+            self.options.boxes.setChecked(number in self._drawn)
+        self._box_wanted()
         self._show_plan()
         self.familiar.ask(layer)
+
+    def _boxes_drawn(self, image: Image) -> None:
+        """A box is for its image."""
+        self._drawn.add(str(image.unique_id))
+        if image == self.current_image():
+            self.options.boxes.setChecked(True)
+
+    def _box_wanted(self, *_: Any) -> None:
+        """Boxes have a network of their own for one proposal; what was chosen stays chosen."""
+        wanted = self.options.boxes.isChecked() and not self._volume
+        self._state.boxed = self.choice.boxed() if wanted else None
+        self._asked()
+
+    def _decided(self, task: str, weights: str) -> None:
+        """What a person chose stays with their project."""
+        project = self._state.project
+        if project is not None and not project.read_only:
+            self._workers.run(lambda *_: project.choose(task, weights), on_done=lambda _: None, lane="files")
+
+    def _say(self, text: str) -> None:
+        """Something about the image; it goes when another one is chosen."""
+        self._said = text
+        self.message.setText(text)
 
     def _draw_boxes(self) -> None:
         layer = self.current_image()
         if layer is None:
-            self.message.setText("Open an image first; then draw boxes on it.")
+            self._say("Open an image first; then draw boxes on it.")
             return
         self.boxes.draw(layer)
-        self.message.setText("Drag a box around each lesion, then propose.")
+        self._say("Drag a box around each lesion, then propose.")
 
     def _removed(self, event: Any) -> None:
         self._fill_images()
@@ -181,18 +219,18 @@ class ProposeSection(QWidget):
         return layer if layer in self._viewer.layers else None
 
     def _refill(self, *_: Any) -> None:
-        boxes = self.options.boxes.isChecked() and not self._volume
-        self.choice.fill(volume=self._volume, boxes=boxes)
+        self.choice.fill(volume=self._volume)
 
     def _chosen(self) -> None:
         self._state.device = self.device.currentText()
         save_settings(device=self._state.device)
         self.options.offer(self.choice.others(), volume=self._volume)
-        self._asked()
+        self._box_wanted()
         self.familiar.ask(self.current_image())
 
     def _asked(self) -> None:
         self._state.also = self.options.members()
+        self._state.proposes = self.choice.next_text()
         self._show_plan()
 
     def _show_plan(self, *_: Any) -> None:
@@ -206,8 +244,13 @@ class ProposeSection(QWidget):
             self.plan.setText(f"'{layer.name}' is no plain image or volume; expected one of two or three axes.")
             self.run.setEnabled(False)
             return
-        if self.weights.currentData() is None:
+        if self.weights.currentData() is None and self._state.boxed is None:
+            # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
+            self.run.setEnabled(self.choice.unasked and self._ticket is None)
+            return
+        if self.options.boxes.isChecked() and not self._volume and self._state.boxed is None:
+            self.plan.setText(no_boxes())
             self.run.setEnabled(False)
             return
         try:
@@ -222,12 +265,23 @@ class ProposeSection(QWidget):
 
     def _request(self) -> PredictRequest:
         mirrored, also = self.options.wanted()["mirrored"], self.options.members()
-        return replace(self._state.request(), mirrored=mirrored, also=also)
+        request = replace(self._state.request(), mirrored=mirrored, also=also)
+        boxed = self._state.boxed
+        if boxed is None:
+            return request
+        # of the others, those are asked that take boxes too
+        also = tuple(one for one in also if one != boxed and get_spec(one[0]).capabilities.box_prompt)
+        return replace(request, network=boxed[0], weights=boxed[1], also=also)
 
     def start(self) -> None:
         """Run the network on the chosen image."""
         layer = self.current_image()
-        if layer is None or self._ticket is not None or self.weights.currentData() is None:
+        if layer is None or self._ticket is not None:
+            return
+        # boxes can be filled whatever is in them
+        if self.weights.currentData() is None and self._state.boxed is None:
+            if self.choice.unasked:
+                self._ask_task()
             return
         data, request = plain_image(layer), self._request()
         edges = self.options.wanted()["edges"] and not self._volume
@@ -241,7 +295,7 @@ class ProposeSection(QWidget):
             return
         spacing = spacing_of(layer) if self._volume else None
         self._busy(True)
-        self.message.setText("")
+        self._say("")
         # what is proposed on is what is seen
         layer.visible = True
 
@@ -260,10 +314,17 @@ class ProposeSection(QWidget):
 
         self._ticket = self._workers.run(
             work,
-            on_done=lambda found: self._show(layer, data, *found),
+            on_done=lambda found: self._show(layer, data, *found, boxed=boxes is not None),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
             on_error=self._failed,
         )
+
+    def _ask_task(self) -> None:
+        """Nobody knows what is on the image: the person does."""
+        self._bus.told.emit(f"Nothing was proposed. {UNASKED}")
+        self._say(UNASKED)
+        if self.task.isVisible():
+            self.task.showPopup()
 
     def _boxes(self, layer: Image) -> np.ndarray | None:
         """Boxes to segment, where the person wants that."""
@@ -279,7 +340,7 @@ class ProposeSection(QWidget):
         if self._ticket is not None:
             self._ticket.cancel()
             self._busy(False)
-            self.message.setText("Cancelled.")
+            self._say("Cancelled.")
 
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(100 * fraction))
@@ -287,18 +348,25 @@ class ProposeSection(QWidget):
 
     def _failed(self, error: BaseException) -> None:
         self._busy(False)
-        self.message.setText(sentence(error))
+        self._say(sentence(error))
         show_error(sentence(error))
 
-    def _show(self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple) -> None:
+    def _show(
+        self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple, *, boxed: bool = False
+    ) -> None:
         self._busy(False)
         if layer not in self._viewer.layers:
-            self.message.setText("The image was closed meanwhile; its mask was dropped.")
+            self._say("The image was closed meanwhile; its mask was dropped.")
             return
         now = plain_image(layer)
         if now is None or (now is not data and not np.array_equal(now, data)):
-            self.message.setText("The image was changed meanwhile; its mask was dropped. Propose again.")
+            self._say("The image was changed meanwhile; its mask was dropped. Propose again.")
             return
+        if boxed:
+            # a box is for this proposal: the person's own choice is back
+            self._drawn.discard(str(layer.unique_id))
+            if layer == self.current_image():
+                self.options.boxes.setChecked(False)
         for message in prediction.origin["messages"]:
             show_info(message)
         maps = (
@@ -315,7 +383,7 @@ class ProposeSection(QWidget):
         share = float((prediction.labels > 0).mean())
         seconds = prediction.origin["seconds"]
         found = f"{share:.1%} of the image" if share else "nothing"
-        self.message.setText(f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}.")
+        self._say(f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}.")
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture)
 

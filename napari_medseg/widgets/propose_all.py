@@ -86,7 +86,7 @@ class ProposeAll(QWidget):
         self._began, self._proposed, self._passed = time.monotonic(), 0, 0
         self._steps = propose_all(
             project,
-            lambda volume: self._state.request_for(volume=volume),
+            lambda volume, image: self._state.request_for(volume=volume, image=image),
             drawn=self.drawn.isChecked(),
             open_now=self._view.in_hand,
             cancelled=lambda: self._ticket is None,

@@ -7,9 +7,11 @@ from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from napari_medseg.app.pictures import before_and_after
+from napari_medseg.app.forecast import forecast
+from napari_medseg.app.pictures import compared
 from napari_medseg.app.plan_round import RetrainOptions
 from napari_medseg.app.round import Round
 from napari_medseg.app.settings import load_settings, save_settings
@@ -18,7 +20,18 @@ from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.widgets.curves import Curves, load_plotting
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.outcome import Outcome, Pictured
-from napari_medseg.widgets.run_text import STATE_TEXT, event_text, parting_text, unfinished_text
+from napari_medseg.widgets.run_text import (
+    STATE_TEXT,
+    STATE_WORD,
+    cut_text,
+    event_text,
+    forecast_text,
+    parting_text,
+    progress_text,
+    unfinished_text,
+    verdict_text,
+    version_name,
+)
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.versions import VersionList
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -45,12 +58,18 @@ class RetrainSection(QWidget):
         self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
         self.resume = QPushButton("Resume")
         self.progress, self.curves, self.message = QProgressBar(), Curves(), TextLabel()
+        # what would happen if it was pressed now
+        self.ahead, self._asked = TextLabel(), object()
         self.outcome = Outcome()
         self.versions = VersionList(state, bus, workers, self.message.setText)
         self._build()
         self._changed.connect(self._show_state)
         self._told.connect(self._show_event)
         state.events.project.connect(self._project_changed)
+        bus.cases_changed.connect(self.look_ahead)
+        state.events.weights.connect(self.look_ahead)
+        for box in (self.epochs, self.minutes):
+            box.valueChanged.connect(self.look_ahead)
 
     def _build(self) -> None:
         stored = load_settings()
@@ -69,16 +88,20 @@ class RetrainSection(QWidget):
         buttons.addWidget(self.resume)
         buttons.addWidget(self.cancel)
         self.message.setWordWrap(True)
+        self.ahead.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
+        layout.addWidget(self.ahead)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
-        layout.addWidget(self.curves)
+        # once there is an outcome, it is what one wants to see
         layout.addWidget(self.outcome)
+        layout.addWidget(self.curves)
         layout.addWidget(self.versions)
         layout.addStretch()
         self.progress.setRange(0, 100)
+        self._bar("")
         self.start.clicked.connect(self.begin)
         self.cancel.clicked.connect(self.stop)
         self.resume.clicked.connect(self.resume_run)
@@ -90,7 +113,51 @@ class RetrainSection(QWidget):
         at_work = self._round is not None and self._round.at_work
         self.start.setEnabled(not at_work)
         self.cancel.setEnabled(at_work)
+        self.ahead.setVisible(not at_work)
         self.resume.setVisible(self._left is not None and not at_work)
+
+    def _options(self) -> RetrainOptions:
+        return RetrainOptions(
+            network=self._state.network,
+            weights=self._state.weights,
+            task=self._state.task,
+            epochs=self.epochs.value(),
+            minutes=self.minutes.value() or None,
+            device=self._state.device,
+        )
+
+    def _bar(self, word: str, share: float | None = None) -> None:
+        """A word on the bar; without one it is out of the way."""
+        self.progress.setVisible(bool(word))
+        self.progress.setFormat(word)
+        if share is not None:
+            self.progress.setValue(round(100 * share))
+
+    # ---- what would happen ---------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Whoever looks reads what is true now."""
+        super().showEvent(event)
+        self.look_ahead()
+
+    def look_ahead(self, *_: Any) -> None:
+        """Say what Retrain would do now, where anybody looks."""
+        project, options = self._state.project, self._options()
+        at_work = self._round is not None and self._round.at_work
+        if project is None or not options.weights or not self.isVisible() or at_work:
+            return
+        self._asked = asked = object()
+
+        def show(text: str) -> None:
+            if asked is self._asked and project is self._state.project:
+                self.ahead.setText(text)
+
+        self._workers.run(
+            lambda *_: forecast_text(forecast(project, options), epochs=options.epochs, minutes=options.minutes),
+            on_done=show,
+            on_error=lambda error: show(sentence(error)),
+            lane="files",
+        )
 
     # ---- a round -------------------------------------------------------------------------------------------------
 
@@ -100,16 +167,10 @@ class RetrainSection(QWidget):
         if project is None:
             self.message.setText("Open a project first and accept at least two images, in the section Correct.")
             return
-        options = RetrainOptions(
-            network=self._state.network,
-            weights=self._state.weights,
-            epochs=self.epochs.value(),
-            minutes=self.minutes.value() or None,
-            device=self._state.device,
-        )
+        options = self._options()
         save_settings(epochs=self.epochs.value(), minutes=self.minutes.value())
         self.curves.clear()
-        self.progress.setValue(0)
+        self._bar("", 0)
         self._prepare(Round.new(project, options))
 
     def resume_run(self) -> None:
@@ -121,6 +182,7 @@ class RetrainSection(QWidget):
         self._take(round_)
         self.outcome.clear()
         self.message.setText("Preparing...")
+        self._bar(STATE_WORD["preparing"])
 
         def prepare(ticket: Ticket, progress: Any) -> None:
             load_plotting()
@@ -149,7 +211,7 @@ class RetrainSection(QWidget):
         def follow(ticket: Ticket, progress: Any) -> Pictured | None:
             round_.follow()
             review = round_.review
-            return None if review is None else Pictured(review, [before_and_after(row) for row in review.rows])
+            return None if review is None else Pictured(review, [compared(row) for row in review.rows])
 
         self._workers.run(
             follow,
@@ -210,18 +272,24 @@ class RetrainSection(QWidget):
             self.outcome.decided()
         if state in STATE_TEXT:
             self.message.setText(STATE_TEXT[state])
+        if state in STATE_WORD:
+            self._bar(STATE_WORD[state])
         if state == "adopted" and round_.weights is not None:
             self._bus.weights_changed.emit()
             self.versions.refresh()
-            self.message.set_bold(f"Adopted as {round_.weights.stem}.", " Any earlier version can be used again below.")
-            show_info("The new weights are in use.")
+            cut = cut_text(round_.review, round_.spec) if round_.review is not None and round_.spec is not None else ""
+            name = version_name(str(round_.weights), first=False)
+            self.message.set_bold(f"{name} is in use.", f"{cut} Any earlier one can be used again below.")
+            show_info("The new network is in use.")
+        if not round_.at_work:
+            self.look_ahead()
 
     def _show_event(self, round_: Round, event: dict[str, Any]) -> None:
         if round_ is not self._round or round_.state != "running" or round_.spec is None:
             return
         if event["event"] == "epoch":
-            self.progress.setValue(round(100 * event["epoch"] / event["epochs"]))
-            self.curves.add(event["epoch"], event.get("loss"), event.get("val_dice"))
+            self._bar(progress_text(event), event["epoch"] / event["epochs"])
+            self.curves.add(event["epoch"], event.get("loss"), event.get("val_dice"), epochs=event["epochs"])
         text = event_text(event, round_.spec)
         if text is not None:
             self.message.setText(text)
@@ -237,13 +305,12 @@ class RetrainSection(QWidget):
     def _show_review(self, round_: Round, pictured: Pictured | None) -> None:
         if round_ is not self._round or round_.state != "judged" or pictured is None:
             return
-        self.progress.setValue(100)
+        self._bar("Done", 1)
         self.outcome.show_review(pictured)
-        verdict = pictured.review.verdict
-        if verdict.adopt:
+        if pictured.review.verdict.adopt:
             self.adopt_new()
-        else:
-            self.message.set_bold("The old weights stay.", f" {verdict.reason}")
+        elif round_.spec is not None:
+            self.message.set_bold(*verdict_text(pictured.review, round_.spec))
 
     # ---- other rounds, and the end -------------------------------------------------------------------------------
 
@@ -266,7 +333,7 @@ class RetrainSection(QWidget):
                 return
             round_ = Round.again(project, left, device=self._state.device)
             self._take(round_)
-            self.message.setText(f"{told} A run that was left at work was found.".strip())
+            self.message.setText(f"{told} A round that was left at work was found.".strip())
             self._follow(round_)
 
         def look(ticket: Ticket, progress: Any) -> Unfinished | None:
@@ -314,8 +381,11 @@ class RetrainSection(QWidget):
         if self._state.project is not None:
             self._parting = ""
         self.curves.clear()
+        self._bar("", 0)
+        self.ahead.setText("")
         self.versions.refresh()
         self._look_for_run()
+        self.look_ahead()
 
     def close_section(self) -> None:
         """End what is at work, unless it is to finish alone."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
+from napari_medseg.app.choosing import best_for
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest, takes
 from napari_medseg.project import Project
@@ -19,8 +21,14 @@ class PanelState:
 
     Attributes
     ----------
+    task : str
+        What is on the images; empty: nobody knows yet.
     network, weights, device : str
-        What proposals are made with; ``weights`` is an id or a path.
+        What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
+    boxed : tuple of (network, weights) or None
+        What segments inside the boxes that were drawn on the image that is looked at: the next proposal's alone.
+    proposes : str
+        What will propose next, in words.
     also : tuple of (network, weights)
         Networks that are asked beside it.
     project : Project or None
@@ -32,9 +40,12 @@ class PanelState:
         A sentence for each of the project's weights that could not be listed.
     """
 
+    task: str = ""
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    boxed: tuple[str, str] | None = None
+    proposes: str = ""
     also: tuple[tuple[str, str], ...] = ()
     project: Project | None = None
     case_id: int | None = None
@@ -47,14 +58,25 @@ class PanelState:
         """What to run now."""
         return PredictRequest(network=self.network, weights=self.weights, device=self.device)
 
-    def request_for(self, *, volume: bool) -> PredictRequest | None:
-        """What to run on an image or a volume: the network chosen, or the first that takes it; None: there is none."""
+    def request_for(self, *, volume: bool, image: np.ndarray | None = None) -> PredictRequest | None:
+        """What to run on an image or a volume: the network chosen, or the best for what is on it.
+
+        Parameters
+        ----------
+        volume : bool
+        image : np.ndarray, optional
+            As it was read: what it shows, where nobody said that. To be asked off the GUI thread then.
+
+        Returns
+        -------
+        PredictRequest or None
+            None: nobody knows what is on it, or no weights at hand do.
+        """
         if self.weights and takes(self.network, volume=volume):
             return self.request()
-        for identity, entry in self.selectable_weights():
-            if takes(entry.network, volume=volume):
-                return PredictRequest(network=entry.network, weights=identity, device=self.device)
-        return None
+        able = [known for known in self.selectable_weights() if takes(known[1].network, volume=volume)]
+        best = best_for(able, self.task, image)
+        return None if best is None else PredictRequest(network=best[1].network, weights=best[0], device=self.device)
 
     def opinions_for(self, *, volume: bool) -> PredictRequest | None:
         """As :meth:`request_for`, with the networks that are asked beside it where they take such an image."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
 from napari_medseg.app.settings import load_settings, save_settings
@@ -16,7 +18,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import show_objects
+from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.mouse_tool import MouseTool
 from napari_medseg.widgets.open_case import OpenCase
@@ -25,6 +27,8 @@ from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
+# the objects are counted again so long after the last change of the mask
+RECOUNT_MS = 400
 
 
 class EditTools(QGroupBox):
@@ -47,6 +51,12 @@ class EditTools(QGroupBox):
         self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
         self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
         self.message = TextLabel()
+        self._case: OpenCase | None = None
+        # the objects are counted again when the mask is at rest
+        self._recount = QTimer(self)
+        self._recount.setSingleShot(True)
+        self._recount.setInterval(RECOUNT_MS)
+        self._recount.timeout.connect(self._count_again)
         self.operations: dict[str, tuple[str, Operation]] = {
             "fill_holes": ("Fill holes", operations.fill_holes),
             "smooth": ("Smooth", operations.smooth),
@@ -65,7 +75,7 @@ class EditTools(QGroupBox):
         self.smallest.setSuffix(" px")
         self.smallest.setToolTip("'Remove small' removes pieces of fewer pixels")
         self.objects.setToolTip(f"Counts nuclei or cells: a layer of their own  ({key_of('number_objects')})")
-        self.objects.clicked.connect(self.number_objects)
+        self.objects.clicked.connect(lambda: self.number_objects())
         self.message.setWordWrap(True)
         top, grid, last = QHBoxLayout(), QGridLayout(), QHBoxLayout()
         for button, tool, action, about in (
@@ -94,6 +104,10 @@ class EditTools(QGroupBox):
     def enable(self) -> None:
         """Offer what the open case takes; a tool that is on goes over to the case that is open now."""
         case = self._view.current
+        if case is not self._case:
+            # what was said is of the last image
+            self._case = case
+            self._tell("")
         for tool, button in ((self.wire, self.wire_button), (self.snap, self.snap_button)):
             if tool.case is not case:
                 tool.stop()
@@ -192,20 +206,41 @@ class EditTools(QGroupBox):
             lane="edit",
         )
 
-    def number_objects(self) -> None:
-        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is."""
+    def _edited(self, event: Any = None) -> None:
+        self._recount.start()
+
+    def _count_again(self) -> None:
+        """The objects that are shown are those of the mask as it is now."""
+        case = self._view.current
+        shown = None if case is None else find(self._viewer, Labels, case.image, OBJECTS_SUFFIX)
+        if shown is not None:
+            self.number_objects(shown)
+
+    def number_objects(self, again: Labels | None = None) -> None:
+        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is.
+
+        Where they are counted ``again``, their layer stays as visible as it was.
+        """
         case = self._view.current
         if case is None:
             return
         labels = np.array(case.labels.data)
-        self._tell("Counting...")
+        if again is None:
+            self._tell("Counting...")
 
         def done(numbered: np.ndarray) -> None:
             if self._view.current is not case or case.image not in self._viewer.layers:
                 self._tell("")
                 return
-            show_objects(self._viewer, case.image, numbered)
-            self._viewer.layers.selection.active = case.labels
+            if again is not None and again not in self._viewer.layers:
+                # closed meanwhile
+                return
+            active = self._viewer.layers.selection.active
+            show_objects(self._viewer, case.image, numbered, visible=again is None)
+            self._viewer.layers.selection.active = case.labels if again is None else active
+            # connecting twice is connecting once
+            case.labels.events.paint.connect(self._edited)
+            case.labels.events.set_data.connect(self._edited)
             sizes = np.bincount(numbered.ravel())[1:]
             self._tell(
                 f"{len(sizes)} object(s)" + (f", half of them over {np.median(sizes):.0f} px." if len(sizes) else ".")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari.utils.notifications import show_warning
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.errors import sentence
 from napari_medseg.project.history import when
+from napari_medseg.widgets.labels import as_tip
+from napari_medseg.widgets.run_text import ROUND, version_name
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -29,13 +32,13 @@ class VersionList(QWidget):
     def __init__(self, state: PanelState, bus: Bus, workers: Workers, tell: Callable[[str], None]) -> None:
         super().__init__()
         self._state, self._bus, self._workers, self._tell = state, bus, workers, tell
-        self.list, self.use = QComboBox(), QPushButton("Use this version")
+        self.list, self.use = QComboBox(), QPushButton("Use this one")
         # as wide as the panel, not as the longest name
         self.list.setMinimumContentsLength(8)
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        layout = QHBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.list, 1)
+        layout.addWidget(self.list)
         layout.addWidget(self.use)
         self.use.clicked.connect(self.use_chosen)
         self._show([])
@@ -55,10 +58,12 @@ class VersionList(QWidget):
 
     def _show(self, found: list[Version]) -> None:
         self.list.clear()
-        for version in found:
-            name = version.weights.rpartition("/")[2].removesuffix(".safetensors")
-            name = version.weights if version.sha256 is None else name
-            self.list.addItem(f"{name}, {when(version.adopted)}{' (in use)' if version.in_use else ''}", version)
+        for number, version in enumerate(found):
+            name = version_name(version.weights, first=number == 0)
+            made = when(version.adopted)
+            parts = (name, made if name.startswith(ROUND) else "", "in use" if version.in_use else "")
+            self.list.addItem(", ".join(filter(None, parts)), version)
+            self.list.setItemData(number, as_tip(f"{version.weights}, {made}"), Qt.ItemDataRole.ToolTipRole)
             if version.in_use:
                 self.list.setCurrentIndex(self.list.count() - 1)
         self.setVisible(len(found) > 1)
@@ -66,13 +71,14 @@ class VersionList(QWidget):
     def use_chosen(self) -> None:
         """Go back, or forth, to the chosen version, bit for bit."""
         project, version = self._state.project, self.list.currentData()
+        name = version_name(version.weights, first=self.list.currentIndex() == 0) if version is not None else ""
         if project is None or version is None:
             return
 
         def done(_: None) -> None:
             self._bus.weights_changed.emit()
             self.refresh()
-            self._tell(f"{version.weights} is in use.")
+            self._tell(f"{name} in use.")
 
         def failed(error: BaseException) -> None:
             self._tell(sentence(error))

@@ -46,6 +46,15 @@ def test_held_out_cases_are_never_trained_on(project):
     assert {pair.name for pair in plan_retrain(project, OPTIONS)[0].data.val} == names[1]
 
 
+def test_a_round_is_of_what_is_on_the_images_not_of_all_that_its_start_knows(project):
+    accept(project, 3)
+    options = replace(OPTIONS, network="sgd-net-s", weights="sgd-net-s/generalist@1")
+    assert plan_retrain(project, options)[0].task == "generalist"
+    assert plan_retrain(project, replace(options, task="nuclei"))[0].task == "nuclei"
+    with pytest.raises(InputError, match="Choose what is on your images"):
+        plan_retrain(project, replace(options, weights=""))
+
+
 def test_what_a_run_was_trained_on_is_never_held_out_later(project):
     accept(project, 3)
     spec, folder = plan_retrain(project, OPTIONS)
@@ -140,7 +149,7 @@ def test_an_image_that_was_changed_since_is_not_trained_on(project):
 
 def test_two_corrections_are_needed(project):
     accept(project, 1)
-    with pytest.raises(InputError, match=r"1 accepted correction.*at least 2"):
+    with pytest.raises(InputError, match=r"Accept at least 2 images first \(1 so far\)"):
         plan_retrain(project, OPTIONS)
 
 

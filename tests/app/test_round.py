@@ -144,7 +144,7 @@ def test_a_fault_of_who_looks_on_leaves_no_trainer_that_nobody_follows(project, 
 def test_what_cannot_be_planned_leaves_no_run(sampled, trainers):
     accept(sampled, 1)
     round_, states = begun(sampled)
-    with pytest.raises(InputError, match=r"1 accepted correction"):
+    with pytest.raises(InputError, match=r"Accept at least 2 images first \(1 so far\)"):
         round_.run()
     assert (states, record(sampled), list(trainers)) == (["broken"], [], [])
 

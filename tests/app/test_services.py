@@ -10,9 +10,7 @@ from napari_medseg.app import settings
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.export import case_provenance, export_project, layer_spacing
 from napari_medseg.app.images import add_images, keep_proposal
-from napari_medseg.app.pictures import before_and_after, draw_contours
 from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
-from napari_medseg.app.review import Comparison
 from napari_medseg.app.samples import sample_images
 from napari_medseg.app.scratch import open_scratch
 from napari_medseg.errors import InputError
@@ -171,25 +169,6 @@ def test_a_proposal_on_a_file_stays_with_the_file(tmp_path):
         changed[0, 0] ^= 1
         other, _ = keep_proposal(project, changed, prediction, name="x", source=sample.image)
         assert other.image.is_relative_to(project.path)
-
-
-def test_the_picture_of_before_and_after_shows_both_masks():
-    truth, guess = np.zeros((2, 40, 40), np.uint8)
-    truth[5:15, 5:15], guess[20:30, 20:30] = 1, 1
-    picture = draw_contours(np.zeros((40, 40)), truth, guess)
-    assert {tuple(c) for c in picture.reshape(-1, 3)} == {(0, 0, 0), (64, 200, 90), (255, 170, 0)}
-    row = Comparison(
-        name="a",
-        dice_before=0,
-        dice_after=0,
-        hd95_before=0,
-        hd95_after=0,
-        image=np.zeros((40, 80)),
-        truth=np.zeros((40, 80), np.uint8),
-        before=np.zeros((40, 80), np.uint8),
-        after=np.zeros((40, 80), np.uint8),
-    )
-    assert before_and_after(row, side=100).shape == (50, 206, 3)
 
 
 def test_near_copies_stay_on_one_side_of_the_split(tmp_path):

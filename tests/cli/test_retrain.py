@@ -5,6 +5,7 @@ import pytest
 from napari_medseg.app.demo import sample_project
 from napari_medseg.project import Project
 from tests.app.helpers import accept
+from tests.app.test_judges import propose
 from tests.cli.helpers import refused, save_fresh
 
 
@@ -73,3 +74,16 @@ def test_a_round_goes_on_as_it_was_planned(retrain, option):
 
 def test_nothing_to_resume_is_said(retrain):
     refused(retrain("--resume"), "has no round to go on with")
+
+
+def test_a_judge_that_was_never_corrected_is_told_and_adopts_nothing(medseg, trainers, tmp_path):
+    weights = save_fresh(tmp_path / "w.safetensors", "cmunext-xxs", input_size=(32, 32))
+    with sample_project(tmp_path / "p") as project:
+        propose(project)
+        project.adopt(weights)
+    code, out, err = medseg("project", "retrain", tmp_path / "p", "--adopt", "--device", "cpu", "--epochs", "1")
+    assert code == 0, err
+    assert out.count("as proposed") == 3
+    assert "open    2 test images accepted as proposed and none corrected: nobody can say" in out
+    assert record(tmp_path) == ["kept"]
+    assert "adopted" not in out

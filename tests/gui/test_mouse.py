@@ -140,10 +140,14 @@ def test_propose_correct_retrain_export(window):
     x, y, width, height = window.state()["items"]["Retrain"]["rect"]
     window.tool("mousemove", x + width // 2, y + height // 2, "click", 1)
     old = window.state()["weights"]
-    judged = window.wait(lambda s: "Adopted" in s["retrain"] or "old weights stay" in s["retrain"], 240)
+    judged = window.wait(
+        lambda s: any(word in s["retrain"] for word in ("is in use", "old network stays", "Your choice")), 240
+    )
     window.shot("4-retrained")
-    if "old weights stay" in judged["retrain"]:
-        window.click("Use new all the same")
+    if "old network stays" in judged["retrain"]:
+        window.click("Use the new one all the same")
+    elif "Your choice" in judged["retrain"]:
+        window.click("Use the new one")
     window.wait(lambda s: s["weights"] != old)
 
     window.click("tab Export")

@@ -6,10 +6,13 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
+from napari.settings import get_settings
 from npe2 import PluginManifest
+from qtpy.QtWidgets import QFileDialog
 
 from napari_medseg.errors import InputError
-from napari_medseg.io import read_mask
+from napari_medseg.io import WRITE_SUFFIXES, read_mask
+from napari_medseg.plugin.writers import write_labels
 
 
 @pytest.fixture
@@ -94,3 +97,48 @@ def test_a_mask_of_ones_own_is_saved_onto_its_volume(make_napari_viewer, tmp_pat
     with pytest.raises(InputError, match=r"has translate .* as its image 'scan'"):
         labels.save(str(tmp_path / "moved.nii.gz"), plugin="napari-medseg")
     assert not (tmp_path / "moved.nii.gz").exists()
+
+
+def in_the_dialog(viewer, monkeypatch, path, filter_number=0):
+    """File > Save Selected Layers, answered with a path under a filter; the filters that were offered."""
+    offered = []
+
+    def answer(*arguments, filter="", **options):
+        offered.extend(filter.split(";;"))
+        return str(path), offered[filter_number]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    viewer.window._qt_viewer._save_layers_dialog(selected=True)
+    return offered
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("name", ["mask.png", "mask.tif", "mask", "scan 2.5 mask", "mask.nii.gz"])
+def test_whatever_a_mask_is_saved_as_it_arrives_right_and_ours_is_offered_first(
+    make_napari_viewer, tmp_path, monkeypatch, name
+):
+    viewer = make_napari_viewer()
+    _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+    mask = np.zeros((20, 30), np.int32)
+    mask[4:8, 5:9] = 1
+    labels = viewer.add_labels(mask)
+    viewer.layers.selection = {labels}
+    offered = in_the_dialog(viewer, monkeypatch, tmp_path / name)
+    panel.shut_down()
+    assert offered[0].startswith("MedSeg mask (*.tif *.tiff *.png")
+    assert set(WRITE_SUFFIXES) == set(offered[0].partition("(")[2].rstrip(")").replace("*", "").split())
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith(name)
+    np.testing.assert_array_equal(np.asarray(read_mask(path)).squeeze(), mask)
+    # nothing of napari's own is gone, now or at its next start
+    assert any("napari builtins labels" in text or text.startswith("napari") for text in offered[1:])
+    assert not get_settings().plugins.disabled_plugins
+
+
+@pytest.mark.gui
+def test_a_mask_under_a_name_of_no_format_leaves_no_file(make_napari_viewer, tmp_path):
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(np.zeros((20, 30), int))
+    with pytest.raises(InputError, match=r"jpg"):
+        write_labels(str(tmp_path / "mask.jpg"), layer.data, layer.as_layer_data_tuple()[1])
+    assert not list(tmp_path.iterdir())

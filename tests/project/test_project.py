@@ -60,6 +60,34 @@ def test_undo_and_redo_survive_reopening(project):
         assert third.redo(1) is None
 
 
+def test_strokes_that_were_undone_are_not_counted(project):
+    project.set_proposal(1, np.ones((300, 400), np.uint8), {"network": "n"})
+    for number in range(3):
+        project.commit_stroke(1, np.full((10, 10), number, np.uint8), box=(0, 0, 10, 10))
+    assert project.case(1).strokes == 3
+    assert not project.undoes_proposal(1)
+    for left in (2, 1, 0):
+        project.undo(1)
+        assert (project.case(1).strokes, project.summary()["strokes"]) == (left, left)
+    assert project.undoes_proposal(1)
+    project.redo(1)
+    assert project.case(1).strokes == 1
+
+
+def test_what_was_chosen_is_remembered_and_what_was_adopted_since_comes_before_it(project):
+    assert project.chosen() == ("", "")
+    project.choose("nuclei", project.path / "weights" / "own.safetensors")
+    assert project.chosen() == ("nuclei", str(project.path / "weights" / "own.safetensors"))
+    rows = len(project.history())
+    project.choose("nuclei", project.path / "weights" / "own.safetensors")
+    assert len(project.history()) == rows
+    project.adopt("lgms-net/generalist@1")
+    assert project.chosen() == ("nuclei", "")
+    project.choose("polyp", "cmunext-xxs/polyp@1")
+    assert project.chosen() == ("polyp", "cmunext-xxs/polyp@1")
+    assert project.verify() == []
+
+
 def test_a_stroke_after_undo_is_what_redo_returns_to_and_nothing_is_deleted(project):
     a, b = np.zeros((2, 300, 400), np.uint8)
     a[:5], b[5:9] = 1, 1

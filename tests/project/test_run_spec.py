@@ -173,3 +173,13 @@ def test_no_field_goes_in_unlooked_at_and_each_has_a_name_of_its_own():
     assert len(keys) == 2 + len(every_field())
     assert {one.name for one in fields(RunSpec) if not one.metadata} == set(GROUPS)
     assert set(entry._FIELDS) == {one.name for one in fields(WeightsEntry)}
+
+
+def test_earlier_versions_read_pairs_unless_one_says_what_they_do_not_know():
+    pair = Pair(name="a", image="a.png", mask="m.png")
+    keys = {"name", "image", "mask", "group", "weight", "focus", "white"}
+    for own, more in ((False, set()), (True, {"as_proposed"})):
+        spec = replace(SPEC, data=replace(SPEC.data, val=(replace(pair, as_proposed=own),)))
+        (written,) = json.loads(spec.to_json())["val"]
+        assert set(written) == keys | more
+        assert RunSpec.from_json(spec.to_json()) == spec

@@ -335,3 +335,19 @@ def test_a_mask_of_another_size_is_named(tmp_path):
     Image.new("L", (20, 30)).save(tmp_path / "m1.png")
     with pytest.raises(ShapeError, match=r"m1\.png is 30 x 20 px; its image .*i1\.png is 48 x 48 px"):
         Trainer(spec, tmp_path)
+
+
+def test_nobody_is_scored_by_what_a_network_proposed(tmp_path):
+    spec = make_run(tmp_path, n=4, stages=(Stage(size=32, epochs=1),))
+    pairs = spec.data.train
+    for own in range(3):
+        val = tuple(replace(pair, as_proposed=number >= own) for number, pair in enumerate(pairs[:2]))
+        spec = replace(spec, data=replace(spec.data, val=val))
+        trainer = Trainer(spec, tmp_path)
+        trainer.events.close()
+        assert len(trainer.val_samples) == own
+    # what it came to is told of those alone
+    folder = tmp_path / "one"
+    spec = make_run(folder, n=4, stages=(Stage(size=32, epochs=1),))
+    val = (spec.data.train[0], replace(spec.data.train[1], as_proposed=True))
+    assert Trainer(replace(spec, data=replace(spec.data, val=val)), folder).run().metrics["n"] == 1

@@ -33,6 +33,8 @@ def project_panel(panel, qtbot, tmp_path):
     sample_project(tmp_path / "p").close()
     panel.correct.open_project(tmp_path / "p")
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    # the first image was looked at: it says what is on the images
+    qtbot.waitUntil(lambda: panel.state.task == "nuclei", timeout=WAIT)
     return panel
 
 

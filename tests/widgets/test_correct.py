@@ -165,6 +165,27 @@ def test_who_a_patient_is_is_asked_and_remembered(project_panel, qtbot, tmp_path
     assert type(correct.patients)().by == "name"
 
 
+def test_what_was_said_of_an_image_goes_when_another_opens(project_panel, qtbot):
+    panel = project_panel
+
+    def go(act):
+        before = panel.state.case_id
+        act()
+        qtbot.waitUntil(lambda: panel.state.case_id not in (None, before), timeout=WAIT)
+
+    panel.correct.unlock_drawn()
+    assert "Nothing is locked" in panel.correct.status.text()
+    panel.correct.tools.number_objects()
+    qtbot.waitUntil(lambda: "object(s)" in panel.correct.tools.message.text(), timeout=WAIT)
+    go(lambda: panel.correct.open_neighbour(1))
+    assert panel.correct.status.text() == panel.correct.tools.message.text() == ""
+    # that the last one was accepted is told until the one after it
+    go(panel.correct.accept_and_next)
+    assert "Accepted revision 1" in panel.correct.status.text()
+    go(lambda: panel.correct.open_neighbour(1))
+    assert panel.correct.status.text() == ""
+
+
 def test_a_project_that_is_open_elsewhere_is_told(panel, qtbot, tmp_path):
     from napari.utils.notifications import notification_manager
 

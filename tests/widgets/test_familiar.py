@@ -19,14 +19,14 @@ def add(panel, task):
 def test_the_first_image_chooses_its_task_and_no_later_one_does(panel, qtbot):
     assert load_settings().get("task") is None
     add(panel, "dermoscopy")
-    qtbot.waitUntil(lambda: panel.propose.task.currentText() == "dermoscopy", timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.propose.task.currentData() == "dermoscopy", timeout=WAIT)
     assert panel.propose.familiar.isHidden()
     choose(panel, "nuclei")
     qtbot.waitUntil(lambda: not panel.propose.familiar.isHidden(), timeout=WAIT)
-    assert "looks like dermoscopy" in panel.propose.familiar.text.text()
-    assert panel.propose.task.currentText() == "nuclei"
+    assert "looks like Skin photographs (dermoscopy)" in panel.propose.familiar.text.text()
+    assert panel.propose.task.currentData() == "nuclei"
     panel.propose.familiar.use.click()
-    assert panel.propose.task.currentText() == "dermoscopy"
+    assert panel.propose.task.currentData() == "dermoscopy"
     qtbot.waitUntil(lambda: panel.propose.familiar.isHidden(), timeout=WAIT)
     # a person asked for it, and finds it again
     assert load_settings()["task"] == "dermoscopy"
@@ -40,3 +40,22 @@ def test_what_none_knows_is_said_without_a_button(panel, qtbot):
     assert panel.propose.familiar.use.isHidden()
     panel.viewer.layers.remove(layer)
     assert panel.propose.familiar.isHidden()
+
+
+def test_where_nobody_knows_what_is_on_the_images_proposing_asks(panel, qtbot):
+    assert panel.propose.task.currentText() == "What is on your images?"
+    assert "none before you say what is on your images" in panel.correct.proposes.text()
+    assert panel.state.weights == ""
+    noise = (np.indices((200, 200)).sum(axis=0)[..., None] * np.array([3, 5, 7]) % 256).astype(np.uint8)
+    panel.viewer.add_image(noise, rgb=True, name="noise")
+    qtbot.waitUntil(lambda: panel.propose.familiar._data is not None, timeout=WAIT)
+    assert panel.propose.choice.unasked
+    panel.propose.run.click()
+    assert "Choose it in the list Task" in panel.propose.message.text()
+    assert "Choose it in the list Task" in panel.correct.status.text()
+    panel.propose.task.hidePopup()
+    assert [layer.name for layer in panel.viewer.layers] == ["noise"]
+    choose(panel, "polyp")
+    assert panel.propose.task.currentText() == "Polyps (endoscopy)"
+    panel.propose.run.click()
+    qtbot.waitUntil(lambda: "noise mask" in panel.viewer.layers, timeout=WAIT)

@@ -63,6 +63,7 @@ def test_only_networks_that_take_volumes_are_offered_for_one(panel, monkeypatch)
     from napari_medseg.widgets import state
 
     add_sample(panel)
+    choose(panel)
     assert panel.propose.weights.count() > 0
     monkeypatch.setattr(state, "list_weights", lambda: [])
     panel.viewer.add_image(np.zeros((4, 8, 8)), name="volume")
@@ -113,10 +114,8 @@ def test_odd_images_get_a_mask_and_are_kept(panel, qtbot, kind):
 def test_boxes_that_were_drawn_are_segmented(panel, qtbot, tmp_path, monkeypatch):
     offer_fresh(panel, tmp_path, monkeypatch, "dcsnet-s")
     image = add_sample(panel, scale=(0.5, 0.25), translate=(3, 4))
-    panel.propose.options.draw.click()
-    # only networks that take boxes are offered
-    assert {entry.network for _, entry in panel.propose.choice._known} == {"dcsnet-s"}
     panel.propose.task.setCurrentText("test")
+    panel.propose.options.draw.click()
     assert (panel.state.network, panel.propose.weights.count()) == ("dcsnet-s", 1)
     boxes = panel.propose.boxes.of(image)
     assert boxes.mode == "add_rectangle"
@@ -197,6 +196,51 @@ def test_boxes_that_were_found_can_be_corrected(panel, qtbot):
     assert low[1] <= columns.min() <= columns.max() <= high[1]
 
 
+def test_a_box_is_for_its_image_and_the_own_choice_is_back_after_it(panel, qtbot):
+    first = add_sample(panel)
+    choose(panel)
+    mine = panel.state.weights
+    assert "CMUNeXt" in panel.correct.proposes.text()
+    panel.propose.options.draw.click()
+    panel.propose.boxes.of(first).add_rectangles([[9.5, 19.5], [49.5, 79.5]])
+    # what will propose is told where one corrects; what is chosen stays chosen
+    assert "in your boxes here, by DCSNet" in panel.correct.proposes.text()
+    assert (panel.propose.weights.currentData(), panel.state.weights) == (mine, mine)
+    assert panel.state.request_for(volume=False).weights == mine
+    second = panel.viewer.add_image(first.data[::-1].copy(), name="other")
+    panel.viewer.layers.selection.active = second
+    assert panel.propose.current_image() == second
+    assert not panel.propose.options.boxes.isChecked()
+    assert "CMUNeXt" in panel.correct.proposes.text()
+    propose(panel, qtbot)
+    assert labels_of(panel)[-1].metadata["medseg"]["weights"] == mine
+    # the box waits on its image, for one proposal
+    panel.viewer.layers.selection.active = first
+    assert panel.propose.options.boxes.isChecked()
+    propose(panel, qtbot)
+    mask = next(layer for layer in labels_of(panel) if layer.name.startswith("cells"))
+    assert mask.metadata["medseg"]["network"].startswith("dcsnet")
+    assert not panel.propose.options.boxes.isChecked()
+    assert (panel.state.boxed, panel.state.weights) == (None, mine)
+    propose(panel, qtbot)
+    case = panel.correct.view.case_of(mask)
+    case.session.flush()
+    assert panel.state.project.proposal_origin(case.case_id)["weights"] == mine
+
+
+def test_what_was_said_of_an_image_goes_with_it(panel, qtbot):
+    image = add_sample(panel)
+    choose(panel)
+    propose(panel, qtbot)
+    assert "Found" in panel.propose.message.text()
+    other = panel.viewer.add_image(image.data[::-1].copy(), name="other")
+    panel.viewer.layers.selection.active = other
+    assert panel.propose.message.text() == ""
+    propose(panel, qtbot)
+    panel.viewer.layers.clear()
+    assert panel.propose.message.text() == ""
+
+
 def test_where_opinions_differ_is_a_map(panel, qtbot):
     add_sample(panel)
     choose(panel)
@@ -204,7 +248,7 @@ def test_where_opinions_differ_is_a_map(panel, qtbot):
     options.opinions.mirrored.value = True
     assert "mirrored 4 ways, 4 passes" in panel.propose.plan.text()
     options.opinions.disagreement.value = True
-    action = next(a for a in options.menu.actions() if "polyp" in a.text())
+    action = next(a for a in options.menu.actions() if "Polyps" in a.text())
     action.setChecked(True)
     assert options.also.text() == "Also ask: 1 other network"
     propose(panel, qtbot)
@@ -219,6 +263,7 @@ def test_a_volume_is_segmented_drawn_in_and_found_again(panel, qtbot, tmp_path, 
     offer_fresh(panel, tmp_path, monkeypatch, "lgms-net-3d", input_size=(32, 32, 32), classes=("front", "back"))
     data = np.random.default_rng(0).random((20, 24, 28)).astype(np.float32)
     image = panel.viewer.add_image(data, name="scan", scale=(2, 1, 1), units=("mm", "mm", "mm"))
+    panel.propose.task.setCurrentText("test")
     assert panel.state.network == "lgms-net-3d"
     assert not panel.propose.options.boxes.isEnabled()
     propose(panel, qtbot)

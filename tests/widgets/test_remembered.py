@@ -39,7 +39,7 @@ def test_the_network_of_a_task_and_those_it_also_asks(sessions):
     panel.propose.task.setCurrentText("generalist")
     assert panel.state.network == "sgd-net-s"
     panel.propose.weights.setCurrentIndex(panel.propose.weights.findData("dymas-net/generalist@1"))
-    ask_also(panel, "polyp")
+    ask_also(panel, "Polyps")
     panel = sessions()
     assert (panel.state.network, panel.state.weights) == ("dymas-net", "dymas-net/generalist@1")
     ((network, weights),) = panel.propose.options.members()
@@ -64,10 +64,47 @@ def test_the_network_of_a_task_and_those_it_also_asks(sessions):
 def test_what_is_gone_or_damaged_is_passed_over(sessions, stored):
     save_settings(**stored)
     panel = sessions()
-    assert panel.state.weights
     assert panel.propose.options.members() == ()
     if stored["task"] == "generalist":
         assert panel.state.network == "sgd-net-s"
+    else:
+        # nobody knows what is on the images: nothing is chosen for them
+        assert panel.propose.choice.unasked
+        assert panel.state.weights == ""
+
+
+def test_each_project_brings_back_what_was_chosen_in_it(sessions, qtbot, tmp_path):
+    for name in ("a", "b"):
+        sample_project(tmp_path / name).close()
+
+    def opened(panel, name):
+        panel.correct.open_project(tmp_path / name)
+        qtbot.waitUntil(lambda: panel.state.project is not None and panel.state.project.path.name == name, timeout=WAIT)
+        qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+
+    panel = sessions()
+    opened(panel, "a")
+    panel.propose.choice.choose("generalist", "dymas-net/generalist@1")
+    qtbot.waitUntil(lambda: panel.state.project.chosen() == ("generalist", "dymas-net/generalist@1"), timeout=WAIT)
+    opened(panel, "b")
+    panel.propose.choice.choose("generalist", "lgms-net/generalist@1")
+    choose(panel, "polyp")
+    qtbot.waitUntil(lambda: panel.state.project.chosen()[0] == "polyp", timeout=WAIT)
+    # what b uses is none of a's business, nor the other way round, also in another session
+    panel = sessions()
+    opened(panel, "a")
+    assert (panel.state.task, panel.state.weights) == ("generalist", "dymas-net/generalist@1")
+    opened(panel, "b")
+    assert panel.propose.task.currentText() == "Polyps (endoscopy)"
+    assert panel.state.weights.startswith("cmunext-xxs/polyp@")
+    assert panel.state.project.verify() == []
+    # a project that a mask of one's own made begins with what was chosen for it
+    panel = sessions()
+    add_sample(panel)
+    choose(panel)
+    panel.propose.run.click()
+    qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.state.project.chosen()[0] == "nuclei", timeout=WAIT)
 
 
 def test_an_image_after_a_volume_finds_its_task_again(sessions):
@@ -79,7 +116,7 @@ def test_an_image_after_a_volume_finds_its_task_again(sessions):
     panel.viewer.add_image(np.zeros((8, 20, 20), np.float32), name="volume")
     assert panel.state.network == "lgms-net-3d"
     panel.viewer.layers.selection.active = panel.viewer.layers["cells"]
-    assert panel.propose.task.currentText() == "nuclei"
+    assert panel.propose.task.currentData() == "nuclei"
 
 
 def test_the_last_project_is_one_click_away(sessions, qtbot, tmp_path):
@@ -110,7 +147,7 @@ def test_spotlights_ask_the_networks_that_were_chosen_too(panel, qtbot, tmp_path
     spots.step(1)
     qtbot.waitUntil(lambda: spots._found is not None, timeout=WAIT)
     assert "also" not in spots._found.opinion.origin
-    ask_also(panel, "polyp")
+    ask_also(panel, "Polyps")
     spots.step(1)
     qtbot.waitUntil(lambda: "also" in spots._found.opinion.origin, timeout=WAIT)
     (other,) = spots._found.opinion.origin["also"]

@@ -1,5 +1,6 @@
 """The whole loop in a real napari window: accept, retrain, adopt, go back, export."""
 
+import re
 from pathlib import Path
 from threading import Event
 
@@ -10,6 +11,8 @@ from napari_medseg.app.review import review_run
 from napari_medseg.app.samples import sample_images
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
+from napari_medseg.project.run_spec import RunSpec
+from tests.app.helpers import accept
 from tests.widgets.helpers import WAIT, labels_of, propose
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("short_epochs")]
@@ -36,12 +39,11 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     panel.retrain.start.click()
     outcome = panel.retrain.outcome
     qtbot.waitUntil(lambda: not outcome.checks.isHidden(), timeout=2 * WAIT)
-    assert panel.retrain.minimumSizeHint().width() < 340  # the panel's width: nothing is cut off
+    assert panel.retrain.minimumSizeHint().width() < 310  # the panel's width, with a scroll bar: nothing is cut off
     assert outcome.table.rowCount() == 2
-    assert not outcome.picture.pixmap().isNull()
-    assert "held-out" in outcome.checks.text()
+    assert "On 2 test images the new network agrees" in outcome.checks.text()
     if not outcome.adopt.isHidden():
-        assert "old weights stay" in panel.retrain.message.text()
+        assert "old network stays" in panel.retrain.message.text()
         outcome.adopt.click()
     qtbot.waitUntil(lambda: panel.state.weights != before, timeout=WAIT)
     new = panel.state.weights
@@ -49,10 +51,14 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     assert panel.propose.weights.findData(before) >= 0
     # one click back, and forth again
     qtbot.waitUntil(lambda: panel.retrain.versions.list.count() == 2, timeout=WAIT)
+    listed = [panel.retrain.versions.list.itemText(row) for row in range(2)]
+    assert listed[0] == "Original network (nuclei)"
+    assert listed[1].startswith("Round 1, 2")
     for row, weights in ((0, before), (1, new)):
         panel.retrain.versions.list.setCurrentIndex(row)
         panel.retrain.versions.use.click()
         qtbot.waitUntil(lambda weights=weights: panel.state.weights == weights, timeout=WAIT)
+    assert panel.retrain.message.text() == "Round 1 in use."
 
     panel.export.folder.setText(str(tmp_path / "out"))
     panel.export.all.setChecked(True)
@@ -75,6 +81,11 @@ def retrain(panel, qtbot, epochs=1):
     panel.retrain.start.click()
 
 
+def shown(panel):
+    """The message without its tags."""
+    return re.sub("<.*?>", "", panel.retrain.message.text())
+
+
 def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot, trainers):
     panel, trainers.waits = project_panel, True
     before = panel.state.weights
@@ -87,11 +98,22 @@ def test_cancelling_a_run_leaves_the_weights(project_panel, qtbot, trainers):
     assert panel.state.weights == before
 
 
+def test_a_round_is_of_the_task_that_is_chosen(project_panel, qtbot, trainers):
+    panel, trainers.waits = project_panel, True
+    panel.propose.choice.choose("nuclei", "sgd-net-s/generalist@1")
+    retrain(panel, qtbot)
+    qtbot.waitUntil(lambda: bool(panel.state.project.runs()), timeout=WAIT)
+    spec = RunSpec.from_json(panel.state.project.runs()[-1].spec)
+    assert (spec.network, spec.task) == ("sgd-net-s", "nuclei")
+    panel.retrain.cancel.click()
+    qtbot.waitUntil(lambda: panel.state.project.runs()[-1].state == "cancelled", timeout=WAIT)
+
+
 def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot, trainers):
     panel = project_panel
     retrain(panel, qtbot)
     panel.retrain.cancel.click()
-    assert "Cancelled. The weights" in panel.retrain.message.text()
+    assert "Cancelled. The network" in panel.retrain.message.text()
     assert panel.retrain.start.isEnabled()
     qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
     assert list(trainers) == []
@@ -106,7 +128,7 @@ def test_a_review_holds_up_no_proposal_and_can_be_cancelled_and_resumed(project_
 
     monkeypatch.setattr("napari_medseg.app.round.review_run", long_review)
     retrain(panel, qtbot)
-    qtbot.waitUntil(lambda: "Comparing before and after" in panel.retrain.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Comparing old and new" in panel.retrain.message.text(), timeout=WAIT)
     propose(panel, qtbot)
     assert panel.retrain._round.state == "reviewing"
     panel.retrain.cancel.click()
@@ -116,7 +138,10 @@ def test_a_review_holds_up_no_proposal_and_can_be_cancelled_and_resumed(project_
     assert panel.state.project.runs()[-1].state == "cancelled"
     panel.retrain.resume.click()
     qtbot.waitUntil(lambda: not panel.retrain.outcome.checks.isHidden(), timeout=WAIT)
-    assert "old weights stay" in panel.retrain.message.text()
+    # three accepted proposals: nobody judges
+    assert shown(panel) == "Your choice."
+    assert panel.retrain.outcome.checks.text().startswith("? No image was kept for testing")
+    assert panel.retrain.outcome.adopt.text() == "Use the new one"
     assert panel.state.project.runs()[-1].state == "kept"
 
 
@@ -132,13 +157,35 @@ def test_a_round_that_breaks_says_why_and_can_be_resumed(project_panel, qtbot, t
     panel.retrain.resume.click()
     qtbot.waitUntil(lambda: not panel.retrain.outcome.checks.isHidden(), timeout=WAIT)
     panel.retrain.outcome.keep.click()
-    assert panel.retrain.message.text() == "Kept the old weights."
+    assert panel.retrain.message.text() == "The old network stays."
     assert panel.retrain.outcome.keep.isHidden()
 
 
 def test_what_cannot_be_planned_is_told_and_nothing_runs(project_panel, qtbot, trainers):
     panel = project_panel
     panel.retrain.start.click()
-    qtbot.waitUntil(lambda: "0 accepted correction(s)" in panel.retrain.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Accept at least 2 images first (0 so far)." in panel.retrain.message.text(), timeout=WAIT)
     assert panel.retrain.start.isEnabled()
     assert panel.state.project.runs() == []
+
+
+def test_what_will_happen_is_said_while_somebody_looks(project_panel, qtbot, trainers):
+    panel, ahead = project_panel, project_panel.retrain.ahead
+    panel.window().show()
+    panel.tabs.setCurrentWidget(next(panel.tabs.widget(n) for n in range(4) if panel.tabs.tabText(n) == "Retrain"))
+    qtbot.waitUntil(lambda: ahead.text() == "Accept at least 2 images first (0 so far).", timeout=WAIT)
+    accept(panel.state.project, 4)
+    panel.bus.cases_changed.emit()
+    qtbot.waitUntil(
+        lambda: ahead.text().startswith("4 accepted: 3 to learn from, 1 to judge, from nuclei v1"), timeout=WAIT
+    )
+    panel.retrain.epochs.setValue(1)
+    panel.retrain.minutes.setValue(0)
+    qtbot.waitUntil(lambda: "perhaps 1 minute" in ahead.text(), timeout=WAIT)
+    trainers.waits = True
+    panel.retrain.start.click()
+    assert panel.retrain.progress.format() == "Preparing"
+    assert ahead.isHidden()
+    qtbot.waitUntil(lambda: panel.retrain.progress.format() == "Epoch 1 of 1", timeout=WAIT)
+    panel.retrain.cancel.click()
+    qtbot.waitUntil(lambda: not ahead.isHidden() and panel.retrain.progress.format() == "Cancelled", timeout=WAIT)

@@ -1,0 +1,72 @@
+"""Which weights are proposed with: what a person chose, else the best for what is on the image; never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_medseg.app.familiar import kind_of, look
+from napari_medseg.networks import get_spec
+from napari_medseg.weights import WeightsEntry
+
+Known = tuple[str, WeightsEntry]
+"""Id or path of weights, and what is known of them."""
+
+
+def tasks_of(known: Sequence[Known]) -> list[str]:
+    """Ids of all that some weights may be chosen for."""
+    return sorted({task for _, entry in known for task in entry.tasks})
+
+
+def ranked(known: Sequence[Known], task: str) -> list[Known]:
+    """Weights for a task: a person's own first, then the most accurate."""
+    able = [one for one in known if task in one[1].tasks]
+    return sorted(able, key=lambda one: (one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
+
+
+def best_for(known: Sequence[Known], task: str = "", image: np.ndarray | None = None) -> Known | None:
+    """The weights to begin with.
+
+    Parameters
+    ----------
+    known : sequence of (id or path, entry)
+        That take such an image.
+    task : str
+        What a person said is on it; empty: nothing yet.
+    image : np.ndarray, optional
+        As it was read: looked at where nobody said what it shows.
+
+    Returns
+    -------
+    (id or path, entry) or None
+        None: nobody knows what is on the image, or no weights at hand do.
+    """
+    tasks = tasks_of(known)
+    if len(tasks) == 1:
+        return ranked(known, tasks[0])[0]
+    if task not in tasks and image is not None:
+        description = look(image)
+        task = "" if description is None else kind_of(description)
+    return next(iter(ranked(known, task)), None)
+
+
+def for_boxes(known: Sequence[Known], chosen: str, task: str) -> Known | None:
+    """The weights that segment inside boxes a person drew: those that are chosen where they can, else the best.
+
+    Parameters
+    ----------
+    known : sequence of (id or path, entry)
+    chosen : str
+        Id or path.
+    task : str
+
+    Returns
+    -------
+    (id or path, entry) or None
+        None: none at hand take boxes.
+    """
+    able = [one for one in known if get_spec(one[1].network).capabilities.box_prompt]
+    own = [one for one in able if one[0] == chosen]
+    rest = sorted(able, key=lambda one: -(one[1].dice or 0))
+    return next(iter([*own, *ranked(able, task), *rest]), None)

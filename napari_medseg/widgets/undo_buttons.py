@@ -1,0 +1,64 @@
+"""Undo and redo: there to be pressed where there is something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QPushButton
+
+from napari_medseg.project import Project
+from napari_medseg.widgets.case_view import CaseView
+
+
+class UndoButtons:
+    """Two buttons that are grey where nothing would happen."""
+
+    def __init__(self, view: CaseView) -> None:
+        self._view = view
+        self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
+        # of which case that is known, and whether there is something to undo, or to redo
+        self._known: tuple[int | None, bool, bool] = (None, False, False)
+        self.undo.clicked.connect(self._undo)
+        self.redo.clicked.connect(self._redo)
+
+    @staticmethod
+    def look(project: Project, case_id: int | None) -> tuple[int | None, bool, bool]:
+        """What the project says; to be asked off the GUI thread."""
+        if case_id is None:
+            return None, False, False
+        return case_id, project.can_undo(case_id), project.can_redo(case_id)
+
+    def tell(self, known: tuple[int | None, bool, bool]) -> None:
+        """Take what :meth:`look` found."""
+        self._known = known
+        self.enable()
+
+    def enable(self) -> None:
+        """Offer what there is."""
+        case = self._view.current
+        if case is None:
+            self.undo.setEnabled(False)
+            self.redo.setEnabled(False)
+            return
+        number, undo, redo = self._known
+        # until that is known of an image that was just opened, no press is lost
+        here = number == case.case_id
+        # what is not stored yet can be undone all the same
+        waits = case.session.status.pending > 0 or case.session.unfit is not None
+        self.undo.setEnabled(undo or waits or not here)
+        self.redo.setEnabled(here and redo)
+        # connecting twice is connecting once
+        case.labels.events.paint.connect(self._drawn)
+        case.labels.events.set_data.connect(self._drawn)
+
+    def _drawn(self, event: Any = None) -> None:
+        """Something was drawn just now: the project will say so in a moment."""
+        self.undo.setEnabled(True)
+
+    def _undo(self) -> None:
+        self.redo.setEnabled(True)
+        self._view.undo()
+
+    def _redo(self) -> None:
+        self.undo.setEnabled(True)
+        self._view.redo()

@@ -1,0 +1,49 @@
+"""What is proposed with where a person chose, and where nobody did."""
+
+import pytest
+
+from napari_medseg.app.choosing import best_for, for_boxes, ranked
+from napari_medseg.app.predict import takes
+from napari_medseg.app.samples import sample_images
+from napari_medseg.io import read_image
+from napari_medseg.networks import get_spec
+from napari_medseg.weights import WeightsEntry, list_weights
+
+FLAT = [(entry.id, entry) for entry in list_weights() if takes(entry.network, volume=False)]
+
+
+def test_nothing_is_guessed_where_nobody_knows_what_is_on_the_image():
+    assert best_for(FLAT) is None
+    assert best_for(FLAT, "knees") is None
+    assert best_for([], "nuclei") is None
+
+
+@pytest.mark.parametrize("sample", sample_images(), ids=lambda sample: sample.name)
+def test_an_image_of_a_known_kind_says_it_itself_and_a_person_is_not_overruled(sample):
+    image = read_image(sample.image).data
+    found = best_for(FLAT, image=image)
+    # stained nuclei are none of the kinds that the bundled weights know
+    assert found is None or sample.task in found[1].tasks
+    assert "polyp" in best_for(FLAT, "polyp", image)[1].tasks
+
+
+def test_the_only_task_need_not_be_asked():
+    volumes = [(entry.id, entry) for entry in list_weights() if takes(entry.network, volume=True)]
+    assert best_for(volumes)[1].task == "hippocampus"
+
+
+def test_ones_own_come_first_then_the_most_accurate():
+    own = WeightsEntry(id="cmunext-xxs/nuclei@7", network="cmunext-xxs", task="nuclei", metrics={"dice": 0.1})
+    rows = ranked([*FLAT, ("/p/weights/own.safetensors", own)], "nuclei")
+    assert rows[0][1] is own
+    scores = [entry.dice_on("nuclei") for _, entry in rows[1:]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_boxes_are_filled_by_the_chosen_network_where_it_can_else_by_the_best():
+    network = for_boxes(FLAT, "cmunext-xxs/nuclei@1", "nuclei")[1].network
+    assert get_spec(network).capabilities.box_prompt
+    assert for_boxes(FLAT, "", "knees")[1].network == network
+    own = WeightsEntry(id="dcsnet-s/test@1", network="dcsnet-s", task="test")
+    assert for_boxes([*FLAT, ("own", own)], "own", "nuclei")[0] == "own"
+    assert for_boxes([one for one in FLAT if one[1].network == "lgms-net"], "", "nuclei") is None

@@ -1,0 +1,15 @@
+"""Tasks in words."""
+
+from napari_medseg.tasks import TASKS, task_words
+from napari_medseg.weights import list_weights
+
+
+def test_all_that_ships_has_words_of_its_own():
+    tasks = {task for entry in list_weights() for task in entry.tasks}
+    assert tasks <= set(TASKS)
+    assert len(set(TASKS.values())) == len(TASKS)
+    assert all(words[0].isupper() and words != task for task, words in TASKS.items())
+
+
+def test_a_persons_own_task_stays_as_it_was_written():
+    assert task_words("my-own_task 2") == "my-own_task 2"

@@ -1,0 +1,73 @@
+"""The list of labels in a real napari window."""
+
+import numpy as np
+import pytest
+
+from napari_medseg.io import write_image
+from napari_medseg.project import Project
+from tests.widgets.test_tools import WAIT
+
+pytestmark = pytest.mark.gui
+
+
+def names(panel):
+    return [item.text() for item in panel.correct.classes._items()]
+
+
+def opened(panel, qtbot, tmp_path, data, origin):
+    path = tmp_path / ("i.nii.gz" if data.ndim == 3 else "i.tif")
+    write_image(path, data, volume=data.ndim == 3)
+    with Project.create(tmp_path / "p") as project:
+        project.add_case(path, shape=data.shape)
+        project.set_proposal(1, np.ones(data.shape, np.uint8), origin)
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.correct.view.current is not None, timeout=WAIT)
+    return panel.correct.view.current
+
+
+def test_labels_are_called_as_the_weights_say_and_a_new_one_is_drawn_with_at_once(panel, qtbot, tmp_path):
+    origin = {"network": "lgms-net-3d", "weights": "lgms-net-3d/hippocampus@1"}
+    case = opened(panel, qtbot, tmp_path, np.zeros((6, 20, 24), np.uint8), origin)
+    qtbot.waitUntil(lambda: names(panel) == ["anterior", "posterior"], timeout=WAIT)
+    project = panel.state.project
+    assert {one.label: one.name for one in project.classes()} == {1: "anterior", 2: "posterior"}
+    panel.correct.classes.add.click()
+    qtbot.waitUntil(lambda: names(panel) == ["anterior", "posterior", "label 3"], timeout=WAIT)
+    assert case.labels.selected_label == 3
+    assert panel.correct.classes.list.currentItem().text() == "label 3"
+    assert project.verify() == []
+
+
+def test_the_one_thing_there_is_is_shown_by_its_name_and_needs_none_in_the_project(panel, qtbot, tmp_path):
+    origin = {"network": "cmunext-xxs", "weights": "cmunext-xxs/polyp@1"}
+    opened(panel, qtbot, tmp_path, np.zeros((40, 50), np.uint8), origin)
+    qtbot.waitUntil(lambda: names(panel) == ["polyp"], timeout=WAIT)
+    assert panel.state.project.classes() == []
+    # weights that name nothing, such as those that fill boxes, leave the name of those that are chosen
+    panel.propose.task.setCurrentText("nuclei")
+    network = {"network": "dcsnet-s", "weights": "dcsnet-s/generalist@1"}
+    panel.state.project.set_proposal(1, np.zeros((40, 50), np.uint8), network)
+    panel.correct.classes.refresh()
+    qtbot.waitUntil(lambda: names(panel) == ["nucleus"], timeout=WAIT)
+    panel.state.project.undo(1)
+    panel.correct.classes.refresh()
+    qtbot.waitUntil(lambda: names(panel) == ["polyp"], timeout=WAIT)
+    # with a second one beside it, it has to have one
+    panel.correct.classes.add.click()
+    qtbot.waitUntil(lambda: names(panel) == ["polyp", "label 2"], timeout=WAIT)
+    assert [one.name for one in panel.state.project.classes()] == ["polyp", "label 2"]
+
+
+def test_a_name_that_another_label_has_is_not_given_twice(tmp_path):
+    from napari_medseg.app.classes import shown_classes
+
+    write_image(tmp_path / "i.nii.gz", np.zeros((6, 20, 24), np.uint8), volume=True)
+    with Project.create(tmp_path / "p") as project:
+        project.add_case(tmp_path / "i.nii.gz", shape=(6, 20, 24))
+        project.set_class(3, "posterior", "#00ff00")
+        project.set_proposal(
+            1, np.ones((6, 20, 24), np.uint8), {"network": "lgms-net-3d", "weights": "lgms-net-3d/hippocampus@1"}
+        )
+        found = {one.label: one.name for one in shown_classes(project, 1)}
+        assert found == {1: "anterior", 3: "posterior"}
+        assert {one.label: one.name for one in project.classes()} == found
