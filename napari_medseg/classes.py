@@ -16,6 +16,13 @@ MOST_CLASS = 255
 IGNORED = "ignore"
 # so many numbers and names are told in a message
 SHOWN = 8
+# bright on dark and on bright images alike; napari's own first label is a dark brown
+COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
+
+
+def colour_of(label: int) -> str:
+    """The colour of a label that nobody gave one."""
+    return COLOURS[(label - 1) % len(COLOURS)]
 
 
 def class_labels(classes: Sequence[str], labels: Sequence[int]) -> tuple[int, ...]:

@@ -6,23 +6,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
+from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, colour_of, listed
 from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
-from napari_medseg.project import LabelClass, Project
+from napari_medseg.project import Case, LabelClass, Project
 from napari_medseg.weights.store import find_weights
 
-# bright on dark and on bright images alike; napari's own first label is a dark brown
-COLOURS = ("#ff9f1c", "#2ec4ff", "#7be04b", "#ff4fa3", "#ffe14d", "#b58cff", "#ff6b4a", "#3ddbb3")
+if TYPE_CHECKING:
+    import numpy as np
+
 NO_COLOUR = "#808080"
 # what weights call a single class that nobody named
 UNNAMED = "foreground"
-
-
-def colour_of(label: int) -> str:
-    """The colour of a label that nobody gave one."""
-    return COLOURS[(label - 1) % len(COLOURS)]
 
 
 def classes_of(project: Project) -> dict[int, str]:
@@ -167,18 +164,23 @@ def classes_to_learn(
     return {next(iter(numbers), 1): "foreground"}
 
 
-def only_label_1(project: Project) -> bool:
-    """Whether a project has one class and its number is 1: such masks may be shown in black and white."""
+def only_label_1(project: Project, also: Sequence[Case] = ()) -> bool:
+    """Whether a project has one class and its number is 1: such masks may be shown in black and white.
+
+    Accepted masks are looked at, and what these cases hold now.
+    """
     if any(one.label != 1 for one in project.classes()):
         return False
     # drawn by its number alone, a label need not have a name
     newest = [revisions[-1] for case in project.cases() if (revisions := project.revisions(case.id))]
-    return all(_largest(project, revision.id) <= 1 for revision in newest)
+    return all(_largest(project.revision_labels, revision.id) <= 1 for revision in newest) and all(
+        _largest(project.labels, case.id) <= 1 for case in also
+    )
 
 
-def _largest(project: Project, revision: int) -> int:
+def _largest(read: Callable[[int], np.ndarray], number: int) -> int:
     try:
-        return int(project.revision_labels(revision).max(initial=0))
+        return int(read(number).max(initial=0))
     except ProjectError:
         # a damaged one is told where it is written
         return 0

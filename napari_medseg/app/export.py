@@ -20,12 +20,15 @@ from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
+from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.labels import MOST_NUMBER
 from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 
+# which masks of a project are written
+ACCEPTED, ALL = "accepted", "all"
 # what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
 MADE_BY = ("network", "weights", "sha256")
 ASKED = ("also", "plan")
@@ -120,9 +123,16 @@ def export_masks(
     check_free(paths.values(), overwrite=overwrite)
     masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
+    # of objects, number 1 is one among others, and its colour none of a class
+    of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
     return [
-        # of objects, number 1 is one among others
-        export_labels(paths[name], data, **place, provenance=provenance, numbers=numbers or name == "objects")
+        export_labels(
+            paths[name],
+            data,
+            **place,
+            provenance=of_objects if name == "objects" else provenance,
+            numbers=numbers or name == "objects",
+        )
         for name, data in masks.items()
     ]
 
@@ -142,6 +152,7 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
+    classes = project.classes()
     return {
         "case": case.name,
         "image_sha256": case.sha256,
@@ -150,7 +161,8 @@ def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[st
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
-        "classes": {one.label: one.name for one in project.classes()},
+        "classes": {one.label: one.name for one in classes},
+        COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }
@@ -163,17 +175,31 @@ def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
     return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
 
 
+def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:
+    """Cases that have a mask to write: an accepted one, or any.
+
+    Raises
+    ------
+    InputError
+        If ``state`` is neither ``accepted`` nor ``all``.
+    """
+    if state not in (ACCEPTED, ALL):
+        raise InputError(f"masks to export are '{state}'; expected {ACCEPTED} or {ALL}. Choose one of them.")
+    return [case for case in project.cases() if (state == ALL and case.state != "new") or project.revisions(case.id)]
+
+
 def export_project(
     project: Project,
     out: str | Path,
     *,
+    state: str = ACCEPTED,
     format: str = DEFAULT,
     case_ids: Sequence[int] | None = None,
     objects: bool = False,
     overwrite: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
-    """Write the newest accepted revision of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
+    """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
     In all files a class has its own number; only where label 1 is the one class of the project, PNG
     shows it as 255.
@@ -182,10 +208,13 @@ def export_project(
     ----------
     out : path
         Folder, made if need be.
+    state : {'accepted', 'all'}
+        The newest revision that was accepted; or what each case holds now, also a proposal that nobody looked at: its
+        provenance then says no revision.
     format : str
         One of :func:`napari_medseg.app.formats.names`; what it does not take goes into another that does.
     case_ids : sequence of int, optional
-        Default: all cases that have a revision.
+        Default: all cases that have such a mask.
     objects : bool
         Also write every object with a number of its own.
     overwrite : bool
@@ -198,7 +227,7 @@ def export_project(
     Raises
     ------
     InputError
-        If the format is not known, a case or all of them were never accepted, or a file is there already.
+        If the format is not known, a case or all of them have no such mask, or a file is there already.
     PartlyDoneError
         If some of several masks could not be written; the others are.
     OutputError
@@ -206,10 +235,12 @@ def export_project(
     """
     format_named(format)
     wanted = [case for case in project.cases() if case_ids is None or case.id in case_ids]
-    newest = {case.id: revisions[-1] for case in wanted if (revisions := project.revisions(case.id))}
-    ready = [case for case in wanted if case.id in newest]
+    found = {case.id for case in to_export(project, state)}
+    ready = [case for case in wanted if case.id in found]
     if not ready or (case_ids is not None and len(ready) < len(wanted)):
         names = ", ".join(case.name for case in wanted if case not in ready) or "the project"
+        if state == ALL:
+            raise InputError(f"{names}: no mask yet; expected a proposal or a drawing. Propose first.")
         raise InputError(f"{names}: no accepted mask; only accepted masks are exported. Accept the mask first.")
     folder = check_folder(out)
     written: list[Path] = []
@@ -219,13 +250,14 @@ def export_project(
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
-    numbers = format_named(format).white and not only_label_1(project)
+    numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
     batch = Batch(len(ready), "mask(s) were not written")
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
         with batch.item():
-            labels = project.revision_labels(newest[case.id].id)
+            newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
+            labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
             facts = case_provenance(project, case, labels)
             written += export_masks(
                 folder / stems[case.id],

@@ -118,6 +118,11 @@ def advice(name: str) -> str:
         parts.append(f"Lost: {'; '.join(lost)}.")
     if format.white:
         parts.append("One class is shown as 0 and 255.")
+    if format.write_coloured is not None:
+        whose = "Several classes are" if format.white else "Classes are"
+        parts.append(
+            f"{whose} shown in their colours; a viewer that knows no palettes shows their numbers, near black."
+        )
     for volume, kind in ((False, "Images"), (True, "Volumes")):
         other = written_as(name, volume=volume)
         if other != format:
@@ -147,7 +152,8 @@ def _written(format: Format) -> str:
     if format.write_mask is None:
         return "no"
     axes = " and ".join({2: "(Y, X)", 3: "(Z, Y, X)"}[n] for n in format.takes.axes)
-    parts = [f"masks (labels to {format.takes.highest})"]
+    colours = ", in colours" if format.write_coloured is not None else ""
+    parts = [f"masks (labels to {format.takes.highest}{colours})"]
     if format.write_map is not None:
         steps = format.keeps.steps
         parts.append("maps (float32)" if steps is None else f"maps ({steps} steps)")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from napari_medseg.inference import Prediction
     from napari_medseg.project import Case, Project
 
-LISTED, RANDOM, DOUBTFUL = "listed", "random", "doubtful"
+LISTED, RANDOM, DOUBTFUL, WORST = "listed", "random", "doubtful", "worst"
+# in a proposal's origin: the doubt about it
+DOUBT_KEY = "doubt"
 # of the images that are left, so many are looked at, and no longer than so many seconds; of the accepted ones, so many
 LOOKED_AT, PATIENCE, KNOWN = 16, 5.0, 64
 # of an image, about so many pixels tell how bright it is
@@ -90,6 +92,28 @@ class Queue:
         self._project = project
         self._said: dict[tuple[int, PredictRequest], Opinion | None] = {}
         self._shades: dict[int, np.ndarray | None] = {}
+        self._doubts: dict[int, float | None] = {}
+
+    def note(self, case_id: int, doubt: float | None) -> None:
+        """How doubtful a case's newest proposal is; None: nobody said."""
+        self._doubts[case_id] = doubt
+
+    def doubt_of(self, case_id: int) -> float | None:
+        """How doubtful the proposal is that was stored with such a word; read once."""
+        if case_id not in self._doubts:
+            told = (self._project.proposal_origin(case_id) or {}).get(DOUBT_KEY)
+            self._doubts[case_id] = float(told) if isinstance(told, int | float) else None
+        return self._doubts[case_id]
+
+    def worst_first(self, cases: Sequence[Case]) -> list[Case]:
+        """Cases with much doubt first, then those of which nobody knows, the accepted ones last."""
+
+        def rank(case: Case) -> tuple[int, float]:
+            # of a new one there is no proposal to ask about
+            doubt = None if case.state in ("new", "accepted") else self.doubt_of(case.id)
+            return (2 if case.state == "accepted" else 1 if doubt is None else 0, -(doubt or 0.0))
+
+        return sorted(cases, key=rank)
 
     def next(
         self,
@@ -105,7 +129,8 @@ class Queue:
         ----------
         order : str
             ``listed``; ``random``, the same order each time, images on which the network finds nothing at the end; or
-            ``doubtful``, much doubt and little like the accepted images first.
+            ``doubtful``, much doubt and little like the accepted images first; or ``worst``, by the doubt that was
+            stored with the proposals, which asks nobody.
         request : PredictRequest or None
             Whom to ask; nobody: a drawn order, whatever was wished. Volumes are not asked about: it would take long.
         after : int, optional
@@ -117,6 +142,8 @@ class Queue:
         left = [case for case in cases if case.state != "accepted" and not case.missing and case.id != after]
         if order == LISTED or len(left) < 2:
             return self._project.next_case(after=after)
+        if order == WORST:
+            return self.worst_first(left)[0]
         left.sort(key=lambda case: hashlib.sha256(f"{case.id}".encode()).digest())
         if request is None:
             return left[0]

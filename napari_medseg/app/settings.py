@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, fields.Check] = {
     # seconds of training for each pixel of an image, by network and device
     "pace": (lambda value: isinstance(value, dict) and all(map(fields.number(0, 1e6)[0], value.values())), "numbers"),
     "picked": (lambda value: isinstance(value, dict) and all(map(fields.text, value.values())), "texts by name"),
+    "place": (lambda value: isinstance(value, dict), "where the person was"),
     "rescues_seen": fields.number(0, 1e12),
     "smallest_piece": fields.whole(0, 10**9),
 }

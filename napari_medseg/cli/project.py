@@ -245,15 +245,24 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     format: Format = DEFAULT_FORMAT,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also masks that nobody accepted, as they are now.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
-    from napari_medseg.app.export import export_losses, export_project
+    from napari_medseg.app.export import ACCEPTED, ALL, export_losses, export_project
     from napari_medseg.project import Project
 
     with print_done(), Project.open(folder) as project, progress_bar() as progress:
         for told in export_losses(project, format=format, objects=objects):
             typer.echo(told, err=True)
-        written = export_project(project, out, format=format, objects=objects, overwrite=overwrite, progress=progress)
+        written = export_project(
+            project,
+            out,
+            state=ALL if every else ACCEPTED,
+            format=format,
+            objects=objects,
+            overwrite=overwrite,
+            progress=progress,
+        )
     for path in written:
         typer.echo(path)

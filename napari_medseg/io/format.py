@@ -38,6 +38,22 @@ class MaskWriter(Protocol):
         """``labels``: (Y, X) or (Z, Y, X) as the format takes, uint8 or uint16, of the grid's shape."""
 
 
+class ColouredWriter(Protocol):
+    """Writes labels that viewers show in colour; the numbers in the file are the labels all the same."""
+
+    def __call__(
+        self,
+        path: Path,
+        labels: np.ndarray,
+        /,
+        *,
+        grid: Grid,
+        provenance: Mapping[str, Any] | None = None,
+        palette: np.ndarray,
+    ) -> None:
+        """``labels``: as :class:`MaskWriter` has them, uint8. ``palette``: (256, 3) uint8, the colour of each label."""
+
+
 class ArrayWriter(Protocol):
     """Writes a map or an image, whole or not at all."""
 
@@ -133,6 +149,8 @@ class Format:
     grid : GridReader, optional
         Needed with ``read``.
     write_mask : MaskWriter, optional
+    write_coloured : ColouredWriter, optional
+        Takes the place of ``write_mask`` where no label is above 255; needed where viewers would show labels black.
     write_map, write_image : ArrayWriter, optional
     gives : Gives
     takes : Takes
@@ -153,6 +171,7 @@ class Format:
     read: Reader | None = None
     grid: GridReader | None = None
     write_mask: MaskWriter | None = None
+    write_coloured: ColouredWriter | None = None
     write_map: ArrayWriter | None = None
     write_image: ArrayWriter | None = None
     gives: Gives = field(default_factory=Gives)

@@ -25,14 +25,18 @@ _AT_ONCE = 1 << 20
 
 def as_told(image: Image, told: object) -> Image:
     """A mask with what its file says of its values, if we wrote it: ``told`` is its provenance."""
-    values = told.get(VALUES) if isinstance(told, Mapping) else None
-    if values == NUMBERS:
+    if says_numbers(told):
         return replace(image, numbered=True)
-    if values != ONE_IS_WHITE:
+    if not isinstance(told, Mapping) or told.get(VALUES) != ONE_IS_WHITE:
         return image
     # a program that changed the picture may have kept the text: then it is a picture like any other
     white = image.data.max() in (0, *WHITE) and ((image.data == 0) | (image.data == image.data.max())).all()
     return replace(image, data=image.data > 0) if white else image
+
+
+def says_numbers(told: object) -> bool:
+    """Whether a file of ours says that its numbers are labels, whatever colours they are shown in."""
+    return isinstance(told, Mapping) and told.get(VALUES) == NUMBERS
 
 
 def to_labels(image: Image, path: Path, *, white: bool = True) -> np.ndarray:

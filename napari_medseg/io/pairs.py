@@ -78,7 +78,7 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
             continue
         files = list_images(path)
         stems = {stem_of(file) for file in files}
-        results = [file for file in files if _head(stem_of(file)) in stems]
+        results = [file for file in files if result_of(stem_of(file)) in stems]
         left_out += results
         images += [file for file in files if file not in results]
     return images, left_out
@@ -92,7 +92,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _head(stem: str) -> str | None:
+def result_of(stem: str) -> str | None:
     """The image's stem, if this one is that of a result: ``a`` for ``a_mask`` and ``a_mask_2``, not ``a_masked``."""
     found = _RESULT.fullmatch(stem)
     return found[1] if found else None

@@ -18,7 +18,7 @@ from PIL import UnidentifiedImageError
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import IN_MM, SIZES, Grid, Image, usable_sizes
 from napari_medseg.io.limits import check_claim
-from napari_medseg.io.mask import as_told, choose_labels
+from napari_medseg.io.mask import as_told, choose_labels, says_numbers
 
 # Pillow's own guard takes the large pictures of microscopes for attacks; limits.py weighs each picture instead
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -211,9 +211,10 @@ def _to_array(picture: PillowImage.Image, path: Path, *, mask: bool) -> tuple[np
     picture.load()
     mode = picture.mode
     if mode in ("P", "PA"):
+        if says_numbers(_facts(picture).get("provenance")):
+            return _numbers(picture), True
         if mask:
-            numbers = _pixels(picture)
-            return choose_labels(numbers[..., 0] if mode == "PA" else numbers, _palette(picture), path)
+            return choose_labels(_numbers(picture), _palette(picture), path)
         picture = picture.convert("RGBA" if mode == "PA" or "transparency" in picture.info else "RGB")
     elif mode == "1" and not mask:
         picture = picture.convert("L")
@@ -236,6 +237,12 @@ def _pixels(picture: PillowImage.Image) -> np.ndarray:
         end = min(top + rows, picture.height)
         data[top:end] = np.asarray(picture.crop((0, top, picture.width, end)))
     return data
+
+
+def _numbers(picture: PillowImage.Image) -> np.ndarray:
+    """Of a picture with a palette, (Y, X): its opacity is left out."""
+    numbers = _pixels(picture)
+    return numbers[..., 0] if picture.mode == "PA" else numbers
 
 
 def _palette(picture: PillowImage.Image) -> np.ndarray:

@@ -27,7 +27,25 @@ def write_mask(path: Path, labels: np.ndarray, *, grid: Grid, provenance: Mappin
     OutputError
         If the file cannot be written.
     """
-    _write(path, labels, {"spacing": grid.flat, "unit": grid.unit, "provenance": dict(provenance or {})})
+    _write(path, labels, _facts(grid, provenance))
+
+
+def write_coloured(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    grid: Grid,
+    provenance: Mapping[str, Any] | None = None,
+    palette: np.ndarray,
+) -> None:
+    """Write labels (Y, X), uint8, as the numbers of a palette (256, 3), uint8.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    _write(path, labels, _facts(grid, provenance), palette)
 
 
 def write_map(path: Path, data: np.ndarray, *, grid: Grid) -> None:
@@ -42,11 +60,19 @@ def write_map(path: Path, data: np.ndarray, *, grid: Grid) -> None:
     _write(path, shades, {"spacing": grid.flat, "unit": grid.unit})
 
 
-def _write(path: Path, data: np.ndarray, facts: Mapping[str, Any]) -> None:
+def _facts(grid: Grid, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"spacing": grid.flat, "unit": grid.unit, "provenance": dict(provenance or {})}
+
+
+def _write(path: Path, data: np.ndarray, facts: Mapping[str, Any], palette: np.ndarray | None = None) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("medseg", json.dumps(facts, sort_keys=True, default=str))
+    picture = PillowImage.fromarray(data)
+    if palette is not None:
+        # all 256 entries: of fewer, Pillow packs several pixels into a byte, which not every reader unpacks
+        picture.putpalette(palette.tobytes())
     with atomic_path(path) as temporary:
-        PillowImage.fromarray(data).save(temporary, format="PNG", pnginfo=text)
+        picture.save(temporary, format="PNG", pnginfo=text)
 
 
 FORMAT = Format(
@@ -56,6 +82,7 @@ FORMAT = Format(
     read=read,
     grid=read_grid,
     write_mask=write_mask,
+    write_coloured=write_coloured,
     write_map=write_map,
     keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT, steps=STEPS),
     white=True,

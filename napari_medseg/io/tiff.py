@@ -16,7 +16,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.format import Format, Keeps, Kept, Takes
 from napari_medseg.io.image import IN_MM, Grid, Image
-from napari_medseg.io.mask import as_told, choose_labels
+from napari_medseg.io.mask import as_told, choose_labels, says_numbers
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
 from napari_medseg.io.tiff_size import Sized, size_of_pixels
 
@@ -172,6 +172,8 @@ def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) 
     if model == tifffile.PHOTOMETRIC.PALETTE:
         # 16 bits a colour, of which viewers show the upper 8
         palette = (page.colormap // 256).astype(np.uint8)
+        if says_numbers(_told(page)):
+            return data, True
         if mask:
             return choose_labels(data, palette.T, path)
         # of one bit, numbers too
@@ -235,8 +237,17 @@ def _lies(page: Any, sized: Sized) -> Grid:
     return Grid(shape, spacing=sized.spacing, unit=sized.unit, printed=sized.printed, orientation=said)
 
 
-def write(path: Path, data: np.ndarray, *, grid: Grid, provenance: Mapping[str, Any] | None = None) -> None:
+def write(
+    path: Path,
+    data: np.ndarray,
+    *,
+    grid: Grid,
+    provenance: Mapping[str, Any] | None = None,
+    palette: np.ndarray | None = None,
+) -> None:
     """Write one page, whole or not at all; provenance goes into the description as JSON.
+
+    With a palette (256, 3), uint8, the numbers of ``data``, uint8, are shown in its colours.
 
     Raises
     ------
@@ -251,12 +262,16 @@ def write(path: Path, data: np.ndarray, *, grid: Grid, provenance: Mapping[str, 
     if provenance is not None:
         # plain ASCII: TIFF's description knows nothing else
         options["description"] = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
+    shown = "minisblack" if data.ndim == 2 else "rgb"
+    if palette is not None:
+        # 16 bits a colour
+        shown, options["colormap"] = "palette", palette.T.astype(np.uint16) * 257
     with atomic_path(path) as temporary:
         tifffile.imwrite(
             temporary,
             data,
             compression="zlib",
-            photometric="minisblack" if data.ndim == 2 else "rgb",
+            photometric=shown,
             metadata=None,
             **options,
         )
@@ -271,6 +286,7 @@ FORMAT = Format(
     read=read,
     grid=read_grid,
     write_mask=write,
+    write_coloured=write,
     write_map=write,
     write_image=write,
     takes=Takes(colour=True),

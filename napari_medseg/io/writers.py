@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.io.colours import palette_of
 from napari_medseg.io.format import Format
 from napari_medseg.io.image import SIZES, Grid, usable_sizes
 from napari_medseg.io.mask import NUMBERS, ONE_IS_WHITE, VALUES, WHITE
@@ -39,7 +40,8 @@ def write_mask(
     grid : Grid, optional
         Of the image that was segmented.
     provenance : mapping, optional
-        Where the mask comes from; stored as JSON.
+        Where the mask comes from; stored as JSON. Its ``colours``, ``#rrggbb`` by label, are those that viewers show
+        where the format has colours; labels without one get their usual one.
     numbers : bool
         Also where viewers expect 0 and 255 a 1 is written as 1: for masks of several classes, of which this one may
         hold the first only.
@@ -65,13 +67,18 @@ def write_mask(
         raise ShapeError(f"labels go from {low} to {high}; expected 0 to {format.takes.highest}. Renumber the labels.")
     small = labels.astype(np.uint8 if high <= 255 else np.uint16)
     white = format.white and high == 1 and not numbers
-    if white or (high in WHITE and not ((small != 0) & (small != high)).any()):
-        # else label 255 would be read as white
+    # of more than a byte there is no palette
+    coloured = None if white or small.dtype != np.uint8 else format.write_coloured
+    if white or coloured is not None or (high in WHITE and not ((small != 0) & (small != high)).any()):
+        # else label 255 would be read as white, and the greys of a palette as labels
         provenance = {**(provenance or {}), VALUES: ONE_IS_WHITE if white else NUMBERS}
     grid = _grid_for(path, small.shape, grid, spacing, unit)
     shades = small * np.uint8(255) if white else small
     assert format.write_mask is not None
     with format.libraries():
+        if coloured is not None:
+            coloured(path, small, grid=grid, provenance=provenance, palette=palette_of(provenance))
+            return path
         format.write_mask(path, shades, grid=grid, provenance=provenance)
     return path
 

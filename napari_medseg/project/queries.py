@@ -28,7 +28,8 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
     (
         WITH RECURSIVE below (id, parent, kind) AS (
             SELECT id, parent, kind FROM strokes WHERE id = c.cursor
-            UNION ALL SELECT s.id, s.parent, s.kind FROM strokes s JOIN below ON s.id = below.parent
+            -- each once: in a damaged project the path may lead round
+            UNION SELECT s.id, s.parent, s.kind FROM strokes s JOIN below ON s.id = below.parent
         )
         SELECT COUNT(*) FROM below WHERE kind NOT IN ('proposal', 'unlock')
     ),

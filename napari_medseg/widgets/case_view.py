@@ -66,6 +66,8 @@ class CaseView(QObject):
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._open: dict[int, OpenCase] = {}
         self._opening: Ticket | None = None
+        # which case that is
+        self._loading: int | None = None
         self.ahead = Ahead(state, workers, next_of)
         self._detached = False
         self._habits = Habits()
@@ -90,6 +92,10 @@ class CaseView(QObject):
         """Whether a case is still open."""
         return self._open.get(case.case_id) is case
 
+    def in_hand(self) -> set[int]:
+        """Numbers of the cases that are open or about to be; may be asked on any thread."""
+        return {*tuple(self._open), *(() if self._loading is None else (self._loading,))}
+
     # ---- from the project's list ---------------------------------------------------------------------------------
 
     def open_case(self, case_id: int) -> None:
@@ -99,11 +105,13 @@ class CaseView(QObject):
             return
         if self._opening is not None:
             self._opening.cancel()
+        self._loading = None
         self.ahead.make_way(case_id)
         if case_id in self._open:
             self._select(self._open[case_id])
             return
         state = self._state
+        self._loading = case_id
         self._bus.opening.emit(True)
         self._opening = self._workers.run(
             lambda ticket, progress: load_case(project, case_id, state, self.ahead, ticket),
@@ -112,13 +120,13 @@ class CaseView(QObject):
         )
 
     def _failed(self, error: BaseException) -> None:
-        self._opening = None
+        self._opening = self._loading = None
         self._bus.opening.emit(False)
         self._tell(error)
 
     def _show(self, loaded: Loaded) -> None:
         case, image, stored, prediction, picture = loaded
-        self._opening = None
+        self._opening = self._loading = None
         self._bus.opening.emit(False)
         project = self._state.project
         if project is None or not self._close_listed():
@@ -408,7 +416,7 @@ class CaseView(QObject):
         """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
         if self._opening is not None:
             self._opening.cancel()
-            self._opening = None
+            self._opening = self._loading = None
         self.ahead.ready.clear()
         closed = [self._close(opened, force=force) for opened in list(self._open.values())]
         return all(closed)

@@ -33,12 +33,15 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
+from napari_medseg.widgets.intake import Intake
 from napari_medseg.widgets.keys import cheat_sheet, key_of
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.patients import PatientChoice
+from napari_medseg.widgets.propose_all import ProposeAll
+from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -61,6 +64,7 @@ class CorrectSection(QWidget):
         self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
+        self.everything = ProposeAll(state, bus, workers, self.view, self._note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
@@ -71,6 +75,9 @@ class CorrectSection(QWidget):
         self._keep, self._shown = False, state.case_id
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
         self.last, self.patients = LastProject(self.open_project), PatientChoice()
+        self.intake = Intake(
+            state, workers, self.patients, load=self._load, add=self.add_files, tell=self.status.setText
+        )
         self.table = QTableWidget(0, 3)
         self.moves = UndoButtons(self.view)
         self.undo, self.redo = self.moves.undo, self.moves.redo
@@ -100,6 +107,8 @@ class CorrectSection(QWidget):
         bus.told.connect(self.status.setText)
         state.events.case_id.connect(self._case_changed)
         state.events.proposes.connect(self.proposes.setText)
+        # after the tools know of the image
+        self.session = Session(viewer, state, self.view, self.tools)
 
     def _build(self) -> None:
         for label in (self.project, self.status, self.saved, self.keys, self.proposes):
@@ -131,14 +140,18 @@ class CorrectSection(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(self.patients)
+        layout.addWidget(self.intake)
         layout.addWidget(self.project)
         layout.addWidget(self.last)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.everything)
         layout.addWidget(self.next_image)
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
+        self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
+        self.next_image.order.currentIndexChanged.connect(self.refresh)
         self.new.clicked.connect(self._ask_new)
         self.open.clicked.connect(self._ask_open)
         self.add.clicked.connect(self._ask_images)
@@ -169,9 +182,14 @@ class CorrectSection(QWidget):
         self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGE_FILTER, self.add_files)
 
     def create(self, folder: str | Path) -> None:
-        """Make a project in a folder and open it; one that is there is opened."""
+        """Make a project in a folder and open it; one that is there is opened. Images that lie there are offered."""
         folder = Path(folder)
-        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder))
+
+        def opened() -> None:
+            self._go_on()
+            self.intake.look_beside()
+
+        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder), opened)
 
     def open_project(self, folder: str | Path) -> None:
         """Open a project."""
@@ -181,7 +199,9 @@ class CorrectSection(QWidget):
         """Open the project of sample images, made at the first time."""
         self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else sample_project(folder))
 
-    def _load(self, make: Callable[[], Project]) -> None:
+    def _load(self, make: Callable[[], Project], then: Callable[[], None] | None = None) -> None:
+        """Open what ``make`` gives in place of the open project; ``then``: instead of its image of last time."""
+        self.session.note()
         if not self.may_leave() or not self.view.close_all():
             return
         old, self._state.project, self._state.loading = self._state.project, None, True
@@ -199,25 +219,33 @@ class CorrectSection(QWidget):
             self._failed(error)
 
         self._workers.run(
-            work, on_done=self._opened, on_error=failed, on_dropped=lambda project: project.close(), lane="files"
+            work,
+            on_done=lambda project: self._opened(project, then or self._go_on),
+            on_error=failed,
+            on_dropped=lambda project: project.close(),
+            lane="files",
         )
 
-    def _opened(self, project: Project) -> None:
+    def _opened(self, project: Project, then: Callable[[], None]) -> None:
         self._state.project, self._state.loading = project, False
-        save_settings(folder=str(project.path.parent), project=str(project.path))
+        save_settings(folder=str(project.path.parent))
         self._note(project.recovered or "")
         if project.recovered:
             show_info(project.recovered)
         self.refresh()
-        self.open_next()
+        then()
+
+    def _go_on(self) -> None:
+        if not self.session.resume():
+            self.open_next()
 
     def _failed(self, error: BaseException) -> None:
         self.refresh()
         self.status.setText(sentence(error))
         show_warning(sentence(error))
 
-    def add_files(self, paths: list[str]) -> None:
-        """Add images to the project, off the GUI thread."""
+    def add_files(self, paths: list[str], *, show: bool = False, note: str = "") -> None:
+        """Add images to the project, off the GUI thread; ``show``: open the first of them, also if it was there."""
         project = self._state.project
         if project is None:
             return
@@ -225,19 +253,30 @@ class CorrectSection(QWidget):
         self.status.setText("Adding images...")
         by = self.patients.by
 
-        def done(result: tuple[list, list[str]]) -> None:
-            added, refused = result
+        def done(result: tuple[list[Case], list[str], Case | None]) -> None:
+            added, refused, there = result
             patients = len({case.group for case in added})
-            self._note(f"Added {len(added)} image(s) of {patients} patient(s).")
-            for text in refused[:5]:
-                show_warning(text)
+            told = f"Added {len(added)} image(s) of {patients} patient(s)." if added else "Nothing new was added."
+            self._note(f"{told} {note}".strip())
+            if there is None:
+                for text in refused[:5]:
+                    show_warning(text)
             self.refresh()
-            if self._state.case_id is None:
+            first = added[0] if added else there
+            if show and first is not None:
+                self.view.open_case(first.id)
+            elif self._state.case_id is None:
                 self.open_next()
 
+        def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
+            added, refused = add_images(project, paths, patients=by, progress=progress)
+            there = project.find_image(paths[0]) if show and not added and Path(paths[0]).is_file() else None
+            return added, refused, there
+
         self._workers.run(
-            lambda t, progress: add_images(project, paths, patients=by),
+            work,
             on_done=done,
+            on_progress=lambda share, name: self.status.setText(f"Adding images... {share:.0%}, {name}"),
             on_error=self._failed,
             lane="files",
         )
@@ -261,11 +300,18 @@ class CorrectSection(QWidget):
                 self._read(project, found[0])
 
             self._workers.run(
-                lambda ticket, progress: (project.cases(), self.moves.look(project, case_id)),
+                lambda ticket, progress: (
+                    self.next_image.sorted(project, project.cases()),
+                    self.moves.look(project, case_id),
+                ),
                 on_done=done,
                 on_error=lambda error: self._read(project, None),
                 lane="files",
             )
+
+    def _note_doubt(self, case_id: int, doubt: float | None) -> None:
+        if self._state.project is not None:
+            self.next_image.queue(self._state.project).note(case_id, doubt)
 
     def _read(self, project: Project, cases: list[Case] | None) -> None:
         self._reading = False
@@ -426,6 +472,7 @@ class CorrectSection(QWidget):
 
     def close_section(self) -> None:
         """Store what is left and close the project."""
+        self.session.note()
         self.tools.off()
         self.tools.maps.close()
         self.view.close_all(force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,6 +21,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QProgressBar,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -27,9 +30,12 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.export import (
+    ACCEPTED,
+    ALL,
     check_folder,
     export_masks,
     export_project,
+    to_export,
 )
 from napari_medseg.app.formats import DEFAULT, advice, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
@@ -37,6 +43,7 @@ from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
+from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.labels import TextLabel
@@ -57,12 +64,17 @@ class ExportSection(QWidget):
         # what is being written
         self._ticket: Ticket | None = None
         self._begun, self._ended = Event(), Event()
+        # images that have no mask to write
+        self._left_out = 0
         self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
+        self.whole = QRadioButton("All masks, also those that nobody accepted")
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox("Also number the objects (nuclei, cells)")
         # not remembered: each time it is for these files alone
         self.overwrite = QCheckBox("Replace files that are there")
         self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), TextLabel()
+        self.show_folder, self.progress = QPushButton("Open folder"), QProgressBar()
+        self._written_to = Path()
         stored = load_settings()
         self.this.setChecked(True)
         self.format.addItems(list(names()))
@@ -83,16 +95,22 @@ class ExportSection(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(self.this)
         layout.addWidget(self.all)
+        layout.addWidget(self.whole)
         layout.addLayout(form)
         layout.addWidget(self.objects)
         layout.addWidget(self.overwrite)
         layout.addWidget(self.hint)
         layout.addWidget(self.export)
+        layout.addWidget(self.progress)
         layout.addWidget(self.message)
+        layout.addWidget(self.show_folder)
         layout.addStretch()
+        self.show_folder.hide()
+        self.progress.hide()
         self.format.currentTextChanged.connect(lambda name: self.hint.setText(advice(name)))
         self.browse.clicked.connect(self._ask)
         self.export.clicked.connect(self.start)
+        self.show_folder.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written_to))))
 
     def _ask(self) -> None:
         dialog = QFileDialog(self, "Folder to write to", self.folder.text())
@@ -106,19 +124,18 @@ class ExportSection(QWidget):
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
         wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
         save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
-        if self.all.isChecked():
-            project = self._state.project
+        if not self.this.isChecked():
+            project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
             if project is None:
                 self.message.setText("No project is open. Open one in the section Correct, or export the mask.")
                 return
-            if (why := self._view.resized()) is not None:
+            # what was drawn last is written too, or that is said
+            unstored = self._view.unstored() if state == ALL else []
+            if (why := unstored[0][1] if unstored else self._view.resized()) is not None:
                 self._failed(InputError(why))
                 return
-            self._run(
-                lambda ticket, progress: export_project(
-                    project, folder, format=format, progress=lambda *_: _go_on(ticket), **wishes
-                )
-            )
+
+            self._run(partial(self._write_all, project, folder, state=state, format=format, **wishes))
             return
         layer = self._selected()
         if layer is None:
@@ -153,6 +170,15 @@ class ExportSection(QWidget):
 
         self._run(write)
 
+    def _write_all(self, project: Project, folder: Path, ticket: Ticket, progress: Any, **wishes: Any) -> list[Path]:
+        self._left_out = len(project.cases()) - len(to_export(project, wishes["state"]))
+
+        def step(share: float, name: str) -> None:
+            _go_on(ticket)
+            progress(share, name)
+
+        return export_project(project, folder, progress=step, **wishes)
+
     def _stem(self, layer: Labels) -> str:
         """What the layer's file is called after: no two masks of the viewer after one."""
         masks = [one for one in self._viewer.layers if isinstance(one, Labels)]
@@ -178,6 +204,8 @@ class ExportSection(QWidget):
     def _run(self, work: Any) -> None:
         self.export.setEnabled(False)
         self.message.setText("Writing...")
+        self.show_folder.hide()
+        self._left_out = 0
         begun, ended = self._begun, self._ended = Event(), Event()
 
         def whole(ticket: Ticket, progress: Any) -> list[Path]:
@@ -187,7 +215,17 @@ class ExportSection(QWidget):
             finally:
                 ended.set()
 
-        self._ticket = self._workers.run(whole, on_done=self._done, on_error=self._failed, lane="export")
+        self._ticket = self._workers.run(
+            whole,
+            on_done=self._done,
+            on_progress=self._progressed,
+            on_error=self._failed,
+            lane="export",
+        )
+
+    def _progressed(self, share: float, name: str) -> None:
+        self.progress.show()
+        self.progress.setValue(round(100 * share))
 
     def may_close(self, ask: Callable[[str], bool]) -> bool:
         """Before the window or the project closes: may what is not written yet be left out?
@@ -203,7 +241,7 @@ class ExportSection(QWidget):
         if agreed and self._ticket is not None:
             self._ticket.cancel()
             self._ticket = None
-            self.export.setEnabled(True)
+            self._show_idle()
             self.message.setText("Stopped; the masks that are missing were left out.")
         return agreed
 
@@ -214,17 +252,30 @@ class ExportSection(QWidget):
 
     def _done(self, written: list[Path]) -> None:
         self._ticket = None
-        self.export.setEnabled(True)
+        self._show_idle()
         self.overwrite.setChecked(False)
-        self.message.setText(f"Wrote {len(written)} file(s) to {written[0].parent}.")
+        left = f" {self._left_out} image(s) without such a mask were left out." if self._left_out else ""
+        self.message.setText(f"Wrote {len(written)} file(s) to {written[0].parent}.{left}")
+        self._offer(written)
         show_info(f"Wrote {len(written)} mask(s).")
+
+    def _show_idle(self) -> None:
+        self.export.setEnabled(True)
+        self.progress.hide()
+
+    def _offer(self, written: list[Any]) -> None:
+        """The folder, by one click."""
+        if written:
+            self._written_to = Path(written[0]).parent
+        self.show_folder.setVisible(bool(written))
 
     def _failed(self, error: BaseException) -> None:
         self._ticket = None
-        self.export.setEnabled(True)
+        self._show_idle()
         done = f"Wrote {len(error.done)} file(s). " if isinstance(error, PartlyDoneError) else ""
         told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
         self.message.setText("\n".join(text for text in (done + sentence(error), told) if text))
+        self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
         show_warning(done + sentence(error))
 
 

@@ -23,7 +23,13 @@ class LastProject(QPushButton):
     def __init__(self, use: Callable[[Path], None]) -> None:
         super().__init__()
         self._folder = Path()
-        self.clicked.connect(lambda: use(self._folder))
+        self._use = use
+        self.clicked.connect(self.reopen)
+
+    def reopen(self) -> None:
+        """Open it, if there is one."""
+        if self._folder.name:
+            self._use(self._folder)
 
     def offer(self, wanted: bool) -> None:
         """Show the button, or hide it."""

@@ -16,8 +16,16 @@ from napari_medseg.widgets.curves import load_plotting
 PLUGIN, WIDGET = "napari-medseg", "MedSeg"
 
 
-def open_window(paths: Sequence[Path], *, sample_project: bool = False) -> tuple[Any, Any]:
+def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bool = False) -> tuple[Any, Any]:
     """Open a viewer with the panel on images, or on a project.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    sample_project : bool
+        Open that of the sample images.
+    last : bool
+        Open the project of last time, if there is one.
 
     Returns
     -------
@@ -37,6 +45,9 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False) -> tuple
             images.append(path)
     if images:
         panel.propose.open_images(images)
+    if last:
+        panel.correct.last.reopen()
+        panel.tabs.setCurrentIndex(1 if panel.state.loading else 0)
     if sample_project:
         panel.correct.open_or_make_samples(user_data_path("napari-medseg", appauthor=False) / "sample-project")
         panel.tabs.setCurrentIndex(1)
@@ -78,6 +89,6 @@ def launch(paths: Sequence[Path], *, sample_project: bool = False) -> None:
     """Open a window and run until it is closed."""
     import napari
 
-    _, panel = open_window(paths, sample_project=sample_project)
+    _, panel = open_window(paths, sample_project=sample_project, last=not paths and not sample_project)
     warm_up(panel)
     napari.run()

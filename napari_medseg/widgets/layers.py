@@ -9,7 +9,6 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
-from napari_medseg.app.classes import COLOURS
 from napari_medseg.app.export import layer_spacing
 from napari_medseg.app.layer_keys import (
     DISAGREEMENT_SUFFIX,
@@ -24,6 +23,7 @@ from napari_medseg.app.layer_keys import (
     shows,
 )
 from napari_medseg.app.places import name_of_unit
+from napari_medseg.classes import COLOURS
 from napari_medseg.inference import Prediction
 from napari_medseg.io import FORMATS
 from napari_medseg.io.image import Image as ReadImage

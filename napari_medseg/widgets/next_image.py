@@ -6,17 +6,18 @@ from collections.abc import Callable
 
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
-from napari_medseg.app.queue import DOUBTFUL, LISTED, RANDOM, Queue
+from napari_medseg.app.queue import DOUBTFUL, LISTED, RANDOM, WORST, Queue
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.project import Case, Project
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 
-NAMES = {LISTED: "as listed", RANDOM: "at random", DOUBTFUL: "most doubtful first"}
+NAMES = {LISTED: "as listed", RANDOM: "at random", DOUBTFUL: "most doubtful first", WORST: "worst first, as proposed"}
 WHY = (
     "At random, the network sees early what there is: in our simulation this taught it as much as the most doubtful "
     "images first, or more, so it is what you get unless you choose otherwise. Most doubtful first takes images on "
-    "which the network is unsure and that are little like those you have accepted."
+    "which the network is unsure and that are little like those you have accepted. Worst "
+    "first goes by the doubt about the proposals of 'Propose all'."
 )
 
 
@@ -37,18 +38,35 @@ class NextImage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Next image"))
         layout.addWidget(self.order, 1)
-        self.order.currentIndexChanged.connect(lambda _: save_settings(order=self.order.currentData()))
+        self._worst = self.order.currentData() == WORST
+        self.order.currentIndexChanged.connect(self._ordered)
+
+    def _ordered(self, _: int) -> None:
+        self._worst = self.order.currentData() == WORST
+        save_settings(order=self.order.currentData())
 
     @property
     def asks(self) -> bool:
         """Whether networks are asked, which takes a moment."""
-        return bool(self.order.currentData() != LISTED)
+        return self.order.currentData() not in (LISTED, WORST)
+
+    def queue(self, project: Project) -> Queue:
+        """What knows which image comes next."""
+        if self._queue is None or self._queue[0] is not project:
+            self._queue = project, Queue(project)
+        return self._queue[1]
+
+    def sorted(self, project: Project, cases: list[Case]) -> list[Case]:
+        """The list as the person wants it; to be called off the GUI thread."""
+        return self.queue(project).worst_first(cases) if self._worst else cases
+
+    def worst_first(self) -> None:
+        """All have a proposal: the worst come first."""
+        self.order.setCurrentIndex(self.order.findData(WORST))
 
     def question(self, project: Project, after: int) -> Callable[[Ticket], Case | None]:
         """What finds the image after this one, as things are now; to be called off the GUI thread."""
-        if self._queue is None or self._queue[0] is not project:
-            self._queue = project, Queue(project)
-        queue, order = self._queue[1], self.order.currentData()
+        queue, order = self.queue(project), self.order.currentData()
         request = self._state.request_for(volume=False) if self.asks else None
         return lambda ticket: queue.next(order, request, after=after, cancelled=lambda: ticket.cancelled)
 

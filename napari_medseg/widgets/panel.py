@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QLabel, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.app.rescue import rescue_folders, untold_rescues
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.closing import Ending
 from napari_medseg.widgets.correct import CorrectSection
+from napari_medseg.widgets.drops import Drops
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.logged import keep_log
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     import napari
 
 MIN_WIDTH = 340
+# of a window: the project that was open when the panel was closed in it
+LEFT = "medseg_left"
 
 
 class MedSegPanel(QWidget):
@@ -79,8 +83,22 @@ class MedSegPanel(QWidget):
         self.correct.view.actions = actions
         self._closed = False
         self._ending = Ending(self, self._may_close, self.shut_down)
+        self._drops = Drops(self, self._take, self._came)
         self.destroyed.connect(self.workers.close)
         self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
+
+    def _came(self, window: QMainWindow) -> None:
+        """Into a window in which the panel was closed before: what was open then is opened again."""
+        left = window.property(LEFT)
+        window.setProperty(LEFT, None)
+        if left and self.state.project is None:
+            self.correct.open_project(left)
+            self.tabs.setCurrentIndex(1)
+
+    def _take(self, paths: Sequence[Path]) -> None:
+        """What is dropped goes to the list."""
+        self.tabs.setCurrentIndex(1)
+        self.correct.intake.take(paths)
 
     def _tell_rescued(self, files: list[Path]) -> None:
         """What was rescued as a window closed: there was nobody left to tell."""
@@ -95,6 +113,7 @@ class MedSegPanel(QWidget):
 
     def _may_close(self) -> bool:
         """Before the window closes: is all stored, and what becomes of the run?"""
+        self.correct.session.note()
         unstored = self.correct.view.unstored()
         return (
             (not unstored or self._ask_unstored(unstored))
@@ -138,6 +157,9 @@ class MedSegPanel(QWidget):
         """The dock was closed: napari has let go of the panel already, and tells it nothing else."""
         if not self._closed:
             self.retrain.may_close(lambda question: self._ask(question, may_stay=False), "the panel is closed")
+            project, window = self.state.project, self._drops.window
+            if project is not None and window is not None:
+                window.setProperty(LEFT, str(project.path))
             self.shut_down()
 
     def shut_down(self) -> None:

@@ -32,6 +32,14 @@ class PatientChoice(QWidget):
         row.addWidget(QLabel("One patient is"))
         row.addWidget(self.choice, 1)
 
+    def propose(self, by: str) -> None:
+        """Show another choice for what is added next; it is not remembered."""
+        self.choice.setCurrentIndex(self.choice.findData(by))
+
+    def take_back(self) -> None:
+        """What the person chose again."""
+        self.choice.setCurrentIndex(max(0, self.choice.findData(load_settings().get("patients"))))
+
     @property
     def by(self) -> str:
         """As :func:`napari_medseg.app.images.patient_of` takes it."""

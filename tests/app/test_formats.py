@@ -125,8 +125,9 @@ def test_formats_are_chosen_by_what_they_take(monkeypatch):
 
 def test_the_choice_is_told_in_words():
     assert advice("tiff") == (
-        "TIFF keeps the size of its pixels, the names of its classes and where it comes from. Volumes are written as "
-        "NIfTI, onto the voxels of their image."
+        "TIFF keeps the size of its pixels, the names of its classes and where it comes from. Classes are shown in "
+        "their colours; a viewer that knows no palettes shows their numbers, near black. Volumes are written as NIfTI, "
+        "onto the voxels of their image."
     )
     assert "Lost: the size of its pixels, for other programs. One class is shown as 0 and 255." in advice("png")
 

@@ -194,3 +194,14 @@ def test_no_result_is_replaced_unasked(medseg, folders, tmp_path, command):
     }[command]
     refused(medseg(*arguments), there, "is there already")
     assert there.read_text() == "someone's work"
+
+
+def test_masks_that_nobody_accepted_are_written_where_that_is_asked(medseg, project, folders, tmp_path):
+    assert medseg("project", "add", project, folders[0])[0] == 0
+    with Project.open(project) as opened:
+        case = opened.cases()[0]
+        opened.commit_stroke(case.id, np.ones(case.shape, np.uint8))
+    assert medseg("project", "export", project, "--out", tmp_path / "out")[0] == 2
+    code, out, _ = medseg("project", "export", project, "--out", tmp_path / "out", "--all")
+    assert (code, out.split()) == (0, [str(tmp_path / "out" / f"{case.name}_mask.tif")])
+    assert read_mask(out.strip()).all()

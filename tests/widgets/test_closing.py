@@ -258,6 +258,8 @@ def test_whoever_closes_while_masks_are_written_is_asked(exporting, slow_disk, a
     if where == "project":
         qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
         assert "were left out" in panel.export.message.text()
+        # the project is open before the mask that was at work is written
+        qtbot.waitUntil(lambda: len(list((tmp_path / "out").iterdir())) == 2, timeout=WAIT)
     else:
         with Project.open(tmp_path / "p") as project:
             assert project.recovered is None

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Image
+from qtpy.QtCore import QObject, QPoint, Qt, QUrl, Slot
+from qtpy.QtGui import QDesktopServices
 
 from napari_medseg.app.formats import advice, names
 from napari_medseg.app.images import add_images
@@ -187,9 +189,9 @@ def test_whoever_selects_an_image_exports_its_mask_and_no_other(panel, qtbot, ca
     assert not (tmp_path / "none").exists()
 
 
-def export_all(panel, qtbot, folder):
+def export_all(panel, qtbot, folder, which=None):
     panel.export.folder.setText(str(folder))
-    panel.export.all.setChecked(True)
+    (which or panel.export.all).setChecked(True)
     panel.export.start()
     qtbot.waitUntil(lambda: panel.export.message.text() != "Writing...", timeout=WAIT)
     return panel.export.message.text()
@@ -259,3 +261,57 @@ def test_a_volume_that_nobody_moved_is_of_its_own_size(panel, qtbot, tmp_path, k
     image.scale = np.array(image.scale) * 2
     assert "expected" in export_all(panel, qtbot, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_all_masks_are_written_as_they_are_on_the_screen(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    case = panel.correct.view.current
+    case.labels.data_setitem((np.array([0, 1]), np.array([0, 1])), 1)
+    shown = np.array(case.labels.data)
+    cases = len(panel.state.project.cases())
+    assert "no accepted mask" in export_all(panel, qtbot, tmp_path / "none", panel.export.all)
+    assert panel.export.show_folder.isHidden()
+    told = export_all(panel, qtbot, tmp_path / "out", panel.export.whole)
+    assert told == f"Wrote 1 file(s) to {tmp_path / 'out'}. {cases - 1} image(s) without such a mask were left out."
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / f"{case.image.name}_mask.tif"), shown)
+    assert accept(panel, qtbot)[0] is not None
+    assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "accepted", panel.export.all)
+
+
+def test_the_folder_is_opened_by_a_click(panel, qtbot, tmp_path):
+    opened = []
+
+    class Files(QObject):
+        @Slot(QUrl)
+        def open(self, url):
+            opened.append(url.toLocalFile())
+
+    panel.viewer.add_labels(np.eye(9, dtype=int), name="mine")
+    export(panel, qtbot, tmp_path / "out")
+    assert not panel.export.show_folder.isHidden()
+    # another folder, typed since, is not the one that was written to
+    panel.export.folder.setText(str(tmp_path / "later"))
+    files = Files()
+    QDesktopServices.setUrlHandler("file", files.open)
+    try:
+        panel.export.show_folder.click()
+    finally:
+        QDesktopServices.unsetUrlHandler("file")
+    assert opened == [str(tmp_path / "out")]
+
+
+def test_three_clicks_export_all(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    accept(panel, qtbot)
+    # as it stands from last time, or by itself
+    panel.export.folder.setText(str(tmp_path / "out"))
+    bar, left, clicks = panel.tabs.tabBar(), Qt.MouseButton.LeftButton, 0
+    for target, place in (
+        (bar, bar.tabRect(3).center()),
+        (panel.export.all, QPoint(8, 8)),
+        (panel.export.export, None),
+    ):
+        qtbot.mouseClick(target, left, pos=place or target.rect().center())
+        clicks += 1
+    qtbot.waitUntil(lambda: "Wrote 1" in panel.export.message.text(), timeout=WAIT)
+    assert clicks <= 3 and panel.tabs.currentIndex() == 3

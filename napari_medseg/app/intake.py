@@ -1,0 +1,174 @@
+"""Images that lie somewhere: what a folder holds, whose images those are, and the project that takes them in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from napari_medseg.app.scratch import MOST, open_scratch
+from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.io import format_of, stem_of, walk_images
+from napari_medseg.io.pairs import result_of
+from napari_medseg.names import clean_name
+from napari_medseg.project import Project
+from napari_medseg.project.database import FILE_NAME
+
+# so many folders are looked into: whoever drops a whole disk is told
+MOST_FOLDERS = 2000
+# what a project makes in its own folder and is no image to add
+OWN = ("runs", "weights")
+# folders of these names hold what was drawn on images, not images
+MASK_FOLDERS = ("mask", "masks", "label", "labels", "labelstr", "groundtruth", "gt", "annotations", "segmentations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found.
+
+    Attributes
+    ----------
+    images : tuple of Path
+        Files to add; one that was named by itself, whatever it is.
+    folders : int
+        In so many folders they lie.
+    by : str or None
+        What tells a patient, as :func:`napari_medseg.app.images.patient_of` takes it: ``folder`` where there are
+        several of different names. None: nothing tells it.
+    left_out : tuple of str
+        Names of folders that look like folders of masks.
+    project : Path or None
+        A project that was named.
+    """
+
+    images: tuple[Path, ...]
+    folders: int
+    by: str | None
+    left_out: tuple[str, ...] = ()
+    project: Path | None = None
+
+
+def can_take(path: Path) -> bool:
+    """Whether a path is something of ours, by its name: a folder, a project, a file that can be read as an image."""
+    format = format_of(path)
+    return path.name == FILE_NAME or path.is_dir() or (format is not None and format.gives.images)
+
+
+def project_at(path: Path) -> Path | None:
+    """The folder of the project that a path is, or the database of; None where it is none."""
+    if path.name == FILE_NAME:
+        return path.parent
+    return path if (path / FILE_NAME).exists() else None
+
+
+def find_images(paths: Sequence[str | Path]) -> Found:
+    """Images among files, and in folders and what lies in them; projects inside, hidden folders and masks are left out.
+
+    Raises
+    ------
+    InputError
+        If there are more than 2000 folders.
+    """
+    images: list[Path] = []
+    left_out: list[str] = []
+    project = None
+    for path in map(Path, paths):
+        if (at := project_at(path)) is not None and project is None:
+            project = at
+        elif not path.is_dir() or _is_one_image(path):
+            images.append(path)
+        else:
+            found, masks = _inside(path)
+            images += found
+            left_out += masks
+    return _found(images, left_out, named={Path(path) for path in paths}, project=project)
+
+
+def _found(
+    images: Sequence[Path], left_out: Sequence[str], named: Container[Path] = (), project: Path | None = None
+) -> Found:
+    stems = {stem_of(image) for image in images}
+    # results of images in another of the folders
+    kept = tuple(image for image in images if image in named or result_of(stem_of(image)) not in stems)
+    where = {image.parent for image in kept}
+    by = "folder" if 1 < len(where) == len({one.name for one in where}) else None
+    return Found(images=kept, folders=len(where), by=by, left_out=tuple(left_out), project=project)
+
+
+def images_beside(project: Project) -> Found:
+    """Images in the project's own folder that it does not hold yet; it holds none of what it made itself."""
+    images, left_out = _inside(project.path, skip=OWN)
+    return without(_found(images, left_out), project)
+
+
+def without(found: Found, project: Project) -> Found:
+    """What of it is not in the project yet, by its place."""
+    known = {case.image for case in project.cases()}
+    images = tuple(image for image in found.images if image.resolve() not in known)
+    return replace(found, images=images, folders=len({image.parent for image in images}))
+
+
+def make_project(dropped: Sequence[Path], found: Found) -> Project:
+    """The project for what was dropped while none is open: of a folder its own, of files this user's ``my-images``.
+
+    A folder that has one gets it again. It lies with this user's data: nothing is written beside the images.
+
+    Raises
+    ------
+    ProjectError, OutputError
+        If none can be opened.
+    """
+    folder = next((path for path in dropped if path.is_dir()), None)
+    if folder is None:
+        return open_scratch()
+    base = user_data_path("napari-medseg", appauthor=False) / "projects"
+    name = clean_name(folder.resolve().name)
+    refused: ProjectError | None = None
+    for number in range(1, MOST + 1):
+        place = base / (name if number == 1 else f"{name}-{number}")
+        if not (place / FILE_NAME).exists():
+            return Project.create(place)
+        try:
+            project = Project.open(place)
+        except ProjectError as error:
+            refused = error
+            continue
+        cases = project.cases()
+        if not cases or any(case.image.is_relative_to(folder.resolve()) for case in cases):
+            return project
+        project.close()
+    raise ProjectError(f"{base / name} and {MOST - 1} others like it are of other images or in use: {refused}")
+
+
+def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[str]]:
+    """Images of a folder and those in it, and names of folders of masks; ``skip``: names right in it to pass over."""
+    images: list[Path] = []
+    masks: list[str] = []
+    for seen, (here, inner, _) in enumerate(os.walk(folder)):
+        if seen >= MOST_FOLDERS:
+            raise InputError(
+                f"{folder} holds more than {MOST_FOLDERS} folders; expected a folder of images. Choose one inside."
+            )
+        kept = []
+        for name in sorted(inner):
+            path = Path(here) / name
+            if name.startswith(".") or (path / FILE_NAME).exists() or (seen == 0 and name in skip):
+                continue
+            if name.replace("_", "").replace("-", "").replace(" ", "").casefold() in MASK_FOLDERS:
+                masks.append(name)
+            elif not _is_one_image(path):
+                kept.append(name)
+        inner[:] = kept
+        # a folder without an image is no mistake here
+        with suppress(InputError):
+            images += walk_images([here])[0]
+    return images, masks
+
+
+def _is_one_image(folder: Path) -> bool:
+    format = format_of(folder)
+    return format is not None and format.gives.folder

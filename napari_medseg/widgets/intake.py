@@ -1,0 +1,154 @@
+"""Images that are dropped, or lie where a project is made: added to the open project, or to one that is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_medseg.app.intake import Found, can_take, find_images, images_beside, make_project, without
+from napari_medseg.errors import sentence
+from napari_medseg.io import READ_SUFFIXES
+from napari_medseg.project import Project
+from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.patients import PatientChoice
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Ticket, Workers
+
+
+class Intake(QWidget):
+    """Says what was found and offers to add it; hidden while there is nothing to offer.
+
+    Parameters
+    ----------
+    state, workers
+    patients : PatientChoice
+        Shows how patients are told, and is proposed ``each folder`` where there are folders.
+    load : callable
+        Makes or opens a project by a function, and then calls another one.
+    add : callable
+        Adds files to the open project; ``show``: opens the first of them.
+    tell : callable
+        Called with a sentence.
+    """
+
+    def __init__(
+        self,
+        state: PanelState,
+        workers: Workers,
+        patients: PatientChoice,
+        *,
+        load: Callable[[Callable[[], Project], Callable[[], None] | None], None],
+        add: Callable[..., None],
+        tell: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._state, self._workers, self._patients = state, workers, patients
+        self._load, self._add, self._tell = load, add, tell
+        self._images: tuple[Path, ...] = ()
+        self.text, self.yes, self.no = TextLabel(), QPushButton(), QPushButton("Not now")
+        self.text.setWordWrap(True)
+        self.yes.setObjectName("medseg_add_found")
+        row = QHBoxLayout()
+        row.addWidget(self.yes, 1)
+        row.addWidget(self.no)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.text)
+        layout.addLayout(row)
+        self.yes.clicked.connect(self._agreed)
+        self.no.clicked.connect(self.withdraw)
+        state.events.project.connect(self.withdraw)
+        self.hide()
+
+    def take(self, paths: Sequence[Path]) -> None:
+        """What was dropped: a project is opened, images are added to the open one, or to one that is made for them."""
+        if not any(map(can_take, paths)):
+            self._tell(
+                f"'{paths[0].name}' is no image; expected {', '.join(READ_SUFFIXES)}, or a folder. "
+                "Export it as one of these."
+            )
+            return
+        self._tell("Looking for images...")
+        self._workers.run(
+            lambda ticket, progress: find_images(paths),
+            on_done=lambda found: self._found(paths, found),
+            on_error=lambda error: self._tell(sentence(error)),
+            lane="files",
+        )
+
+    def look_beside(self) -> None:
+        """Offer the images that lie in the folder of the open project."""
+        project = self._state.project
+        if project is None:
+            return
+
+        def found(what: Found) -> None:
+            if what.images and project is self._state.project:
+                self._offer(what, "here")
+
+        self._workers.run(lambda ticket, progress: images_beside(project), on_done=found, lane="files")
+
+    def _found(self, paths: Sequence[Path], found: Found) -> None:
+        if found.project is not None and not found.images:
+            folder = found.project
+            self._load(lambda: Project.open(folder), None)
+        elif not found.images:
+            self._tell(f"'{paths[0].name}' holds no image. {_masks(found)}".strip())
+        elif self._state.project is None:
+            self._load(lambda: make_project(paths, found), lambda: self._into(self._state.project, found))
+        else:
+            self._into(self._state.project, found)
+
+    def _into(self, project: Project | None, found: Found) -> None:
+        """Add what is not there yet; of several patients' folders the person says whether they are that."""
+        if project is None:
+            return
+
+        def done(fresh: Found) -> None:
+            if project is not self._state.project:
+                return
+            if fresh.images and fresh.by is None:
+                self._add(list(map(str, fresh.images)), show=True, note=_masks(fresh))
+            elif fresh.images:
+                self._offer(fresh, "")
+            else:
+                # there already: whoever drops it wants to see it
+                self._add(list(map(str, found.images[:1])), show=True)
+
+        def work(ticket: Ticket, progress: Any) -> Found:
+            return without(found, project)
+
+        self._workers.run(work, on_done=done, lane="files")
+
+    def _offer(self, found: Found, where: str) -> None:
+        self._images = found.images
+        count = len(found.images)
+        text = f"{count} image(s) found{' ' + where if where else ''}"
+        text += f", in {found.folders} folders." if found.folders > 1 else "."
+        if found.by is not None:
+            self._patients.propose(found.by)
+            text += " Each folder is taken for one patient; choose above if that is wrong."
+        self._tell("")
+        self.text.setText(f"{text} {_masks(found)}".strip())
+        self.yes.setText(f"Add {count} image(s)")
+        self.show()
+
+    def _agreed(self) -> None:
+        images = self._images
+        self.hide()
+        self._add(list(map(str, images)), show=self._state.case_id is None)
+        self.withdraw()
+
+    def withdraw(self, *_: Any) -> None:
+        """Nothing is offered any more; patients are told as the person chose."""
+        self._images = ()
+        self._patients.take_back()
+        self.hide()
+
+
+def _masks(found: Found) -> str:
+    names = ", ".join(f"'{name}'" for name in dict.fromkeys(found.left_out))
+    return f"Left out as masks: {names}." if names else ""

@@ -1,0 +1,167 @@
+"""Propose all: every image of the project gets its proposal, while the person goes on correcting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_medseg.app.propose_all import Step, propose_all
+from napari_medseg.errors import PartlyDoneError, sentence
+from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.workers import Ticket, Workers
+
+ALL, STOP = "Propose all", "Cancel"
+# of the images that got none
+MOST_TOLD = 5
+
+
+class ProposeAll(QWidget):
+    """A button that becomes Cancel, and how far it is.
+
+    The images go one by one through the lane of all proposals: an image that is opened meanwhile waits for one of them.
+
+    Parameters
+    ----------
+    state, bus, workers
+    view : CaseView
+        Says which images are open: those are left to the person.
+    note : callable
+        Called with the number of a case and the doubt about its proposal.
+    """
+
+    # all are done; how many got a proposal
+    finished = Signal(int)
+
+    def __init__(
+        self,
+        state: PanelState,
+        bus: Bus,
+        workers: Workers,
+        view: CaseView,
+        note: Callable[[int, float | None], None],
+    ) -> None:
+        super().__init__()
+        self._state, self._bus, self._workers, self._view, self._note = state, bus, workers, view, note
+        self._ticket: Ticket | None = None
+        self._steps: Iterator[Step] = iter(())
+        self._began, self._proposed, self._passed = 0.0, 0, 0
+        self.button, self.drawn = QPushButton(ALL), QCheckBox("Also where I drew")
+        self.progress, self.message = QProgressBar(), TextLabel()
+        self.button.setObjectName("medseg_propose_all")
+        self.button.setToolTip("A proposal for every image that is not accepted; then the list stands worst first.")
+        self.drawn.setToolTip("Your strokes stay; the network has its say beside them.")
+        self.message.setWordWrap(True)
+        row = QHBoxLayout()
+        row.addWidget(self.button)
+        row.addWidget(self.drawn)
+        row.addWidget(self.progress, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.message)
+        self.button.clicked.connect(self._pressed)
+        state.events.project.connect(self._project_changed)
+        self._tell("")
+        self._show_running(False)
+
+    def _pressed(self) -> None:
+        if self._ticket is None:
+            self.start()
+        else:
+            self.stop()
+
+    def start(self) -> None:
+        """Begin with the first image."""
+        project = self._state.project
+        if project is None or self._ticket is not None:
+            return
+        self._began, self._proposed, self._passed = time.monotonic(), 0, 0
+        self._steps = propose_all(
+            project,
+            lambda volume, image: self._state.request_for(volume=volume, image=image),
+            drawn=self.drawn.isChecked(),
+            open_now=self._view.in_hand,
+            cancelled=lambda: self._ticket is None,
+        )
+        self._tell("")
+        self.progress.setRange(0, 0)
+        self._show_running(True)
+        self._go_on()
+
+    def stop(self) -> None:
+        """What was proposed until now stays."""
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._ticket = None
+            self._show_running(False)
+            self._tell(f"Cancelled. {self._count()} Press again to go on.")
+
+    def _go_on(self) -> None:
+        # one image each time: what a person asks for meanwhile comes between two
+        self._ticket = self._workers.run(
+            partial(_next, self._steps), on_done=self._stepped, on_error=self._failed, lane="compute"
+        )
+
+    def _stepped(self, step: Step | None) -> None:
+        if step is None:
+            self._end(self._count())
+            return
+        if step.doubt is None:
+            self._passed += 1
+        else:
+            self._proposed += 1
+            self._note(step.case.id, step.doubt)
+            self._bus.cases_changed.emit()
+        left = (time.monotonic() - self._began) / step.done * (step.of - step.done)
+        self.progress.setRange(0, step.of)
+        self.progress.setValue(step.done)
+        self.progress.setFormat(f"{step.done} of {step.of}" + (f", {left:.0f} s left" if step.done < step.of else ""))
+        self._go_on()
+
+    def _failed(self, error: BaseException) -> None:
+        told = [self._count(), sentence(error)]
+        if isinstance(error, PartlyDoneError):
+            # each of them is among those that were passed over
+            self._passed -= len(error.problems)
+            told = [self._count(), f"{len(error.problems)} got none:", *error.problems[:MOST_TOLD]]
+        show_warning(sentence(error))
+        self._end("\n".join(told), done=isinstance(error, PartlyDoneError))
+
+    def _end(self, told: str, *, done: bool = True) -> None:
+        self._ticket = None
+        self._show_running(False)
+        self._tell(told)
+        self._bus.cases_changed.emit()
+        if done:
+            self.finished.emit(self._proposed)
+
+    def _count(self) -> str:
+        left = f" {self._passed} left as they are: open, or drawn on." if self._passed else ""
+        return f"{self._proposed} image(s) have a proposal.{left}"
+
+    def _project_changed(self, *_: Any) -> None:
+        self.stop()
+        self._tell("")
+        self._show_running(False)
+
+    def _show_running(self, running: bool) -> None:
+        self.button.setText(STOP if running else ALL)
+        self.button.setEnabled(self._state.project is not None)
+        self.drawn.setVisible(not running)
+        self.progress.setVisible(running)
+
+    def _tell(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+
+def _next(steps: Iterator[Step], ticket: Ticket, progress: Any) -> Step | None:
+    return next(steps, None)

@@ -1,0 +1,110 @@
+"""Where the person was: project, image, place and tool, from one opening of the panel or the program to the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.habits import MODES
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.tools import EditTools
+
+WIRE, SNAP = "live_wire", "snap_brush"
+
+
+class Session:
+    """Notes where the person is, and goes there again.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    state : PanelState
+    view : CaseView
+    tools : EditTools
+    """
+
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, tools: EditTools) -> None:
+        self._viewer, self._state, self._view, self._tools = viewer, state, view, tools
+        # of the image that is on its way
+        self._wanted: dict[str, Any] | None = None
+        state.events.project.connect(self._project_changed)
+        state.events.case_id.connect(self._case_changed)
+
+    def note(self) -> None:
+        """Before something is closed: which image is open, which part of it is seen, and with what one draws."""
+        opened, project = self._view.current, self._state.project
+        if opened is None or project is None:
+            return
+        labels, camera = opened.labels, self._viewer.scene.camera
+        tool = WIRE if self._tools.wire_button.isChecked() else SNAP if self._tools.snap_button.isChecked() else ""
+        self._save(
+            case=opened.case_id,
+            listed=opened.listed,
+            zoom=float(camera.zoom),
+            center=[float(value) for value in camera.center],
+            step=[int(value) for value in self._viewer.dims.current_step],
+            mode=str(labels.mode),
+            label=int(labels.selected_label),
+            tool=tool,
+        )
+
+    def resume(self) -> bool:
+        """Open the image that was open last in this project; False where none is known."""
+        place, project = load_settings().get("place"), self._state.project
+        if not isinstance(place, dict) or project is None or place.get("project") != str(project.path):
+            return False
+        case_id = place.get("case")
+        if not isinstance(case_id, int) or all(case_id != case.id or case.missing for case in project.cases()):
+            return False
+        if place.get("listed") is False and len(self._viewer.layers):
+            # the person's own layers are there still
+            return True
+        self._wanted = place
+        self._view.open_case(case_id)
+        return True
+
+    def _save(self, **place: Any) -> None:
+        assert self._state.project is not None
+        save_settings(place={"project": str(self._state.project.path), **place})
+
+    def _project_changed(self, *_: Any) -> None:
+        self._wanted = None
+        if self._state.project is not None:
+            # also one that was made by itself, as my-images is
+            save_settings(project=str(self._state.project.path))
+
+    def _case_changed(self, *_: Any) -> None:
+        wanted, self._wanted = self._wanted, None
+        opened = self._view.current
+        if opened is None or self._state.project is None:
+            return
+        if wanted is not None and wanted.get("case") == opened.case_id:
+            self._show(wanted)
+        # a crash comes back here too
+        self._save(case=opened.case_id, listed=opened.listed)
+
+    def _show(self, place: dict[str, Any]) -> None:
+        """The part of the image that was seen, and what was drawn with; what is no such thing is passed over."""
+        opened, camera = self._view.current, self._viewer.scene.camera
+        assert opened is not None
+        if _numbers(place.get("center"), len(camera.center)) and _numbers([place.get("zoom")], 1) and place["zoom"] > 0:
+            camera.center, camera.zoom = tuple(place["center"]), place["zoom"]
+        step: Any = place.get("step")
+        if _numbers(step, len(self._viewer.dims.current_step)):
+            self._viewer.dims.current_step = tuple(map(int, step))
+        label = place.get("label")
+        if isinstance(label, int) and 0 <= label <= 255:
+            opened.labels.selected_label = label
+        if place.get("mode") in MODES:
+            opened.labels.mode = place["mode"]
+        tools = {WIRE: self._tools.wire_button, SNAP: self._tools.snap_button}
+        button = tools.get(str(place.get("tool")))
+        if button is not None and not button.isChecked():
+            button.click()
+
+
+def _numbers(values: Any, count: int) -> bool:
+    """Whether these are so many finite numbers."""
+    fits = isinstance(values, list) and len(values) == count
+    return fits and all(isinstance(value, int | float) and abs(value) < 1e9 for value in values)

@@ -1,0 +1,98 @@
+"""Propose all in a real napari window: the person goes on meanwhile, and can stop it."""
+
+import numpy as np
+import pytest
+
+from napari_medseg.app.queue import WORST
+from napari_medseg.io import write_image
+from napari_medseg.project import Project
+from napari_medseg.widgets.propose_all import ALL, STOP
+from tests.widgets.helpers import WAIT, blobs, choose
+
+pytestmark = pytest.mark.gui
+MANY = 12
+
+
+@pytest.fixture
+def many(panel, qtbot, tmp_path):
+    """A project of twelve small images; the first is open."""
+    with Project.create(tmp_path / "p") as made:
+        for number in range(MANY):
+            path = write_image(tmp_path / f"i{number}.tif", (blobs(number) / (1 + number % 4)).astype(np.uint8))
+            made.add_case(path, shape=(96, 128), group=f"{number}")
+    choose(panel)
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    return panel
+
+
+def rows(panel):
+    table = panel.correct.table
+    return [(table.item(row, 0).text(), table.item(row, 1).text()) for row in range(table.rowCount())]
+
+
+def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
+    panel, everything = many, many.correct.everything
+    assert everything.button.text() == ALL and everything.progress.isHidden()
+    everything.button.click()
+    assert everything.button.text() == STOP and not everything.progress.isHidden()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    assert everything.message.text() == "11 image(s) have a proposal. 1 left as they are: open, or drawn on."
+    assert panel.correct.next_image.order.currentData() == WORST
+    project = panel.state.project
+    doubts = {case.name: (project.proposal_origin(case.id) or {}).get("doubt", -1.0) for case in project.cases()}
+    worst = sorted(doubts, key=lambda name: -doubts[name])
+    qtbot.waitUntil(lambda: [name for name, _ in rows(panel)] == worst, timeout=WAIT)
+    assert {state for _, state in rows(panel)} == {"proposed"}
+    # accepting opens the worst one, at once: its proposal is there
+    panel.correct.accept_and_next()
+    first = next(case.id for case in project.cases() if case.name == worst[0])
+    qtbot.waitUntil(lambda: panel.state.case_id == first, timeout=WAIT)
+
+
+def test_an_image_is_opened_and_drawn_on_meanwhile(many, qtbot):
+    panel, everything = many, many.correct.everything
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.progress.value() >= 1, timeout=WAIT)
+    panel.correct.view.open_case(MANY)
+    qtbot.waitUntil(lambda: panel.state.case_id == MANY, timeout=WAIT)
+    # it came between two of the others
+    assert everything.button.text() == STOP
+    labels = panel.correct.view.current.labels
+    labels.data_setitem((np.array([3, 4]), np.array([5, 6])), 1)
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    shown = np.array(labels.data)
+    assert panel.correct.view.current.unstored() is None
+    np.testing.assert_array_equal(panel.state.project.labels(MANY), shown)
+    assert shown[3, 5] == shown[4, 6] == 1
+    said = [row.kind for row in panel.state.project.history(MANY)]
+    assert said.count("proposal") == 1
+
+
+def test_cancelled_it_stops_after_the_image_that_is_under_way(many, qtbot):
+    panel, everything = many, many.correct.everything
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.progress.value() >= 2, timeout=WAIT)
+    everything.button.click()
+    assert everything.button.text() == ALL and "Cancelled." in everything.message.text()
+    states = [case.state for case in panel.state.project.cases()]
+    assert states.count("new") >= MANY - 6
+    # nothing comes later
+    panel.workers.run(lambda ticket, progress: None, on_done=lambda _: states.append("waited"))
+    qtbot.waitUntil(lambda: states[-1] == "waited", timeout=WAIT)
+    assert [case.state for case in panel.state.project.cases()].count("new") >= MANY - 6
+    assert panel.correct.next_image.order.currentData() != WORST
+
+
+def test_a_bad_image_is_named_at_the_end(many, qtbot):
+    panel, everything = many, many.correct.everything
+    panel.state.project.cases()[4].image.write_bytes(b"no image")
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    told = everything.message.text()
+    assert told.startswith("10 image(s) have a proposal. 1 left as they are") and "1 got none:" in told
+    assert "i4.tif" in told
+
+
+def test_without_a_project_there_is_nothing_to_propose_on(panel):
+    assert not panel.correct.everything.button.isEnabled()
