@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from qtpy.QtWidgets import QPushButton
 
 from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
+
+# what was asked before a press may be told so long after it
+STALE_SECONDS = 1.0
 
 
 class UndoButtons:
@@ -18,6 +22,8 @@ class UndoButtons:
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         # of which case that is known, and whether there is something to undo, or to redo
         self._known: tuple[int | None, bool, bool] = (None, False, False)
+        # what was undone can be redone, and the other way round, whatever is told that was asked before
+        self._sure: tuple[QPushButton, float] = (self.undo, 0.0)
         self.undo.clicked.connect(self._undo)
         self.redo.clicked.connect(self._redo)
 
@@ -31,6 +37,9 @@ class UndoButtons:
     def tell(self, known: tuple[int | None, bool, bool]) -> None:
         """Take what :meth:`look` found."""
         self._known = known
+        if known[1 if self._sure[0] is self.undo else 2]:
+            # asked after the press
+            self._sure = (self.undo, 0.0)
         self.enable()
 
     def enable(self) -> None:
@@ -47,6 +56,9 @@ class UndoButtons:
         waits = case.session.status.pending > 0 or case.session.unfit is not None
         self.undo.setEnabled(undo or waits or not here)
         self.redo.setEnabled(here and redo)
+        button, until = self._sure
+        if time.monotonic() < until:
+            button.setEnabled(True)
         # connecting twice is connecting once
         case.labels.events.paint.connect(self._drawn)
         case.labels.events.set_data.connect(self._drawn)
@@ -56,9 +68,13 @@ class UndoButtons:
         self.undo.setEnabled(True)
 
     def _undo(self) -> None:
-        self.redo.setEnabled(True)
+        self._offer(self.redo)
         self._view.undo()
 
     def _redo(self) -> None:
-        self.undo.setEnabled(True)
+        self._offer(self.undo)
         self._view.redo()
+
+    def _offer(self, button: QPushButton) -> None:
+        self._sure = (button, time.monotonic() + STALE_SECONDS)
+        button.setEnabled(True)

@@ -69,3 +69,13 @@ def test_the_objects_that_are_shown_follow_the_mask(panel, qtbot, tmp_path):
     layer.paint((60, 150), 1)
     qtbot.wait(1000)
     assert "i objects" not in panel.viewer.layers
+
+
+def test_what_was_asked_before_a_press_greys_nothing_after_it(panel, qtbot, tmp_path):
+    case = open_case(panel, qtbot, tmp_path, circle()[0])
+    case.labels.paint((50, 50), 1)
+    qtbot.waitUntil(lambda: panel.state.project.case(case.case_id).strokes == 1, timeout=WAIT)
+    panel.correct.undo.click()
+    # an answer of before the press comes late
+    panel.correct.moves.tell((case.case_id, True, False))
+    assert panel.correct.redo.isEnabled()
