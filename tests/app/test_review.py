@@ -31,7 +31,7 @@ def test_new_weights_are_held_against_those_in_use_where_they_are_better(sampled
     assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
     assert "nothing better" in review.verdict.reason
     # and what is in use is not held against them where it is worse
-    sampled.adopt("cmunext-xxs/dermoscopy@1")
+    sampled.adopt("cmunext-xxs/dermoscopy@2")
     spec = replace(spec, start=replace(spec.start, start_from="cmunext-xxs/nuclei@1"))
     review = review_run(sampled, spec, folder, device="cpu")
     assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
@@ -85,7 +85,7 @@ def test_old_weights_are_judged_by_what_a_person_corrected_first(sampled):
     correct(sampled, 4, 5)
     for number in (0, 1, 4):
         sampled.hold_out(sampled.cases()[number].group)
-    sampled.adopt("cmunext-xxs/dermoscopy@1")
+    sampled.adopt("cmunext-xxs/dermoscopy@2")
     spec, folder = plan_retrain(sampled, OPTIONS)
     shutil.copy(resolve_weights("cmunext-xxs", "nuclei")[1], folder / WEIGHTS_FILE)
     review = review_run(sampled, spec, folder, device="cpu")

@@ -14,9 +14,10 @@ from napari_medseg.errors import Cancelled, InputError, TrainingError, WeightsEr
 from napari_medseg.project import Project
 from napari_medseg.project.lock import training_in
 from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.weights import resolve_weights
 from tests.app.helpers import OPTIONS, accept
 
-SKIN = "cmunext-xxs/dermoscopy@1"
+SKIN = resolve_weights("cmunext-xxs", "dermoscopy")[0].id
 NUCLEI = "cmunext-xxs/nuclei@1"
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
+from tests.widgets.helpers import choose
 from tests.widgets.test_tools import WAIT
 
 pytestmark = pytest.mark.gui
@@ -44,7 +45,7 @@ def test_the_one_thing_there_is_is_shown_by_its_name_and_needs_none_in_the_proje
     qtbot.waitUntil(lambda: names(panel) == ["polyp"], timeout=WAIT)
     assert panel.state.project.classes() == []
     # weights that name nothing, such as those that fill boxes, leave the name of those that are chosen
-    panel.propose.task.setCurrentText("nuclei")
+    choose(panel, "nuclei")
     network = {"network": "dcsnet-s", "weights": "dcsnet-s/generalist@1"}
     panel.state.project.set_proposal(1, np.zeros((40, 50), np.uint8), network)
     panel.correct.classes.refresh()
