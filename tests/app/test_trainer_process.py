@@ -21,7 +21,7 @@ from napari_medseg.project.lock import RUN_LOCK, training_in
 from napari_medseg.project.runs import CANCEL_FILE, CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, finished, read_events
 from tests.app.helpers import OPTIONS, accept, wait
 
-pytestmark = pytest.mark.usefixtures("short_epochs")
+pytestmark = [pytest.mark.usefixtures("short_epochs"), pytest.mark.slow]
 
 
 def start(folder, epochs):
