@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.familiar import Advice, advise, kind_of, look
 from napari_medseg.tasks import task_words
+from napari_medseg.weights import list_weights
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import plain_image
 from napari_medseg.widgets.state import PanelState
@@ -54,13 +55,14 @@ class FamiliarNote(QWidget):
         if data is not self._data:
             self._show(None)
         chosen = (self._state.network, self._state.weights)
-        offered = self._state.selectable_weights()
         before = self._description if data is self._data else None
 
         def work(ticket: Ticket, progress: Any) -> tuple[np.ndarray | None, str, Advice | None]:
             description = look(data) if before is None else before
             if description is None:
                 return None, "", None
+            # a project's own were trained on its images, and are no answer to one that is unlike them
+            offered = [(entry.id, entry) for entry in list_weights()]
             return description, kind_of(description), advise(description, chosen, offered, task_words)
 
         self._ticket = self._workers.run(work, on_done=lambda found: self._looked(data, *found), lane="edit")
