@@ -32,6 +32,7 @@ from train_bundled import build_spec, half, read_extra, read_split
 
 from napari_medseg.project.run_spec import Budget, Pair, Stage
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
+from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.hub import find_pretrained
 
 SIDE, SIDES = 256, {"kidney_stone_ct": 512}
@@ -39,8 +40,8 @@ QUALITY = 72
 ENCODER, HEAD = "encoder.safetensors", ("_conv_head", "_bn1", "_fc")
 # each process loads and decodes with so many threads; the card does the rest
 THREADS = 4
-# of a batch: a card is idle with the few images that suit a CPU
-BATCHES = {"sgd-net-s": 48, "lgms-net": 48, "dymas-net": 32, "cmunext-xxs": 64, "dcsnet-s": 16}
+# of a batch at 256 px, fewer where they are larger: a card is idle with the few images that suit a CPU
+BATCHES = {"sgd-net-s": 48, "lgms-net": 48, "dymas-net": 32, "cmunext-xxs": 64, "dcsnet-s": 64}
 
 
 def prepare(data: Path, extra: Path, pack: Path) -> None:
@@ -114,13 +115,16 @@ def train(options: argparse.Namespace) -> int:
         spec = build_spec(work / "data", work / "extra", name, work / "runs", plan=plan, seed=options.seed)
         size = options.size or PLANS[name].stages[-1].size
         pretrained = None if PLANS[name].pretrained is None else str((work / ENCODER).resolve())
+        begins = PLANS[name].start
+        # what a plan begins with is the file that ships, not one trained here
+        start = None if begins is None else str(resolve_weights(*begins.split("/"))[1].resolve())
         spec = dataclasses.replace(
             spec,
-            start=dataclasses.replace(spec.start, pretrained=pretrained),
+            start=dataclasses.replace(spec.start, pretrained=pretrained, start_from=start),
             schedule=dataclasses.replace(
                 spec.schedule,
                 stages=(Stage(size=size, epochs=100_000),),
-                batch_size=options.batch or BATCHES.get(network, 32),
+                batch_size=options.batch or max(4, BATCHES.get(network, 32) * SIDE**2 // size**2),
                 # an epoch of some seconds: the time is looked at after each
                 epoch_images=options.epoch_images,
                 validate_every=options.validate_every,
@@ -139,12 +143,17 @@ def train(options: argparse.Namespace) -> int:
         codes.append(process.wait())
         log.close()
         told = [event for event in read_events(folder / EVENTS_FILE)[0] if event["event"] == "epoch"]
-        images = sum(options.epoch_images for _ in told) / max(sum(event["seconds"] for event in told), 1e-6)
+        images = sum(options.epoch_images for _ in told) / max(sum(event.get("seconds", 0.0) for event in told), 1e-6)
         best = told[-1]["best_dice"] if told else None
         print(f"{name}: exit {codes[-1]}, {len(told)} epochs, {images:.0f} images/s, Dice on val {best}", flush=True)
         (options.out / f"{folder.name}.jsonl").write_text("\n".join(json.dumps(event) for event in told))
         if (folder / WEIGHTS_FILE).exists():
             half(folder / WEIGHTS_FILE, options.out / f"{folder.name}.safetensors")
+    # some lend a card and give few files back
+    with zipfile.ZipFile(options.out / "logs.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted((*options.out.glob("*.jsonl"), *options.out.glob("*.txt"))):
+            file.write(path, path.name)
+            path.unlink()
     if options.work is None:
         shutil.rmtree(work)
     return max(codes, default=0)
@@ -152,8 +161,6 @@ def train(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Tests that need a card, then speeds of every network."""
-    from napari_medseg.networks import get_spec, list_networks
-
     here = Path(__file__).parent
     tests = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(here.parent)]
     tests += [
@@ -164,10 +171,7 @@ def check(options: argparse.Namespace) -> int:
     ]
     # bare machines lack what other tests need
     code = subprocess.run(tests).returncode
-    for name in list_networks():
-        if get_spec(name).input.ndim == 2:
-            table = [sys.executable, str(here / "speed.py"), "--network", name, "--fresh", "--device", options.device]
-            subprocess.run([*table, "--json", str(options.out / f"speed-{name}.json")])
+    subprocess.run([sys.executable, str(here / "gpu_speed.py"), "--json", str(options.out / "gpu_speed.json")])
     return code
 
 
