@@ -13,6 +13,7 @@ TASKS: Mapping[str, str] = {
     "kidney-stones": "Kidney stones",
     "nuclei": "Cell nuclei (microscopy)",
     "polyp": "Polyps (endoscopy)",
+    "stained-nuclei": "Stained nuclei (tissue, H&E)",
     "thyroid-ultrasound": "Thyroid ultrasound",
 }
 
