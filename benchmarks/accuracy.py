@@ -16,6 +16,7 @@ from typing import Any
 
 from facts import machine, report
 from PIL import Image, ImageDraw
+from plans import DOMAINS
 from train_bundled import read_split
 
 from napari_medseg.app.evaluate import evaluate
@@ -92,12 +93,17 @@ def kinds_of(entry: WeightsEntry, rows: list[tuple[Any, ...]]) -> dict[str, dict
     """Dice of a file of several kinds on each: over all images of the sets that it was trained on."""
     of_entry = {row[1]: row for row in rows if row[0] == entry.id and row[2] == "yes"}
     found = {}
-    for kind, names in KINDS.items() if entry.task == "generalist" else ():
-        scored = [of_entry[name] for name in names if name in of_entry]
+    for kind in KINDS:
+        scored = [of_entry[name] for name in DOMAINS[domain_of(kind)].sets if name in of_entry]
         count = sum(row[3] for row in scored)
         if count:
             found[kind] = {"dice": round(sum(row[3] * row[4] for row in scored) / count, 4), "n": count}
-    return found
+    return found if len(found) > 1 else {}
+
+
+def domain_of(kind: str) -> str:
+    """A task's domain in the plans."""
+    return {"brain-mri": "brain MRI", "kidney-stones": "kidney-stone CT"}.get(kind, kind.replace("-", " "))
 
 
 def write_kinds(kinds: dict[str, dict[str, dict[str, Any]]]) -> None:
