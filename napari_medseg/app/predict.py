@@ -273,6 +273,8 @@ def predict_files(
             progress(number / len(images), path.name)
         with batch.item():
             image, stem = read_image(path), stems[path]
+            for words in image.told:
+                tell(f"{path}: {words}")
             suffix = suffix_for(format, volume=image.volume)
             if advice := advise_file(image.data, request.network, request.weights):
                 tell(f"{path}: {advice.text}")

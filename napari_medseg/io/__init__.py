@@ -3,7 +3,7 @@
 from napari_medseg.atomic import atomic_path, check_writable, write_text
 from napari_medseg.io.boxes import read_boxes
 from napari_medseg.io.format import Format, Kept
-from napari_medseg.io.formats import is_volume, read_grid, read_image, read_mask
+from napari_medseg.io.formats import files_of, is_volume, read_grid, read_image, read_mask
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.labels import (
     PLAIN,
@@ -48,6 +48,7 @@ __all__ = [
     "check_sizes",
     "check_white",
     "check_writable",
+    "files_of",
     "find_pairs",
     "fit_mask",
     "format_of",

@@ -29,6 +29,20 @@ class GridReader(Protocol):
         """None where an image's header cannot be read: whoever reads the image tells what is wrong."""
 
 
+class Files(Protocol):
+    """Says which files an image consists of; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> tuple[Path, ...]:
+        """In any order; what else lies in an image's folder is none of them."""
+
+
+class Holds(Protocol):
+    """Says by a look into it whether something is of a format, whatever it is called."""
+
+    def __call__(self, path: Path, /) -> bool:
+        """Never raises: False of what is not there or cannot be read."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -80,7 +94,7 @@ class Gives:
     images, masks : bool
         Some formats hold masks only.
     folder : bool
-        An image may be a folder of this name.
+        An image may be a folder: of this name, or where the format looks into it, whatever it is called.
     """
 
     axes: tuple[int, ...] = (2,)
@@ -155,6 +169,12 @@ class Format:
     gives : Gives
     takes : Takes
     keeps : Keeps
+    files : Files, optional
+        Needed where an image may be a folder whose other files are no part of it.
+    holds : Holds, optional
+        Where names do not tell: asked of files without a suffix of the table, and of folders.
+    index : str
+        Name of a file that lists others, in capitals: an image where it is named, passed over where a folder is.
     inner : tuple of str
         What may stand before the suffix and belongs to it, as in ``a.ome.tif``.
     white : bool
@@ -177,6 +197,9 @@ class Format:
     gives: Gives = field(default_factory=Gives)
     takes: Takes = field(default_factory=Takes)
     keeps: Keeps = field(default_factory=Keeps)
+    files: Files | None = None
+    holds: Holds | None = None
+    index: str = ""
     inner: tuple[str, ...] = ()
     white: bool = False
     reader: bool = False

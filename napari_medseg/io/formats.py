@@ -58,6 +58,22 @@ def read_grid(path: str | Path) -> Grid | None:
         return format.grid(path)
 
 
+def files_of(path: str | Path) -> tuple[Path, ...]:
+    """The files that an image consists of: of a series its slices, else the file itself.
+
+    Raises
+    ------
+    ImageReadError
+        If it is a folder that is no image.
+    """
+    path = Path(path)
+    format = format_of(path)
+    if format is None or format.files is None:
+        return (path,)
+    with format.libraries():
+        return format.files(path)
+
+
 def read_image(path: str | Path) -> Image:
     """Read an image or a volume.
 
@@ -76,6 +92,8 @@ def read_image(path: str | Path) -> Image:
 
 def _read(path: Path, *, mask: bool = False) -> Image:
     format = format_of(path)
+    if format is None and path.is_dir():
+        raise ImageReadError(f"{path} is a folder; expected an image. Give a file in it, or the folder of a series.")
     if format is None or format.read is None:
         raise ImageReadError(
             f"{path} has suffix '{path.suffix}'; expected one of {', '.join(READ_SUFFIXES)}. "

@@ -70,7 +70,8 @@ def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
         if turn is None:
             continue
         axes, flipped = turn
-        changed = axes != (0, 1, 2) or bool(flipped) or image.stored != mask.stored
+        # a series of slices is stored in no order of axes
+        changed = axes != (0, 1, 2) or bool(flipped) or (image.stored and mask.stored not in ("", image.stored))
         told = None
         if changed:
             told = (

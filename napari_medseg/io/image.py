@@ -191,6 +191,10 @@ class Image:
         The file says that its values are labels, not greys: 255 is then no white.
     lossy : bool
         It was packed so that its values changed a little, whatever the file is called.
+    window : tuple of float or None
+        Values that the file wants shown black and white. Networks are not given it: see decision 52.
+    told : tuple of str
+        What a person should know of how it was read: sentences that begin in lower case, after the file's name.
     """
 
     data: np.ndarray
@@ -200,6 +204,8 @@ class Image:
     grid: Grid = _BY_SIZE
     numbered: bool = False
     lossy: bool = False
+    window: tuple[float, float] | None = None
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.grid.affine is None:

@@ -25,7 +25,9 @@ _TAIL = 16_000_000
 _CHUNK = 1 << 20
 
 
-def check_claim(path: Path, shape: Sequence[int], itemsize: int, *, mask: bool = False) -> None:
+def check_claim(
+    path: Path, shape: Sequence[int], itemsize: int, *, mask: bool = False, stored: int | None = None
+) -> None:
     """Refuse a picture that cannot be in a file of this size, or not in this computer's memory.
 
     Parameters
@@ -37,6 +39,8 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int, *, mask: bool =
         Bytes of one number of it.
     mask : bool
         Masks are allowed more: most of one is empty.
+    stored : int, optional
+        Bytes of all of it where it is no single file; default: of the file.
 
     Raises
     ------
@@ -44,7 +48,7 @@ def check_claim(path: Path, shape: Sequence[int], itemsize: int, *, mask: bool =
         If it cannot, or is longer than any image; the message names the sizes.
     """
     kind = "mask" if mask else "image"
-    size, stored = prod(int(n) for n in shape) * itemsize, path.stat().st_size
+    size, stored = prod(int(n) for n in shape) * itemsize, path.stat().st_size if stored is None else stored
     most = max(FREE[kind], FOLD[kind] * stored)
     what = f"{path} says that it holds {' x '.join(map(str, shape))} numbers ({in_words(size)})"
     if size > most:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.image import IN_MM, Grid, usable_sizes
+from napari_medseg.io.image import IN_MM, Grid
+from napari_medseg.io.ras import is_place
 
 # all that a header says of where its voxels lie; a mask gets the very same numbers
 SPATIAL = (
@@ -19,10 +20,6 @@ SPATIAL = (
 )
 # one of its units of length, in mm; 0 is unknown, and taken for mm as every program does
 UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-# an affine that squeezes one direction so much more than another is no geometry
-LEAST_VOLUME = 1e-6
-# and no patient is so far off, mm
-FARTHEST = 1e12
 
 
 def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.ndarray]:
@@ -39,7 +36,7 @@ def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.nda
         raise _nowhere(path, used, codes, str(error)) from error
     scale = UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     affines = [affine * np.array([[scale], [scale], [scale], [1.0]]) for affine in affines]
-    if not _is_place(affines[0]):
+    if not is_place(affines[0]):
         raise _nowhere(path, used, codes, _rows(affines[0]))
     orientation = nibabel.orientations.io_orientation(affines[0])
     if np.isnan(orientation).any():
@@ -51,7 +48,7 @@ def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.nda
         Grid.of_affine(
             turned[::-1],
             affines[0] @ back,
-            others=tuple(affine @ back for affine in affines[1:] if _is_place(affine)),
+            others=tuple(affine @ back for affine in affines[1:] if is_place(affine)),
             stored="".join(nibabel.orientations.aff2axcodes(affines[0])),
             header={"nifti": {**kept, "axes": len(file.shape), "version": 2 if header["sizeof_hdr"] == 540 else 1}},
         ),
@@ -90,17 +87,6 @@ def _with_depth(affine: np.ndarray) -> np.ndarray:
         normal = np.cross(affine[:3, 0], affine[:3, 1])
         affine[:3, 2] = normal / max(np.linalg.norm(normal), np.finfo(float).tiny)
     return affine
-
-
-def _is_place(affine: np.ndarray) -> bool:
-    """Whether an affine puts voxels of some size into three directions."""
-    # squares of larger ones are no numbers
-    if not np.isfinite(affine).all() or np.abs(affine).max() > FARTHEST:
-        return False
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    if not usable_sizes(sizes.tolist()):
-        return False
-    return bool(abs(np.linalg.det(affine[:3, :3] / sizes)) > LEAST_VOLUME)
 
 
 def _nowhere(path: Path, used: str, codes: Mapping[str, int], says: str) -> ImageReadError:

@@ -12,7 +12,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io.formats import read_grid
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
-from napari_medseg.io.table import READ_SUFFIXES, format_of, stem_of, without_inner
+from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of, without_inner
 from napari_medseg.names import name_key, short_name
 
 # what is written beside an image's stem
@@ -23,6 +23,8 @@ _RESULT = re.compile(rf"(.+)_(?:{'|'.join(RESULTS)})(?:_\d+)?", re.DOTALL)
 
 def list_images(folder: str | Path, *, masks: bool = False) -> list[Path]:
     """Image files of a folder, sorted by name; hidden files are left out, and folders save where a format is one.
+
+    A folder that is one image itself, as a series of slices is, is all there is.
 
     Parameters
     ----------
@@ -38,8 +40,12 @@ def list_images(folder: str | Path, *, masks: bool = False) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of images. Check the path.")
+    if _is_image(folder, masks=masks):
+        return [folder]
+    indexes = tuple(one.index for one in FORMATS if one.index)
     try:
-        found = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and _is_image(p, masks=masks))
+        seen = (p for p in folder.iterdir() if not p.name.startswith(".") and p.name.upper() not in indexes)
+        found = sorted(p for p in seen if _is_image(p, masks=masks))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check who may read it.") from error
     if not found:

@@ -15,6 +15,7 @@ NAMES = (
     "nifti",
     "jpeg",
     "bmp",
+    "dicom",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)
@@ -37,9 +38,14 @@ def suffix_of(path: str | Path) -> str:
 
 
 def stem_of(path: str | Path) -> str:
-    """The file's name without its suffix; that of ``a.nii.gz`` and of ``a.ome.tif`` is ``a``."""
-    name, suffix = Path(path).name, suffix_of(path)
-    stem, format = name[: len(name) - len(suffix)] or name, format_of(path)
+    """The file's name without its suffix; that of ``a.nii.gz`` and of ``a.ome.tif`` is ``a``.
+
+    What stands behind a dot is no suffix where the file is known by what it holds: ``1.2.840.7`` is all stem.
+    """
+    name, suffix, format = Path(path).name, suffix_of(path), format_of(path)
+    if format is not None and suffix not in format.suffixes:
+        return name
+    stem = name[: len(name) - len(suffix)] or name
     return without_inner(stem, () if format is None else format.inner)
 
 
@@ -51,9 +57,25 @@ def without_inner(stem: str, inner: tuple[str, ...] | None = None) -> str:
 
 
 def format_of(path: str | Path) -> Format | None:
-    """The format of a file of this name; None if there is none."""
-    suffix = suffix_of(path)
-    return next((one for one in FORMATS if suffix in one.suffixes), None)
+    """The format of a file by its name, or, without a suffix of the table, by what it holds; None if there is none.
+
+    A folder is an image by its name where its format says no more, else by what it holds.
+    """
+    path, suffix = Path(path), suffix_of(path)
+    named = next((one for one in FORMATS if suffix in one.suffixes), None)
+    folder = _is_folder(path)
+    if named is not None and not (folder and (named.holds is not None or not named.gives.folder)):
+        return named
+    asked = (one for one in FORMATS if one.holds is not None and (one.gives.folder or not folder))
+    return next((one for one in asked if one.holds is not None and one.holds(path)), None)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # a name that is too long, or none at all
+        return False
 
 
 def formats_for(what: What, axes: int | None = None, *, colour: bool = False) -> tuple[Format, ...]:

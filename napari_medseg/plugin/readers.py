@@ -37,5 +37,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
             "rgb": image.data.ndim == 3 and not image.volume,
             "metadata": facts_of(image),
         }
+        if image.window is not None:
+            look["contrast_limits"] = image.window
         layers.append((image.data, look, "image"))
     return layers

@@ -170,6 +170,8 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
         name=name,
         scale=image.spacing or (1.0,) * len(image.shape),
         units=(name_of_unit(image.unit),) * len(image.shape),
+        # None: as bright as its values go
+        contrast_limits=image.window,
         metadata=facts_of(image),
     )
     viewer.add_layer(layer)

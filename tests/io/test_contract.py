@@ -36,6 +36,7 @@ from napari_medseg.io import (
 )
 from napari_medseg.io.image import Image
 from napari_medseg.io.table import NAMES
+from tests.io import dicom_files
 
 SHAPES = {2: (7, 9), 3: (4, 7, 9)}
 # oblique, uneven, away from the origin
@@ -79,6 +80,8 @@ def sample(format, path):
         return write_image(path, labels_of(axes).astype(np.uint8), volume=axes == 3)
     if format.write_mask is not None:
         return write_mask(path, labels_of(axes))
+    if format.name == "dicom":
+        return dicom_files.write(path, labels_of(2).astype(np.uint8))
     # of what is only read, a library's own
     PillowImage.fromarray(labels_of(2).astype(np.uint8)).save(path)
     return path

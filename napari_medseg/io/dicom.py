@@ -1,0 +1,260 @@
+"""DICOM images, and series of them in a folder, by pydicom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io import dicom_tags as tags
+from napari_medseg.io.dicom_file import guarded, is_dicom, is_packed, kind_of, open_header, open_whole, unpack
+from napari_medseg.io.dicom_pixels import grey, values
+from napari_medseg.io.dicom_place import PlaceError, Slice, stack
+from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, is_series, list_series, volumes_in
+from napari_medseg.io.format import Format, Gives
+from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.limits import check_claim, check_stored
+from napari_medseg.io.ras import ToRas
+
+FILM = (
+    "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
+    "their pixels."
+)
+FILM_IN_GREY = "it is in colour, and shown in grey, as volumes are."
+
+
+def read(path: Path, *, mask: bool = False) -> Image:
+    """Read an image, a volume of several frames, or the series of a folder: (Y, X[, 3]), or (Z, Y, X) of RAS.
+
+    Values are the modality's, such as HU; see :func:`napari_medseg.io.dicom_pixels.values`.
+
+    Raises
+    ------
+    ImageReadError
+        If it is damaged, no image, or its slices are no volume; no tag that names anyone is in the message.
+    """
+    if path.is_dir() or path.name.upper() == INDEX:
+        return read_series(_only(path), path)
+    with guarded(path):
+        return _read(path)
+
+
+def _read(path: Path) -> Image:
+    whole = open_whole(path)
+    shape = _check(path, whole)
+    _weigh(path, whole, shape)
+    if not any(name in whole for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise _no_image(path, whole, "holds no picture")
+    data, window = values(unpack(whole, path), whole)
+    said = tags.told(whole)
+    if shape[0] == 1:
+        size = tags.size_of(whole)
+        return Image(
+            data[0],
+            spacing=size.spacing,
+            unit="px" if size.spacing is None else "mm",
+            source=path,
+            grid=Grid((), printed=size.estimated),
+            window=window,
+            told=(*size.told, *said),
+        )
+    if data.ndim == 4:
+        data, said = grey(data), (FILM_IN_GREY, *said)
+    lie = _lie(whole)
+    if lie is None:
+        return Image(data, (1.0, 1.0, 1.0), "px", path, _film(shape), window=window, told=(FILM, *said))
+    return _volume(path, data, lie, window, said)
+
+
+def read_series(series: Series, path: Path | None = None) -> Image:
+    """Read the slices of a series as a volume, (Z, Y, X) of RAS.
+
+    Parameters
+    ----------
+    series : Series
+        As :func:`napari_medseg.io.dicom_series.list_series` has it.
+    path : Path, optional
+        What the volume is called; default: the folder of its first file.
+
+    Raises
+    ------
+    ImageReadError
+        As :func:`read`.
+    """
+    path = series.files[0].parent if path is None else path
+    with guarded(path):
+        return _read_series(series, path)
+
+
+def _read_series(series: Series, path: Path) -> Image:
+    parts, said = _slices(series, path)
+    lie = [part.place for part in parts if part.place is not None]
+    shape = (len(parts), *lie[0].shape)
+    # slices of several sizes are told before anything is unpacked
+    turned, order = _place(path, lie)
+    stored = sum(part.path.stat().st_size for part in parts)
+    check_claim(path, (*shape, parts[0].samples), parts[0].bytes_each, stored=stored)
+    slices, windows = [], []
+    for number in order:
+        file = parts[number].path
+        whole = open_whole(file)
+        own = _check(file, whole)
+        _weigh(file, whole, own)
+        if own != (1, *shape[1:]) or "PixelData" not in whole:
+            raise _no_image(file, whole, "is no slice of its series")
+        data, window = values(unpack(whole, file), whole)
+        if data.ndim == 4:
+            data, said = grey(data), tuple(dict.fromkeys((*said, FILM_IN_GREY)))
+        slices.append(data[0])
+        windows.append(window)
+        said = tuple(dict.fromkeys((*said, *tags.told(whole))))
+    data = np.stack(slices)
+    return Image(
+        turned(data.transpose()),
+        turned.grid.spacing,
+        turned.grid.unit,
+        path,
+        turned.grid,
+        window=windows[len(windows) // 2],
+        told=said,
+    )
+
+
+def read_grid(path: Path) -> Grid | None:
+    """Where the pixels lie, by the headers; None where an image cannot be read. Errors are those of :func:`read`."""
+    if path.is_dir() or path.name.upper() == INDEX:
+        parts, _ = _slices(_only(path), path)
+        return _place(path, [part.place for part in parts if part.place is not None])[0].grid
+    with guarded(path):
+        return _grid(path)
+
+
+def _grid(path: Path) -> Grid:
+    header = open_header(path)
+    shape = _check(path, header)
+    if shape[0] == 1:
+        size = tags.size_of(header)
+        unit = "px" if size.spacing is None else "mm"
+        return Grid(shape[1:], spacing=size.spacing, unit=unit, printed=size.estimated)
+    lie = _lie(header)
+    return _film(shape) if lie is None else _place(path, lie)[0].grid
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """The files that a series consists of; errors are those of :func:`read`."""
+    return (path,) if path.is_file() and path.name.upper() != INDEX else _only(path).files
+
+
+def holds(path: Path) -> bool:
+    """Whether a file is DICOM, or a folder holds slices of a volume, by what is in it."""
+    return is_series(path) if path.is_dir() else is_dicom(path)
+
+
+def _only(path: Path) -> Series:
+    """The one series of a folder."""
+    found = volumes_in(path)
+    every = found or list_series(path)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ImageReadError(
+            f"{path} is a folder without slices of a volume among its {sum(len(one.parts) for one in every)} DICOM "
+            "images; expected those of one series. Give a file of it."
+        )
+    each = ", ".join(f"{one.modality or 'one'} of {one.slices}" for one in found)
+    raise ImageReadError(
+        f"{path} holds {len(found)} series of slices ({each}); expected one. Put each into a folder of its own, or give "
+        "a file."
+    )
+
+
+def _slices(series: Series, path: Path) -> tuple[list[Part], tuple[str, ...]]:
+    """The slices that lie in space, each once, and words on what was left out."""
+    lying = [part for part in series.parts if part.place is not None]
+    once = list({part.uid: part for part in reversed(lying)}.values())[::-1]
+    if len(once) < 2:
+        raise ImageReadError(f"{path} holds {len(once)} slice(s) of a volume; expected several. Give the file itself.")
+    said = []
+    if len(once) < len(lying):
+        said.append(f"{len(lying) - len(once)} of its files are copies of others, and were left out.")
+    if len(lying) < len(series.parts):
+        said.append(f"{len(series.parts) - len(lying)} of its files lie nowhere in space, and were left out.")
+    return once, tuple(said)
+
+
+def _place(path: Path, lie: Sequence[Slice]) -> tuple[ToRas, tuple[int, ...]]:
+    try:
+        found = stack(lie)
+    except PlaceError as error:
+        raise ImageReadError(f"{path} {error}. Export such slices as a series of their own.") from None
+    rows, columns = lie[0].shape
+    return ToRas.of((columns, rows, len(lie)), found.affine), found.order
+
+
+def _volume(
+    path: Path, data: np.ndarray, lie: Sequence[Slice], window: tuple[float, float] | None, said: tuple[str, ...]
+) -> Image:
+    turned, order = _place(path, lie)
+    array = turned(data[list(order)].transpose())
+    return Image(array, turned.grid.spacing, turned.grid.unit, path, turned.grid, window=window, told=said)
+
+
+def _lie(header: Any) -> list[Slice] | None:
+    """Where frames lie; None of a film, whose frames lie nowhere, or all at one place."""
+    lie = tags.places(header)
+    return None if lie is None or len({one.position for one in lie}) == 1 else lie
+
+
+def _film(shape: tuple[int, ...]) -> Grid:
+    return Grid.of_affine(shape, np.eye(4), unit="px")
+
+
+def _check(path: Path, header: Any) -> tuple[int, int, int]:
+    """(frames, rows, columns) of a file that holds an image of ours."""
+    shape = tags.frames_of(header), tags.count(header, "Rows"), tags.count(header, "Columns")
+    if min(shape) < 1:
+        raise _no_image(path, header, "holds no picture")
+    if tags.code(header, "Modality") == "SEG" or header.get("SegmentSequence"):
+        raise _no_image(path, header, "holds a segmentation, no image")
+    if shape[0] > 1 and tags.count(header, "TotalPixelMatrixColumns"):
+        raise _no_image(path, header, f"is a slide in {shape[0]} tiles")
+    return shape
+
+
+def _no_image(path: Path, header: Any, what: str) -> ImageReadError:
+    return ImageReadError(
+        f"{path} is DICOM {kind_of(header)}, which {what}; expected an image. Give the file of the image."
+    )
+
+
+def _weigh(path: Path, whole: Any, shape: tuple[int, int, int]) -> None:
+    """Refuse what is larger than such a file can hold, before it is unpacked."""
+    samples, bits = max(tags.count(whole, "SamplesPerPixel", 1), 1), tags.count(whole, "BitsAllocated", 8)
+    if samples not in (1, 3, 4) or bits not in (1, 8, 16, 32, 64):
+        raise ImageReadError(
+            f"{path} has {samples} numbers of {bits} bits a pixel; expected 1 or 3 of 1, 8, 16, 32 or 64. "
+            "It is damaged: export it again."
+        )
+    check_claim(path, (*shape, samples), max(bits // 8, 1))
+    if not is_packed(whole):
+        halved = tags.code(whole, "PhotometricInterpretation") == "YBR_FULL_422"
+        check_stored(path, prod(shape) * (2 if halved else samples) * bits // 8)
+
+
+FORMAT = Format(
+    name="dicom",
+    title="DICOM",
+    suffixes=SUFFIXES,
+    read=read,
+    grid=read_grid,
+    files=files,
+    holds=holds,
+    index=INDEX,
+    gives=Gives(axes=(2, 3), masks=False, folder=True),
+    reader=True,
+    extra="dicom",
+)

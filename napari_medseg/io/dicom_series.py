@@ -1,0 +1,249 @@
+"""Which series of slices a folder of DICOM files holds, or a DICOMDIR names: by their tags, whatever they are called."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io.dicom_file import guarded, is_dicom, open_header
+from napari_medseg.io.dicom_place import Slice
+from napari_medseg.io.dicom_tags import OF_SERIES, code, count, frames_of, places
+from napari_medseg.names import one_line
+
+SUFFIXES = (".dcm", ".dicom", ".ima")
+INDEX = "DICOMDIR"
+# a folder whose first files are none of DICOM's is none
+_ASKED = 20
+_WORDS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a series: what its header says, as far as it is needed to lay it among the others.
+
+    Parameters
+    ----------
+    path : Path
+    number : int
+        As the scanner counts.
+    place : Slice or None
+        None of a picture that lies nowhere, or of several in one file.
+    samples, bytes_each : int
+        Numbers of one pixel, and bytes of one number.
+    uid : str
+        The same in copies of one file. It stays in here.
+    """
+
+    path: Path
+    number: int
+    place: Slice | None
+    samples: int
+    bytes_each: int
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Images that belong together, to be chosen from a list: nothing in it names a patient, save what a person typed.
+
+    Parameters
+    ----------
+    modality : str
+        Such as ``CT``; nothing where it is not said.
+    description : str
+        As the scanner's user called it.
+    number : int
+        As the scanner counts.
+    slices : int
+        Pictures in it.
+    parts : tuple of Part
+        Its files, by name.
+    """
+
+    modality: str
+    description: str
+    number: int
+    slices: int
+    parts: tuple[Part, ...]
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether they lie in space, one picture a file, so that they can be laid one on the other."""
+        return sum(part.place is not None for part in self.parts) > 1
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Its files, by name."""
+        return tuple(part.path for part in self.parts)
+
+
+def list_series(path: str | Path) -> tuple[Series, ...]:
+    """All series of images in a folder, beside a file, or that a DICOMDIR names, in the scanner's order.
+
+    Files that are no DICOM, or hold no picture (reports, plans), are passed over; subfolders are not looked into.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder, a DICOMDIR, or a file of a series in its folder.
+
+    Raises
+    ------
+    ImageReadError
+        If a DICOMDIR cannot be read, or nothing of that name.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return _survey(path, _state(path))
+        if path.name.upper() == INDEX:
+            files = tuple(named_by(path))
+            return _group(files)
+        return _survey(path.parent, _state(path.parent))
+    except OSError as error:
+        raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
+
+
+def series_of(file: str | Path) -> Series:
+    """The series that a file is of, from its folder.
+
+    Raises
+    ------
+    ImageReadError
+        If the file holds no picture of a series.
+    """
+    file = Path(file)
+    for one in list_series(file):
+        if file in one.files:
+            return one
+    raise ImageReadError(f"{file} is of no series of images; expected one of several slices. Give a slice.")
+
+
+def volumes_in(path: Path) -> tuple[Series, ...]:
+    """Series of a folder or a DICOMDIR that are volumes; none where it cannot be read."""
+    try:
+        return tuple(one for one in list_series(path) if one.is_volume)
+    except ImageReadError:
+        return ()
+
+
+def is_series(folder: Path) -> bool:
+    """Whether a folder holds slices of a volume."""
+    try:
+        found = _candidates(folder)
+    except OSError:
+        return False
+    if not any(is_dicom(path) for path in found[:_ASKED]):
+        return False
+    try:
+        return bool(volumes_in(folder))
+    except ModuleNotFoundError:
+        # whoever reads it tells what to install
+        return True
+
+
+def _candidates(folder: Path) -> list[Path]:
+    """Files of a folder that can be DICOM by their names: pictures of other formats have other suffixes."""
+    from napari_medseg.io.table import READ_SUFFIXES
+
+    others = tuple(suffix for suffix in READ_SUFFIXES if suffix not in SUFFIXES)
+    with os.scandir(folder) as entries:
+        names = sorted(
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".")
+            and not entry.name.lower().endswith(others)
+            and entry.name.upper() != INDEX
+            and entry.is_file()
+        )
+    return [folder / name for name in names]
+
+
+def _state(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes whenever a file in a folder does."""
+    found = []
+    for path in _candidates(folder):
+        facts = path.stat()
+        if stat.S_ISREG(facts.st_mode):
+            found.append((path.name, facts.st_size, facts.st_mtime_ns))
+    return tuple(found)
+
+
+@lru_cache(maxsize=16)
+def _survey(folder: Path, state: tuple[tuple[str, int, int], ...]) -> tuple[Series, ...]:
+    return _group(folder / name for name, _, _ in state)
+
+
+def _group(files: Iterable[Path]) -> tuple[Series, ...]:
+    found: dict[str, list[tuple[int, Part]]] = {}
+    first: dict[str, tuple[str, str, int]] = {}
+    for path in files:
+        if not is_dicom(path) and path.suffix.lower() not in SUFFIXES:
+            continue
+        # of a damaged one, whoever opens it is told
+        with suppress(ImageReadError), guarded(path):
+            header = open_header(path, OF_SERIES)
+            if count(header, "Rows") and count(header, "Columns"):
+                frames, part = frames_of(header), _part(path, header)
+                found.setdefault(str(header.get("SeriesInstanceUID") or ""), []).append((frames, part))
+                first.setdefault(str(header.get("SeriesInstanceUID") or ""), _words(header))
+    made = (Series(*first[uid], sum(n for n, _ in both), tuple(p for _, p in both)) for uid, both in found.items())
+    return tuple(sorted(made, key=lambda one: one.number))
+
+
+def _part(path: Path, header: Any) -> Part:
+    lie = places(header) if frames_of(header) == 1 else None
+    return Part(
+        path=path,
+        number=count(header, "InstanceNumber"),
+        place=lie[0] if lie else None,
+        samples=max(count(header, "SamplesPerPixel", 1), 1),
+        bytes_each=max(count(header, "BitsAllocated", 8) // 8, 1),
+        uid=str(header.get("SOPInstanceUID") or path),
+    )
+
+
+def _words(header: Any) -> tuple[str, str, int]:
+    """Modality, description and number of a series."""
+    description = one_line(str(header.get("SeriesDescription") or ""))[:_WORDS]
+    return code(header, "Modality"), description, count(header, "SeriesNumber")
+
+
+def named_by(index: Path) -> list[Path]:
+    """Files that a DICOMDIR names, as far as they are there; what leads out of its folder is refused.
+
+    Raises
+    ------
+    ImageReadError
+    """
+    with guarded(index):
+        return _named_by(index)
+
+
+def _named_by(index: Path) -> list[Path]:
+    home, found = index.parent.resolve(), []
+    for record in open_header(index).get("DirectoryRecordSequence") or []:
+        names = record.get("ReferencedFileID")
+        if not names:
+            continue
+        parts = [names] if isinstance(names, str) else [str(name) for name in names]
+        path = index.parent.joinpath(*parts)
+        try:
+            inside = path.resolve().is_relative_to(home)
+            there = inside and path.is_file()
+        except (OSError, ValueError):
+            inside = there = False
+        if not inside:
+            raise ImageReadError(
+                f"{index} names a file outside its folder; expected files beside it. Give the folder of the images."
+            )
+        if there:
+            found.append(path)
+    return found
