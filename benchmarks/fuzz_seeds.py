@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.fuzz_medical import make_medical
+
 PNG = b"\x89PNG\r\n\x1a\n"
 # numbers at which sizes, counts and offsets go wrong
 ODD = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 60000, 10**9)
@@ -25,6 +27,7 @@ def make_seeds(folder: Path) -> list[Path]:
     _pictures(folder)
     _tiffs(folder)
     _volumes(folder)
+    make_medical(folder)
     _others(folder)
     return sorted(path for path in folder.iterdir() if path.is_file())
 

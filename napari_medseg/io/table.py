@@ -16,6 +16,7 @@ NAMES = (
     "jpeg",
     "bmp",
     "dicom",
+    "nrrd",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_medseg.digest import file_sha256
-from napari_medseg.errors import ImageReadError, ProjectError
+from napari_medseg.errors import ImageReadError, OperationError, ProjectError
 from napari_medseg.io import files_of
 from napari_medseg.project.records import Case
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file, or the folder of a series; not so either where its folder may not be looked into."""
+    """Whether there is such a file, or folder; not so either where what it lies in may not be looked into."""
     try:
         return path.is_file() or path.is_dir()
     # ValueError: a damaged path
@@ -49,8 +49,8 @@ def fault(path: Path, sha256: str) -> str | None:
         return "changed"
     except (FileNotFoundError, NotADirectoryError):
         return "gone"
-    # ValueError: a damaged path
-    except (OSError, ValueError) as error:
+    # ValueError: a damaged path; OperationError: a library is missing
+    except (OSError, ValueError, OperationError) as error:
         return (getattr(error, "strerror", None) or str(error)).lower()
 
 

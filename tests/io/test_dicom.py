@@ -6,15 +6,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from napari_medseg.errors import ImageReadError, OperationError
-from napari_medseg.io import format_of, is_volume, read_grid, read_image, read_mask, stem_of
-from napari_medseg.io import limits
+from napari_medseg.io import format_of, is_volume, limits, read_grid, read_image, read_mask, stem_of
 from tests.io.dicom_files import CT, MR, NAMES, US, dataset, of, write, write_enhanced
 
 RNG = np.random.default_rng(0)
@@ -25,7 +24,7 @@ COLOUR = RNG.integers(0, 255, (40, 50, 3), np.uint8)
 
 def by_itk(path):
     """Numbers as SimpleITK reads them: (Y, X) or (Y, X, 3)."""
-    found = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
     return found[0] if len(found) == 1 else found
 
 

@@ -1,10 +1,11 @@
 """Series of DICOM slices: laid one on the other where they lie, or refused in a sentence."""
 
 import shutil
+import warnings
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import generate_uid
@@ -63,8 +64,8 @@ def test_each_voxel_lies_where_its_slice_says(tmp_path, affine):
 @pytest.mark.parametrize("affine", [AXIAL, BACKWARDS, CORONAL, SAGITTAL], ids=["ax", "back", "cor", "sag"])
 def test_another_program_has_them_at_the_same_place(tmp_path, affine):
     folder = write_series(tmp_path / "CT", DATA, affine)
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
-    other, image = sitk.ReadImage(names), read_image(folder)
+    names = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
+    other, image = SimpleITK.ReadImage(names), read_image(folder)
     assert other.GetNumberOfPixels() == image.data.size
     for z, y, x in np.ndindex(DATA.shape):
         place = other.TransformIndexToPhysicalPoint((x, y, z))
@@ -83,7 +84,7 @@ def place(position, directions=(1.0, 0, 0, 0, 1, 0), spacing=(0.6, 0.5), shape=(
     order=st.permutations(range(5)),
 )
 def test_any_evenly_spaced_slices_are_a_volume(turn, sizes, shear, order):
-    quaternion = np.array(turn) + (1.5, 0, 0, 0)
+    quaternion = np.add(turn, (1.5, 0, 0, 0))
     w, x, y, z = quaternion / np.linalg.norm(quaternion)
     directions = np.array(
         [
@@ -193,8 +194,8 @@ def test_pictures_of_a_folder_that_lie_nowhere_are_images_each(tmp_path):
 
 def test_a_folder_of_one_series_is_one_image_whatever_lies_beside(tmp_path):
     folder = write_series(tmp_path / "study" / "1.2.3", DATA, AXIAL)
-    write_image(tmp_path / "study" / "a.png", DATA[0].astype(np.uint8))
-    assert list_images(tmp_path / "study") == [folder, tmp_path / "study" / "a.png"]
+    write_image(tmp_path / "study" / "a.tif", DATA[0].astype(np.uint8))
+    assert list_images(tmp_path / "study") == [folder, tmp_path / "study" / "a.tif"]
     assert walk_images([folder]) == ([folder], [])
     # its own mask does not make it another
     before, grid = files_of(folder), read_grid(folder)
@@ -211,33 +212,35 @@ def test_a_mask_of_a_tilted_series_lies_on_it_in_another_program(tmp_path):
     folder = write_series(tmp_path / "CT", DATA, OBLIQUE, kind=CT)
     image = read_image(folder)
     mask = write_mask(tmp_path / "m.nii.gz", (image.data > 500).astype(np.uint8), grid=image.grid)
-    other = sitk.ReadImage(str(mask))
+    other = SimpleITK.ReadImage(str(mask))
     for z, y, x in np.ndindex(DATA.shape):
         at = other.TransformPhysicalPointToIndex([float(v) for v in (OBLIQUE @ (x, y, z, 1))[:3]])
         assert other.GetPixel(at) == (DATA[z, y, x] > 500)
 
 
-def test_a_dicomdir_is_read_as_the_folder_it_names(tmp_path, monkeypatch):
+def test_a_dicomdir_is_read_as_the_folder_it_names(tmp_path):
     write_series(tmp_path / "DISC" / "SUB", DATA, AXIAL, SeriesDescription="Thorax")
     names = sorted(path.name for path in (tmp_path / "DISC" / "SUB").iterdir())
-    index = _index(tmp_path / "DISC" / "DICOMDIR", [["SUB", name] for name in names], monkeypatch)
+    index = _index(tmp_path / "DISC" / "DICOMDIR", [["SUB", name] for name in names])
     assert [(one.description, one.slices) for one in list_series(index)] == [("Thorax", 4)]
     np.testing.assert_array_equal(read_image(index).data, read_image(tmp_path / "DISC" / "SUB").data)
     assert len(files_of(index)) == 4
     # in a folder it is passed over: what it names lies there
     assert list_images(tmp_path / "DISC") == [tmp_path / "DISC" / "SUB"]
     write(tmp_path / "outside", DATA[0])
-    _index(tmp_path / "DISC" / "DICOMDIR", [["..", "outside"]], monkeypatch)
+    _index(tmp_path / "DISC" / "DICOMDIR", [["..", "outside"]])
     assert "names a file outside its folder" in refused(index)
 
 
-def _index(path, files, monkeypatch):
+def _index(path, files):
     from pydicom.sequence import Sequence
 
     found = dataset(np.zeros((2, 2), np.uint8), kind="1.2.840.10008.1.3.10")
     del found.PixelData, found.Rows, found.Columns
-    monkeypatch.setattr("pydicom.config.settings.writing_validation_mode", 0)
-    found.DirectoryRecordSequence = Sequence([of(DirectoryRecordType="IMAGE", ReferencedFileID=one) for one in files])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        records = [of(DirectoryRecordType="IMAGE", ReferencedFileID=one) for one in files]
+    found.DirectoryRecordSequence = Sequence(records)
     found.save_as(path, enforce_file_format=True)
     return path
 
@@ -258,5 +261,5 @@ def test_a_damaged_slice_is_named(tmp_path):
     folder = write_series(tmp_path / "CT", DATA, AXIAL)
     one = folder / "IM0010"
     one.write_bytes(one.read_bytes()[:-60])
-    with pytest.raises(ImageReadError, match=r"IM0010 has pixels, packed as Explicit VR Little Endian, that cannot be unpacked"):
+    with pytest.raises(ImageReadError, match=r"IM0010 has pixels, packed as .* that cannot be unpacked"):
         read_image(folder)

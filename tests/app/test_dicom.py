@@ -1,0 +1,122 @@
+"""DICOM images and series in a project, on the command line and out again, and nobody's name in what is written."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from napari_medseg import log
+from napari_medseg.app.export import export_project
+from napari_medseg.app.images import add_images
+from napari_medseg.app.intake import can_take, find_images
+from napari_medseg.app.predict import PredictRequest, predict_files
+from napari_medseg.errors import MedsegError
+from napari_medseg.io import read_grid, read_image, read_mask
+from napari_medseg.project import Project
+from tests.io.dicom_files import CT, MARKER, NAMES, US, dataset, write, write_enhanced, write_series
+
+DATA = np.random.default_rng(0).integers(-900, 2000, (4, 40, 50)).astype(np.int16)
+AFFINE = np.array([[0.5, 0, 0, -100], [0, 0.6, 0.7, -120], [0, 0, 2.5, 40], [0, 0, 0, 1.0]])
+REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A series, a single picture without a suffix, an enhanced file."""
+    write_series(tmp_path / "in" / "SE1", DATA, AFFINE)
+    write(tmp_path / "in" / "IM7", (DATA[0] > 100).astype(np.uint8) * np.uint8(200), kind=US)
+    write_enhanced(tmp_path / "in" / "mr.dcm", DATA, AFFINE)
+    return tmp_path / "in"
+
+
+def test_a_folder_is_looked_through(folder):
+    found = find_images([folder])
+    assert sorted(path.name for path in found.images) == ["IM7", "SE1", "mr.dcm"]
+    assert all(can_take(path) for path in found.images)
+    assert find_images([folder / "SE1"]).images == (folder / "SE1",)
+
+
+def test_a_series_is_one_image_of_a_project(folder, tmp_path):
+    series = folder / "SE1"
+    with Project.create(tmp_path / "p") as project:
+        added, refused = add_images(project, [folder])
+        assert refused == [] and [case.name for case in added] == ["IM7", "SE1", "mr"]
+        case = added[1]
+        assert case.image == series and case.shape == DATA.shape and not case.missing
+        project.commit_stroke(case.id, (read_image(series).data > 500).astype(np.uint8))
+        project.accept(case.id)
+        # what else comes to lie there is none of its slices; the same series elsewhere is the same image
+        (series / "notes.txt").write_text("x")
+        assert project.verify() == []
+        assert project.find_image(series).id == case.id
+        shutil.copytree(series, tmp_path / "copy")
+        assert add_images(project, [tmp_path / "copy"])[1][0].endswith(
+            "is in the project already as 'SE1'. Add each image once."
+        )
+        (mask,) = [path for path in export_project(project, tmp_path / "out") if "SE1" in path.name]
+        np.testing.assert_array_equal(read_mask(mask), read_image(series).data > 500)
+        np.testing.assert_allclose(read_grid(mask).affine, read_grid(series).affine, atol=1e-4)
+        # a slice that was changed, or is gone, is told
+        one = next(path for path in series.iterdir() if path.name.startswith("IM"))
+        one.write_bytes(one.read_bytes()[:-2] + b"zz")
+        assert "its bytes were changed" in project.verify()[0]
+
+
+def test_pictures_are_segmented_by_name_and_from_a_folder(folder, tmp_path):
+    shutil.rmtree(folder / "SE1")
+    (folder / "mr.dcm").unlink()
+    write(folder / "1.2.840.7", (DATA[0] > 100).astype(np.uint8) * np.uint8(200), ImagerPixelSpacing=[0.2, 0.2])
+    told = []
+    written = predict_files([folder], REQUEST, tmp_path / "out", tell=told.append)
+    assert [path.name for path in written] == ["1.2.840.7_mask.tif", "IM7_mask.tif"]
+    assert any("IM7" not in line and "estimate" in line for line in told)
+
+
+def everything_in(*folders):
+    """All bytes of all files, unpacked, and their names."""
+    import gzip
+
+    for folder in folders:
+        for path in folder.rglob("*"):
+            yield path.name.encode()
+            if path.is_file():
+                data = path.read_bytes()
+                yield gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
+
+def test_nobody_s_name_is_written_anywhere(folder, tmp_path, recwarn, caplog, capfd):
+    """Read, refused, added, segmented, exported, logged with all words: no tag that names someone is in it."""
+    broken = dataset(DATA[0], kind=CT)
+    broken.PixelData = b"\0\0"
+    broken.save_as(folder / "broken.dcm", enforce_file_format=True)
+    shutil.copytree(folder / "SE1", folder / "gaps")
+    sorted((folder / "gaps").iterdir())[1].unlink()
+    said = []
+    log.set_up(tmp_path / "log" / "medseg.log", verbose=True)
+    try:
+        with Project.create(tmp_path / "p") as project:
+            added, refused = add_images(project, [folder])
+            said += refused
+            for case in added:
+                project.commit_stroke(case.id, np.ones(case.shape, np.uint8))
+                project.accept(case.id)
+            for format in ("tiff", "png", "nifti", "nrrd"):
+                export_project(project, tmp_path / "out" / format, format=format)
+            for bad in (folder / "broken.dcm", folder / "gaps"):
+                try:
+                    read_image(bad)
+                except MedsegError as error:
+                    log.tell(error, expected=True)
+                    said.append(str(error))
+            predict_files([folder / "IM7"], REQUEST, tmp_path / "seen", tell=said.append, objects=True)
+    finally:
+        log.tear_down()
+    assert len(added) >= 3 and len(said) >= 3
+    written = list(everything_in(tmp_path / "p", tmp_path / "out", tmp_path / "seen", tmp_path / "log"))
+    assert len(written) > 20
+    shown = "".join((*said, caplog.text, *capfd.readouterr(), *(str(one.message) for one in recwarn)))
+    for data in (*written, shown.encode()):
+        assert MARKER.encode() not in data
+        assert NAMES["PatientBirthDate"].encode() not in data
+    # the files themselves do hold it
+    assert MARKER.encode() in (folder / "IM7").read_bytes()
