@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ def make_medical(folder: Path) -> None:
 
 
 def _dicoms(folder: Path) -> None:
+    from PIL import Image
     from pydicom import uid
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+    from pydicom.encaps import encapsulate
     from pydicom.sequence import Sequence
 
     rng = np.random.default_rng(2)
@@ -36,8 +39,9 @@ def _dicoms(folder: Path) -> None:
         facts |= {"PlanarConfiguration": 0} if colour else {}
         for tag, value in (facts | tags).items():
             setattr(file, tag, value)
-        if syntax == uid.DeflatedExplicitVRLittleEndian:
+        if syntax in (uid.DeflatedExplicitVRLittleEndian, uid.JPEGBaseline8Bit):
             meta.TransferSyntaxUID = syntax
+            file["PixelData"].is_undefined_length = syntax == uid.JPEGBaseline8Bit
         elif syntax is not None:
             file.compress(syntax, generate_instance_uid=False)
         file.save_as(folder / f"{name}.dcm", enforce_file_format=True)
@@ -59,6 +63,9 @@ def _dicoms(folder: Path) -> None:
         ("deflated", uid.DeflatedExplicitVRLittleEndian),
     ):
         write(name, deep, syntax)
+    with BytesIO() as stream:
+        Image.fromarray(grey * 60).save(stream, "JPEG")
+        write("jpeg", grey, uid.JPEGBaseline8Bit, PixelData=encapsulate([stream.getvalue()]))
     write("film", np.stack([grey] * 3), NumberOfFrames=3)
     frames = [of(PlanePositionSequence=Sequence([of(ImagePositionPatient=[0, 0, z])])) for z in range(3)]
     shared = of(

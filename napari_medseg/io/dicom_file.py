@@ -214,9 +214,7 @@ def unpack(whole: Any, path: Path) -> np.ndarray:
     try:
         if decoder.is_encapsulated:
             _check_inner(whole, path, frames, shape)
-        # the quicker plugin for it panics on damaged files, which no program outlives in peace
-        own = str(whole.file_meta.TransferSyntaxUID) == _RLE
-        data = pixel_array(whole, decoding_plugin="pydicom" if own else "")
+        data = pixel_array(whole, decoding_plugin=_plugin(decoder))
     except ImageReadError:
         raise
     except Exception as error:  # noqa: BLE001
@@ -226,6 +224,13 @@ def unpack(whole: Any, path: Path) -> np.ndarray:
         ) from None
     data = data.reshape(frames, *shape, *((data.shape[-1],) if int(whole.get("SamplesPerPixel") or 1) > 1 else ()))
     return data.astype(data.dtype.newbyteorder("="), copy=False)
+
+
+def _plugin(decoder: Any) -> str:
+    """Which of the decoders that are installed unpacks; nothing: whichever is there."""
+    # the quicker one of RLE panics on damaged files, which no program outlives in peace; another one of JPEG prints
+    wanted = "pydicom" if str(decoder.UID) == _RLE else "pylibjpeg"
+    return wanted if decoder.is_encapsulated and wanted in decoder.available_plugins else ""
 
 
 def _check_inner(whole: Any, path: Path, frames: int, shape: tuple[int, int]) -> None:

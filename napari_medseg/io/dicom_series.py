@@ -76,7 +76,7 @@ class Series:
     @property
     def is_volume(self) -> bool:
         """Whether they lie in space, one picture a file, so that they can be laid one on the other."""
-        return sum(part.place is not None for part in self.parts) > 1
+        return len({part.uid for part in self.parts if part.place is not None}) > 1
 
     @property
     def files(self) -> tuple[Path, ...]:
