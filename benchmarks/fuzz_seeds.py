@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fuzz_medical import make_medical
-
 PNG = b"\x89PNG\r\n\x1a\n"
 # numbers at which sizes, counts and offsets go wrong
 ODD = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 60000, 10**9)
@@ -24,6 +22,8 @@ ODD = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000
 
 def make_seeds(folder: Path) -> list[Path]:
     """Write the seeds; each is read by what its name ends in."""
+    from fuzz_medical import make_medical
+
     _pictures(folder)
     _tiffs(folder)
     _volumes(folder)

@@ -199,7 +199,8 @@ def _volume(
     path: Path, data: np.ndarray, lie: Sequence[Slice], window: tuple[float, float] | None, said: tuple[str, ...]
 ) -> Image:
     turned, order = _place(path, lie)
-    array = turned(data[list(order)].transpose())
+    sorted_already = order == tuple(range(len(order)))
+    array = turned((data if sorted_already else data[list(order)]).transpose())
     return Image(array, turned.grid.spacing, turned.grid.unit, path, turned.grid, window=window, told=said)
 
 

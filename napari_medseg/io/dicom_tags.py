@@ -20,6 +20,7 @@ OF_SERIES = (
 )
 GREY = ("MONOCHROME1", "MONOCHROME2")
 _CENTIMETRE, _FLAT = 3, 1  # units and kind of a region of an ultrasound picture
+_WIDEST = 1e30
 # sizes of pixels that differ by less are one
 _ALIKE = 1e-2
 AT_DETECTOR = (
@@ -143,7 +144,8 @@ def window(header: Any) -> tuple[float, float] | None:
     for number in range(frames_of(header)):
         facts = _of_frame(header, number)
         middle, width = (numbers(facts.get(f"Window{name}")) for name in ("Center", "Width"))
-        if middle and width and width[0] >= 1:
+        # of larger ones no float holds the ends
+        if middle and width and 1 <= width[0] < _WIDEST and abs(middle[0]) < _WIDEST:
             if code(facts, "VOILUTFunction") in ("LINEAR_EXACT", "SIGMOID"):
                 return middle[0] - width[0] / 2, middle[0] + width[0] / 2
             # the standard's own formula, by which a width of one is a step
