@@ -54,6 +54,7 @@ OTHERS = (
     ("[ / ]", "smaller / larger brush"),
     ("Space, held", "move the image, also with a tool on"),
     ("V", "active layer on and off"),
+    ("F1", "help for the tab in view"),
 )
 
 

@@ -1,0 +1,42 @@
+"""The pages of help are in what is installed, and each is found from the first."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_medseg.app.manual import CONTENTS, GLOSSARY, SECTIONS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def test_what_is_built_holds_every_page_and_picture(tmp_path):
+    pytest.importorskip("setuptools")
+    done = subprocess.run(
+        [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", tmp_path, "build_py", "--build-lib", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    built = tmp_path / "napari_medseg" / "docs"
+    wanted = {path.relative_to(DOCS) for kind in ("*.md", "*.png") for path in DOCS.rglob(kind)}
+    assert {path.relative_to(built) for path in built.rglob("*") if path.is_file()} == wanted
+    assert {CONTENTS, GLOSSARY, *SECTIONS.values()} <= {path.as_posix() for path in wanted}
+    # what runs from there reads those, not a checkout
+    code = "from napari_medseg.app.manual import manual_folder; print(manual_folder())"
+    there = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=there, capture_output=True, text=True)
+    assert Path(told.stdout.strip()) == built, told.stderr
+
+
+def test_every_page_for_people_stands_in_the_contents():
+    text = (DOCS / CONTENTS).read_text(encoding="utf-8")
+    listed = set(re.findall(r"\]\(([^)]+\.md)\)", text))
+    kinds = ("tutorials", "how-to", "reference", "explanation")
+    assert listed == {path.relative_to(DOCS).as_posix() for kind in kinds for path in (DOCS / kind).glob("*.md")}
