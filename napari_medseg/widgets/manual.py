@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import QSize, Qt, QUrl
 from qtpy.QtGui import QBrush, QColor, QImage, QPalette, QTextCharFormat, QTextCursor, QTextDocument
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
@@ -127,7 +127,8 @@ class Manual(QWidget):
     def __init__(self, parent: QWidget, tour: Callable[[], None]) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle("MedSeg help")
-        self.resize(*SIZE)
+        screen = parent.screen()
+        self.resize(QSize(*SIZE) if screen is None else QSize(*SIZE).boundedTo(screen.availableSize()))
         self.message = TextLabel()
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
