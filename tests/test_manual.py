@@ -40,3 +40,13 @@ def test_every_page_for_people_stands_in_the_contents():
     listed = set(re.findall(r"\]\(([^)]+\.md)\)", text))
     kinds = ("tutorials", "how-to", "reference", "explanation")
     assert listed == {path.relative_to(DOCS).as_posix() for kind in kinds for path in (DOCS / kind).glob("*.md")}
+
+
+def test_the_glossary_has_a_sentence_for_each_word():
+    rows = re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \|$", (DOCS / GLOSSARY).read_text(encoding="utf-8"))
+    words = {word: text for word, text in rows if word != "word"}
+    assert all(text.endswith(".") for text in words.values())
+    assert len(words) == len([word for word, _ in rows if word != "word"]), "a word stands twice"
+    wanted = "proposal,mask,class,label,accept,round,network,weights,held out,judge,replay,Dice,edge error (HD95)"
+    wanted += ",specialist,generalist,box prompt,spot,live-wire,snap brush,pixel size,volume,slice,plane,task,stroke"
+    assert set(wanted.split(",")) <= set(words)

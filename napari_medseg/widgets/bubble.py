@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPolygonF
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_medseg.widgets.labels import TextLabel
 
 # px: the arrow's length, around the frame on all sides; and the width of the whole
 ARROW, WIDTH = 12, 300
@@ -70,7 +72,7 @@ class Bubble(QFrame):
         self.setStyleSheet(STYLE)
         self.hide()
         self._tip: list[QPoint] = []
-        self.text, self.count = QLabel(), QLabel()
+        self.text, self.count = TextLabel(), TextLabel()
         self.next, self.back, self.skip = QPushButton("Next"), QPushButton("Back"), QPushButton("Skip")
         self.samples = QPushButton("Open the sample project")
         self.text.setWordWrap(True)

@@ -34,6 +34,7 @@ def seen(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.setGeometry(0, 0, 1400, 900)
     _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+    panel.viewer = viewer
     yield panel
     panel.shut_down()
 

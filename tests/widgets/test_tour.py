@@ -138,7 +138,7 @@ def _above(widget):
 
 
 @pytest.mark.gui
-@pytest.mark.parametrize("how", ["skip", "escape", "panel", "window"])
+@pytest.mark.parametrize("how", ["skip", "escape", "panel", "window", "viewer"])
 def test_it_can_be_left_at_any_moment(seen, qtbot, how):
     save_settings(toured=True)
     panel, window = seen, seen.window()
@@ -164,9 +164,12 @@ def test_it_can_be_left_at_any_moment(seen, qtbot, how):
     else:
         # napari's own fixture closes it once more
         window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-        window.close(quit_app=False, confirm_need=False)
+        if how == "window":
+            window.close(quit_app=False, confirm_need=False)
+        else:
+            panel.viewer.close()
     assert panel.tour.bubble is None
-    if how != "window":
+    if how not in ("window", "viewer"):
         assert not bubbles(window)
 
 
