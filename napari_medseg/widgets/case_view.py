@@ -71,6 +71,8 @@ class CaseView(QObject):
         self.ahead = Ahead(state, workers, next_of)
         self._detached = False
         self._habits = Habits()
+        # a contour that is open takes its last click back instead, and says so
+        self.take_back: Callable[[], bool] = lambda: False
         # what keys ask for while a case's mask is the active layer
         self.actions: dict[str, Callable[[], None]] = {}
         self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
@@ -278,6 +280,8 @@ class CaseView(QObject):
 
     def undo(self) -> None:
         """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
+        if self.take_back():
+            return
         opened = self.to_change()
         if opened is not None:
             opened.undo(self._tell, lambda: ask_undo(self._window, partial(self._undo_proposal, opened)))

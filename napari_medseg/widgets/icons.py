@@ -1,0 +1,52 @@
+"""Icons of the tools: napari's own, and two drawn here in their manner, in the colours of the theme."""
+
+from __future__ import annotations
+
+from napari.resources import get_colorized_svg, get_icon_path
+from qtpy.QtCore import QByteArray, QSize, Qt
+from qtpy.QtGui import QIcon, QPainter, QPixmap
+from qtpy.QtSvg import QSvgRenderer
+
+SIZE = 20
+# of what cannot be pressed now
+PALE = 0.35
+_SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">{}</svg>'
+OWN = {
+    # a bent line that runs through anchors
+    "live_wire": _SVG.format(
+        '<path d="M17 75 C22 30 46 22 52 46 C57 68 76 66 81 24 L87 25 C81 76 55 78 46 49 C42 33 28 38 23 76 Z"/>'
+        '<rect x="9" y="70" width="21" height="21" rx="2"/>'
+        '<rect x="40" y="37" width="21" height="21" rx="2"/>'
+        '<rect x="73" y="10" width="21" height="21" rx="2"/>'
+    ),
+    # a magnet, and the brush's round beside it
+    "snap_brush": _SVG.format(
+        '<path fill-rule="evenodd" d="M14 8 H32 V40 A18 18 0 0 0 68 40 V8 H86 V40 A36 36 0 0 1 14 40 Z'
+        ' M20 14 V22 H26 V14 Z M74 14 V22 H80 V14 Z"/>'
+        '<circle cx="50" cy="87" r="8"/>'
+    ),
+}
+
+
+def tool_icon(name: str, colour: str) -> QIcon:
+    """An icon in a colour, paler where it is disabled, sharp on dense screens too.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`OWN`, or of napari's icons.
+    colour : str
+        As SVG writes it.
+    """
+    source, found = OWN.get(name) or get_icon_path(name), QIcon()
+    for mode, opacity in ((QIcon.Mode.Normal, 1.0), (QIcon.Mode.Disabled, PALE)):
+        renderer = QSvgRenderer(QByteArray(get_colorized_svg(source, colour, opacity).encode()))
+        for dense in (1, 2, 3):
+            pixmap = QPixmap(QSize(SIZE, SIZE) * dense)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            renderer.render(painter)
+            painter.end()
+            pixmap.setDevicePixelRatio(dense)
+            found.addPixmap(pixmap, mode)
+    return found
