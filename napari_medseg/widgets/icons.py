@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from napari.resources import get_colorized_svg, get_icon_path
 from qtpy.QtCore import QByteArray, QSize, Qt
 from qtpy.QtGui import QIcon, QPainter, QPixmap
@@ -38,15 +41,28 @@ def tool_icon(name: str, colour: str) -> QIcon:
     colour : str
         As SVG writes it.
     """
-    source, found = OWN.get(name) or get_icon_path(name), QIcon()
-    for mode, opacity in ((QIcon.Mode.Normal, 1.0), (QIcon.Mode.Disabled, PALE)):
-        renderer = QSvgRenderer(QByteArray(get_colorized_svg(source, colour, opacity).encode()))
-        for dense in (1, 2, 3):
-            pixmap = QPixmap(QSize(SIZE, SIZE) * dense)
+    source, found = get_colorized_svg(OWN.get(name) or get_icon_path(name), colour), QIcon()
+    renderer = QSvgRenderer(QByteArray(source.encode()))
+    for dense in (1, 2, 3):
+        full, pale = QPixmap(QSize(SIZE, SIZE) * dense), QPixmap(QSize(SIZE, SIZE) * dense)
+        for pixmap in (full, pale):
             pixmap.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(pixmap)
+        with _painting(full) as painter:
             renderer.render(painter)
-            painter.end()
+        # as a whole: where strokes cross they would be darker
+        with _painting(pale) as painter:
+            painter.setOpacity(PALE)
+            painter.drawPixmap(0, 0, full)
+        for pixmap, mode in ((full, QIcon.Mode.Normal), (pale, QIcon.Mode.Disabled)):
             pixmap.setDevicePixelRatio(dense)
             found.addPixmap(pixmap, mode)
     return found
+
+
+@contextmanager
+def _painting(pixmap: QPixmap) -> Iterator[QPainter]:
+    painter = QPainter(pixmap)
+    try:
+        yield painter
+    finally:
+        painter.end()

@@ -83,9 +83,9 @@ def napari_keys(mode: str) -> list[str]:
 
 def cheat_sheet() -> str:
     """All keys, a line each."""
-    rows = [(key.key, key.text) for key in KEYS] + list(OTHERS)
+    rows = [(key.key.replace("-", "+"), key.text) for key in KEYS] + list(OTHERS)
     # no columns: the canvas writes in a proportional font
-    return "\n".join(f"{key.replace('-', '+')}  -  {text}" for key, text in rows)
+    return "\n".join(f"{key}  -  {text}" for key, text in rows)
 
 
 def bind(target: Any, actions: Mapping[str, Callable[[], None]]) -> None:

@@ -232,14 +232,14 @@ class ToolRow(QWidget):
         return chosen is not None and chosen.draws
 
     def _show(self, event: Any = None) -> None:
-        chosen, case = self.chosen, self._current()
+        case = self._current()
+        # while there is none: what the next one begins with
+        chosen = self._wanted or self._before if case is None else self.chosen
         for tool in TOOLS:
             button, why = self.buttons[tool.name], self.why_not(tool.name)
             button.setEnabled(why is None)
             button.setToolTip(tip(tool) + (f"\n{why}" if why else ""))
-            if case is not None:
-                # while there is none, the last one stays: it comes back with the next
-                button.setChecked(tool.name == chosen)
+            button.setChecked(tool.name == chosen)
         for widget in (self.size, self.slider):
             widget.setEnabled(case is not None)
             if case is not None:
