@@ -56,8 +56,8 @@ OTHERS = (
     ("5 / 6", "take the label under the mouse / move the image"),
     ("[ / ]", "smaller / larger brush, also the snapping one"),
     ("Enter or double-click", "close the live-wire or the polygon"),
-    ("Backspace or Ctrl+Z", "take the live-wire's last click back"),
-    ("Escape", "give the live-wire up; once more: put the tool away"),
+    ("Ctrl+Z, while it is open", "take its last click back; the live-wire's also by Backspace"),
+    ("Escape", "give it up; once more: put live-wire or snap brush away"),
     ("Space, held", "move the image, also with a tool on"),
     ("V", "active layer on and off"),
 )

@@ -165,7 +165,7 @@ class LiveWireTool(MouseTool):
         self._draw()
 
     def take_back(self) -> bool:
-        """What undo does while a contour is open: whether there was one, and its last click is gone."""
+        """Take the last click of an open contour back."""
         if not self._anchors:
             return False
         self.back()

@@ -85,6 +85,10 @@ class MouseTool(QObject):
         """Put the tool away."""
         self._leave(True)
 
+    def take_back(self) -> bool:
+        """What undo means to the tool: whether it had something of its own to take back, and did."""
+        return False
+
     def _leave(self, back: bool) -> None:
         self.stop()
         self._stopped(back)

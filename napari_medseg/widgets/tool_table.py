@@ -36,7 +36,7 @@ class Tool:
 
 
 TOOLS = (
-    Tool("pan_zoom", "pan_arrows", "Move the image; with any other tool, hold Space", draws=False),
+    Tool("pan_zoom", "pan_arrows", "Move the image: with any other tool, hold Space", draws=False),
     Tool("paint", "paint", "Brush: paints the chosen label"),
     Tool("erase", "erase", "Eraser"),
     Tool("fill", "fill", "Fill: a click gives a whole area the chosen label"),

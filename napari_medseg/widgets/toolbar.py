@@ -48,6 +48,8 @@ class ToolRow(QWidget):
         Ours, by name.
     started : callable
         Called with the case when one of ours goes to work.
+    say : callable
+        Tells why a tool that a key asked for was not taken.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class ToolRow(QWidget):
         viewer: Any,
         current: Callable[[], OpenCase | None],
         own: Mapping[str, MouseTool],
+        *,
         started: Callable[[OpenCase], None],
+        say: Callable[[str], None],
     ) -> None:
         super().__init__()
-        self._viewer, self._current, self._own, self._started = viewer, current, own, started
+        self._viewer, self._current, self._own, self._started, self._say = viewer, current, own, started, say
         # of ours, which is wanted; of napari's, which comes back after it
         self._wanted: str | None = None
         self._before = "paint"
@@ -83,7 +87,8 @@ class ToolRow(QWidget):
             button.setIconSize(QSize(SIZE, SIZE))
             # the keys go on to the image
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setAccessibleName(tool.text.partition(":")[0])
+            # not seen beside an icon, but read out
+            button.setText(tool.text.partition(":")[0])
             button.clicked.connect(partial(self._pressed, tool.name))
             row.addWidget(button)
         row.addStretch()
@@ -144,9 +149,11 @@ class ToolRow(QWidget):
         return rests(tool, self._viewer.dims, case.labels)
 
     def use(self, name: str) -> None:
-        """Take a tool; where it cannot be taken, nothing changes."""
-        case = self._current()
-        if case is not None and self.why_not(name) is None:
+        """Take a tool; where it cannot be taken, nothing changes, and the reason is told."""
+        case, why = self._current(), self.why_not(name)
+        if why is not None:
+            self._say(why)
+        elif case is not None:
             self._remember(case)
             self._wanted = name if name in self._own else None
             self._viewer.layers.selection.active = case.labels
@@ -172,6 +179,19 @@ class ToolRow(QWidget):
         for tool in self._own.values():
             tool.stop()
         self._show()
+
+    def take_back(self) -> bool:
+        """Before a stroke is undone: whether a contour or a polygon was open, and its last click is gone."""
+        case = self._current()
+        if any(tool.take_back() for tool in self._own.values()):
+            return True
+        if case is None or self.chosen != "polygon":
+            return False
+        # napari has no public name for it; the last of them is where the mouse is
+        polygon: Any = case.labels._overlays["polygon"]
+        points = polygon.points
+        polygon.points = [*points[:-2], points[-1]] if len(points) > 2 else []
+        return bool(points)
 
     def went_off(self, back: bool) -> None:
         """One of ours was put away under the mouse; ``back``: what was before comes back."""

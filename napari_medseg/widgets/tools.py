@@ -50,10 +50,14 @@ class EditTools(QGroupBox):
             parent=self,
         )
         self.row = ToolRow(
-            viewer, lambda: view.current, {WIRE: self.wire, SNAP: self.snap}, lambda case: self.maps.fetch(case)
+            viewer,
+            lambda: view.current,
+            {WIRE: self.wire, SNAP: self.snap},
+            started=lambda case: self.maps.fetch(case),
+            say=view.say,
         )
         self.wire_button, self.snap_button = self.row.buttons[WIRE], self.row.buttons[SNAP]
-        view.take_back = self.wire.take_back
+        view.take_back = self.row.take_back
         self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
         self.message = TextLabel()
         self._case: OpenCase | None = None

@@ -141,6 +141,9 @@ def test_where_a_tool_does_not_work_it_says_why_and_ours_rest(panel, qtbot, tmp_
     dims.ndisplay = 3
     assert can_be_taken(row) == everything - {"polygon", *OWN}
     assert "2D" in row.buttons[SNAP].toolTip()
+    # its key says so, too
+    keys_of(panel).press_key("S")
+    assert "2D" in panel.correct.status.text()
     # the mouse turns the volume meanwhile
     assert row.chosen == "pan_zoom"
     assert layer.mouse_pan
@@ -194,6 +197,31 @@ def test_undo_takes_back_the_last_click_of_an_open_live_wire_and_no_stroke(panel
     # none is open: now it is the stroke's turn
     keys.press_key("Control-Z")
     qtbot.waitUntil(lambda: not layer.data.any(), timeout=WAIT)
+
+
+def test_undo_takes_back_the_last_corner_of_an_open_polygon_too(panel, qtbot, case):
+    layer, row, keys = case.labels, panel.correct.tools.row, keys_of(panel)
+    layer.paint((150, 150), 1)
+    row.use("polygon")
+    for point in ((20, 20), (20, 60), (60, 60)):
+        click(layer, point)
+    points = layer._overlays["polygon"].points
+    assert len(points) == 4
+    keys.press_key("Control-Z")
+    assert layer._overlays["polygon"].points == [*points[:2], points[3]]
+    click(layer, (80, 20))
+    keys.press_key("Enter")
+    assert layer.data[40, 25] == 1
+    assert layer.data[55, 57] == 0
+    for point in ((100, 20), (100, 60)):
+        click(layer, point)
+    for left in (2, 0):
+        keys.press_key("Control-Z")
+        assert len(layer._overlays["polygon"].points) == left
+    assert layer.data[150, 150] == 1
+    # none is open: now it is the stroke's turn
+    keys.press_key("Control-Z")
+    qtbot.waitUntil(lambda: not layer.data[40, 25], timeout=WAIT)
 
 
 @pytest.mark.parametrize("own", OWN)
