@@ -65,6 +65,8 @@ class WireLine:
         for name, colour, width in ((RIM, DARK, RIM_WIDTH), (LINE, LIGHT, WIDTH)):
             look = {"edge_color": colour, "edge_width": width * pixel, "vector_style": "line", "opacity": 1.0}
             layer = Vectors(vectors, name=name, **look, **place_of(mask))
+            # most of the time of a move went into a thumbnail that nobody needs
+            layer._update_thumbnail = _nothing
             self._layers.append(layer)
             self._viewer.add_layer(layer)
         # the mask stays what is drawn in
@@ -108,3 +110,7 @@ class WireLine:
         vectors[..., -2:] = flat
         vectors[:, 0, : len(self._index)] = self._index
         return vectors
+
+
+def _nothing() -> None:
+    """In place of a thumbnail."""
