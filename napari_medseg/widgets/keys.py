@@ -78,7 +78,7 @@ def napari_keys(mode: str) -> list[str]:
     """
     action = {"pick": "picker"}.get(mode, mode)
     bound = map(str, get_settings().shortcuts.shortcuts.get(f"napari:activate_labels_{action}_mode", ()))
-    return [key for key in bound if key.upper() not in {ours.key.upper() for ours in KEYS}]
+    return [key for key in bound if key.upper() not in {ours.key.upper().replace("-", "+") for ours in KEYS}]
 
 
 def cheat_sheet() -> str:
@@ -101,3 +101,14 @@ def unbind(target: Any) -> None:
     for key in KEYS:
         if any(str(bound).upper() == key.key.replace("-", "+").upper() for bound in target.keymap):
             target.bind_key(key.key, None)
+
+
+def toggle_cheat_sheet(viewer: Any) -> None:
+    """Show or hide all keys over the image."""
+    overlay = viewer.canvas.overlays.text
+    if overlay.visible:
+        overlay.visible = False
+        return
+    overlay.text, overlay.font_size, overlay.box = cheat_sheet(), 9, True
+    overlay.position = "top_left"
+    overlay.visible = True
