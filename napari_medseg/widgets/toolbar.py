@@ -30,6 +30,7 @@ QToolButton {{ background: {primary}; border: 1px solid {primary}; border-radius
 QToolButton:hover {{ background: {highlight}; }}
 QToolButton:checked {{ background: {current}; border: 2px solid {text}; padding: 2px; }}
 QToolButton:disabled {{ background: {foreground}; border-color: {foreground}; }}
+QToolButton:checked:disabled {{ border-color: {highlight}; }}
 """
 
 
