@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SIZE, PANEL, LIMIT = (1280, 820), 360, 150_000
-WAIT, EPOCHS = 600, 15
+WAIT = 600
 CHARTS = ("loop.png",)
 # of the eraser, px
 WIDE = 24
@@ -237,7 +237,6 @@ def a_round(out: Path) -> None:
             window.key("a")
             window.wait(lambda before=before: window.case is not before and window.proposed())
         window.tab("Retrain")
-        panel.retrain.epochs.setValue(EPOCHS)
         window.click(panel.retrain.start)
         outcome = panel.retrain.outcome
         window.wait(lambda: panel.retrain.start.isEnabled() and outcome.table.isVisible())
