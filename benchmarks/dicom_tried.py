@@ -50,7 +50,7 @@ def kinds() -> dict[str, np.ndarray]:
     }
 
 
-def packings() -> dict[str, Callable[[np.ndarray], bytes] | None]:
+def packings() -> dict[str, Callable[[np.ndarray], Any] | None]:
     """What packs a picture, by the number of the transfer syntax; None: plain."""
     import imagecodecs
 
@@ -71,12 +71,12 @@ def packings() -> dict[str, Callable[[np.ndarray], bytes] | None]:
     }
 
 
-def _jpeg(data: np.ndarray, *, turned: bool = False) -> bytes:
+def _jpeg(data: np.ndarray, *, turned: bool = False) -> Any:
     import imagecodecs
 
     # what is called RGB stays that inside
-    how = {"colorspace": "RGB", "outcolorspace": "RGB"} if data.ndim == 3 and not turned else {}
-    return bytes(imagecodecs.jpeg8_encode(data, level=98, subsampling="444", **how))
+    how: Any = {"colorspace": "RGB", "outcolorspace": "RGB"} if data.ndim == 3 and not turned else {}
+    return imagecodecs.jpeg8_encode(data, level=98, subsampling="444", **how)
 
 
 def made(folder: Path) -> Iterator[tuple[str, str, Path, np.ndarray]]:
@@ -98,14 +98,14 @@ def made(folder: Path) -> Iterator[tuple[str, str, Path, np.ndarray]]:
             yield UID(number).name, kind, path, shows
 
 
-def _write(path: Path, syntax: Any, kind: str, data: np.ndarray, pack: Callable[[np.ndarray], bytes] | None) -> Any:
+def _write(path: Path, syntax: Any, kind: str, data: np.ndarray, pack: Callable[[np.ndarray], Any] | None) -> Any:
     from pydicom import uid
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.encaps import encapsulate
     from pydicom.pixels import convert_color_space
 
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = uid.SecondaryCaptureImageStorage, "1.2.3"
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = uid.SecondaryCaptureImageStorage, uid.UID("1.2.3")
     meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian if syntax == uid.RLELossless else syntax
     little, implicit = syntax != uid.ExplicitVRBigEndian, syntax == uid.ImplicitVRLittleEndian
     file = FileDataset("", {}, preamble=bytes(128), file_meta=meta, is_implicit_VR=implicit, is_little_endian=little)
@@ -182,10 +182,11 @@ def _none(path: Path) -> list[float]:
 
 def _places(other: Any, image: Image, none: list[float]) -> str:
     """The same, voxel by voxel, at its place in the patient."""
+    affine = np.asarray(image.grid.affine)
     wrong, scale, every = 0, None, np.arange(image.data.size)
     for number in np.random.default_rng(0).permutation(every)[:VOXELS]:
         index = np.unravel_index(number, image.data.shape)
-        x, y, z = (image.grid.affine @ (*index[::-1], 1))[:3]
+        x, y, z = (affine @ (*index[::-1], 1))[:3]
         at = other.TransformPhysicalPointToIndex((-x, -y, z))
         inside = all(0 <= n < size for n, size in zip(at, other.GetSize(), strict=True))
         value, own = other.GetPixel(at) if inside else np.nan, float(image.data[index])
@@ -222,9 +223,11 @@ def tables(samples: Path | None) -> str:
     if samples is not None:
         rows: Counter[tuple[str, str, str]] = Counter()
         for path in sorted(samples.rglob("*.dcm")):
-            rows[(*_facts(path), outcome(path))] += 1
+            packed, picture = _facts(path)
+            rows[(packed, picture, outcome(path))] += 1
         for path in sorted(one for one in samples.rglob("*") if one.is_dir() and format_of(one)):
-            rows[_facts(files_of(path)[0])[0], f"series of {len(files_of(path))} in a folder", outcome(path)] += 1
+            slices = files_of(path)
+            rows[(_facts(slices[0])[0], f"series of {len(slices)} in a folder", outcome(path))] += 1
         lines += ["", "| real files | packed as | picture | what became of them |", "| --- | --- | --- | --- |"]
         lines += [f"| {n} | {packed} | {picture} | {word} |" for (packed, picture, word), n in sorted(rows.items())]
     return "\n".join(lines) + "\n"

@@ -29,9 +29,9 @@ def _dicoms(folder: Path) -> None:
     def write(name: str, data: np.ndarray, syntax: Any = None, **tags: Any) -> None:
         colour, meta = data.shape[-1] == 3, FileMetaDataset()
         meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = uid.ExplicitVRLittleEndian, uid.CTImageStorage
-        meta.MediaStorageSOPInstanceUID = "1.2.3"
+        meta.MediaStorageSOPInstanceUID = uid.UID("1.2.3")
         file = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
-        facts = {"SOPClassUID": uid.CTImageStorage, "SOPInstanceUID": "1.2.3", "Modality": "CT"}
+        facts: dict[str, Any] = {"SOPClassUID": uid.CTImageStorage, "SOPInstanceUID": "1.2.3", "Modality": "CT"}
         bits, sides = 8 * data.itemsize, data.shape[:-1] if colour else data.shape
         facts |= {"Rows": sides[-2], "Columns": sides[-1], "SamplesPerPixel": 3 if colour else 1}
         facts |= {"BitsAllocated": bits, "BitsStored": bits, "HighBit": bits - 1, "PixelRepresentation": 0}
@@ -75,7 +75,9 @@ def _dicoms(folder: Path) -> None:
     groups = {"PerFrameFunctionalGroupsSequence": Sequence(frames)}
     groups["SharedFunctionalGroupsSequence"] = Sequence([shared])
     write("enhanced", np.stack([deep] * 3), NumberOfFrames=3, **groups)
-    table = {f"{name}PaletteColorLookupTableDescriptor": [4, 0, 16] for name in ("Red", "Green", "Blue")}
+    table: dict[str, Any] = {
+        f"{name}PaletteColorLookupTableDescriptor": [4, 0, 16] for name in ("Red", "Green", "Blue")
+    }
     table |= {f"{name}PaletteColorLookupTableData": bytes(range(8)) for name in ("Red", "Green", "Blue")}
     write("palette", grey, PhotometricInterpretation="PALETTE COLOR", **table)
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, Q
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.images import add_images
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.io import format_of
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.intake import Intake
@@ -176,7 +177,9 @@ class ProjectBar(QWidget):
 
         def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
             added, refused = add_images(project, paths, patients=by, progress=progress)
-            there = project.find_image(paths[0]) if show and not added and Path(paths[0]).is_file() else None
+            first = Path(paths[0])
+            known = show and not added and first.exists() and format_of(first) is not None
+            there = project.find_image(first) if known else None
             return added, refused, there
 
         self._workers.run(
