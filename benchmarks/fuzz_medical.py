@@ -75,10 +75,10 @@ def _dicoms(folder: Path) -> None:
     groups = {"PerFrameFunctionalGroupsSequence": Sequence(frames)}
     groups["SharedFunctionalGroupsSequence"] = Sequence([shared])
     write("enhanced", np.stack([deep] * 3), NumberOfFrames=3, **groups)
-    table: dict[str, Any] = {
-        f"{name}PaletteColorLookupTableDescriptor": [4, 0, 16] for name in ("Red", "Green", "Blue")
-    }
-    table |= {f"{name}PaletteColorLookupTableData": bytes(range(8)) for name in ("Red", "Green", "Blue")}
+    table: dict[str, Any] = {}
+    for name in ("Red", "Green", "Blue"):
+        table[f"{name}PaletteColorLookupTableDescriptor"] = [4, 0, 16]
+        table[f"{name}PaletteColorLookupTableData"] = bytes(range(8))
     write("palette", grey, PhotometricInterpretation="PALETTE COLOR", **table)
 
 

@@ -26,10 +26,14 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     ImageReadError
         If a file is damaged; the message names it.
     """
+    from napari.utils.notifications import show_info
+
     paths = [path] if isinstance(path, str) else list(path)
     layers: list[LayerData] = []
     for file in paths:
         image = read_image(file)
+        for words in image.told:
+            show_info(f"{stem_of(file)}: {words}")
         look = {
             "name": stem_of(file),
             "scale": image.spacing or (1.0,) * len(image.shape),

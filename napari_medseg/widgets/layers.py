@@ -163,7 +163,7 @@ def show_objects(viewer: Any, image: Image, numbered: np.ndarray, *, visible: bo
 
 
 def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
-    """Add an image as it was read, in its own pixel size."""
+    """Add an image as it was read, in its own pixel size, as bright as its file says."""
     layer = Image(
         image.data,
         rgb=image.data.ndim == 3 and not image.volume,
@@ -174,6 +174,10 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
         contrast_limits=image.window,
         metadata=facts_of(image),
     )
+    if image.window is not None:
+        # the sliders reach all values, else a window could only be made narrower
+        ends = (*image.window, float(image.data.min()), float(image.data.max()))
+        layer.contrast_limits_range = (min(ends), max(ends))
     viewer.add_layer(layer)
     return layer
 

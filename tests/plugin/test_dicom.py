@@ -1,0 +1,46 @@
+"""DICOM in napari: as bright as the file says, where the patient lay, and its words told."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_medseg.app.layer_keys import GRID_KEY
+from napari_medseg.io import read_image
+from napari_medseg.plugin.readers import get_reader
+from napari_medseg.widgets.layers import show_image
+from tests.io.dicom_files import US, write, write_series
+
+DATA = np.random.default_rng(0).integers(-900, 2000, (4, 6, 7)).astype(np.int16)
+
+
+@pytest.fixture
+def series(tmp_path):
+    affine = np.array([[0.5, 0, 0, -100], [0, 0.6, 0.7, -120], [0, 0, 2.5, 40], [0, 0, 0, 1.0]])
+    return write_series(tmp_path / "SE1", DATA, affine, WindowCenter=40, WindowWidth=400)
+
+
+def test_a_series_opens_in_its_window_and_on_its_grid(series):
+    ((data, look, kind),) = get_reader(str(series))(str(series))
+    assert (kind, look["name"], look["contrast_limits"]) == ("image", "SE1", (-160, 239))
+    grid = look["metadata"][GRID_KEY]
+    assert grid.shape == data.shape
+    np.testing.assert_allclose(look["scale"], grid.spacing)
+
+
+def test_a_window_can_be_made_wider(series):
+    layer = show_image(ViewerModel(), read_image(series), name="SE1")
+    assert layer.contrast_limits == [-160, 239]
+    assert layer.contrast_limits_range == [DATA.min(), DATA.max()]
+
+
+def test_words_on_how_a_file_was_read_are_told(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_info", told.append)
+    path = write(tmp_path / "IM1", (DATA[0] > 0).astype(np.uint8), kind=US, ImagerPixelSpacing=[0.2, 0.2])
+    assert len(get_reader(str(path))(str(path))) == 1
+    assert [line.startswith("IM1: the size of its pixels") for line in told] == [True]
+
+
+def test_a_folder_that_is_no_series_is_left_to_others(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    assert get_reader(str(tmp_path)) is None
