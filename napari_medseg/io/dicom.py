@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ FILM = (
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
     "their pixels."
 )
+OTHERS = "{} other DICOM image(s) there are no slices of it, and were left out."
 FILM_IN_GREY = "it is in colour, and shown in grey, as volumes are."
 
 
@@ -38,7 +40,9 @@ def read(path: Path, *, mask: bool = False) -> Image:
         If it is damaged, no image, or its slices are no volume; no tag that names anyone is in the message.
     """
     if path.is_dir() or path.name.upper() == INDEX:
-        return read_series(_only(path), path)
+        series = _only(path)
+        image, others = read_series(series, path), sum(len(one.parts) for one in list_series(path)) - len(series.parts)
+        return replace(image, told=(*image.told, OTHERS.format(others))) if others else image
     with guarded(path):
         return _read(path)
 

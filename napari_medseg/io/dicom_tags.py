@@ -24,8 +24,8 @@ _WIDEST = 1e30
 # sizes of pixels that differ by less are one
 _ALIKE = 1e-2
 AT_DETECTOR = (
-    "the size of its pixels is that at the detector, an estimate: in the patient they are smaller. Lengths and areas "
-    "are estimates too."
+    "the size of its pixels is that at the detector or on the film, an estimate: in the patient they are smaller. "
+    "Lengths and areas are estimates too."
 )
 SEVERAL_REGIONS = (
     "its regions have pixels of different sizes, so that it has none as a whole. Lengths and areas are in pixels."

@@ -35,7 +35,8 @@ from napari_medseg.project.shown import inside
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 _IMAGES = tuple(one for one in FORMATS if one.read is not None and one.gives.images)
-IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in suffixes(_IMAGES))})"
+# DICOM files are often called without a suffix
+IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in suffixes(_IMAGES))});;All files (*)"
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 

@@ -197,6 +197,9 @@ def test_a_folder_of_one_series_is_one_image_whatever_lies_beside(tmp_path):
     write_image(tmp_path / "study" / "a.tif", DATA[0].astype(np.uint8))
     assert list_images(tmp_path / "study") == [folder, tmp_path / "study" / "a.tif"]
     assert walk_images([folder]) == ([folder], [])
+    # another image in it is left out, and that is told
+    write(folder / "scout", DATA[0], kind=CT)
+    assert read_image(folder).told == ("1 other DICOM image(s) there are no slices of it, and were left out.",)
     # its own mask does not make it another
     before, grid = files_of(folder), read_grid(folder)
     mask = write_mask(folder / "1.2.3_mask.nii.gz", (read_image(folder).data > 0).astype(np.uint8), grid=grid)

@@ -1,0 +1,68 @@
+"""A volume in any order of axes and any flips, oblique or not, comes out where it went in: judged by SimpleITK."""
+
+import itertools
+
+import nibabel
+import nrrd
+import numpy as np
+import pytest
+import SimpleITK
+
+from napari_medseg.io import read_image, write_mask
+from tests.io.dicom_files import write_series
+
+# no two of its halves, in any direction, are alike
+PHANTOM = np.zeros((3, 4, 5), np.uint16)
+PHANTOM[0, 0, :3] = (1, 2, 3)
+PHANTOM[0, 1:, 0] = (4, 5, 6)
+PHANTOM[1:, 0, 0] = (7, 8)
+PHANTOM[2, 3, 4] = 9
+OBLIQUE = np.linalg.qr(np.array([[1, 0.3, -0.2], [-0.25, 1, 0.35], [0.3, -0.2, 1]]))[0]
+OBLIQUE = OBLIQUE * np.sign(np.diag(OBLIQUE))
+TURNS = list(itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3)))
+LPS = np.diag((-1, -1, 1, 1.0))
+
+
+def affine_of(order, signs, directions):
+    """From (x, y, z) of the phantom to mm, x to the left and y to the back."""
+    found = np.eye(4)
+    found[:3, :3] = (directions * np.array(signs))[:, order] * (0.5, 0.7, 2.5)
+    found[:3, 3] = 12, -34, 56
+    return found
+
+
+def write_nifti(path, affine):
+    nibabel.Nifti1Image(PHANTOM.transpose(), LPS @ affine).to_filename(path)
+    return path
+
+
+def write_nrrd(path, affine):
+    head = {"space": "left-posterior-superior", "space directions": affine[:3, :3].T, "space origin": affine[:3, 3]}
+    nrrd.write(str(path), PHANTOM.transpose(), head)
+    return path
+
+
+def write_dicom(path, affine):
+    return write_series(path, PHANTOM, affine, names=["a", "b", "c"])
+
+
+WAYS_IN = {"dicom": ("in", write_dicom), "nifti": ("in.nii.gz", write_nifti), "nrrd": ("in.nrrd", write_nrrd)}
+
+
+@pytest.mark.parametrize("out", ["out.nii.gz", "out.nrrd"])
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("directions", [np.eye(3), OBLIQUE], ids=["straight", "oblique"])
+def test_what_goes_in_comes_out_at_its_place(tmp_path, way, out, directions):
+    name, write = WAYS_IN[way]
+    for number, (order, signs) in enumerate(TURNS):
+        (tmp_path / f"{number}").mkdir()
+        affine = affine_of(order, signs, directions)
+        image = read_image(write(tmp_path / f"{number}" / name, affine))
+        mask = write_mask(tmp_path / f"{number}" / out, image.data, grid=image.grid)
+        other = SimpleITK.ReadImage(str(mask))
+        assert other.GetNumberOfPixels() == PHANTOM.size
+        for z, y, x in np.ndindex(PHANTOM.shape):
+            place = [float(v) for v in (affine @ (x, y, z, 1))[:3]]
+            at = other.TransformPhysicalPointToContinuousIndex(place)
+            np.testing.assert_allclose(at, np.round(at), atol=2e-3)
+            assert other.GetPixel([round(v) for v in at]) == PHANTOM[z, y, x]
