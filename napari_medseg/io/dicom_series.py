@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.dicom_file import guarded, is_dicom, open_header
@@ -101,12 +100,9 @@ def list_series(path: str | Path) -> tuple[Series, ...]:
     """
     path = Path(path)
     try:
-        if path.is_dir():
-            return _survey(path, _state(path))
-        if path.name.upper() == INDEX:
-            files = tuple(named_by(path))
-            return _group(files)
-        return _survey(path.parent, _state(path.parent))
+        if path.name.upper() == INDEX and path.is_file():
+            return _survey(_state(named_by(path)))
+        return _survey(_state(_candidates(path if path.is_dir() else path.parent)))
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
 
@@ -140,6 +136,7 @@ def is_series(folder: Path) -> bool:
         found = _candidates(folder)
     except OSError:
         return False
+    found.sort(key=lambda path: path.suffix.lower() not in ("", *SUFFIXES))
     if not any(is_dicom(path) for path in found[:_ASKED]):
         return False
     try:
@@ -166,36 +163,43 @@ def _candidates(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _state(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes whenever a file in a folder does."""
-    found = []
-    for path in _candidates(folder):
-        facts = path.stat()
-        if stat.S_ISREG(facts.st_mode):
-            found.append((path.name, facts.st_size, facts.st_mtime_ns))
-    return tuple(found)
+def _state(files: Iterable[Path]) -> tuple[tuple[Path, int, int], ...]:
+    """Files, and what changes whenever one of them does."""
+    return tuple((path, facts.st_size, facts.st_mtime_ns) for path in files for facts in (path.stat(),))
 
 
 @lru_cache(maxsize=16)
-def _survey(folder: Path, state: tuple[tuple[str, int, int], ...]) -> tuple[Series, ...]:
-    return _group(folder / name for name, _, _ in state)
-
-
-def _group(files: Iterable[Path]) -> tuple[Series, ...]:
-    found: dict[str, list[tuple[int, Part]]] = {}
-    first: dict[str, tuple[str, str, int]] = {}
-    for path in files:
-        if not is_dicom(path) and path.suffix.lower() not in SUFFIXES:
-            continue
-        # of a damaged one, whoever opens it is told
-        with suppress(ImageReadError), guarded(path):
-            header = open_header(path, OF_SERIES)
-            if count(header, "Rows") and count(header, "Columns"):
-                frames, part = frames_of(header), _part(path, header)
-                found.setdefault(str(header.get("SeriesInstanceUID") or ""), []).append((frames, part))
-                first.setdefault(str(header.get("SeriesInstanceUID") or ""), _words(header))
-    made = (Series(*first[uid], sum(n for n, _ in both), tuple(p for _, p in both)) for uid, both in found.items())
+def _survey(state: tuple[tuple[Path, int, int], ...]) -> tuple[Series, ...]:
+    found: dict[str, list[_Seen]] = {}
+    for seen in (_look(*one) for one in state):
+        if seen is not None:
+            found.setdefault(seen.series, []).append(seen)
+    made = (
+        Series(*members[0].words, sum(one.frames for one in members), tuple(one.part for one in members))
+        for members in found.values()
+    )
     return tuple(sorted(made, key=lambda one: one.number))
+
+
+class _Seen(NamedTuple):
+    series: str
+    words: tuple[str, str, int]
+    frames: int
+    part: Part
+
+
+@lru_cache(maxsize=8192)
+def _look(path: Path, size: int, changed: int) -> _Seen | None:
+    """What a file's header says of its series; None of what holds no picture. It is read once."""
+    if not is_dicom(path) and path.suffix.lower() not in SUFFIXES:
+        return None
+    # of a damaged one, whoever opens it is told
+    with suppress(ImageReadError), guarded(path):
+        header = open_header(path, OF_SERIES)
+        if count(header, "Rows") and count(header, "Columns"):
+            series = str(header.get("SeriesInstanceUID") or "")
+            return _Seen(series, _words(header), frames_of(header), _part(path, header))
+    return None
 
 
 def _part(path: Path, header: Any) -> Part:

@@ -25,6 +25,7 @@ from napari_medseg.io import (
     write_mask,
 )
 from napari_medseg.io.dicom import read_series
+from napari_medseg.io.dicom_file import open_header
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
 from napari_medseg.io.dicom_series import list_series, series_of
 from tests.io.dicom_files import CT, MARKER, US, dataset, of, slices, write, write_series
@@ -219,6 +220,23 @@ def test_a_mask_of_a_tilted_series_lies_on_it_in_another_program(tmp_path):
     for z, y, x in np.ndindex(DATA.shape):
         at = other.TransformPhysicalPointToIndex([float(v) for v in (OBLIQUE @ (x, y, z, 1))[:3]])
         assert other.GetPixel(at) == (DATA[z, y, x] > 500)
+
+
+def test_headers_are_read_once_until_a_file_changes(tmp_path, monkeypatch):
+    folder = write_series(tmp_path / "CT", DATA, AXIAL)
+    assert is_volume(folder)
+    read = []
+
+    def watched(path, tags):
+        read.append(path.name)
+        return open_header(path, tags)
+
+    monkeypatch.setattr("napari_medseg.io.dicom_series.open_header", watched)
+    # a project's own file beside them changes with each stroke
+    (folder / "project.sqlite").write_bytes(b"x" * 300)
+    assert is_volume(folder) and read == []
+    shutil.copy(folder / "IM0003", folder / "IM0004")
+    assert is_volume(folder) and read == ["IM0004"]
 
 
 def test_a_dicomdir_is_read_as_the_folder_it_names(tmp_path):
