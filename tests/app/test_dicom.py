@@ -112,6 +112,7 @@ def test_nobody_s_name_is_written_anywhere(folder, tmp_path, recwarn, caplog, ca
     finally:
         log.tear_down()
     assert len(added) >= 3 and len(said) >= 3
+    assert (tmp_path / "log" / "medseg.log").stat().st_size > 500
     written = list(everything_in(tmp_path / "p", tmp_path / "out", tmp_path / "seen", tmp_path / "log"))
     assert len(written) > 20
     shown = "".join((*said, caplog.text, *capfd.readouterr(), *(str(one.message) for one in recwarn)))
