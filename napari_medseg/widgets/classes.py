@@ -123,6 +123,10 @@ class ClassList(QGroupBox):
     def _items(self) -> list[QListWidgetItem]:
         return [self.list.item(row) for row in range(self.list.count())]
 
+    def name_of(self, label: int) -> str:
+        """What a label is called."""
+        return next((item.text() for item in self._items() if item.data(LABEL) == label), f"label {label}")
+
     def _show_on_layer(self, *_: Any) -> None:
         """The open mask in the classes' colours."""
         case = self._view.current

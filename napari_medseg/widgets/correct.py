@@ -20,8 +20,10 @@ from napari_medseg.widgets.keys import key_of, toggle_cheat_sheet
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
+from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
+from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
@@ -46,8 +48,10 @@ class CorrectSection(QWidget):
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
-        self.spots = SpotList(viewer, state, self.view, workers)
+        self.rings = Rings(viewer, self)
+        self.spots = SpotList(viewer, state, self.view, workers, self.rings)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
+        self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
         self.status, self.saved, self.keys = Message(), TextLabel(), QLabel()
         # what will propose next
         self.proposes = TextLabel(state.proposes)
@@ -117,6 +121,7 @@ class CorrectSection(QWidget):
         layout.addWidget(self.next_image)
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
+        layout.addWidget(self.pieces)
         for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
@@ -198,6 +203,7 @@ class CorrectSection(QWidget):
         self.moves.enable()
         self.tools.enable()
         self.spots.enable()
+        self.pieces.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
         self.view.open_case(self.table.case_at(row))
@@ -264,7 +270,7 @@ class CorrectSection(QWidget):
             self._bus.cases_changed.emit()
             self.open_next(note)
 
-        self.view.accept(done)
+        self.pieces.before(lambda: self.view.accept(done))
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""
@@ -296,6 +302,7 @@ class CorrectSection(QWidget):
         self.session.note()
         self.tools.off()
         self.tools.maps.close()
+        self.rings.close()
         self.view.close_all(force=True)
         self.view.detach()
         if self._state.project is not None:
