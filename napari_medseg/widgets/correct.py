@@ -16,8 +16,9 @@ from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
+from napari_medseg.widgets.fold import Fold
 from napari_medseg.widgets.keys import key_of, toggle_cheat_sheet
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.pieces import PieceQuestion
@@ -52,7 +53,7 @@ class CorrectSection(QWidget):
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
-        self.status, self.saved, self.keys = Message(), TextLabel(), QLabel()
+        self.status, self.keys = Message(), QLabel()
         # what will propose next
         self.proposes = TextLabel(state.proposes)
         # the case that was shown last
@@ -61,6 +62,8 @@ class CorrectSection(QWidget):
         # by these names outside checks know them
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
         self.project, self.patients, self.intake = self.bar.title, self.bar.patients, self.bar.intake
+        self.saved = self.bar.saved
+        self.more = Fold("More: which image is next, whose images they are", "more", self.next_image, self.patients)
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
         self.table = CaseTable()
@@ -102,9 +105,9 @@ class CorrectSection(QWidget):
         self.session = Session(viewer, state, self.view, self.tools)
 
     def _build(self) -> None:
-        for label in (self.saved, self.keys, self.proposes):
+        for label in (self.keys, self.proposes):
             label.setWordWrap(True)
-        self.keys.setText("<b>Keys</b>: <b>K</b> shows all. 2 brush · 1 eraser · A accept · N next worst · T mask")
+        self.keys.setText("<b>K</b>: all keys · 2 brush · 1 eraser · A accept · N next worst")
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         bottom = QGridLayout()
@@ -115,14 +118,16 @@ class CorrectSection(QWidget):
         bottom.addWidget(self.take, 2, 0, 1, 3)
         self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*MARGINS)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.bar)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.everything)
-        layout.addWidget(self.next_image)
+        layout.addWidget(self.more)
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         layout.addWidget(self.pieces)
-        for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.status, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)

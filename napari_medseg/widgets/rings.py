@@ -112,7 +112,7 @@ class Rings(QObject):
                 return
             self._viewer.layers.remove(self._layer)
         active = self._viewer.layers.selection.active
-        self._layer = Vectors(
+        layer = Vectors(
             data,
             name=NAME,
             edge_color=colours,
@@ -122,13 +122,14 @@ class Rings(QObject):
             metadata=made_for(case.image, SUFFIX),
             **place_of(case.labels),
         )
-        self._viewer.add_layer(self._layer)
+        self._viewer.add_layer(layer)
         # what was drawn in stays what is drawn in
-        self._viewer.layers.selection.active = active if isinstance(active, Labels) else case.labels
+        self._viewer.layers.selection.select_only(active if isinstance(active, Labels) else case.labels)
+        self._layer = layer
 
     def _selected(self, event: Any = None) -> None:
         if self._case is not None and self._there() and self._viewer.layers.selection.active == self._layer:
-            self._viewer.layers.selection.active = self._case.labels
+            self._viewer.layers.selection.select_only(self._case.labels)
 
     def close(self) -> None:
         """Let go of the viewer."""

@@ -27,13 +27,15 @@ from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.layers import plain_image, spacing_of
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.rings import Place, Rings, go_to
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 
+# of the list, px
+HEIGHT = 64
 # whoever waits longer is offered to give up, ms
 PATIENCE_MS = 1000
 # a ring leaves so much room around a spot, were it round
@@ -66,7 +68,7 @@ class SpotList(QGroupBox):
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next worst")
         self.previous.setToolTip(key_of("previous_spot"))
         self.next.setToolTip(key_of("next_spot"))
-        self.list.setMaximumHeight(90)
+        self.list.setFixedHeight(HEIGHT)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.message.setWordWrap(True)
         self.progress.setRange(0, 100)
@@ -76,14 +78,16 @@ class SpotList(QGroupBox):
         buttons = QHBoxLayout()
         buttons.addWidget(self.previous)
         buttons.addWidget(self.next)
+        buttons.addWidget(self.message, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*MARGINS)
+        layout.setSpacing(SPACING)
         looking = QHBoxLayout()
         looking.addWidget(self.progress, 1)
         looking.addWidget(self.cancel)
         layout.addLayout(buttons)
         layout.addLayout(looking)
         layout.addWidget(self.list)
-        layout.addWidget(self.message)
         self.cancel.clicked.connect(self.give_up)
         self.next.clicked.connect(lambda: self.step(1))
         self.previous.clicked.connect(lambda: self.step(-1))
