@@ -107,7 +107,7 @@ class CorrectSection(QWidget):
     def _build(self) -> None:
         for label in (self.keys, self.proposes):
             label.setWordWrap(True)
-        self.keys.setText("<b>K</b>: all keys · 2 brush · 1 eraser · A accept · N next worst")
+        self.keys.setText("<b>K</b>: all keys · 2 brush · 1 eraser · A accept")
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         bottom = QGridLayout()

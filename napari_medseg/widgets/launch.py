@@ -16,7 +16,7 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.curves import load_plotting
 
 # a screen that is no larger is a small one; what the panel takes of its width, px
-SMALL, NARROW = QSize(1366, 768), 380
+SMALL, NARROW = QSize(1366, 768), 420
 PLUGIN, WIDGET = "napari-medseg", "MedSeg"
 
 
