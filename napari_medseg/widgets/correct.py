@@ -63,7 +63,7 @@ class CorrectSection(QWidget):
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
         self.project, self.patients, self.intake = self.bar.title, self.bar.patients, self.bar.intake
         self.saved = self.bar.saved
-        self.more = Fold("More: which image is next, whose images they are", "more", self.next_image, self.patients)
+        self.more = Fold("More: next image, patients", "more", self.next_image, self.patients)
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
         self.table = CaseTable()
