@@ -58,6 +58,8 @@ class CaseView(OpenCases):
         # which case that is
         self._loading: int | None = None
         self.ahead = Ahead(state, workers, next_of)
+        # a contour that is open takes its last click back instead, and says so
+        self.take_back: Callable[[], bool] = lambda: False
         bus.proposed.connect(self._proposed)
 
     def in_hand(self) -> set[int]:
@@ -209,6 +211,8 @@ class CaseView(OpenCases):
 
     def undo(self) -> None:
         """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
+        if self.take_back():
+            return
         opened = self.to_change()
         if opened is not None:
             opened.undo(self._tell, lambda: ask_undo(self._window, partial(self._undo_proposal, opened)))

@@ -114,8 +114,10 @@ class CorrectSection(QWidget):
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
         bottom.addWidget(self.unlock, 0, 2)
-        bottom.addWidget(self.accept, 1, 0, 1, 3)
-        bottom.addWidget(self.take, 2, 0, 1, 3)
+        bottom.addWidget(self.accept, 0, 3)
+        bottom.addWidget(self.take, 1, 0, 1, 4)
+        bottom.setColumnStretch(3, 1)
+        bottom.setSpacing(SPACING)
         self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
@@ -305,8 +307,7 @@ class CorrectSection(QWidget):
     def close_section(self) -> None:
         """Store what is left and close the project."""
         self.session.note()
-        self.tools.off()
-        self.tools.maps.close()
+        self.tools.let_go()
         self.rings.close()
         self.view.close_all(force=True)
         self.view.detach()
