@@ -58,7 +58,7 @@ class Sight(QObject):
     # the image looks otherwise
     lit = Signal()
 
-    def __init__(self, viewer: Any, view: CaseView, case_events: Any, parent: QObject) -> None:
+    def __init__(self, viewer: Any, view: CaseView, case_changed: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer, self._view = viewer, view
         self.image: Image | None = None
@@ -79,10 +79,10 @@ class Sight(QObject):
             (dims.ndisplay, self._turned),
             (dims.ndim, self._turned),
             (dims.point, self._moved),
+            (case_changed, self._changed),
         ]
         for emitter, call in self._viewers:
             emitter.connect(call)
-        case_events.connect(self._changed)
 
     def _frame(self, signal: Any) -> QTimer:
         timer = QTimer(self, singleShot=True, interval=FRAME_MS)
@@ -121,6 +121,9 @@ class Sight(QObject):
 
     def look(self) -> None:
         """Look again what is looked at."""
+        if not self._viewers:
+            # nobody looks any more
+            return
         image = self._shown()
         opened = self._view.current
         if opened is not None and opened.image is image:
@@ -213,5 +216,6 @@ class Sight(QObject):
         self.planes = ()
         for emitter, call in self._viewers:
             emitter.disconnect(call)
+        self._viewers.clear()
         for timer in (self._look_soon, *self._frames.values()):
             timer.stop()

@@ -41,6 +41,7 @@ class VolumeBox(QWidget):
         self.planes = ThreePlanes(viewer, self.sight, self)
         self.marks = CanvasMarks(viewer, self.sight, self)
         self._quiet = QuietUnits()
+        self._closed = False
         self._counting: Ticket | None = None
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.measure)
@@ -143,7 +144,10 @@ class VolumeBox(QWidget):
         self.sight.look()
 
     def close_box(self) -> None:
-        """Let go of the viewer; the planes go from its window."""
+        """Let go of the viewer; the planes go from its window. More calls do nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._rest.stop()
         if self._counting is not None:
             self._counting.cancel()
