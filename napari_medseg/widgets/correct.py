@@ -476,11 +476,11 @@ class CorrectSection(QWidget):
     def close_section(self) -> None:
         """Store what is left and close the project."""
         self.session.note()
-        self.volume.close_box()
         self.tools.off()
         self.tools.maps.close()
         self.view.close_all(force=True)
         self.view.detach()
+        self.volume.close_box()
         if self._state.project is not None:
             try:
                 self._state.project.close()

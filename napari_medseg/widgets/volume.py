@@ -22,7 +22,7 @@ from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.load import kept_grid
 from napari_medseg.widgets.marks import CanvasMarks
 from napari_medseg.widgets.planes import NAME, ThreePlanes
-from napari_medseg.widgets.quiet_units import QuietUnits
+from napari_medseg.widgets.same_units import SameUnits
 from napari_medseg.widgets.sight import Sight
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -40,7 +40,7 @@ class VolumeBox(QWidget):
         self.sight = Sight(viewer, view, state.events.case_id, self)
         self.planes = ThreePlanes(viewer, self.sight, self)
         self.marks = CanvasMarks(viewer, self.sight, self)
-        self._quiet = QuietUnits()
+        self._units = SameUnits(viewer)
         self._closed = False
         self._counting: Ticket | None = None
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -154,7 +154,7 @@ class VolumeBox(QWidget):
         self.planes.detach()
         self.marks.detach()
         self.sight.detach()
-        self._quiet.stop()
+        self._units.stop()
 
 
 def _known(lies: Grid, kept: Grid | None) -> Grid:

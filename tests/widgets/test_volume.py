@@ -4,11 +4,14 @@ import nibabel
 import numpy as np
 import pytest
 from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
-from napari.utils.notifications import notification_manager, show_warning
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 
+from napari_medseg.app.layer_keys import UNSIZED_KEY
+from napari_medseg.app.places import grid_of
 from napari_medseg.app.settings import load_settings
 from napari_medseg.project import Project
+from napari_medseg.widgets.layers import new_labels, spacing_of
 from tests.io.test_orientation import turned
 from tests.widgets.helpers import WAIT
 from tests.widgets.test_tools import event, open_case
@@ -150,12 +153,20 @@ def test_an_image_has_no_planes_and_its_area_is_measured(panel, qtbot, tmp_path)
     qtbot.waitUntil(lambda: box.measured.text() == "Measured: label 1 2.50 mm².", timeout=WAIT)
 
 
-def test_units_that_differ_pop_nothing_up(panel, volume, qtbot):
-    shown = []
-    notification_manager.notification_ready.connect(shown.append)
-    before = len(notification_manager.records)
-    panel.viewer.add_image(np.zeros((20, 12), np.uint8), name="of unknown size")
-    qtbot.waitUntil(lambda: len(notification_manager.records) > before, timeout=WAIT)
-    show_warning("another")
-    assert [one.message for one in shown] == ["another"]
-    notification_manager.notification_ready.disconnect(shown.append)
+def test_beside_a_volume_an_image_of_unknown_size_pops_nothing_up_and_stays_of_unknown_size(panel, volume, qtbot):
+    viewer, before = panel.viewer, len(notification_manager.records)
+    image = viewer.add_image(np.zeros((20, 12), np.uint8), name="of unknown size")
+    mask = new_labels(image, np.zeros((20, 12), np.uint8), name="its mask")
+    viewer.add_layer(mask)
+    viewer.screenshot(flash=False)
+    assert len(notification_manager.records) == before
+    for layer in (image, mask):
+        assert grid_of(layer).spacing is None and spacing_of(layer) is None
+    # somebody says it
+    image.units = ("micrometer", "micrometer")
+    assert grid_of(image).unit == "um"
+    image.units = ("pixel", "pixel")
+    assert grid_of(image).unit == "px" and viewer.layers.units is not None
+    assert panel.correct.view.close_all()
+    assert {str(unit) for unit in (*image.units, *mask.units)} == {"pixel"}
+    assert not any(UNSIZED_KEY in layer.metadata for layer in (image, mask))
