@@ -22,7 +22,8 @@ from napari_medseg.io import read_image
 # by the names of tasks; of the last ones nothing is learned
 KINDS = {
     "dermoscopy": "dermoscopy", "breast-ultrasound": "breast ultrasound", "thyroid-ultrasound": "thyroid ultrasound",
-    "polyp": "polyp", "nuclei": "nuclei", "brain-mri": "brain MRI", "kidney-stones": "kidney-stone CT",
+    "polyp": "polyp", "nuclei": "nuclei", "stained-nuclei": "stained nuclei", "brain-mri": "brain MRI",
+    "kidney-stones": "kidney-stone CT",
 }  # fmt: skip
 FOREIGN = (
     "breast_lesions_usg_mini",
@@ -30,7 +31,6 @@ FOREIGN = (
     "brisc2025_mini",
     "ph2",
     "stu_hospital",
-    "monuseg_nuclei",
     "brain_tumor_cheng",
     "drive",
     "chase_db1",

@@ -25,6 +25,7 @@ from napari_medseg.io import stem_of
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Start
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, finished
 from napari_medseg.weights import WeightsEntry, list_weights
+from napari_medseg.weights.eight_bits import SCALES, packed
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.load import save_state
 from napari_medseg.weights.store import bundled, bundled_folder, manifest_path, read_entry, superseded
@@ -131,11 +132,13 @@ def train(options: argparse.Namespace, name: str) -> int:
     return code
 
 
-def half(source: Path, target: Path, *, entry: WeightsEntry | None = None) -> None:
-    """Copy weights, those of larger networks in half precision."""
+def half(source: Path, target: Path, *, entry: WeightsEntry | None = None, eight_bits: bool = False) -> None:
+    """Copy weights, those of larger networks in half precision, and their large kernels a byte a number if asked."""
     state = load_file(source)
     if source.stat().st_size >= HALF_FROM_BYTES:
-        state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+        state = packed(state) if eight_bits else state
+        # scales are what the others are measured in
+        state = {k: v.half() if v.is_floating_point() and not k.startswith(SCALES) else v for k, v in state.items()}
     save_state(target, state, read_entry(source) if entry is None else entry)
 
 
@@ -154,7 +157,7 @@ def publish(runs: Path) -> None:
             # a path of this computer says nothing elsewhere
             training = {**entry.training, "start_from": PLANS[name].start, "command": f"train_bundled.py {name}"}
             entry = dataclasses.replace(entry, training=training)
-            half(source, path, entry=entry)
+            half(source, path, entry=entry, eight_bits=True)
     # what was measured with a file goes with it (accuracy.py --manifest)
     kinds = {entry.sha256: entry.kinds for entry in list_weights()}
     found = [read_entry(path) for path in sorted(target.glob("*.safetensors"))]

@@ -13,7 +13,20 @@ TASKS: Mapping[str, str] = {
     "kidney-stones": "Kidney stones",
     "nuclei": "Cell nuclei (microscopy)",
     "polyp": "Polyps (endoscopy)",
+    "stained-nuclei": "Stained nuclei (tissue, H&E)",
     "thyroid-ultrasound": "Thyroid ultrasound",
+}
+
+# what is marked, where weights of several kinds have one word for all
+THINGS: Mapping[str, str] = {
+    "brain-mri": "tumour",
+    "breast-ultrasound": "lesion",
+    "dermoscopy": "lesion",
+    "kidney-stones": "stone",
+    "nuclei": "nucleus",
+    "polyp": "polyp",
+    "stained-nuclei": "nucleus",
+    "thyroid-ultrasound": "nodule",
 }
 
 

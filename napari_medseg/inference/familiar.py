@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from napari_medseg.errors import WeightsError
 from napari_medseg.inference.normalize import to_rgb01
 from napari_medseg.weights import WeightsEntry
-from napari_medseg.weights.load import BESIDE
+from napari_medseg.weights.eight_bits import BESIDE
 from napari_medseg.weights.store import bundled_folder
 
 SIDE, SCALES = 64, 4

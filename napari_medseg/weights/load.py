@@ -20,13 +20,12 @@ from napari_medseg.fields import shown
 from napari_medseg.networks import create_network, list_networks
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.plain import check_plain
+from napari_medseg.weights.eight_bits import own_names, unpacked
 from napari_medseg.weights.entry import WeightsEntry
 from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.store import METADATA_KEY, check_file, find_weights, read_entry
 
 TENSORS_KEY = "tensors_sha256"
-# begins the names of tensors that travel with a network and are none of its own
-BESIDE = "beside."
 # last layers of published networks: they tell the number of classes
 _HEADS = ("Conv_1x1.weight", "seg_head.main_head.8.weight")
 
@@ -63,8 +62,8 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
     try:
         with safe_open(path, "pt") as file:
             told = (file.metadata() or {}).get(TENSORS_KEY)
-            names = [name for name in file.keys() if not name.startswith(BESIDE)]  # noqa: SIM118
-            if wanted != {name: tuple(file.get_slice(name).get_shape()) for name in names}:
+            names = own_names(file.keys())
+            if wanted != {name: tuple(file.get_slice(inside).get_shape()) for name, inside in names.items()}:
                 raise _other_tensors(entry, path)
         module = _build(entry, "cpu")
         state = load_file(path)
@@ -73,8 +72,8 @@ def load_network(network: str, weights: str | Path) -> tuple[nn.Module, WeightsE
                 f"the tensors of {path} do not match the checksum {told[:12]}... inside the file: it was changed or "
                 "damaged. Fetch the file again, or retrain."
             )
-        module.load_state_dict({name: tensor for name, tensor in state.items() if not name.startswith(BESIDE)})
-    except (SafetensorError, RuntimeError) as error:
+        module.load_state_dict(unpacked(state))
+    except (SafetensorError, RuntimeError, KeyError) as error:
         raise _other_tensors(entry, path) from error
     return module.eval(), entry
 
