@@ -46,11 +46,17 @@ def paint_cross(painter: QPainter, room: QRectF, at: QPointF) -> None:
     painter.setPen(QPen(LINE, 1))
     x, y = at.x(), at.y()
     if room.top() <= y <= room.bottom():
-        painter.drawLine(QPointF(room.left(), y), QPointF(min(x - GAP, room.right()), y))
-        painter.drawLine(QPointF(max(x + GAP, room.left()), y), QPointF(room.right(), y))
+        for begin, end in _open_line(room.left(), room.right(), x):
+            painter.drawLine(QPointF(begin, y), QPointF(end, y))
     if room.left() <= x <= room.right():
-        painter.drawLine(QPointF(x, room.top()), QPointF(x, min(y - GAP, room.bottom())))
-        painter.drawLine(QPointF(x, max(y + GAP, room.top())), QPointF(x, room.bottom()))
+        for begin, end in _open_line(room.top(), room.bottom(), y):
+            painter.drawLine(QPointF(x, begin), QPointF(x, end))
+
+
+def _open_line(begin: float, end: float, at: float) -> list[tuple[float, float]]:
+    """What is left of a line that is open around a point of it."""
+    parts = ((begin, min(at - GAP, end)), (max(at + GAP, begin), end))
+    return [part for part in parts if part[0] < part[1]]
 
 
 class CanvasMarks(QObject):

@@ -36,6 +36,8 @@ class ThreePlanes(QWidget):
         self._viewer, self._sight, self._panel = viewer, sight, panel
         self.dock: _Dock | None = None
         self.on = False
+        # of the panel before the planes came, and of these before they went, px; 0: not seen yet
+        self._beside_width = self._width = 0
         tip = f"Click to draw in this plane; {key_of('next_plane')} goes through them"
         self.views = tuple(PlaneView(sight, self._background(), tip) for _ in range(2))
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
@@ -60,6 +62,8 @@ class ThreePlanes(QWidget):
     def turn(self) -> None:
         """Show the planes that the main canvas does not; none of an image."""
         wanted = self.on and self._sight.volume
+        beside = _dock_of(self._panel)
+        beside_width = 0 if beside is None else beside.width()
         if wanted and self.dock is None:
             self._make_dock()
         if self.dock is None:
@@ -70,7 +74,13 @@ class ThreePlanes(QWidget):
             for view, axis in zip(self.views, [axis for axis in range(3) if axis != in_view], strict=True):
                 view.show_plane(axis)
         if self.dock.isHidden() == wanted:
+            if wanted:
+                self._beside_width = beside_width
+            else:
+                self._width = self.dock.width()
             self.dock.setVisible(wanted)
+            # once the window has found its layout
+            self._widen_soon.start()
 
     def _make_dock(self) -> None:
         window = self._panel.window()
@@ -85,16 +95,19 @@ class ThreePlanes(QWidget):
         window.addDockWidget(area, self.dock)
         if beside is not None and alone:
             window.splitDockWidget(self.dock, beside, Qt.Orientation.Horizontal)
-            # once the window has found its layout
-            self._widen_soon.start()
 
     def _widen(self) -> None:
-        beside = _dock_of(self._panel)
-        if self.dock is not None and beside is not None:
-            window = self._panel.window()
-            assert isinstance(window, QMainWindow)
-            sizes = [min(WIDEST, round(window.width() * SHARE)), beside.width()]
-            window.resizeDocks([self.dock, beside], sizes, Qt.Orientation.Horizontal)
+        beside, window = _dock_of(self._panel), self._panel.window()
+        if self.dock is None or beside is None or not isinstance(window, QMainWindow) or not self._beside_width:
+            return
+        if self.dock.isHidden():
+            # as it was before
+            window.resizeDocks([beside], [self._beside_width], Qt.Orientation.Horizontal)
+            return
+        own = self._width or min(WIDEST, round(window.width() * SHARE))
+        # the panel gives what it can spare, the canvas the rest
+        least = max(beside.minimumSizeHint().width(), self._beside_width - own)
+        window.resizeDocks([self.dock, beside], [own, least], Qt.Orientation.Horizontal)
 
     def _background(self) -> QColor:
         return QColor.fromRgbF(*(float(part) for part in self._viewer.canvas.background_color[:3]))
