@@ -19,7 +19,7 @@ from napari_medseg.errors import sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.open_case import OpenCase
@@ -65,10 +65,12 @@ class EditTools(QGroupBox):
         self.message = TextLabel()
         self._case: OpenCase | None = None
         # the objects are counted again when the mask is at rest
+        self._stale: list[OpenCase] = []
         self._recount = QTimer(self)
         self._recount.setSingleShot(True)
         self._recount.setInterval(RECOUNT_MS)
         self._recount.timeout.connect(self._count_again)
+        view.mask_changed.connect(self._edited)
         self.operations: dict[str, tuple[str, Operation]] = {
             "fill_holes": ("Fill holes", operations.fill_holes),
             "smooth": ("Smooth", operations.smooth),
@@ -94,11 +96,13 @@ class EditTools(QGroupBox):
             button.setToolTip(f"The chosen label only  ({key_of(name)})")
             button.clicked.connect(lambda _, name=name: self.apply(name))
             grid.addWidget(button, number // 3, number % 3)
-        grid.addWidget(self.objects, len(self.buttons) // 3, 0, 1, 3)
+        last.addWidget(self.objects, 1)
         last.addWidget(QLabel("Smallest piece"))
         last.addWidget(self.smallest)
-        last.addStretch()
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*MARGINS)
+        for rows in (layout, grid):
+            rows.setSpacing(SPACING)
         layout.addWidget(self.row)
         layout.addLayout(grid)
         layout.addLayout(last)
@@ -196,30 +200,34 @@ class EditTools(QGroupBox):
             lane="edit",
         )
 
-    def _edited(self, event: Any = None) -> None:
-        self._recount.start()
+    def _edited(self, case: OpenCase) -> None:
+        if find(self._viewer, Labels, case.image, OBJECTS_SUFFIX) is not None:
+            self._stale.append(case)
+            self._recount.start()
 
     def _count_again(self) -> None:
         """The objects that are shown are those of the mask as it is now."""
-        case = self._view.current
-        shown = None if case is None else find(self._viewer, Labels, case.image, OBJECTS_SUFFIX)
-        if shown is not None:
-            self.number_objects(shown)
+        stale, self._stale = {id(case): case for case in self._stale}, []
+        for case in stale.values():
+            shown = find(self._viewer, Labels, case.image, OBJECTS_SUFFIX)
+            if shown is not None and self._view.holds(case):
+                self._number(case, shown)
 
-    def number_objects(self, again: Labels | None = None) -> None:
-        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is.
-
-        Where they are counted ``again``, their layer stays as visible as it was.
-        """
+    def number_objects(self) -> None:
+        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is."""
         case = self._view.current
-        if case is None:
-            return
+        if case is not None:
+            self._number(case)
+
+    def _number(self, case: OpenCase, again: Labels | None = None) -> None:
+        """Where they are counted ``again``, their layer stays as visible as it was."""
         labels = np.array(case.labels.data)
         if again is None:
             self._tell("Counting...")
 
         def done(numbered: np.ndarray) -> None:
-            if self._view.current is not case or case.image not in self._viewer.layers:
+            current = self._view.current is case
+            if not self._view.holds(case) or not (current or again):
                 self._tell("")
                 return
             if again is not None and again not in self._viewer.layers:
@@ -228,9 +236,8 @@ class EditTools(QGroupBox):
             active = self._viewer.layers.selection.active
             show_objects(self._viewer, case.image, numbered, visible=again is None)
             self._viewer.layers.selection.active = case.labels if again is None else active
-            # connecting twice is connecting once
-            case.labels.events.paint.connect(self._edited)
-            case.labels.events.set_data.connect(self._edited)
+            if not current:
+                return
             sizes = np.bincount(numbered.ravel())[1:]
             self._tell(
                 f"{len(sizes)} object(s)" + (f", half of them over {np.median(sizes):.0f} px." if len(sizes) else ".")
