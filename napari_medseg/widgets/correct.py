@@ -30,6 +30,7 @@ from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
 from napari_medseg.widgets.undo_buttons import UndoButtons
+from napari_medseg.widgets.volume import VolumeBox
 from napari_medseg.widgets.workers import Workers
 
 CHOOSING = "Choosing the next image..."
@@ -49,6 +50,7 @@ class CorrectSection(QWidget):
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
+        self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
@@ -82,6 +84,7 @@ class CorrectSection(QWidget):
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
+            "next_plane": self.volume.next_plane,
             "undo": self.view.undo,
             "redo": self.view.redo,
             "unlock": self.unlock_drawn,
@@ -129,7 +132,7 @@ class CorrectSection(QWidget):
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         layout.addWidget(self.pieces)
-        for widget in (self.status, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.status, self.volume, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
@@ -311,6 +314,7 @@ class CorrectSection(QWidget):
         self.rings.close()
         self.view.close_all(force=True)
         self.view.detach()
+        self.volume.close_box()
         if self._state.project is not None:
             try:
                 self._state.project.close()

@@ -44,6 +44,7 @@ KEYS = (
     Key("Shift-W", "split", "split touching objects"),
     Key("Shift-O", "number_objects", "number the objects, touching ones apart"),
     Key("Shift-I", "interpolate", "fill the slices between drawn ones"),
+    Key("Shift-C", "next_plane", "next plane of a volume: axial, coronal, sagittal"),
     Key("Ctrl-Z", "undo", "undo, also after a restart"),
     Key("Ctrl-Shift-Z", "redo", "redo"),
     Key("Shift-B", "draw_boxes", "draw boxes"),
@@ -60,6 +61,7 @@ OTHERS = (
     ("Escape", "give it up; once more: put live-wire or snap brush away"),
     ("Space, held", "move the image, also with a tool on"),
     ("V", "active layer on and off"),
+    ("F1", "help for the tab in view"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
+from napari_medseg.app.planes import changed_text
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.editing import operations
 from napari_medseg.editing.instances import number_objects
@@ -21,11 +23,12 @@ from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.sight import axis_in_view
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.tool_table import SNAP, WIRE
 from napari_medseg.widgets.toolbar import ToolRow
-from napari_medseg.widgets.workers import Workers
+from napari_medseg.widgets.workers import Ticket, Workers
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
 # the objects are counted again so long after the last change of the mask
@@ -144,6 +147,11 @@ class EditTools(QGroupBox):
         if case is None or not self.buttons[name].isEnabled():
             return
         text, operation = self.operations[name]
+        # across which the slices lie that are told of
+        axis: int | None = None
+        if name == "interpolate":
+            axis = axis_in_view(self._viewer, case.labels) or 0
+            operation = partial(operations.interpolate, axis=axis)
         label = int(case.labels.selected_label)
         if label == 0:
             self._tell("Label 0 is the background; choose the label to work on in the layer controls.")
@@ -151,21 +159,25 @@ class EditTools(QGroupBox):
         save_settings(smallest_piece=self.smallest.value())
         self._tell(f"{text}...")
         # in its turn: an undo before it is shown first, and accepting after it waits
-        case.then(lambda: self._start(case, text, operation, label))
+        case.then(lambda: self._start(case, text, operation, label, axis))
 
-    def _start(self, case: OpenCase, text: str, operation: Operation, label: int) -> None:
+    def _start(self, case: OpenCase, text: str, operation: Operation, label: int, axis: int | None) -> None:
         if (why := case.problem()) is not None:
             self._tell(why)
             return
         before = np.array(case.labels.data)
 
-        def done(after: np.ndarray) -> None:
+        def work(ticket: Ticket, progress: Any) -> tuple[np.ndarray, str]:
+            after = operation(before, label)
+            return after, changed_text(text, before, after, axis)
+
+        def done(found: tuple[np.ndarray, str]) -> None:
             try:
-                show(after)
+                show(*found)
             finally:
                 case.end()
 
-        def show(after: np.ndarray) -> None:
+        def show(after: np.ndarray, told: str) -> None:
             if not self._view.holds(case):
                 self._tell(f"'{text}' was dropped: its image was closed meanwhile.")
                 return
@@ -173,9 +185,8 @@ class EditTools(QGroupBox):
                 # what someone drew meanwhile counts for more
                 self._tell(f"'{text}' was dropped: the mask changed meanwhile. Press it again.")
                 return
-            changed = int((after != before).sum())
             case.apply(after, text.lower())
-            self._tell(f"{text}: {changed} pixel(s) changed." if changed else f"{text}: nothing to change.")
+            self._tell(told)
 
         def failed(error: BaseException) -> None:
             self._tell(sentence(error))
@@ -183,7 +194,7 @@ class EditTools(QGroupBox):
 
         case.begin()
         self._workers.run(
-            lambda ticket, progress: operation(before, label),
+            work,
             on_done=done,
             on_error=failed,
             lane="edit",
