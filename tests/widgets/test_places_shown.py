@@ -175,6 +175,8 @@ def test_a_stray_dot_is_ringed_and_goes_as_one_stroke(panel, qtbot, case):
     labels = drawn(panel, qtbot, case, (20, 30))
     asked = question(panel, qtbot)
     assert asked.text.text() == "2 pieces of label 1: keep the largest?"
+    # nobody sees the panel: it is told elsewhere, too
+    assert asked.text.text() in notification_manager.records[-1].message
     (place,) = panel.correct.rings.places
     assert labels[place.point] == 1 and place.point[0] < 30
     assert not revisions(panel)
