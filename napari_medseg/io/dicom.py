@@ -196,7 +196,8 @@ def _place(path: Path, lie: Sequence[Slice]) -> tuple[ToRas, tuple[int, ...]]:
     except PlaceError as error:
         raise ImageReadError(f"{path} {error}. Export the series again, or give a file of it.") from None
     rows, columns = lie[0].shape
-    return ToRas.of((columns, rows, len(lie)), found.affine), found.order
+    # tags say how it lies in the patient; a film's grid has no such header
+    return ToRas.of((columns, rows, len(lie)), found.affine, header={"dicom": {}}), found.order
 
 
 def _volume(

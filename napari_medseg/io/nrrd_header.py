@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Grid, usable_sizes
+from napari_medseg.io.orientation import why_none
 from napari_medseg.io.ras import LPS, ToRas, axes_of, is_place
 
 # all that a header says of where its voxels lie; a mask gets the very same
@@ -84,10 +85,12 @@ def lie_of(path: Path, header: Mapping[str, Any]) -> Lie:
             unit, spacing = "px", None
         return Lie(Grid(shape[::-1], spacing=spacing, unit=unit), None, axes, colours)
     affine = _affine(path, header, steps, 1e-3 if unit == "um" else factor)
-    kept = {name: _plain(header[name]) for name in SPATIAL if name in header} if len(sizes) == 3 else None
-    more = {} if kept is None else {"nrrd": {**kept, "shape": list(shape), "affine": affine.tolist()}}
+    more: dict[str, Any] = {"sides": int("space" in header)}
+    if len(sizes) == 3:
+        kept = {name: _plain(header[name]) for name in SPATIAL if name in header}
+        more |= {**kept, "shape": list(shape), "affine": affine.tolist()}
     nothing = steps is None or unit == "px"
-    turn = ToRas.of(shape, affine, unit="px" if nothing else "mm", header=more, stored=axes_of(affine))
+    turn = ToRas.of(shape, affine, unit="px" if nothing else "mm", header={"nrrd": more}, stored=axes_of(affine))
     return Lie(turn.grid, turn, axes, None)
 
 
@@ -152,7 +155,7 @@ def _plain(value: Any) -> Any:
 def placed(data: np.ndarray, grid: Grid) -> tuple[np.ndarray, dict[str, Any]]:
     """What is written, as NRRD counts it, (X, Y) or (X, Y, Z), and the header that says where it lies."""
     kept = grid.header.get("nrrd")
-    if data.ndim == 3 and kept is not None:
+    if data.ndim == 3 and kept is not None and "affine" in kept:
         turn = ToRas.of(tuple(kept["shape"]), np.array(kept["affine"], float))
         return turn.back(data), {name: kept[name] for name in SPATIAL if name in kept}
     if data.ndim == 2:
@@ -165,7 +168,8 @@ def placed(data: np.ndarray, grid: Grid) -> tuple[np.ndarray, dict[str, Any]]:
         affine = np.diag((x, y, z, 1.0))
     lps = LPS @ affine + 0.0
     return data.transpose(), {
-        "space": "left-posterior-superior",
+        # a name of the space would say how it lies in the patient
+        **({"space dimension": 3} if why_none(grid) is not None else {"space": "left-posterior-superior"}),
         "space directions": lps[:3, :3].T,
         "space origin": lps[:3, 3],
         "space units": ["pixel" if grid.unit == "px" else "mm"] * 3,

@@ -14,6 +14,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGBa
 
 from napari_medseg.errors import ImageReadError, OperationError
 from napari_medseg.io import format_of, is_volume, limits, read_grid, read_image, read_mask, stem_of
+from napari_medseg.io.orientation import letters_of
 from tests.io.dicom_files import CT, MR, NAMES, US, dataset, of, write, write_enhanced
 
 RNG = np.random.default_rng(0)
@@ -201,6 +202,7 @@ def test_a_film_is_slices_that_lie_nowhere(tmp_path):
     assert is_volume(path)
     assert (image.spacing, image.unit, image.grid.spacing_mm) == ((1, 1, 1), "px", None)
     assert ["film" in line for line in image.told] == [True]
+    assert letters_of(image.grid) is None
     np.testing.assert_array_equal(image.data, frames)
     again = read_image(write_enhanced(tmp_path / "b.dcm", frames, np.diag([1, 1, 0, 1.0])))
     assert (again.unit, again.data.shape) == ("px", frames.shape)

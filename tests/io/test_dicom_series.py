@@ -28,6 +28,7 @@ from napari_medseg.io.dicom import read_series
 from napari_medseg.io.dicom_file import open_header
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
 from napari_medseg.io.dicom_series import list_series, series_of
+from napari_medseg.io.orientation import letters_of
 from tests.io.dicom_files import CT, MARKER, US, dataset, of, slices, write, write_series
 
 DATA = np.random.default_rng(0).integers(-900, 2000, (4, 6, 7)).astype(np.int16)
@@ -56,6 +57,7 @@ def test_each_voxel_lies_where_its_slice_says(tmp_path, affine):
     assert image.volume and is_volume(folder) and stem_of(folder) == "CT"
     assert (image.shape, image.unit, image.told) == (grid.shape, "mm", ())
     np.testing.assert_allclose(grid.affine, image.grid.affine)
+    assert letters_of(grid) == ("S", "A", "R")
     # its axes run to the right, the front and the head
     assert (np.diag(image.grid.affine)[:3] > 0).all()
     for z, y, x in np.ndindex(DATA.shape):

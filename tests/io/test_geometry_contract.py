@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from napari_medseg.io import read_image, write_mask
+from napari_medseg.io import read_grid, read_image, write_mask
+from napari_medseg.io.orientation import letters_of
 from tests.io.dicom_files import write_series
 
 # no two of its halves, in any direction, are alike
@@ -59,6 +60,7 @@ def test_what_goes_in_comes_out_at_its_place(tmp_path, way, out, directions):
         affine = affine_of(order, signs, directions)
         image = read_image(write(tmp_path / f"{number}" / name, affine))
         mask = write_mask(tmp_path / f"{number}" / out, image.data, grid=image.grid)
+        assert letters_of(read_grid(mask)) == ("S", "A", "R")
         other = SimpleITK.ReadImage(str(mask))
         assert other.GetNumberOfPixels() == PHANTOM.size
         for z, y, x in np.ndindex(PHANTOM.shape):

@@ -13,6 +13,7 @@ import SimpleITK
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io import fit_mask, is_volume, read_grid, read_image, read_mask, stem_of, write_image, write_mask
 from napari_medseg.io.image import Grid
+from napari_medseg.io.orientation import letters_of
 
 DATA = np.random.default_rng(0).integers(-900, 2000, (4, 5, 6)).astype(np.int16)
 SPACES = {"left-posterior-superior": (-1, -1, 1), "right-anterior-superior": (1, 1, 1), "LAS": (-1, 1, 1)}
@@ -197,5 +198,8 @@ def test_detached_headers_are_no_format(tmp_path):
 def test_a_volume_that_is_not_measured_is_written_so(tmp_path):
     grid = Grid.of_affine(DATA.shape, np.eye(4), unit="px")
     path = write_image(tmp_path / "a.nrrd", DATA, grid=grid, volume=True)
+    # nor is it said how it lies in the patient
+    assert letters_of(read_grid(path)) is None
+    assert letters_of(read_grid(write(tmp_path / "b.nrrd", DATA, header(OBLIQUE)))) == ("S", "A", "R")
     assert read_image(path).unit == "px"
     np.testing.assert_array_equal(read_image(path).data, DATA)
