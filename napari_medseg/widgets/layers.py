@@ -31,12 +31,21 @@ from napari_medseg.io.table import suffixes
 from napari_medseg.project import Box
 from napari_medseg.project.labels import labels_sha256, stacked
 from napari_medseg.project.shown import inside
+from napari_medseg.words import tr
 
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 _IMAGES = tuple(one for one in FORMATS if one.read is not None and one.gives.images)
-IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in suffixes(_IMAGES))})"
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
+
+
+def image_filter() -> str:
+    """Of dialogs that open files."""
+    return tr("Images ({suffixes})", suffixes=" ".join("*" + suffix for suffix in suffixes(_IMAGES)))
+
+
+# for whoever does not call it yet
+IMAGE_FILTER = image_filter()
 
 
 def place_of(image: Layer) -> dict[str, Any]:
