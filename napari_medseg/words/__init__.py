@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +19,9 @@ DOMAIN = "medseg"
 LANGUAGE, FOLDER = "MEDSEG_LANGUAGE", "MEDSEG_WORDS"
 """Of the environment: languages, best first (``de:fr``), and a folder of translations beside those that are shipped."""
 
+# in gettext's order, ours first
+_ASKED = (LANGUAGE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+# in use; None: no text was asked for yet
 _texts: gettext.NullTranslations | None = None
 
 
@@ -65,24 +70,33 @@ def use(languages: Sequence[str], folder: Path | None = None) -> bool:
     wanted = [language.replace("-", "_") for language in languages if language]
     for place in filter(None, (folder, Path(__file__).parent)):
         for language in wanted:
-            if language.partition("_")[0] in ("en", "C", "POSIX"):
+            if re.split("[_.@]", language)[0] in ("en", "C", "POSIX"):
                 break
             try:
                 _texts = gettext.translation(DOMAIN, str(place), [language])
-            except (OSError, UnicodeDecodeError, ValueError):
+            except (LookupError, OSError, ValueError, struct.error):
                 # none, or no catalogue: what is written here is good English
                 continue
             return True
     return False
 
 
+def begin(system: Sequence[str] = ()) -> None:
+    """Take the language that the environment asks for.
+
+    Parameters
+    ----------
+    system : sequence of str
+        Languages of the computer, best first: where the environment says nothing, as on Windows and macOS.
+    """
+    asked = next((value for name in _ASKED if (value := os.environ.get(name))), "")
+    folder = os.environ.get(FOLDER)
+    use(asked.split(":") if asked else system, Path(folder) if folder else None)
+
+
 def _catalogue() -> gettext.NullTranslations:
-    """What is in use; at the first text, what the environment asks for."""
     if _texts is None:
-        names = (LANGUAGE, "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-        asked = next((value for name in names if (value := os.environ.get(name))), "")
-        folder = os.environ.get(FOLDER)
-        use(asked.split(":"), Path(folder) if folder else None)
+        begin()
     return _texts or gettext.NullTranslations()
 
 

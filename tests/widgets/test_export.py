@@ -272,7 +272,7 @@ def test_all_masks_are_written_as_they_are_on_the_screen(project_panel, qtbot, t
     assert "no accepted mask" in export_all(panel, qtbot, tmp_path / "none", panel.export.all)
     assert panel.export.show_folder.isHidden()
     told = export_all(panel, qtbot, tmp_path / "out", panel.export.whole)
-    assert told == f"Wrote 1 file(s) to {tmp_path / 'out'}. {cases - 1} image(s) without such a mask were left out."
+    assert told == f"Wrote 1 file to {tmp_path / 'out'}. {cases - 1} images without such a mask were left out."
     np.testing.assert_array_equal(read_mask(tmp_path / "out" / f"{case.image.name}_mask.tif"), shown)
     assert accept(panel, qtbot)[0] is not None
     assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "accepted", panel.export.all)

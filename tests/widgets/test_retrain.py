@@ -52,7 +52,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     # one click back, and forth again
     qtbot.waitUntil(lambda: panel.retrain.versions.list.count() == 2, timeout=WAIT)
     listed = [panel.retrain.versions.list.itemText(row) for row in range(2)]
-    assert listed[0] == "Original network (nuclei)"
+    assert listed[0] == "Original network: Cell nuclei (microscopy)"
     assert listed[1].startswith("Round 1, 2")
     for row, weights in ((0, before), (1, new)):
         panel.retrain.versions.list.setCurrentIndex(row)
@@ -63,7 +63,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     panel.export.folder.setText(str(tmp_path / "out"))
     panel.export.all.setChecked(True)
     panel.export.export.click()
-    qtbot.waitUntil(lambda: "Wrote 6 file(s)" in panel.export.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Wrote 6 files" in panel.export.message.text(), timeout=WAIT)
     written = read_mask(tmp_path / "out" / "nuclei_2_mask.tif")
     np.testing.assert_array_equal(written, read_mask(next(s for s in sample_images() if s.name == "nuclei_2").mask))
     path = panel.state.project.path

@@ -39,7 +39,7 @@ SPEC = RunSpec(
     [
         (
             {},
-            "7 accepted: 5 to learn from, 2 to judge, from breast ultrasound v1 (CMUNeXt-XXS), about 3 minutes.",
+            "7 accepted: 5 to learn from, 2 to judge, from Breast ultrasound v1 (CMUNeXt-XXS), about 3 minutes.",
         ),
         ({"learned": 0, "judging": 0}, "Accept at least 2 images first (0 so far)."),
         ({"learned": 1}, "Accept at least 2 images first (1 so far, and 2 kept for testing)."),
@@ -84,9 +84,9 @@ def test_a_time_limit_is_told_as_it_cuts_and_afterwards():
     [
         ("weights/run-0002.safetensors", False, "Round 2"),
         ("C:\\p\\weights\\run-0013.safetensors", False, "Round 13"),
-        ("cmunext-xxs/breast-ultrasound@1", True, "Original network (breast ultrasound)"),
-        ("/home/me/mine.safetensors", True, "Original network (mine)"),
-        ("lgms-net/generalist@1", False, "Network generalist"),
+        ("cmunext-xxs/breast-ultrasound@1", True, "Original network: Breast ultrasound"),
+        ("/home/me/mine.safetensors", True, "Original network: mine"),
+        ("lgms-net/generalist@1", False, "Network: Several kinds of images"),
     ],
 )
 def test_networks_have_names_for_people(weights, first, name):
