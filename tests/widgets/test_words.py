@@ -1,0 +1,95 @@
+"""The real panel in a language in which every text stands in [brackets]: what stands outside of them is data."""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QGroupBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QMenu,
+    QProgressBar,
+    QSpinBox,
+    QTableWidget,
+    QTabWidget,
+    QWidget,
+)
+
+from napari_medseg import words
+from napari_medseg.app.gate import judge
+from napari_medseg.app.review import Comparison, Review
+from napari_medseg.io import FORMATS
+from napari_medseg.networks import get_spec, list_networks
+from napari_medseg.widgets.outcome import Outcome, Pictured
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+script = import_module("words")
+sys.path.pop(0)
+
+pytestmark = pytest.mark.gui
+# names of networks, formats, files, keys and units are the same in every language
+DATA = {get_spec(name).title.partition(" (")[0] for name in list_networks()}
+DATA |= {one.name for one in FORMATS} | {"px", "MedSeg", "CC0", "cuda", "cpu", "auto"}
+
+
+@pytest.fixture
+def bracketed(tmp_path):
+    script.pseudo(tmp_path / "words")
+    assert words.use(["xx"], tmp_path / "words")
+    yield
+    words.use([])
+
+
+def texts_of(widget):
+    """All that a widget shows, or tells of itself."""
+    yield widget.toolTip()
+    yield widget.windowTitle()
+    if isinstance(widget, (QLabel, QAbstractButton)):
+        yield widget.text()
+    if isinstance(widget, (QGroupBox, QMenu)):
+        yield widget.title()
+    if isinstance(widget, QLineEdit):
+        yield widget.placeholderText()
+    if isinstance(widget, QSpinBox):
+        yield from (widget.prefix(), widget.suffix(), widget.specialValueText())
+    if isinstance(widget, QProgressBar):
+        yield widget.format()
+    if isinstance(widget, QTabWidget):
+        yield from map(widget.tabText, range(widget.count()))
+    if isinstance(widget, QComboBox):
+        yield from map(widget.itemText, range(widget.count()))
+    if isinstance(widget, QListWidget):
+        yield from (widget.item(row).text() for row in range(widget.count()))
+    if isinstance(widget, QTableWidget):
+        heads = [widget.horizontalHeaderItem(column) for column in range(widget.columnCount())]
+        cells = [widget.item(row, c) for row in range(widget.rowCount()) for c in range(widget.columnCount())]
+        for item in filter(None, heads + cells):
+            yield from (item.text(), item.toolTip())
+    yield from (action.text() for action in widget.actions())
+
+
+def outside(text):
+    """What of a text stands in no brackets, without tags, numbers and data."""
+    text = re.sub(r"<[^<>]*>|&\w+;", " ", text)
+    while (inner := re.sub(r"\[[^\[\]]*\]", " ", text)) != text:
+        text = inner
+    for name in sorted(DATA, key=len, reverse=True):
+        text = text.replace(name, " ")
+    return re.findall(r"[^\W\d_]{2,}", text)
+
+
+def untranslated(root):
+    found = {text for widget in (root, *root.findChildren(QWidget)) for text in texts_of(widget) if outside(text)}
+    return sorted(found)
+
+
+def test_outside_is_what_no_translation_reaches():
+    assert outside("[Add 2 images]") == outside("<b>[Stored, but: ]</b>, 12 px") == outside("CMUNeXt-XXS v1") == []
+    assert outside("[It [draws] edges] by Otto") == ["by", "Otto"]
