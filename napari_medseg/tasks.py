@@ -19,6 +19,18 @@ TASKS: Mapping[str, str] = {
     "thyroid-ultrasound": mark("Thyroid ultrasound"),
 }
 
+# what is marked, where weights of several kinds have one word for all
+THINGS: Mapping[str, str] = {
+    "brain-mri": "tumour",
+    "breast-ultrasound": "lesion",
+    "dermoscopy": "lesion",
+    "kidney-stones": "stone",
+    "nuclei": "nucleus",
+    "polyp": "polyp",
+    "stained-nuclei": "nucleus",
+    "thyroid-ultrasound": "nodule",
+}
+
 
 def task_words(task: str) -> str:
     """A task as a person reads it; one that is not in the table is a person's own, and stays as it was written."""

@@ -1,6 +1,6 @@
 """Tasks in words."""
 
-from napari_medseg.tasks import TASKS, task_words
+from napari_medseg.tasks import TASKS, THINGS, task_words
 from napari_medseg.weights import list_weights
 
 
@@ -13,3 +13,7 @@ def test_all_that_ships_has_words_of_its_own():
 
 def test_a_persons_own_task_stays_as_it_was_written():
     assert task_words("my-own_task 2") == "my-own_task 2"
+
+
+def test_what_is_marked_has_a_word_for_each_kind_that_weights_of_several_know():
+    assert {task for entry in list_weights() for task in entry.kinds} <= set(THINGS) <= set(TASKS)

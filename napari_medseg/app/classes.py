@@ -12,6 +12,7 @@ from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, colour_of, liste
 from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Case, LabelClass, Project
+from napari_medseg.tasks import THINGS
 from napari_medseg.weights.store import find_weights
 
 if TYPE_CHECKING:
@@ -70,10 +71,13 @@ def name_classes(project: Project, classes: Classes, *, ignore: int | None = Non
     return fresh
 
 
-def shown_classes(project: Project, case_id: int | None, chosen: tuple[str, str] | None = None) -> list[LabelClass]:
+def shown_classes(
+    project: Project, case_id: int | None, chosen: tuple[str, str] | None = None, *, task: str = ""
+) -> list[LabelClass]:
     """The project's classes, and those that the weights name which proposed what a case shows.
 
-    Where these name none, those of the weights that are chosen, (network, id or path), are shown.
+    Where these name none, those of the weights that are chosen, (network, id or path), are shown; where these have one
+    word for all kinds of images, what is marked in the images of the task.
 
     Several classes of weights are noted in the project, where it can be written to: its masks say what they hold. The
     name of a single one is only shown: nobody needs to name the one thing that there is. A name that another label has
@@ -88,6 +92,8 @@ def shown_classes(project: Project, case_id: int | None, chosen: tuple[str, str]
     origin = None if case_id is None else project.proposal_origin(case_id)
     of_proposal = {} if origin is None else _names_of(str(origin.get("network")), str(origin.get("weights")))
     names = of_proposal or ({} if chosen is None else _names_of(*chosen))
+    if not names and task in THINGS and (origin is not None or chosen is not None):
+        names = {1: THINGS[task]}
     taken = {one.label for one in known}, {one.name for one in known}
     fresh = {label: name for label, name in names.items() if label not in taken[0] and name not in taken[1]}
     if len(of_proposal) > 1 and fresh:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 # begins the names of tensors that travel with a network and are none of its own
 BESIDE = "beside."
-# under another name than the tensor's own: whoever does not know of it misses the tensor, and takes no bytes for weights
+# under another name than its own: whoever does not know of it misses the tensor, and takes no bytes for weights
 BYTES, SCALES = f"{BESIDE}int8.", f"{BESIDE}int8_scale."
 # smaller ones and depthwise kernels stay: they weigh little, and rounding them costs up to 0.8 points of Dice
 LEAST = 16_384

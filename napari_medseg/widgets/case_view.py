@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_medseg.app.correct import CaseLabels, SaveStatus
+from napari_medseg.app.correct import CaseLabels
 from napari_medseg.app.layer_keys import FILE_KEY
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.places import grid_of
@@ -23,34 +21,27 @@ from napari_medseg.inference import Prediction
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
 from napari_medseg.widgets.ask_undo import ask_undo
-from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, note_new, take_over, unseen, without_image
-from napari_medseg.widgets.habits import Habits
-from napari_medseg.widgets.keys import bind, unbind
+from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, take_over, unseen
 from napari_medseg.widgets.layers import (
     MASK_SUFFIX,
-    OF_KEY,
     layers_of,
     new_labels,
     plain_image,
-    remove_all,
     show_image,
     show_labels,
 )
-from napari_medseg.widgets.load import Loaded, kept_grid, load_case
+from napari_medseg.widgets.load import Loaded, load_case
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.open_cases import OpenCases
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 
 
-class CaseView(QObject):
+class CaseView(OpenCases):
     """Shows one case of the project's list at a time, and follows the user's own layers beside it.
 
     ``next_of`` gives what finds the case that will come after one, so that its proposal is ready by then.
     """
-
-    _called = Signal(object)
-    # another layer is selected; whether it is a copy of the open case's mask
-    copy_selected = Signal(bool)
 
     def __init__(
         self,
@@ -61,36 +52,13 @@ class CaseView(QObject):
         next_of: Callable[[Project, int], Callable[[Ticket], Case | None]],
         parent: QWidget,
     ) -> None:
-        super().__init__(parent)
-        self._window = parent
-        self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
-        self._open: dict[int, OpenCase] = {}
+        super().__init__(viewer, state, bus, parent)
+        self._window, self._workers = parent, workers
         self._opening: Ticket | None = None
         # which case that is
         self._loading: int | None = None
         self.ahead = Ahead(state, workers, next_of)
-        self._detached = False
-        self._habits = Habits()
-        # what keys ask for while a case's mask is the active layer
-        self.actions: dict[str, Callable[[], None]] = {}
-        self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
         bus.proposed.connect(self._proposed)
-        viewer.layers.events.inserted.connect(self._layer_inserted)
-        viewer.layers.events.removed.connect(self._layer_removed)
-        viewer.layers.selection.events.active.connect(self._layer_selected)
-
-    @property
-    def current(self) -> OpenCase | None:
-        """The case that keys and buttons act on."""
-        return self._open.get(self._state.case_id or 0)
-
-    def case_of(self, layer: Labels) -> OpenCase | None:
-        """The case whose mask a layer is; a copy of that mask is none."""
-        return next((opened for opened in self._open.values() if opened.labels == layer), None)
-
-    def holds(self, case: OpenCase) -> bool:
-        """Whether a case is still open."""
-        return self._open.get(case.case_id) is case
 
     def in_hand(self) -> set[int]:
         """Numbers of the cases that are open or about to be; may be asked on any thread."""
@@ -228,38 +196,6 @@ class CaseView(QObject):
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
 
-    def _follow(
-        self,
-        project: Project,
-        case: Case,
-        image: Image,
-        labels: Labels,
-        stored: CaseLabels,
-        *,
-        picture: tuple,
-        listed: bool,
-    ) -> OpenCase:
-        current = self.current
-        opened = OpenCase(
-            project,
-            case.id,
-            image,
-            labels,
-            stored,
-            kept=kept_grid(case) or grid_of(image),
-            picture=picture,
-            listed=listed,
-            on_status=self._on_status,
-            parent=self,
-        )
-        opened.left.connect(lambda: self._left(opened))
-        self._open[case.id] = opened
-        if current is not None:
-            self._habits.learn(current.labels, current.project)
-        self._habits.give(labels, project)
-        bind(labels, self.actions)
-        return opened
-
     def to_change(self) -> OpenCase | None:
         """The case that keys and buttons act on, if it is what the person looks at; None: there is none, or told why.
 
@@ -270,11 +206,6 @@ class CaseView(QObject):
             self.say(why)
             return None
         return opened
-
-    def say(self, why: str) -> None:
-        """Tell what was not done, where it is seen at once and where it can still be read later."""
-        show_warning(why)
-        self._bus.told.emit(why)
 
     def undo(self) -> None:
         """Go back by one stroke, also one from an earlier session; or to what is stored, see :meth:`OpenCase.undo`."""
@@ -291,9 +222,6 @@ class CaseView(QObject):
         opened = self.to_change()
         if opened is not None:
             opened.move(opened.session.redo, self._tell)
-
-    def _tell(self, error: BaseException) -> None:
-        self.say(sentence(error))
 
     def unlock(self) -> int | None:
         """Let later proposals change what was drawn in the open case; how many pixels that are, None: not done."""
@@ -329,88 +257,7 @@ class CaseView(QObject):
 
         opened.then(accept)
 
-    def _when_done(self, future: Future, use: Callable[[Any], None]) -> None:
-        """Use a result on the GUI thread."""
-
-        def call() -> None:
-            error = future.exception()
-            if error is not None:
-                self._tell(error)
-            else:
-                use(future.result())
-
-        future.add_done_callback(lambda _: self._called.emit(call))
-
-    def _on_status(self, status: SaveStatus) -> None:
-        # on the writing thread
-        self._called.emit(lambda: self._bus.save_status.emit(status))
-
-    def _layer_selected(self, event: Any = None) -> None:
-        active = self._viewer.layers.selection.active
-        for opened in self._open.values():
-            if active in (opened.labels, opened.image, *layers_of(self._viewer, opened.image)):
-                self._state.case_id = opened.case_id
-        self.copy_selected.emit(copy_of(self._viewer, self.current) is not None)
-
-    def _layer_inserted(self, event: Any) -> None:
-        if (told := note_new(self._viewer, event.value)) is not None:
-            self.say(told)
-
-    def _left(self, opened: OpenCase) -> None:
-        """A case's image layer shows another picture now: both layers are the user's own from here on."""
-        image, labels = opened.image, opened.labels
-        opened.listed = False
-        self._close(opened, force=True)
-        # of the other picture: nothing may take it for a mask of this one
-        labels.metadata.pop(OF_KEY, None)
-        labels.visible = False
-        self._viewer.layers.selection.active = image
-        self._bus.cases_changed.emit()
-        self.say(
-            f"'{image.name}' shows another picture than before. What was drawn is stored with the first one, and its "
-            "mask is out of sight. Propose again for this one."
-        )
-
     # ---- closing -------------------------------------------------------------------------------------------------
-
-    def _layer_removed(self, event: Any) -> None:
-        for opened in list(self._open.values()):
-            if event.value not in (opened.labels, opened.image):
-                continue
-            mine = event.value == opened.image and not opened.listed
-            self._close(opened, force=True)
-            self._bus.cases_changed.emit()
-            if mine and opened.labels in self._viewer.layers:
-                self.say(without_image(opened))
-
-    def _close(self, opened: OpenCase, *, force: bool) -> bool:
-        told = opened.close(force=force)
-        if told is not None:
-            self.say(told)
-            if not opened.closed:
-                return False
-        if opened is self.current:
-            self._habits.learn(opened.labels, opened.project)
-        unbind(opened.labels)
-        self._open.pop(opened.case_id, None)
-        if self._state.case_id == opened.case_id:
-            self._state.case_id = None
-        if opened.listed:
-            remove_all(self._viewer, opened.image, opened.labels)
-        opened.deleteLater()
-        return True
-
-    def _close_listed(self) -> bool:
-        return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
-
-    def resized(self) -> str | None:
-        """Why an open image has another size than the project's exports say; None where all have theirs."""
-        return next((why for opened in self._open.values() if (why := opened.resized()) is not None), None)
-
-    def unstored(self) -> list[tuple[str, str]]:
-        """Names of the cases that cannot be closed without loss, and why."""
-        found = [(opened.image.name, opened.unstored()) for opened in self._open.values()]
-        return [(name, why) for name, why in found if why is not None]
 
     def close_all(self, *, force: bool = False) -> bool:
         """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
@@ -418,17 +265,4 @@ class CaseView(QObject):
             self._opening.cancel()
             self._opening = self._loading = None
         self.ahead.ready.clear()
-        closed = [self._close(opened, force=force) for opened in list(self._open.values())]
-        return all(closed)
-
-    def _run_call(self, call: Callable[[], None]) -> None:
-        # what a writing thread has to say after the panel went is for nobody
-        if not self._detached:
-            call()
-
-    def detach(self) -> None:
-        """Let go of the viewer."""
-        self._detached = True
-        self._viewer.layers.events.inserted.disconnect(self._layer_inserted)
-        self._viewer.layers.events.removed.disconnect(self._layer_removed)
-        self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
+        return super().close_all(force=force)

@@ -57,6 +57,7 @@ class ClassList(QGroupBox):
         state.events.project.connect(self.refresh)
         state.events.case_id.connect(self._case_changed)
         state.events.weights.connect(self.refresh)
+        state.events.task.connect(self.refresh)
         bus.proposed.connect(self._expect_names)
         bus.save_status.connect(self._stored)
         self.refresh()
@@ -68,9 +69,9 @@ class ClassList(QGroupBox):
         if project is None:
             self._fill([])
             return
-        case_id, chosen = self._state.case_id, (self._state.network, self._state.weights)
+        case_id, chosen, task = self._state.case_id, (self._state.network, self._state.weights), self._state.task
         self._workers.run(
-            lambda ticket, progress: shown_classes(project, case_id, chosen),
+            lambda ticket, progress: shown_classes(project, case_id, chosen, task=task),
             on_done=lambda found: self._read(project, found),
             lane="files",
         )

@@ -4,52 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_medseg.app.demo import sample_project
-from napari_medseg.app.images import add_images
-from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Case, Project, Revision
-from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
-from napari_medseg.widgets.intake import Intake
-from napari_medseg.widgets.keys import cheat_sheet, key_of
-from napari_medseg.widgets.labels import TextLabel, as_tip
-from napari_medseg.widgets.last_project import LastProject
-from napari_medseg.widgets.layers import IMAGE_FILTER
+from napari_medseg.widgets.keys import key_of, toggle_cheat_sheet
+from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
-from napari_medseg.widgets.patients import PatientChoice
+from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
 from napari_medseg.widgets.undo_buttons import UndoButtons
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Workers
 
 CHOOSING = "Choosing the next image..."
-COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
 
 
 class CorrectSection(QWidget):
@@ -64,21 +44,22 @@ class CorrectSection(QWidget):
         self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
-        self.everything = ProposeAll(state, bus, workers, self.view, self._note_doubt)
+        self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.spots = SpotList(viewer, state, self.view, workers)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
-        self.project, self.status, self.saved, self.keys = TextLabel(), TextLabel(), TextLabel(), QLabel()
+        self.status, self.saved, self.keys = Message(), TextLabel(), QLabel()
         # what will propose next
         self.proposes = TextLabel(state.proposes)
-        # the message is of the image that is opened next, too; the case that was shown last
-        self._keep, self._shown = False, state.case_id
-        self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
-        self.last, self.patients = LastProject(self.open_project), PatientChoice()
-        self.intake = Intake(
-            state, workers, self.patients, load=self._load, add=self.add_files, tell=self.status.setText
-        )
-        self.table = QTableWidget(0, 3)
+        # the case that was shown last
+        self._shown = state.case_id
+        self.bar = ProjectBar(state, workers, self._leave, self._go_on)
+        # by these names outside checks know them
+        self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
+        self.project, self.patients, self.intake = self.bar.title, self.bar.patients, self.bar.intake
+        self.create, self.open_project = self.bar.create, self.bar.open_project
+        self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
+        self.table = CaseTable()
         self.moves = UndoButtons(self.view)
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
@@ -101,6 +82,12 @@ class CorrectSection(QWidget):
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},
         }
         self._build()
+        self.bar.opening.connect(self.refresh)
+        self.bar.opened.connect(self.refresh)
+        self.bar.failed.connect(self._failed)
+        self.bar.told.connect(self.status.setText)
+        self.bar.noted.connect(self.status.note)
+        self.bar.added.connect(self._added)
         bus.cases_changed.connect(self.refresh)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
@@ -111,26 +98,12 @@ class CorrectSection(QWidget):
         self.session = Session(viewer, state, self.view, self.tools)
 
     def _build(self) -> None:
-        for label in (self.project, self.status, self.saved, self.keys, self.proposes):
+        for label in (self.saved, self.keys, self.proposes):
             label.setWordWrap(True)
         self.keys.setText("<b>Keys</b>: <b>K</b> shows all. 2 brush · 1 eraser · A accept · N next worst · T mask")
-        self.table.setHorizontalHeaderLabels(["Image", "State", "Strokes"])
-        self.table.verticalHeader().setVisible(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setMinimumHeight(160)
-        # names are cut short instead: a bar that comes and goes would hide the last row
-        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
-        top, bottom = QHBoxLayout(), QGridLayout()
-        for button in (self.new, self.open, self.add):
-            top.addWidget(button)
+        bottom = QGridLayout()
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
         bottom.addWidget(self.unlock, 0, 2)
@@ -138,11 +111,7 @@ class CorrectSection(QWidget):
         bottom.addWidget(self.take, 2, 0, 1, 3)
         self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
-        layout.addLayout(top)
-        layout.addWidget(self.patients)
-        layout.addWidget(self.intake)
-        layout.addWidget(self.project)
-        layout.addWidget(self.last)
+        layout.addWidget(self.bar)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.everything)
         layout.addWidget(self.next_image)
@@ -152,9 +121,6 @@ class CorrectSection(QWidget):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
-        self.new.clicked.connect(self._ask_new)
-        self.open.clicked.connect(self._ask_open)
-        self.add.clicked.connect(self._ask_images)
         self.table.cellDoubleClicked.connect(self._row_chosen)
         self.table.cellActivated.connect(self._row_chosen)
         self.accept.clicked.connect(self.accept_and_next)
@@ -165,75 +131,9 @@ class CorrectSection(QWidget):
 
     # ---- the project ---------------------------------------------------------------------------------------------
 
-    def _dialog(self, title: str, mode: QFileDialog.FileMode, filters: str | None, use: Any) -> None:
-        dialog = QFileDialog(self, title, str(load_settings().get("folder", Path.home())), filters)
-        dialog.setFileMode(mode)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(use)
-        dialog.open()
-
-    def _ask_new(self) -> None:
-        self._dialog("Folder for the new project", QFileDialog.FileMode.Directory, None, lambda f: self.create(f[0]))
-
-    def _ask_open(self) -> None:
-        self._dialog("Folder of a project", QFileDialog.FileMode.Directory, None, lambda f: self.open_project(f[0]))
-
-    def _ask_images(self) -> None:
-        self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGE_FILTER, self.add_files)
-
-    def create(self, folder: str | Path) -> None:
-        """Make a project in a folder and open it; one that is there is opened. Images that lie there are offered."""
-        folder = Path(folder)
-
-        def opened() -> None:
-            self._go_on()
-            self.intake.look_beside()
-
-        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else Project.create(folder), opened)
-
-    def open_project(self, folder: str | Path) -> None:
-        """Open a project."""
-        self._load(lambda: Project.open(folder))
-
-    def open_or_make_samples(self, folder: Path) -> None:
-        """Open the project of sample images, made at the first time."""
-        self._load(lambda: Project.open(folder) if (folder / FILE_NAME).exists() else sample_project(folder))
-
-    def _load(self, make: Callable[[], Project], then: Callable[[], None] | None = None) -> None:
-        """Open what ``make`` gives in place of the open project; ``then``: instead of its image of last time."""
+    def _leave(self) -> bool:
         self.session.note()
-        if not self.may_leave() or not self.view.close_all():
-            return
-        old, self._state.project, self._state.loading = self._state.project, None, True
-        self.refresh()
-        self.last.hide()
-        self.status.setText("Opening the project...")
-
-        def work(ticket: Ticket, progress: Any) -> Project:
-            if old is not None:
-                old.close()
-            return make()
-
-        def failed(error: BaseException) -> None:
-            self._state.loading = False
-            self._failed(error)
-
-        self._workers.run(
-            work,
-            on_done=lambda project: self._opened(project, then or self._go_on),
-            on_error=failed,
-            on_dropped=lambda project: project.close(),
-            lane="files",
-        )
-
-    def _opened(self, project: Project, then: Callable[[], None]) -> None:
-        self._state.project, self._state.loading = project, False
-        save_settings(folder=str(project.path.parent))
-        self._note(project.recovered or "")
-        if project.recovered:
-            show_info(project.recovered)
-        self.refresh()
-        then()
+        return self.may_leave() and self.view.close_all()
 
     def _go_on(self) -> None:
         if not self.session.resume():
@@ -244,42 +144,12 @@ class CorrectSection(QWidget):
         self.status.setText(sentence(error))
         show_warning(sentence(error))
 
-    def add_files(self, paths: list[str], *, show: bool = False, note: str = "") -> None:
-        """Add images to the project, off the GUI thread; ``show``: open the first of them, also if it was there."""
-        project = self._state.project
-        if project is None:
-            return
-        self.add.setEnabled(False)
-        self.status.setText("Adding images...")
-        by = self.patients.by
-
-        def done(result: tuple[list[Case], list[str], Case | None]) -> None:
-            added, refused, there = result
-            patients = len({case.group for case in added})
-            told = f"Added {len(added)} image(s) of {patients} patient(s)." if added else "Nothing new was added."
-            self._note(f"{told} {note}".strip())
-            if there is None:
-                for text in refused[:5]:
-                    show_warning(text)
-            self.refresh()
-            first = added[0] if added else there
-            if show and first is not None:
-                self.view.open_case(first.id)
-            elif self._state.case_id is None:
-                self.open_next()
-
-        def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
-            added, refused = add_images(project, paths, patients=by, progress=progress)
-            there = project.find_image(paths[0]) if show and not added and Path(paths[0]).is_file() else None
-            return added, refused, there
-
-        self._workers.run(
-            work,
-            on_done=done,
-            on_progress=lambda share, name: self.status.setText(f"Adding images... {share:.0%}, {name}"),
-            on_error=self._failed,
-            lane="files",
-        )
+    def _added(self, added: list[Case], shown: Case | None) -> None:
+        self.refresh()
+        if shown is not None:
+            self.view.open_case(shown.id)
+        elif self._state.case_id is None:
+            self.open_next()
 
     # ---- cases ---------------------------------------------------------------------------------------------------
 
@@ -309,10 +179,6 @@ class CorrectSection(QWidget):
                 lane="files",
             )
 
-    def _note_doubt(self, case_id: int, doubt: float | None) -> None:
-        if self._state.project is not None:
-            self.next_image.queue(self._state.project).note(case_id, doubt)
-
     def _read(self, project: Project, cases: list[Case] | None) -> None:
         self._reading = False
         if cases is not None and project is self._state.project:
@@ -321,37 +187,20 @@ class CorrectSection(QWidget):
             self.refresh()
 
     def _fill(self, project: Project | None, cases: list[Case]) -> None:
-        if project is None:
-            self.project.setText("No project is open. A project keeps your images' masks and every stroke.")
-        else:
-            done = sum(case.state == "accepted" for case in cases)
-            self.project.set_bold(project.path.name, f": {done} of {len(cases)} accepted")
-        self.last.offer(project is None)
-        self.table.setRowCount(len(cases))
-        for row, case in enumerate(cases):
-            name = case.name + ("  (held out)" if case.split == "heldout" else "")
-            state = "image missing" if case.missing else case.state
-            for column, text in enumerate((name, state, str(case.strokes))):
-                item = QTableWidgetItem(text)
-                item.setData(Qt.ItemDataRole.UserRole, case.id)
-                item.setToolTip(as_tip(str(case.image)))
-                if column == 1:
-                    item.setForeground(QColor("#e05d5d" if case.missing else COLOURS[case.state]))
-                self.table.setItem(row, column, item)
-        self._mark()
+        self.bar.show_cases(project, cases)
+        self.table.fill(cases)
+        self.table.mark(self._state.case_id)
         self._enable()
 
     def _enable(self) -> None:
-        has_project, has_case = self._state.project is not None, self._state.case_id is not None
-        self.add.setEnabled(has_project)
         for button in (self.accept, self.unlock):
-            button.setEnabled(has_case)
+            button.setEnabled(self._state.case_id is not None)
         self.moves.enable()
         self.tools.enable()
         self.spots.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
-        self.view.open_case(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole))
+        self.view.open_case(self.table.case_at(row))
 
     def open_next(self, note: str = "") -> None:
         """Open the next image that is not accepted; a note on the last one goes on being told."""
@@ -371,60 +220,38 @@ class CorrectSection(QWidget):
                 self.view.open_case(case.id)
             elif after is not None:
                 self.status.setText(f"{note} All images are accepted. Retrain, or export the masks.".strip())
-                self._keep = False
+                self.status.release()
 
         self.next_image.choose(project, after, done, self._failed)
 
     def open_neighbour(self, by: int) -> None:
         """Open the next or the previous image of the list, accepted or not."""
-        ids = [self.table.item(row, 0).data(Qt.ItemDataRole.UserRole) for row in range(self.table.rowCount())]
+        ids = self.table.ids()
         if self._state.case_id in ids:
             self.view.open_case(ids[(ids.index(self._state.case_id) + by) % len(ids)])
         elif ids:
             self.view.open_case(ids[0])
 
-    def _note(self, text: str) -> None:
-        """A message that stays when the next image opens."""
-        self.status.setText(text)
-        self._keep = True
-
     def _show_opening(self, opening: bool) -> None:
         if opening:
-            self._forget()
+            self.status.forget()
         self.saved.setText("Opening the image and its proposal..." if opening else "")
-
-    def _forget(self) -> None:
-        """What was said of the last image goes with it."""
-        if not self._keep:
-            self.status.setText("")
-        self._keep = False
 
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")
         opened = self.view.current
         if opened is not None:
             if opened.case_id != self._shown and not opened.listed:
-                self._forget()
+                self.status.forget()
             self._shown = opened.case_id
         self._enable()
-        self._mark()
+        self.table.mark(self._state.case_id)
         # at random, it may be anywhere in a long list; and once more when what changed above has found its place
         self._scroll()
         QTimer.singleShot(0, self._scroll)
 
     def _scroll(self) -> None:
-        for row in range(self.table.rowCount()):
-            if self.table.item(row, 0).data(Qt.ItemDataRole.UserRole) == self._state.case_id:
-                self.table.scrollToItem(self.table.item(row, 0))
-
-    def _mark(self) -> None:
-        """The open image stands out in the list."""
-        for row in range(self.table.rowCount()):
-            for column in range(3):
-                item = self.table.item(row, column)
-                font = item.font()
-                font.setBold(item.data(Qt.ItemDataRole.UserRole) == self._state.case_id)
-                item.setFont(font)
+        self.table.scroll_to(self._state.case_id)
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
@@ -433,7 +260,7 @@ class CorrectSection(QWidget):
             return
 
         def done(revision: Revision, note: str) -> None:
-            self._note(f"Accepted revision {revision.number}. {note}".strip())
+            self.status.note(f"Accepted revision {revision.number}. {note}".strip())
             self._bus.cases_changed.emit()
             self.open_next(note)
 
@@ -455,13 +282,7 @@ class CorrectSection(QWidget):
 
     def toggle_cheat_sheet(self) -> None:
         """Show or hide all keys over the image."""
-        overlay = self._viewer.canvas.overlays.text
-        if overlay.visible:
-            overlay.visible = False
-            return
-        overlay.text, overlay.font_size, overlay.box = cheat_sheet(), 9, True
-        overlay.position = "top_left"
-        overlay.visible = True
+        toggle_cheat_sheet(self._viewer)
 
     def _show_status(self, status: Any) -> None:
         if status.lost or status.error:

@@ -82,3 +82,14 @@ def unbind(target: Any) -> None:
     for key in KEYS:
         if any(str(bound).upper() == key.key.replace("-", "+").upper() for bound in target.keymap):
             target.bind_key(key.key, None)
+
+
+def toggle_cheat_sheet(viewer: Any) -> None:
+    """Show or hide all keys over the image."""
+    overlay = viewer.canvas.overlays.text
+    if overlay.visible:
+        overlay.visible = False
+        return
+    overlay.text, overlay.font_size, overlay.box = cheat_sheet(), 9, True
+    overlay.position = "top_left"
+    overlay.visible = True

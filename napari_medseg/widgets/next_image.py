@@ -62,6 +62,11 @@ class NextImage(QWidget):
             self._queue = project, Queue(project)
         return self._queue[1]
 
+    def note_doubt(self, case_id: int, doubt: float | None) -> None:
+        """How doubtful a case's proposal is."""
+        if self._state.project is not None:
+            self.queue(self._state.project).note(case_id, doubt)
+
     def sorted(self, project: Project, cases: list[Case]) -> list[Case]:
         """The list as the person wants it; to be called off the GUI thread."""
         return self.queue(project).worst_first(cases) if self._worst else cases

@@ -30,15 +30,11 @@ from napari_medseg.networks import get_spec
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
 from napari_medseg.widgets.familiar import FamiliarNote
+from napari_medseg.widgets.found import found_text, lost, show_maps
+from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import (
-    DISAGREEMENT_SUFFIX,
-    EDGES_SUFFIX,
-    PROBABILITY_SUFFIX,
-    image_of,
-    is_map,
     plain_image,
-    show_map,
     spacing_of,
 )
 from napari_medseg.widgets.opener import ImageOpener
@@ -56,7 +52,7 @@ class ProposeSection(QWidget):
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._ticket: Ticket | None = None
         self.choice = WeightsChoice(state)
-        self.image, self.device = QComboBox(), QComboBox()
+        self.image, self.device = ImageChoice(viewer), QComboBox()
         self.task, self.weights = self.choice.task, self.choice.weights
         self.plan, self.message = TextLabel(), TextLabel()
         self.open = ImageOpener(viewer, workers, self.message.setText)
@@ -71,10 +67,7 @@ class ProposeSection(QWidget):
         # of which image the message is, and what it says of it
         self._told_of = self._said = ""
         self._refill()
-        self._fill_images()
-        viewer.layers.events.inserted.connect(self._fill_images)
-        viewer.layers.events.removed.connect(self._removed)
-        viewer.layers.selection.events.active.connect(self._follow_selection)
+        self.image.begin()
         bus.weights_changed.connect(self._refill)
         state.events.project.connect(self._refill)
         self._bus = bus
@@ -131,20 +124,6 @@ class ProposeSection(QWidget):
 
     # ---- choices -------------------------------------------------------------------------------------------------
 
-    def _fill_images(self, event: Any = None) -> None:
-        chosen = self.current_image()
-        self.image.blockSignals(True)
-        self.image.clear()
-        for layer in self._viewer.layers:
-            if isinstance(layer, Image) and not is_map(layer):
-                self.image.addItem(layer.name, layer)
-        if chosen is not None:
-            self._select(chosen)
-        # a layer that was just added is active already, before it could be chosen here
-        self._follow_selection()
-        self.image.blockSignals(False)
-        self._image_chosen()
-
     def _image_chosen(self, *_: Any) -> None:
         """Offer the networks that take what is chosen."""
         layer = self.current_image()
@@ -195,28 +174,9 @@ class ProposeSection(QWidget):
         self.boxes.draw(layer)
         self._say("Drag a box around each lesion, then propose.")
 
-    def _removed(self, event: Any) -> None:
-        self._fill_images()
-
-    def _follow_selection(self, event: Any = None) -> None:
-        active = self._viewer.layers.selection.active
-        if active is None:
-            return
-        # a mask, boxes, a map: whoever selects one looks at its image
-        image = image_of(self._viewer, active) or active
-        if isinstance(image, Image) and not is_map(image):
-            self._select(image)
-
-    def _select(self, layer: Image) -> None:
-        for row in range(self.image.count()):
-            # napari hands plugins a proxy of its viewer: what comes through it is equal, not the same object
-            if self.image.itemData(row) == layer:
-                self.image.setCurrentIndex(row)
-
     def current_image(self) -> Image | None:
         """The chosen image layer, if it is still in the viewer."""
-        layer = self.image.currentData()
-        return layer if layer in self._viewer.layers else None
+        return self.image.current()
 
     def _refill(self, *_: Any) -> None:
         self.choice.fill(volume=self._volume)
@@ -355,12 +315,8 @@ class ProposeSection(QWidget):
         self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple, *, boxed: bool = False
     ) -> None:
         self._busy(False)
-        if layer not in self._viewer.layers:
-            self._say("The image was closed meanwhile; its mask was dropped.")
-            return
-        now = plain_image(layer)
-        if now is None or (now is not data and not np.array_equal(now, data)):
-            self._say("The image was changed meanwhile; its mask was dropped. Propose again.")
+        if (why := lost(self._viewer, layer, data)) is not None:
+            self._say(why)
             return
         if boxed:
             # a box is for this proposal: the person's own choice is back
@@ -369,21 +325,10 @@ class ProposeSection(QWidget):
                 self.options.boxes.setChecked(False)
         for message in prediction.origin["messages"]:
             show_info(message)
-        maps = (
-            ("probability", prediction.probabilities.sum(axis=0).clip(0, 1), PROBABILITY_SUFFIX),
-            ("edges", prediction.edges, EDGES_SUFFIX),
-            ("disagreement", prediction.disagreement, DISAGREEMENT_SUFFIX),
-        )
-        wanted = self.options.wanted()
-        for name, shown, suffix in maps:
-            if wanted[name] and shown is not None:
-                show_map(self._viewer, layer, shown, suffix=suffix)
+        show_maps(self._viewer, layer, prediction, self.options.wanted())
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
-        share = float((prediction.labels > 0).mean())
-        seconds = prediction.origin["seconds"]
-        found = f"{share:.1%} of the image" if share else "nothing"
-        self._say(f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}.")
+        self._say(found_text(prediction))
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture)
 
@@ -397,6 +342,4 @@ class ProposeSection(QWidget):
 
     def close_section(self) -> None:
         """Let go of the viewer."""
-        self._viewer.layers.events.inserted.disconnect(self._fill_images)
-        self._viewer.layers.events.removed.disconnect(self._removed)
-        self._viewer.layers.selection.events.active.disconnect(self._follow_selection)
+        self.image.end()

@@ -6,20 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtCore import Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_medseg.app.forecast import forecast
-from napari_medseg.app.pictures import compared
 from napari_medseg.app.plan_round import RetrainOptions
 from napari_medseg.app.round import Round
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.app.unfinished import Unfinished, unfinished
-from napari_medseg.errors import MedsegError, sentence
-from napari_medseg.widgets.curves import Curves, load_plotting
+from napari_medseg.app.unfinished import Unfinished
+from napari_medseg.errors import sentence
+from napari_medseg.widgets.curves import Curves
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.outcome import Outcome, Pictured
+from napari_medseg.widgets.rounds import Rounds
 from napari_medseg.widgets.run_text import (
     STATE_TEXT,
     STATE_WORD,
@@ -34,24 +33,16 @@ from napari_medseg.widgets.run_text import (
 )
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.versions import VersionList
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Workers
 
 
 class RetrainSection(QWidget):
     """A view of a :class:`Round`, which alone knows how it stands."""
 
-    # a round tells on the thread where it is at work
-    _changed = Signal(object, str)
-    _told = Signal(object, object)
-
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, workers: Workers) -> None:
         super().__init__()
         self._state, self._bus, self._workers = state, bus, workers
-        # the one that is shown, and all that are not at their end
-        self._round: Round | None = None
-        self._rounds: list[Round] = []
-        # what can be resumed
-        self._left: Unfinished | None = None
+        self.rounds = Rounds(state, bus, workers, self)
         # of a round whose project was closed, until another one is open
         self._parting = ""
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
@@ -63,8 +54,14 @@ class RetrainSection(QWidget):
         self.outcome = Outcome()
         self.versions = VersionList(state, bus, workers, self.message.setText)
         self._build()
-        self._changed.connect(self._show_state)
-        self._told.connect(self._show_event)
+        self.rounds.changed.connect(self._show_state)
+        self.rounds.told.connect(self._show_event)
+        self.rounds.reviewed.connect(self._show_review)
+        self.rounds.broke.connect(self._show_error)
+        self.rounds.taken.connect(self._enable)
+        self.rounds.found.connect(lambda: self._add_to_message("A round that was left at work was found."))
+        self.rounds.found_left.connect(self._show_left)
+        self.rounds.failed.connect(self._failed)
         state.events.project.connect(self._project_changed)
         bus.cases_changed.connect(self.look_ahead)
         state.events.weights.connect(self.look_ahead)
@@ -110,11 +107,11 @@ class RetrainSection(QWidget):
         self._enable()
 
     def _enable(self) -> None:
-        at_work = self._round is not None and self._round.at_work
+        at_work = self.rounds.at_work
         self.start.setEnabled(not at_work)
         self.cancel.setEnabled(at_work)
         self.ahead.setVisible(not at_work)
-        self.resume.setVisible(self._left is not None and not at_work)
+        self.resume.setVisible(self.rounds.left is not None and not at_work)
 
     def _options(self) -> RetrainOptions:
         return RetrainOptions(
@@ -143,8 +140,7 @@ class RetrainSection(QWidget):
     def look_ahead(self, *_: Any) -> None:
         """Say what Retrain would do now, where anybody looks."""
         project, options = self._state.project, self._options()
-        at_work = self._round is not None and self._round.at_work
-        if project is None or not options.weights or not self.isVisible() or at_work:
+        if project is None or not options.weights or not self.isVisible() or self.rounds.at_work:
             return
         self._asked = asked = object()
 
@@ -175,89 +171,31 @@ class RetrainSection(QWidget):
 
     def resume_run(self) -> None:
         """Go on from the last whole epoch of a run that broke off, or judge one that is trained."""
-        if self._left is not None and self._state.project is not None:
-            self._prepare(Round.again(self._state.project, self._left, device=self._state.device))
+        left, project = self.rounds.left, self._state.project
+        if left is not None and project is not None:
+            self._prepare(Round.again(project, left, device=self._state.device))
 
     def _prepare(self, round_: Round) -> None:
-        self._take(round_)
+        self.rounds.prepare(round_)
         self.outcome.clear()
         self.message.setText("Preparing...")
         self._bar(STATE_WORD["preparing"])
 
-        def prepare(ticket: Ticket, progress: Any) -> None:
-            load_plotting()
-            round_.prepare()
-
-        def prepared(_: None) -> None:
-            self._bus.cases_changed.emit()
-            self._follow(round_)
-
-        # in the lane of files: whoever closes the project comes after it
-        self._workers.run(
-            prepare, on_done=prepared, on_error=lambda error: self._show_error(round_, error), lane="files"
-        )
-
-    def _take(self, round_: Round) -> None:
-        """Show this one from now on."""
-        round_.changed.connect(lambda state: self._changed.emit(round_, state))
-        round_.told.connect(lambda event: self._told.emit(round_, event) if event["event"] != "batch" else None)
-        self._round = round_
-        self._rounds = [*(one for one in self._rounds if one.pending), round_]
-        self._enable()
-
-    def _follow(self, round_: Round) -> None:
-        """To its end, in a lane of its own: proposals go on meanwhile."""
-
-        def follow(ticket: Ticket, progress: Any) -> Pictured | None:
-            round_.follow()
-            review = round_.review
-            return None if review is None else Pictured(review, [compared(row) for row in review.rows])
-
-        self._workers.run(
-            follow,
-            on_done=lambda pictured: self._show_review(round_, pictured),
-            on_error=lambda error: self._show_error(round_, error),
-            lane="watch",
-        )
-
     def stop(self) -> None:
         """Cancel within a second; the run's last epoch stays on the disk."""
-        if self._round is not None:
-            self._round.stop()
-            self._end(self._round)
-
-    def _end(self, round_: Round) -> None:
-        """See to the end of a round that was stopped."""
-
-        def ended(_: None = None) -> None:
-            if round_.project is self._state.project:
-                self._look_for_run(judge=False)
-
-        def not_ended(error: BaseException) -> None:
-            self.message.setText(sentence(error))
-            show_warning(sentence(error))
-            # follow it, so that it can be cancelled again
-            ended()
-
-        # the lane of files notes it before it closes the round's project
-        self._workers.run(lambda *_: round_.end(), on_done=ended, on_error=not_ended, lane="files")
+        self.rounds.stop()
 
     def adopt_new(self) -> None:
         """Use the new weights for proposals from now on; the old stay selectable."""
-        round_ = self._round
-        if round_ is None or round_.state != "judged":
-            return
-
-        def failed(error: BaseException) -> None:
-            self.message.setText(sentence(error))
-            show_warning(sentence(error))
-
-        self._workers.run(lambda *_: round_.adopt(), on_done=lambda _: None, on_error=failed, lane="files")
+        self.rounds.adopt()
 
     def keep_old(self) -> None:
         """Leave the weights in use as they are; the new ones stay in the run's folder."""
-        if self._round is not None:
-            self._round.keep()
+        self.rounds.keep()
+
+    @property
+    def _round(self) -> Round | None:
+        return self.rounds.shown
 
     # ---- what is shown -------------------------------------------------------------------------------------------
 
@@ -266,7 +204,7 @@ class RetrainSection(QWidget):
             # another one is shown, or it has gone on
             return
         if state == "running":
-            self._left = None
+            self.rounds.left = None
         self._enable()
         if state in ("adopted", "kept"):
             self.outcome.decided()
@@ -300,7 +238,7 @@ class RetrainSection(QWidget):
             self.message.setText(sentence(error))
             show_warning(sentence(error))
             if round_.run_id is not None:
-                self._look_for_run(judge=False)
+                self.rounds.look(judge=False)
 
     def _show_review(self, round_: Round, pictured: Pictured | None) -> None:
         if round_ is not self._round or round_.state != "judged" or pictured is None:
@@ -314,36 +252,17 @@ class RetrainSection(QWidget):
 
     # ---- other rounds, and the end -------------------------------------------------------------------------------
 
-    def _look_for_run(self, *, judge: bool = True) -> None:
-        """Is there a run that an earlier window left, that broke off, or is done and to be judged?"""
-        project = self._state.project
-        if project is None:
-            return
+    def _show_left(self, left: Unfinished) -> None:
+        """What broke off can be resumed."""
+        self._enable()
+        self._add_to_message(unfinished_text(left))
 
-        def found(left: Unfinished | None) -> None:
-            busy = self._round is not None and self._round.at_work
-            if left is None or project is not self._state.project or busy:
-                return
-            told = self.message.text()
-            if left.state == "broken" or (left.state == "done" and not judge):
-                # also one that came to its end as it was cancelled
-                self._left = left
-                self._enable()
-                self.message.setText(f"{told} {unfinished_text(left)}".strip())
-                return
-            round_ = Round.again(project, left, device=self._state.device)
-            self._take(round_)
-            self.message.setText(f"{told} A round that was left at work was found.".strip())
-            self._follow(round_)
+    def _add_to_message(self, text: str) -> None:
+        self.message.setText(f"{self.message.text()} {text}".strip())
 
-        def look(ticket: Ticket, progress: Any) -> Unfinished | None:
-            left = unfinished(project)
-            if left is not None:
-                load_plotting()
-            return left
-
-        # the lane comes after whatever is still being noted
-        self._workers.run(look, on_done=found, lane="files")
+    def _failed(self, error: BaseException) -> None:
+        self.message.setText(sentence(error))
+        show_warning(sentence(error))
 
     def may_close(self, ask: Callable[[str], str], what: str = "the window is closed") -> bool:
         """Before the window, the panel or the project closes: is the run to finish alone?
@@ -368,13 +287,12 @@ class RetrainSection(QWidget):
         return answer != "stay"
 
     def _project_changed(self, *_: Any) -> None:
-        round_, self._round, self._left = self._round, None, None
+        round_ = self.rounds.shown
         if round_ is not None and round_.at_work:
             self._parting = parting_text(round_)
             if self._parting:
                 show_info(self._parting)
-            round_.part()
-            self._end(round_)
+        self.rounds.part()
         self._enable()
         self.outcome.clear()
         self.message.setText(self._parting)
@@ -384,16 +302,9 @@ class RetrainSection(QWidget):
         self._bar("", 0)
         self.ahead.setText("")
         self.versions.refresh()
-        self._look_for_run()
+        self.rounds.look()
         self.look_ahead()
 
     def close_section(self) -> None:
         """End what is at work, unless it is to finish alone."""
-        for round_ in self._rounds:
-            try:
-                # also what is being cancelled: that may not have been begun, and the project closes now
-                round_.close()
-            except MedsegError as error:
-                show_warning(sentence(error))
-            round_.changed.disconnect()
-            round_.told.disconnect()
+        self.rounds.close()

@@ -72,3 +72,23 @@ def test_a_name_that_another_label_has_is_not_given_twice(tmp_path):
         found = {one.label: one.name for one in shown_classes(project, 1)}
         assert found == {1: "anterior", 3: "posterior"}
         assert {one.label: one.name for one in project.classes()} == found
+
+
+def test_weights_of_several_kinds_mark_what_the_task_is_about(tmp_path):
+    from napari_medseg.app.classes import shown_classes
+    from napari_medseg.weights import list_weights
+
+    (generalist,) = [one for one in list_weights() if one.network == "sgd-net-s" and one.task == "generalist"]
+    with Project.create(tmp_path / "p") as project:
+
+        def shown(task):
+            return {
+                one.label: one.name for one in shown_classes(project, None, ("sgd-net-s", generalist.id), task=task)
+            }
+
+        assert shown("polyp") == {1: "polyp"}
+        assert shown("nuclei") == {1: "nucleus"}
+        assert shown("my own") == {}
+        # a name that somebody gave stands
+        project.set_class(1, "adenoma", "#00ff00")
+        assert shown("polyp") == {1: "adenoma"}

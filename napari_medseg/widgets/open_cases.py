@@ -1,0 +1,202 @@
+"""The cases that are open in the viewer: each is followed until its layers go, and let go of without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_medseg.app.correct import CaseLabels, SaveStatus
+from napari_medseg.app.places import grid_of
+from napari_medseg.errors import sentence
+from napari_medseg.project import Case, Project
+from napari_medseg.widgets.elsewhere import copy_of, note_new, without_image
+from napari_medseg.widgets.habits import Habits
+from napari_medseg.widgets.keys import bind, unbind
+from napari_medseg.widgets.layers import OF_KEY, layers_of, remove_all
+from napari_medseg.widgets.load import kept_grid
+from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.state import Bus, PanelState
+
+
+class OpenCases(QObject):
+    """Those of the project's list and those of the user's own layers."""
+
+    _called = Signal(object)
+    # another layer is selected; whether it is a copy of the open case's mask
+    copy_selected = Signal(bool)
+
+    def __init__(self, viewer: Any, state: PanelState, bus: Bus, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._viewer, self._state, self._bus = viewer, state, bus
+        self._open: dict[int, OpenCase] = {}
+        self._detached = False
+        self._habits = Habits()
+        # what keys ask for while a case's mask is the active layer
+        self.actions: dict[str, Callable[[], None]] = {}
+        self._called.connect(self._run_call, Qt.ConnectionType.QueuedConnection)
+        viewer.layers.events.inserted.connect(self._layer_inserted)
+        viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.layers.selection.events.active.connect(self._layer_selected)
+
+    @property
+    def current(self) -> OpenCase | None:
+        """The case that keys and buttons act on."""
+        return self._open.get(self._state.case_id or 0)
+
+    def case_of(self, layer: Labels) -> OpenCase | None:
+        """The case whose mask a layer is; a copy of that mask is none."""
+        return next((opened for opened in self._open.values() if opened.labels == layer), None)
+
+    def holds(self, case: OpenCase) -> bool:
+        """Whether a case is still open."""
+        return self._open.get(case.case_id) is case
+
+    # ---- followed ----------------------------------------------------------------------------------------------------
+
+    def _follow(
+        self,
+        project: Project,
+        case: Case,
+        image: Image,
+        labels: Labels,
+        stored: CaseLabels,
+        *,
+        picture: tuple,
+        listed: bool,
+    ) -> OpenCase:
+        current = self.current
+        opened = OpenCase(
+            project,
+            case.id,
+            image,
+            labels,
+            stored,
+            kept=kept_grid(case) or grid_of(image),
+            picture=picture,
+            listed=listed,
+            on_status=self._on_status,
+            parent=self,
+        )
+        opened.left.connect(lambda: self._left(opened))
+        self._open[case.id] = opened
+        if current is not None:
+            self._habits.learn(current.labels, current.project)
+        self._habits.give(labels, project)
+        bind(labels, self.actions)
+        return opened
+
+    def _layer_selected(self, event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        for opened in self._open.values():
+            if active in (opened.labels, opened.image, *layers_of(self._viewer, opened.image)):
+                self._state.case_id = opened.case_id
+        self.copy_selected.emit(copy_of(self._viewer, self.current) is not None)
+
+    def _layer_inserted(self, event: Any) -> None:
+        if (told := note_new(self._viewer, event.value)) is not None:
+            self.say(told)
+
+    def _left(self, opened: OpenCase) -> None:
+        """A case's image layer shows another picture now: both layers are the user's own from here on."""
+        image, labels = opened.image, opened.labels
+        opened.listed = False
+        self._close(opened, force=True)
+        # of the other picture: nothing may take it for a mask of this one
+        labels.metadata.pop(OF_KEY, None)
+        labels.visible = False
+        self._viewer.layers.selection.active = image
+        self._bus.cases_changed.emit()
+        self.say(
+            f"'{image.name}' shows another picture than before. What was drawn is stored with the first one, and its "
+            "mask is out of sight. Propose again for this one."
+        )
+
+    # ---- closing -----------------------------------------------------------------------------------------------------
+
+    def _layer_removed(self, event: Any) -> None:
+        for opened in list(self._open.values()):
+            if event.value not in (opened.labels, opened.image):
+                continue
+            mine = event.value == opened.image and not opened.listed
+            self._close(opened, force=True)
+            self._bus.cases_changed.emit()
+            if mine and opened.labels in self._viewer.layers:
+                self.say(without_image(opened))
+
+    def _close(self, opened: OpenCase, *, force: bool) -> bool:
+        told = opened.close(force=force)
+        if told is not None:
+            self.say(told)
+            if not opened.closed:
+                return False
+        if opened is self.current:
+            self._habits.learn(opened.labels, opened.project)
+        unbind(opened.labels)
+        self._open.pop(opened.case_id, None)
+        if self._state.case_id == opened.case_id:
+            self._state.case_id = None
+        if opened.listed:
+            remove_all(self._viewer, opened.image, opened.labels)
+        opened.deleteLater()
+        return True
+
+    def _close_listed(self) -> bool:
+        return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
+
+    def resized(self) -> str | None:
+        """Why an open image has another size than the project's exports say; None where all have theirs."""
+        return next((why for opened in self._open.values() if (why := opened.resized()) is not None), None)
+
+    def unstored(self) -> list[tuple[str, str]]:
+        """Names of the cases that cannot be closed without loss, and why."""
+        found = [(opened.image.name, opened.unstored()) for opened in self._open.values()]
+        return [(name, why) for name, why in found if why is not None]
+
+    def close_all(self, *, force: bool = False) -> bool:
+        """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
+        closed = [self._close(opened, force=force) for opened in list(self._open.values())]
+        return all(closed)
+
+    def detach(self) -> None:
+        """Let go of the viewer."""
+        self._detached = True
+        self._viewer.layers.events.inserted.disconnect(self._layer_inserted)
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._viewer.layers.selection.events.active.disconnect(self._layer_selected)
+
+    # ---- what is told ------------------------------------------------------------------------------------------------
+
+    def say(self, why: str) -> None:
+        """Tell what was not done, where it is seen at once and where it can still be read later."""
+        show_warning(why)
+        self._bus.told.emit(why)
+
+    def _tell(self, error: BaseException) -> None:
+        self.say(sentence(error))
+
+    def _when_done(self, future: Future, use: Callable[[Any], None]) -> None:
+        """Use a result on the GUI thread."""
+
+        def call() -> None:
+            error = future.exception()
+            if error is not None:
+                self._tell(error)
+            else:
+                use(future.result())
+
+        future.add_done_callback(lambda _: self._called.emit(call))
+
+    def _on_status(self, status: SaveStatus) -> None:
+        # on the writing thread
+        self._called.emit(lambda: self._bus.save_status.emit(status))
+
+    def _run_call(self, call: Callable[[], None]) -> None:
+        # what a writing thread has to say after the panel went is for nobody
+        if not self._detached:
+            call()

@@ -1,0 +1,193 @@
+"""The project that is open: made, opened in place of another, and given images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_medseg.app.demo import sample_project
+from napari_medseg.app.images import add_images
+from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.project import Case, Project
+from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.intake import Intake
+from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.last_project import LastProject
+from napari_medseg.widgets.layers import IMAGE_FILTER
+from napari_medseg.widgets.patients import PatientChoice
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Ticket, Workers
+
+
+class ProjectBar(QWidget):
+    """Makes and opens one project at a time, off the GUI thread; images are added to it.
+
+    Parameters
+    ----------
+    state : PanelState
+    workers : Workers
+    leave : callable
+        Lets go of what is open; False: it stays.
+    go_on : callable
+        Called when a project is open: its image of last time, or its next.
+    """
+
+    # another one is being opened, it is open, it could not be
+    opening = Signal()
+    opened = Signal(object)
+    failed = Signal(object)
+    # what to say, and what to go on saying when the next image opens
+    told = Signal(str)
+    noted = Signal(str)
+    # the images that came, and one of them that is to be shown, or None
+    added = Signal(list, object)
+
+    def __init__(
+        self, state: PanelState, workers: Workers, leave: Callable[[], bool], go_on: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self._state, self._workers, self._leave, self._go_on = state, workers, leave, go_on
+        self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
+        self.title = TextLabel()
+        self.title.setWordWrap(True)
+        self.last, self.patients = LastProject(self.open_project), PatientChoice()
+        self.intake = Intake(state, workers, self.patients, load=self.load, add=self.add_files, tell=self.told.emit)
+        top = QHBoxLayout()
+        for button in (self.new, self.open, self.add):
+            top.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        for widget in (self.patients, self.intake, self.title, self.last):
+            layout.addWidget(widget)
+        self.new.clicked.connect(self._ask_new)
+        self.open.clicked.connect(self._ask_open)
+        self.add.clicked.connect(self._ask_images)
+
+    def show_cases(self, project: Project | None, cases: list[Case]) -> None:
+        """How far the project is."""
+        self.add.setEnabled(project is not None)
+        if project is None:
+            self.title.setText("No project is open. A project keeps your images' masks and every stroke.")
+        else:
+            done = sum(case.state == "accepted" for case in cases)
+            self.title.set_bold(project.path.name, f": {done} of {len(cases)} accepted")
+        self.last.offer(project is None)
+
+    # ---- dialogs -------------------------------------------------------------------------------------------------
+
+    def _ask_new(self) -> None:
+        kind = QFileDialog.FileMode.Directory
+        self._dialog("Folder for the new project", kind, None, lambda found: self.create(found[0]))
+
+    def _ask_open(self) -> None:
+        kind = QFileDialog.FileMode.Directory
+        self._dialog("Folder of a project", kind, None, lambda found: self.open_project(found[0]))
+
+    def _ask_images(self) -> None:
+        self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGE_FILTER, self.add_files)
+
+    def _dialog(self, title: str, mode: QFileDialog.FileMode, filters: str | None, use: Any) -> None:
+        dialog = QFileDialog(self, title, str(load_settings().get("folder", Path.home())), filters)
+        dialog.setFileMode(mode)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(use)
+        dialog.open()
+
+    # ---- one in place of another ---------------------------------------------------------------------------------
+
+    def create(self, folder: str | Path) -> None:
+        """Make a project in a folder and open it; one that is there is opened. Images that lie there are offered."""
+
+        def opened() -> None:
+            self._go_on()
+            self.intake.look_beside()
+
+        self.load(lambda: open_or(Project.create, Path(folder)), opened)
+
+    def open_project(self, folder: str | Path) -> None:
+        """Open a project."""
+        self.load(lambda: Project.open(folder))
+
+    def open_or_make_samples(self, folder: Path) -> None:
+        """Open the project of sample images, made at the first time."""
+        self.load(lambda: open_or(sample_project, folder))
+
+    def load(self, make: Callable[[], Project], then: Callable[[], None] | None = None) -> None:
+        """Open what ``make`` gives in place of the open project; ``then``: instead of its image of last time."""
+        if not self._leave():
+            return
+        old, self._state.project, self._state.loading = self._state.project, None, True
+        self.opening.emit()
+        self.last.hide()
+        self.told.emit("Opening the project...")
+
+        def work(ticket: Ticket, progress: Any) -> Project:
+            if old is not None:
+                old.close()
+            return make()
+
+        def failed(error: BaseException) -> None:
+            self._state.loading = False
+            self.failed.emit(error)
+
+        self._workers.run(
+            work,
+            on_done=lambda project: self._opened(project, then or self._go_on),
+            on_error=failed,
+            on_dropped=lambda project: project.close(),
+            lane="files",
+        )
+
+    def _opened(self, project: Project, then: Callable[[], None]) -> None:
+        self._state.project, self._state.loading = project, False
+        save_settings(folder=str(project.path.parent))
+        self.noted.emit(project.recovered or "")
+        if project.recovered:
+            show_info(project.recovered)
+        self.opened.emit(project)
+        then()
+
+    # ---- images --------------------------------------------------------------------------------------------------
+
+    def add_files(self, paths: list[str], *, show: bool = False, note: str = "") -> None:
+        """Add images to the project, off the GUI thread; ``show``: open the first of them, also if it was there."""
+        project = self._state.project
+        if project is None:
+            return
+        self.add.setEnabled(False)
+        self.told.emit("Adding images...")
+        by = self.patients.by
+
+        def done(result: tuple[list[Case], list[str], Case | None]) -> None:
+            added, refused, there = result
+            patients = len({case.group for case in added})
+            told = f"Added {len(added)} image(s) of {patients} patient(s)." if added else "Nothing new was added."
+            self.noted.emit(f"{told} {note}".strip())
+            if there is None:
+                for text in refused[:5]:
+                    show_warning(text)
+            self.added.emit(added, (added[0] if added else there) if show else None)
+
+        def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
+            added, refused = add_images(project, paths, patients=by, progress=progress)
+            there = project.find_image(paths[0]) if show and not added and Path(paths[0]).is_file() else None
+            return added, refused, there
+
+        self._workers.run(
+            work,
+            on_done=done,
+            on_progress=lambda share, name: self.told.emit(f"Adding images... {share:.0%}, {name}"),
+            on_error=self.failed.emit,
+            lane="files",
+        )
+
+
+def open_or(make: Callable[[Path], Project], folder: Path) -> Project:
+    """The project in a folder; one is made there where none is."""
+    return Project.open(folder) if (folder / FILE_NAME).exists() else make(folder)
