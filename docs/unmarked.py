@@ -100,13 +100,18 @@ def _shown(node: ast.AST, above: dict[ast.AST, ast.AST]) -> bool | None:
             return None
         if isinstance(parent, ast.Call) and child is not parent.func:
             name = called(parent)
-            if name in CODE.split() or child in parent.args[: MARKS.get(name, 0)]:
+            if name in CODE.split() or child in parent.args[: marks(parent)]:
                 return None
             return name in SHOWS.split()
         if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Return, ast.stmt)):
             return False
         child, parent = parent, above.get(parent)
     return False
+
+
+def marks(node: ast.Call) -> int:
+    """So many of the first arguments are marked texts."""
+    return MARKS.get(node.func.id, 0) if isinstance(node.func, ast.Name) else 0
 
 
 def called(node: ast.Call) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unmarked import MARKS, called, unmarked, whole
+from unmarked import called, marks, unmarked, whole
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "napari_medseg"
@@ -94,9 +94,9 @@ def marked(tree: ast.AST) -> Iterator[tuple[str, str]]:
     ValueError
         If what is marked is no literal: nobody could collect it.
     """
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) in MARKS]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and marks(node)]
     for node in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
-        given = node.args[: MARKS[called(node)]]
+        given = node.args[: marks(node)]
         texts = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
         if len(texts) == len(given):
             yield texts[0], texts[1] if len(texts) > 1 else ""

@@ -22,11 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg import words
-from napari_medseg.app.gate import judge
-from napari_medseg.app.review import Comparison, Review
 from napari_medseg.io import FORMATS
 from napari_medseg.networks import get_spec, list_networks
-from napari_medseg.widgets.outcome import Outcome, Pictured
+from napari_medseg.widgets.run_text import version_name
+from tests.widgets.helpers import add_sample, choose, propose
+from tests.widgets.test_outcome import row, shown
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
@@ -36,13 +36,16 @@ sys.path.pop(0)
 pytestmark = pytest.mark.gui
 # names of networks, formats, files, keys and units are the same in every language
 DATA = {get_spec(name).title.partition(" (")[0] for name in list_networks()}
-DATA |= {one.name for one in FORMATS} | {"px", "MedSeg", "CC0", "cuda", "cpu", "auto"}
+DATA |= {one.name for one in FORMATS} | {"px", "MedSeg", "cuda", "cpu", "auto", "cells"}
 
 
 @pytest.fixture
-def bracketed(tmp_path):
+def bracketed(tmp_path, monkeypatch):
+    """Chosen as a person would: napari asks for the language as it opens the panel."""
     script.pseudo(tmp_path / "words")
-    assert words.use(["xx"], tmp_path / "words")
+    monkeypatch.setenv("MEDSEG_WORDS", str(tmp_path / "words"))
+    monkeypatch.setenv("MEDSEG_LANGUAGE", "xx")
+    words.begin()
     yield
     words.use([])
 
@@ -93,3 +96,19 @@ def untranslated(root):
 def test_outside_is_what_no_translation_reaches():
     assert outside("[Add 2 images]") == outside("<b>[Stored, but: ]</b>, 12 px") == outside("CMUNeXt-XXS v1") == []
     assert outside("[It [draws] edges] by Otto") == ["by", "Otto"]
+
+
+def test_every_text_of_the_window_is_translated(bracketed, panel, qtbot):
+    choose(panel)
+    add_sample(panel)
+    propose(panel, qtbot)
+    correct = panel.correct
+    # the others are to follow
+    parts = (correct.classes, correct.next_image, correct.patients, correct.everything, correct.undo, correct.redo)
+    assert not [text for part in (panel.propose, panel.retrain, panel.export, *parts) for text in untranslated(part)]
+
+
+def test_what_a_round_came_to_is_translated(bracketed, qtbot):
+    outcome = shown(qtbot, [row("07"), row("09", 1.0, 0.7, as_proposed=True)])
+    assert untranslated(outcome) == []
+    assert not outside(version_name("weights/run-0002.safetensors", first=False))
