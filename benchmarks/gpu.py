@@ -113,7 +113,7 @@ def train(options: argparse.Namespace) -> int:
         network = name.partition("/")[0]
         plan = dataclasses.replace(PLANS[name], pretrained=None)
         spec = build_spec(work / "data", work / "extra", name, work / "runs", plan=plan, seed=options.seed)
-        size = options.size or PLANS[name].stages[-1].size
+        size = options.size or PLANS[name].stages[-1].sides[0]
         pretrained = None if PLANS[name].pretrained is None else str((work / ENCODER).resolve())
         begins = PLANS[name].start
         # what a plan begins with is the file that ships, not one trained here

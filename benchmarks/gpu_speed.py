@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from facts import report
@@ -23,6 +25,7 @@ from napari_medseg.networks import create_network, get_spec, list_networks, prep
 
 BATCHES = (4, 16, 64, 256)
 REPEATS = 15
+Given = Callable[[int], tuple[Tensor, dict[str, Any]]]
 COLUMNS = ("network", "how", "batch", "ms", "images/s", "times plain", "largest difference", "wrong pixels")
 
 
@@ -41,7 +44,7 @@ def timed(run: Callable[[], object], repeats: int) -> float:
     return median(found)
 
 
-def graphed(module: nn.Module, x: Tensor, how: dict) -> Callable[[], Tensor]:
+def graphed(module: nn.Module, x: Tensor, how: dict[str, Any]) -> Callable[[], Tensor]:
     """The network's work on a fixed shape, recorded once and replayed."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -58,6 +61,23 @@ def graphed(module: nn.Module, x: Tensor, how: dict) -> Callable[[], Tensor]:
         return out
 
     return run
+
+
+def inputs(one: Tensor, form: torch.memory_format, boxes: bool, batch: int) -> tuple[Tensor, dict[str, Any]]:
+    """An image as often as asked, and a box on each."""
+    x = one.repeat(batch, *[1] * (one.dim() - 1)).contiguous(memory_format=form)
+    return x, {"boxes": [torch.tensor([[40.0, 30.0, 200.0, 180.0]], device="cuda")] * batch} if boxes else {}
+
+
+def eager(module: nn.Module, given: Given, batch: int) -> Callable[[], Tensor]:
+    """The network's work, asked for anew each time."""
+    x, options = given(batch)
+    return lambda: module(x, **options).logits
+
+
+def recorded(module: nn.Module, given: Given) -> Callable[[], Tensor]:
+    """As :func:`graphed`, of one image."""
+    return graphed(module, *given(1))
 
 
 def chances(logits: Tensor) -> Tensor:
@@ -107,25 +127,13 @@ def rows_of(name: str, *, boxes: bool, repeats: int) -> list[tuple]:
 
     with torch.inference_mode():
         for how, (module, dtype, form) in ways.items():
-
-            def given(batch: int, dtype: torch.dtype = dtype, form: torch.memory_format = form) -> tuple[Tensor, dict]:
-                x = one.to(dtype).repeat(batch, *[1] * (one.dim() - 1)).contiguous(memory_format=form)
-                box = torch.tensor([[40.0, 30.0, 200.0, 180.0]], device="cuda")
-                return x, {"boxes": [box] * batch} if boxes else {}
-
-            def eager(batch: int, module: nn.Module = module, given: Callable = given) -> Callable[[], Tensor]:
-                x, options = given(batch)
-                return lambda: module(x, **options).logits
-
-            def recorded(batch: int, module: nn.Module = module, given: Callable = given) -> Callable[[], Tensor]:
-                return graphed(module, *given(batch))
-
-            ran = attempt(how, 1, lambda eager=eager: eager(1))
+            given = partial(inputs, one.to(dtype), form, boxes)
+            ran = attempt(how, 1, partial(eager, module, given, 1))
             if how != "plain":
-                attempt(f"{how}, graph", 1, lambda recorded=recorded: recorded(1))
+                attempt(f"{how}, graph", 1, partial(recorded, module, given))
             if how in ("plain", "bfloat16", "prepared") and ran:
                 for batch in BATCHES if spec.input.ndim == 2 else BATCHES[:2]:
-                    if not attempt(how, batch, lambda batch=batch, eager=eager: eager(batch)):
+                    if not attempt(how, batch, partial(eager, module, given, batch)):
                         break
     return rows
 

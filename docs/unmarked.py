@@ -36,6 +36,14 @@ PLAIN = frozenset(
         "anchor xx",
         "corrections of this project",
         "research only, no medical device",
+        # layers, as napari lists them, and tools in the history of strokes
+        "snapping brush",
+        "live-wire rim",
+        # keys, as napari knows them
+        "Backspace",
+        "Enter",
+        "Escape",
+        "Space",
         # to be told by whoever wrote the file of settings
         "texts by name",
         "where the person was",
@@ -52,6 +60,7 @@ PLAIN = frozenset(
 )
 _TAGS = re.compile(r"<[^<>]*>|&\w+;")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_STYLE = re.compile(r"\b(background|border|color|padding): [^;]+;")
 _PROSE = re.compile(r"[^\W\d_]{2,}\S* +\(?[^\W\d_]{2,}|^[A-Z][a-z]+\b(?![-_/])")
 
 
@@ -66,7 +75,7 @@ def unmarked(tree: ast.AST) -> list[ast.Constant | ast.JoinedStr]:
             continue
         text = _TAGS.sub("", whole(node))
         shown = _shown(node, above)
-        if shown is None or whole(node) in PLAIN:
+        if shown is None or whole(node) in PLAIN or _STYLE.search(text):
             continue
         if _WORD.search(text.replace("xx", "")) and (shown or _PROSE.search(text)):
             found.append(node)

@@ -25,27 +25,22 @@ PACKAGE = ROOT / "napari_medseg"
 CATALOGUE = PACKAGE / "words" / "medseg.pot"
 MANIFEST = PACKAGE / "napari.yaml"
 
-# in the order of the window; what stands nowhere here comes under the last
+# files in the order of the window, of widgets where no room is named; what stands nowhere here comes under the last
 SECTIONS = {
-    "The window": "widgets/panel widgets/banner widgets/closing widgets/launch widgets/session widgets/drops plugin/",
-    "Propose": "widgets/propose widgets/opener widgets/choice tasks widgets/options widgets/familiar app/familiar "
-    "widgets/weights_text widgets/boxes",
-    "Correct: project and images": "widgets/correct widgets/last_project widgets/intake widgets/patients app/images "
-    "widgets/next_image widgets/propose_all",
-    "Correct: drawing": "widgets/classes widgets/tools widgets/snap_tool widgets/livewire_tool widgets/mouse_tool "
-    "widgets/spots widgets/undo_buttons widgets/ask_undo widgets/edge_maps widgets/case_view widgets/open_case "
-    "widgets/elsewhere widgets/keys",
-    "Retrain": "widgets/retrain widgets/run_text widgets/outcome app/gate widgets/wipe widgets/curves widgets/versions",
-    "Export": "widgets/export app/formats",
+    "The window": "panel banner closing launch session drops plugin/activate plugin/readers plugin/writers",
+    "Propose": "propose found image_choice opener choice tasks options familiar app/familiar weights_text boxes",
+    "Correct: project and images": "correct project_bar case_table last_project intake patients app/images next_image "
+    "propose_all message",
+    "Correct: drawing": "classes toolbar tool_table tools snap_tool livewire_tool mouse_tool spots undo_buttons "
+    "ask_undo edge_maps case_view open_cases open_case elsewhere keys",
+    "Retrain": "retrain rounds run_text outcome app/gate wipe curves versions",
+    "Export": "export app/formats",
     "What can go wrong, and other sentences": "",
 }
 # rooms whose texts a person at the window reads
 ROOMS = ("widgets", "app", "plugin", "tasks.py", "errors.py")
 # the terminal speaks English, as its options do
 TERMINAL = {"app/classes.py", "app/demo.py", "app/evaluate.py", "app/masks.py", "app/training.py"}
-# other hands are at work on these: to be marked next, and the set to be emptied
-_WAITING = "tools snap_tool livewire_tool mouse_tool keys panel correct case_view propose retrain spots launch"
-WAITING = {f"widgets/{name}.py" for name in _WAITING.split()}
 
 
 @dataclass(slots=True)
@@ -71,19 +66,13 @@ def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def _section(path: Path) -> int:
-    """Of the window, and where in it."""
-    name = _name(path).removesuffix(".py")
-    for number, names in enumerate(SECTIONS.values()):
-        if any(name == one or (one.endswith("/") and name.startswith(one)) for one in names.split()):
-            return number
-    return len(SECTIONS) - 1
-
-
 def _place(path: Path) -> tuple[int, int, str]:
-    name, number = _name(path).removesuffix(".py"), _section(path)
-    listed = tuple(SECTIONS.values())[number].split()
-    return number, listed.index(name) if name in listed else len(listed), name
+    """Of a file's texts: the section, and where in it."""
+    name = _name(path).removesuffix(".py").removeprefix("widgets/")
+    for number, names in enumerate(SECTIONS.values()):
+        if name in names.split():
+            return number, names.split().index(name), name
+    return len(SECTIONS) - 1, 0, name
 
 
 def marked(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -114,7 +103,7 @@ def collect() -> dict[int, list[Text]]:
         for key in marked(ast.parse(path.read_text(encoding="utf-8"))):
             if key not in texts:
                 texts[key] = Text(*key)
-                found[_section(path)].append(texts[key])
+                found[_place(path)[0]].append(texts[key])
             if _name(path) not in texts[key].files:
                 texts[key].files.append(_name(path))
     # napari shows these: they are here to be read

@@ -294,8 +294,7 @@ class CorrectSection(QWidget):
     def close_section(self) -> None:
         """Store what is left and close the project."""
         self.session.note()
-        self.tools.off()
-        self.tools.maps.close()
+        self.tools.let_go()
         self.view.close_all(force=True)
         self.view.detach()
         if self._state.project is not None:

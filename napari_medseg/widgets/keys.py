@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from napari.settings import get_settings
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -51,7 +53,11 @@ KEYS = (
 # napari's own and the layer's, shown beside ours
 OTHERS = (
     ("2 / 1 / 4 / 3", "brush / eraser / fill / polygon"),
-    ("[ / ]", "smaller / larger brush"),
+    ("5 / 6", "take the label under the mouse / move the image"),
+    ("[ / ]", "smaller / larger brush, also the snapping one"),
+    ("Enter or double-click", "close the live-wire or the polygon"),
+    ("Ctrl+Z, while it is open", "take its last click back; the live-wire's also by Backspace"),
+    ("Escape", "give it up; once more: put live-wire or snap brush away"),
     ("Space, held", "move the image, also with a tool on"),
     ("V", "active layer on and off"),
 )
@@ -62,11 +68,24 @@ def key_of(action: str) -> str:
     return next(k.key for k in KEYS if k.action == action).replace("-", "+")
 
 
+def napari_keys(mode: str) -> list[str]:
+    """The keys that napari's settings give a tool of masks, as napari spells them; those of ours are left out.
+
+    Parameters
+    ----------
+    mode : str
+        Of a Labels layer.
+    """
+    action = {"pick": "picker"}.get(mode, mode)
+    bound = map(str, get_settings().shortcuts.shortcuts.get(f"napari:activate_labels_{action}_mode", ()))
+    return [key for key in bound if key.upper() not in {ours.key.upper().replace("-", "+") for ours in KEYS}]
+
+
 def cheat_sheet() -> str:
     """All keys, a line each."""
-    rows = [(key.key, key.text) for key in KEYS] + list(OTHERS)
+    rows = [(key.key.replace("-", "+"), key.text) for key in KEYS] + list(OTHERS)
     # no columns: the canvas writes in a proportional font
-    return "\n".join(f"{key.replace('-', '+')}  -  {text}" for key, text in rows)
+    return "\n".join(f"{key}  -  {text}" for key, text in rows)
 
 
 def bind(target: Any, actions: Mapping[str, Callable[[], None]]) -> None:

@@ -7,33 +7,33 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from napari.layers import Vectors
 from qtpy.QtCore import QObject
 from skimage.draw import polygon
 
 from napari_medseg.editing.livewire import LiveWire
-from napari_medseg.widgets.layers import place_of
 from napari_medseg.widgets.mouse_tool import MouseTool
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.wire_line import WireLine
 from napari_medseg.widgets.workers import Workers
 
-PREVIEW = "live-wire"
 # so near the first anchor, a click closes the contour, px of the screen
 CLOSE_PX = 8
-LOOK: dict[str, Any] = {"edge_color": "#ffe14d", "vector_style": "line", "opacity": 1.0}
 
 
 class LiveWireTool(MouseTool):
     """A click sets an anchor; a double-click, Enter or a click on the first anchor closes the contour and fills it
-    with the chosen label; Backspace takes the last anchor back; Escape gives up.
+    with the chosen label; Backspace and undo take the last anchor back; Escape gives up, and without a contour puts the
+    tool away.
 
     Ways from an anchor are worked out on a thread; clicks that come meanwhile wait for them.
     """
 
-    def __init__(self, viewer: Any, workers: Workers, stopped: Callable[[], None], parent: QObject) -> None:
+    CURSOR = "cross"
+
+    def __init__(self, viewer: Any, workers: Workers, stopped: Callable[[bool], None], parent: QObject) -> None:
         super().__init__(viewer, "live-wire", stopped, parent)
         self._workers = workers
-        self._preview: Vectors | None = None
+        self._line = WireLine(viewer)
         self._reset()
 
     def _reset(self) -> None:
@@ -49,13 +49,13 @@ class LiveWireTool(MouseTool):
     def start(self, case: OpenCase) -> None:
         """Take the mouse and its keys over."""
         super().start(case)
-        for key, call in (("Enter", self.close), ("Backspace", self.back), ("Escape", self.give_up)):
+        for key, call in (("Enter", self.close), ("Backspace", self.back)):
             case.labels.bind_key(key, lambda _, call=call: call(), overwrite=True)
 
     def stop(self) -> None:
         """Give the mouse back; a contour that is not closed is given up."""
         if self.case is not None:
-            for key in ("Enter", "Backspace", "Escape"):
+            for key in ("Enter", "Backspace"):
                 self.case.labels.bind_key(key, None)
         self.give_up()
         super().stop()
@@ -87,6 +87,7 @@ class LiveWireTool(MouseTool):
             self._index = index
             self._anchors.append(point)
             self._ask(point)
+            self._draw()
         elif len(self._anchors) > 1 and self._near_start(point):
             self._then(None)
         else:
@@ -131,6 +132,7 @@ class LiveWireTool(MouseTool):
     def _then(self, point: tuple[float, float] | None) -> None:
         if self._wire is None:
             self._waiting.append(point)
+            self._draw()
         else:
             self._go(point)
 
@@ -151,15 +153,30 @@ class LiveWireTool(MouseTool):
             self._then(None)
 
     def back(self) -> None:
-        """Take the last anchor back."""
-        if self._parts:
+        """Take the last click back."""
+        if self._waiting:
+            self._waiting.pop()
+        elif self._parts:
             self._parts.pop()
             self._anchors.pop()
-            self._waiting.clear()
             self._ask(self._anchors[-1])
         elif self._anchors:
             self.give_up()
         self._draw()
+
+    def take_back(self) -> bool:
+        """Take the last click of an open contour back."""
+        if not self._anchors:
+            return False
+        self.back()
+        return True
+
+    def escape(self) -> None:
+        """Give the contour up; where there is none, put the tool away."""
+        if self._anchors:
+            self.give_up()
+        else:
+            super().escape()
 
     def give_up(self) -> None:
         """Forget the contour."""
@@ -167,9 +184,7 @@ class LiveWireTool(MouseTool):
         self._reset()
         # what is still being worked out belongs to the old contour
         self._asked = asked + 1
-        if self._preview is not None and self._preview in self._viewer.layers:
-            self._viewer.layers.remove(self._preview)
-        self._preview = None
+        self._line.remove()
 
     def _fill(self) -> None:
         contour, index = self.contour, self._index
@@ -192,17 +207,6 @@ class LiveWireTool(MouseTool):
                 parts.append(self._wire.path_to(self._mouse))
             else:
                 parts.append(np.array([self._anchors[-1], self._mouse]))
-        if not parts:
-            return
-        points = np.concatenate(parts).astype(float)
-        z = np.array([[float(i) for i in self._index]] * len(points)).reshape(len(points), -1)
-        points = np.concatenate((z, points), axis=1)
-        vectors = np.stack((points[:-1], np.diff(points, axis=0)), axis=1)
-        if self._preview is None or self._preview not in self._viewer.layers:
-            width = 2 / (self._viewer.scene.camera.zoom * float(self.case.labels.scale[-1]))
-            self._preview = Vectors(vectors, name=PREVIEW, edge_width=width, **LOOK, **place_of(self.case.labels))
-            self._viewer.add_layer(self._preview)
-            # the mask stays what is drawn in
-            self._viewer.layers.selection.active = self.case.labels
-        else:
-            self._preview.data = vectors
+        points = np.concatenate(parts) if parts else np.zeros((0, 2))
+        clicks = [*self._anchors, *(point for point in self._waiting if point is not None)]
+        self._line.show(self.case.labels, points, np.array(clicks), self._index)

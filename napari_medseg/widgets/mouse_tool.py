@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_medseg.widgets.keys import napari_keys
 from napari_medseg.widgets.open_case import OpenCase
 
 
@@ -20,16 +21,20 @@ class MouseTool(QObject):
     name : str
         Of the tool in the history.
     stopped : callable
-        Called without arguments when it goes off by itself.
+        Called when it goes off by itself, with whether the tool of before takes its place.
     parent : QObject
     """
 
-    def __init__(self, viewer: Any, name: str, stopped: Callable[[], None], parent: QObject) -> None:
+    # of the mouse over the image, as napari calls it
+    CURSOR = "standard"
+
+    def __init__(self, viewer: Any, name: str, stopped: Callable[[bool], None], parent: QObject) -> None:
         super().__init__(parent)
         self._viewer, self.name, self._stopped = viewer, name, stopped
         self._viewers_own: list[Any] = []
         self.case: OpenCase | None = None
         self._moving_image = False
+        self._pan_keys: list[str] = []
 
     def start(self, case: OpenCase) -> None:
         """Take the mouse over."""
@@ -47,6 +52,12 @@ class MouseTool(QObject):
         self._viewer.mouse_double_click_callbacks.clear()
         layer.events.mode.connect(self._mode_changed)
         layer.bind_key("Space", self._hold_to_move, overwrite=True)
+        layer.bind_key("Escape", lambda _: self.escape(), overwrite=True)
+        self._pan_keys = napari_keys("pan_zoom")
+        for key in self._pan_keys:
+            # napari's own does nothing: as far as it knows, the image is moved already
+            layer.bind_key(key, lambda _: self._leave(False), overwrite=True)
+        layer.cursor = self.CURSOR
 
     def stop(self) -> None:
         """Give the mouse back."""
@@ -56,26 +67,40 @@ class MouseTool(QObject):
         self._moving_image = False
         layer = case.labels
         layer.events.mode.disconnect(self._mode_changed)
-        layer.bind_key("Space", None)
+        for key in ("Space", "Escape", *self._pan_keys):
+            layer.bind_key(key, None)
         layer.mouse_drag_callbacks.remove(self._drag)
         layer.mouse_move_callbacks.remove(self._move)
         layer.mouse_double_click_callbacks.remove(self._double_click)
         self._viewer.mouse_double_click_callbacks.extend(self._viewers_own)
         if str(layer.mode) == "pan_zoom":
             layer.mouse_pan = True
+            layer.cursor = "standard"
         case.tool = None
 
     def _mode_changed(self, event: Any) -> None:
+        self._leave(False)
+
+    def escape(self) -> None:
+        """Put the tool away."""
+        self._leave(True)
+
+    def take_back(self) -> bool:
+        """What undo means to the tool: whether it had something of its own to take back, and did."""
+        return False
+
+    def _leave(self, back: bool) -> None:
         self.stop()
-        self._stopped()
+        self._stopped(back)
 
     def _hold_to_move(self, layer: Any) -> Iterator[None]:
         """While the key is down the mouse moves the image, as everywhere in napari: its own key only leaves modes."""
         self._moving_image = layer.mouse_pan = True
+        layer.cursor = "standard"
         yield
         self._moving_image = False
         if self.case is not None and self.case.labels == layer:
-            layer.mouse_pan = False
+            layer.mouse_pan, layer.cursor = False, self.CURSOR
 
     def _drag(self, layer: Any, event: Any) -> Any:
         """The button goes down; a generator sees the moves until it comes up."""
@@ -89,8 +114,11 @@ class MouseTool(QObject):
     # ---- the slice that is shown ---------------------------------------------------------------------------------
 
     def point(self, event: Any) -> tuple[float, float] | None:
-        """Where the mouse is in the slice (y, x), px; None where it moves the image or no slice is seen straight on."""
-        if self.case is None or self._moving_image or len(event.dims_displayed) != 2:
+        """Where the mouse is in the slice (y, x), px.
+
+        None where it moves the image, the mask is hidden, or no slice is seen straight on.
+        """
+        if self.case is None or self._moving_image or len(event.dims_displayed) != 2 or not self.case.labels.visible:
             return None
         position = self.case.labels.world_to_data(event.position)
         if tuple(event.dims_displayed) != tuple(range(len(event.position)))[-2:]:

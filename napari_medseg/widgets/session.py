@@ -8,9 +8,8 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.habits import MODES
 from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.tool_table import SNAP, WIRE
 from napari_medseg.widgets.tools import EditTools
-
-WIRE, SNAP = "live_wire", "snap_brush"
 
 
 class Session:
@@ -37,7 +36,6 @@ class Session:
         if opened is None or project is None:
             return
         labels, camera = opened.labels, self._viewer.scene.camera
-        tool = WIRE if self._tools.wire_button.isChecked() else SNAP if self._tools.snap_button.isChecked() else ""
         self._save(
             case=opened.case_id,
             listed=opened.listed,
@@ -46,7 +44,7 @@ class Session:
             step=[int(value) for value in self._viewer.dims.current_step],
             mode=str(labels.mode),
             label=int(labels.selected_label),
-            tool=tool,
+            tool=self._tools.row.wanted or "",
         )
 
     def resume(self) -> bool:
@@ -98,10 +96,8 @@ class Session:
             opened.labels.selected_label = label
         if place.get("mode") in MODES:
             opened.labels.mode = place["mode"]
-        tools = {WIRE: self._tools.wire_button, SNAP: self._tools.snap_button}
-        button = tools.get(str(place.get("tool")))
-        if button is not None and not button.isChecked():
-            button.click()
+        if place.get("tool") in (WIRE, SNAP):
+            self._tools.row.use(place["tool"])
 
 
 def _numbers(values: Any, count: int) -> bool:

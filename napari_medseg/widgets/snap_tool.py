@@ -10,20 +10,35 @@ from qtpy.QtCore import QObject
 
 from napari_medseg.editing.snap import snapped_disk
 from napari_medseg.widgets.mouse_tool import MouseTool
+from napari_medseg.widgets.open_case import OpenCase
 
 # the brush is set down again after this share of its radius
 STEP = 0.5
+# what napari's circle is called while Alt and the mouse change its size
+RESIZING = "circle_frozen"
 
 
 class SnapTool(MouseTool):
-    """Paints with the size and the label of napari's brush; the rim snaps to edges."""
+    """Paints with the size and the label of napari's brush, which its circle shows; the rim snaps to edges."""
 
-    def __init__(self, viewer: Any, stopped: Callable[[], None], parent: QObject) -> None:
+    CURSOR = "circle"
+
+    def __init__(self, viewer: Any, stopped: Callable[[bool], None], parent: QObject) -> None:
         super().__init__(viewer, "snapping brush", stopped, parent)
+
+    def start(self, case: OpenCase) -> None:
+        """Take the mouse over, with a circle of the brush's size."""
+        super().start(case)
+        # napari works out the circle's size when it is told the brush's
+        case.labels.brush_size = case.labels.brush_size
+
+    def _move(self, layer: Any, event: Any) -> None:
+        # with Alt held, as napari's brush does
+        layer.brush_size_on_mouse_move(layer, event)
 
     def _drag(self, layer: Any, event: Any) -> Iterator[None]:
         start = self.point(event)
-        if start is None or event.button != 1:
+        if start is None or event.button != 1 or layer.cursor == RESIZING:
             return
         index = self.slice_index(event)
         picture, edges, radius = self.picture(index), self.edges(index), layer.brush_size / 2

@@ -1,4 +1,4 @@
-"""Tools of correcting: live-wire, snapping brush and one-step operations on the chosen label."""
+"""Tools of correcting: those under the mouse, and one-step operations on the chosen label."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
-from napari_medseg.widgets.mouse_tool import MouseTool
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.tool_table import SNAP, WIRE
+from napari_medseg.widgets.toolbar import ToolRow
 from napari_medseg.widgets.workers import Workers
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
@@ -37,8 +38,8 @@ class EditTools(QGroupBox):
     def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
         super().__init__("Tools")
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
-        self.wire = LiveWireTool(viewer, workers, self._went_off, self)
-        self.snap = SnapTool(viewer, self._went_off, self)
+        self.wire = LiveWireTool(viewer, workers, lambda back: self.row.went_off(back), self)
+        self.snap = SnapTool(viewer, lambda back: self.row.went_off(back), self)
         self.maps = EdgeMaps(
             viewer,
             state,
@@ -48,7 +49,15 @@ class EditTools(QGroupBox):
             tell=self._tell,
             parent=self,
         )
-        self.wire_button, self.snap_button = QPushButton("Live-wire"), QPushButton("Snap brush")
+        self.row = ToolRow(
+            viewer,
+            lambda: view.current,
+            {WIRE: self.wire, SNAP: self.snap},
+            started=lambda case: self.maps.fetch(case),
+            say=view.say,
+        )
+        self.wire_button, self.snap_button = self.row.buttons[WIRE], self.row.buttons[SNAP]
+        view.take_back = self.row.take_back
         self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
         self.message = TextLabel()
         self._case: OpenCase | None = None
@@ -77,15 +86,7 @@ class EditTools(QGroupBox):
         self.objects.setToolTip(f"Counts nuclei or cells: a layer of their own  ({key_of('number_objects')})")
         self.objects.clicked.connect(lambda: self.number_objects())
         self.message.setWordWrap(True)
-        top, grid, last = QHBoxLayout(), QGridLayout(), QHBoxLayout()
-        for button, tool, action, about in (
-            (self.wire_button, self.wire, "live_wire", "Click along an edge; double-click closes and fills"),
-            (self.snap_button, self.snap, "snap_brush", "Paint: the rim snaps to the edge, where there is one"),
-        ):
-            button.setCheckable(True)
-            button.setToolTip(f"{about}  ({key_of(action)})")
-            button.clicked.connect(lambda checked, tool=tool: self._use(tool, checked))
-            top.addWidget(button)
+        grid, last = QGridLayout(), QHBoxLayout()
         for number, (name, button) in enumerate(self.buttons.items()):
             button.setToolTip(f"The chosen label only  ({key_of(name)})")
             button.clicked.connect(lambda _, name=name: self.apply(name))
@@ -95,7 +96,7 @@ class EditTools(QGroupBox):
         last.addWidget(self.smallest)
         last.addStretch()
         layout = QVBoxLayout(self)
-        layout.addLayout(top)
+        layout.addWidget(self.row)
         layout.addLayout(grid)
         layout.addLayout(last)
         layout.addWidget(self.message)
@@ -108,47 +109,25 @@ class EditTools(QGroupBox):
             # what was said is of the last image
             self._case = case
             self._tell("")
-        for tool, button in ((self.wire, self.wire_button), (self.snap, self.snap_button)):
-            if tool.case is not case:
-                tool.stop()
-                if case is not None and button.isChecked():
-                    tool.start(case)
-                    self.maps.fetch(case)
-        for button in (self.wire_button, self.snap_button, self.objects, *self.buttons.values()):
+        self.row.enable()
+        for button in (self.objects, *self.buttons.values()):
             button.setEnabled(case is not None)
         self.buttons["interpolate"].setEnabled(case is not None and case.labels.ndim == 3)
 
-    # ---- live-wire and brush -------------------------------------------------------------------------------------
+    # ---- under the mouse -----------------------------------------------------------------------------------------
 
     def toggle_wire(self) -> None:
         """Live-wire on or off."""
-        self.wire_button.click()
+        self.row.toggle(WIRE)
 
     def toggle_snap(self) -> None:
         """Snapping brush on or off."""
-        self.snap_button.click()
+        self.row.toggle(SNAP)
 
-    def _use(self, tool: MouseTool, on: bool) -> None:
-        self.off()
-        case = self._view.current
-        if not on or case is None:
-            if case is not None:
-                case.labels.mode = "paint"
-            return
-        self._viewer.layers.selection.active = case.labels
-        tool.start(case)
-        (self.wire_button if tool is self.wire else self.snap_button).setChecked(True)
-        self.maps.fetch(case)
-
-    def off(self) -> None:
-        """Both tools off."""
-        for tool in (self.wire, self.snap):
-            tool.stop()
-        self._went_off()
-
-    def _went_off(self) -> None:
-        for button in (self.wire_button, self.snap_button):
-            button.setChecked(False)
+    def let_go(self) -> None:
+        """Give the mouse back and let go of the viewer."""
+        self.row.let_go()
+        self.maps.close()
 
     # ---- one step ------------------------------------------------------------------------------------------------
 

@@ -69,8 +69,9 @@ class UndoButtons:
         self.undo.setEnabled(True)
 
     def _undo(self) -> None:
-        self._offer(self.redo)
-        self._view.undo()
+        if not self._view.take_back():
+            self._offer(self.redo)
+            self._view.undo()
 
     def _redo(self) -> None:
         self._offer(self.undo)
