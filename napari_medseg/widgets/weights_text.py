@@ -9,6 +9,9 @@ from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.words import tr
 
+# multiply-accumulates at 256 x 256 px, below which no graphics card is missed
+FAST = 2e9
+
 
 def of_round(entry: WeightsEntry) -> bool:
     """Whether they learned from a person's corrections, and are scored by that person's images alone."""
@@ -25,6 +28,19 @@ def weights_title(entry: WeightsEntry, task: str) -> str:
     if of_round(entry):
         return tr("{network} v{version}, yours {score:.2f} (n = {n})", **facts)
     return tr("{network} v{version}, Dice {score:.2f} (n = {n})", **facts)
+
+
+def purpose(network: str) -> str:
+    """What a network is for, in a word or two: its name says that to nobody."""
+    spec = get_spec(network)
+    can = spec.capabilities
+    if can.volumes:
+        return tr("Volumes")
+    if can.box_prompt:
+        return tr("Finds boxes")
+    if can.edges:
+        return tr("Edges too")
+    return tr("Fast") if spec.macs_256 is not None and spec.macs_256 < FAST else tr("Larger")
 
 
 def _judges(entry: WeightsEntry, task: str) -> object:

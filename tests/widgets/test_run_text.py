@@ -8,6 +8,7 @@ import pytest
 from napari_medseg.app.forecast import Forecast
 from napari_medseg.app.gate import Check, Verdict, how
 from napari_medseg.app.review import Review
+from napari_medseg.networks import list_networks
 from napari_medseg.project.run_spec import Budget, Data, Pair, RunSpec, Schedule, Stage
 from napari_medseg.weights.store import find_weights
 from napari_medseg.widgets.run_text import (
@@ -18,7 +19,7 @@ from napari_medseg.widgets.run_text import (
     verdict_text,
     version_name,
 )
-from napari_medseg.widgets.weights_text import weights_facts, weights_title
+from napari_medseg.widgets.weights_text import purpose, weights_facts, weights_title
 
 BREAST = find_weights("cmunext-xxs", "breast-ultrasound")[0]
 AHEAD = Forecast(learned=5, judging=2, as_proposed=0, entry=BREAST, own=False, epochs=30, seconds=170.0, measured=True)
@@ -106,6 +107,12 @@ def test_a_score_of_own_images_is_no_score_of_strangers():
     assert "on 130 images it had not seen" in weights_facts(BREAST, "breast-ultrasound")[1]
     # nobody corrected a judge: there is no score
     assert weights_title(replace(own, metrics={}), "breast-ultrasound") == "CMUNeXt-XXS v2"
+
+
+def test_every_network_says_what_it_is_for():
+    words = {name: purpose(name) for name in list_networks()}
+    assert words["cmunext-xxs"] == "Fast" and words["sgd-net-s"] == "Edges too" and words["dcsnet-s"] == "Finds boxes"
+    assert words["lgms-net-3d"] == "Volumes" and words["dymas-net"] == "Larger"
 
 
 @pytest.mark.parametrize(
