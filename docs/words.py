@@ -27,7 +27,8 @@ MANIFEST = PACKAGE / "napari.yaml"
 
 # files in the order of the window, of widgets where no room is named; what stands nowhere here comes under the last
 SECTIONS = {
-    "The window": "panel banner closing launch session drops plugin/activate plugin/readers plugin/writers",
+    "The window": "panel tour bubble help manual app/manual banner closing launch session drops plugin/activate "
+    "plugin/readers plugin/writers",
     "Propose": "propose found image_choice opener choice tasks options familiar app/familiar weights_text boxes",
     "Correct: project and images": "correct project_bar case_table last_project intake patients app/images next_image "
     "propose_all message",

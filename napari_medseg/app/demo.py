@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_data_path
 
 from napari_medseg.app.export import check_folder, export_project
 from napari_medseg.app.plan_round import RetrainOptions
@@ -47,6 +48,11 @@ class DemoResult:
     comparison: list[Comparison]
     adopted: bool
     written: list[Path]
+
+
+def sample_folder() -> Path:
+    """Where the window keeps the project of the samples."""
+    return user_data_path("napari-medseg", appauthor=False) / "sample-project"
 
 
 def sample_project(folder: Path) -> Project:

@@ -60,6 +60,7 @@ OTHERS = (
     ("Escape", "give it up; once more: put live-wire or snap brush away"),
     ("Space, held", "move the image, also with a tool on"),
     ("V", "active layer on and off"),
+    ("F1", "help for the tab in view"),
 )
 
 

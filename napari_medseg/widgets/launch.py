@@ -8,8 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
+from napari_medseg.app.demo import sample_folder
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.curves import load_plotting
 
@@ -49,7 +48,7 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
         panel.correct.last.reopen()
         panel.tabs.setCurrentIndex(1 if panel.state.loading else 0)
     if sample_project:
-        panel.correct.open_or_make_samples(user_data_path("napari-medseg", appauthor=False) / "sample-project")
+        panel.correct.open_or_make_samples(sample_folder())
         panel.tabs.setCurrentIndex(1)
     return viewer, panel
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.app.rescue import rescue_folders, untold_rescues
@@ -18,11 +19,13 @@ from napari_medseg.widgets.closing import Ending
 from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.drops import Drops
 from napari_medseg.widgets.export import ExportSection
+from napari_medseg.widgets.help import Help
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.logged import keep_log
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.widgets.tour import Tour
 from napari_medseg.widgets.workers import Workers
 
 if TYPE_CHECKING:
@@ -68,6 +71,8 @@ class MedSegPanel(QWidget):
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             area.setWidget(section)
             self.tabs.addTab(area, name)
+        self.tour = Tour(self)
+        self.help = Help(self.tabs, self.tour.start)
         self.bus.told.connect(self._tell_here)
         self.banner = StorageBanner(self.state, self.bus)
         note = QLabel("Research use only, no medical device.")
@@ -171,11 +176,18 @@ class MedSegPanel(QWidget):
         with ExitStack() as last_first:
             # whatever one of them cannot do, the others are done
             last_first.callback(unbind, self._viewer)
+            last_first.callback(self.tour.stop)
+            last_first.callback(self.help.close)
             last_first.callback(self.workers.close)
             last_first.callback(self.propose.close_section)
             last_first.callback(self.correct.close_section)
             last_first.callback(self.export.close_section)
             last_first.callback(self.retrain.close_section)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Seen: the very first time of all, the tour begins."""
+        super().showEvent(event)
+        self.tour.seen()
 
     def event(self, event: QEvent) -> bool:
         """napari deletes a dock's widget without closing it."""

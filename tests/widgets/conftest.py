@@ -29,6 +29,17 @@ def panel(make_napari_viewer, qtbot):
 
 
 @pytest.fixture
+def seen(make_napari_viewer, qtbot):
+    """A panel in a window that is on the screen."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.setGeometry(0, 0, 1400, 900)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+    panel.viewer = viewer
+    yield panel
+    panel.shut_down()
+
+
+@pytest.fixture
 def project_panel(panel, qtbot, tmp_path):
     sample_project(tmp_path / "p").close()
     panel.correct.open_project(tmp_path / "p")
