@@ -108,6 +108,12 @@ def test_every_text_of_the_window_is_translated(bracketed, panel, qtbot):
     assert not [text for part in (panel.propose, panel.retrain, panel.export, *parts) for text in untranslated(part)]
 
 
+def test_tour_and_help_are_translated(bracketed, panel, qtbot):
+    panel.tour.start()
+    panel.help.open()
+    assert untranslated(panel.tour.bubble) == untranslated(panel.help.window) == []
+
+
 def test_what_a_round_came_to_is_translated(bracketed, qtbot):
     outcome = shown(qtbot, [row("07"), row("09", 1.0, 0.7, as_proposed=True)])
     assert untranslated(outcome) == []
