@@ -14,7 +14,7 @@ from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
-from napari_medseg.app.places import unit_of
+from napari_medseg.app.places import unit_named
 from napari_medseg.atomic import output_error
 from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
@@ -37,7 +37,7 @@ ASKED = ("also", "plan")
 
 def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
     """Size of a pixel (y, x) or voxel (z, y, x) of a layer and its unit; none where it counts in pixels."""
-    unit = unit_of(units)
+    unit = unit_named(units)
     if unit == "px":
         return None, "px"
     return tuple(float(s) for s in scale), unit

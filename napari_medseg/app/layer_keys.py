@@ -19,6 +19,8 @@ HISTORY_KEY = "medseg_history"
 """Of a mask that a project follows: a function of its labels, which tells from the history where they come from."""
 SIZE_KEY = "medseg_size"
 """Of an image of which that is known: the size of its pixels, (y, x) or (z, y, x), when it was read."""
+UNSIZED_KEY = "medseg_unsized"
+"""Of a layer that counts in mm for its neighbours' sake alone: nobody knows the size of its pixels."""
 
 
 def shows(layer: Any) -> str:

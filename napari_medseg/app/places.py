@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.layer_keys import GRID_KEY, OF_KEY, SIZE_KEY
+from napari_medseg.app.layer_keys import GRID_KEY, OF_KEY, SIZE_KEY, UNSIZED_KEY
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid
 from napari_medseg.io.geometry import same_place
@@ -25,8 +25,13 @@ _UNITS = {
 }
 
 
-def unit_of(units: Sequence[Any]) -> str:
+def unit_of(layer: Any) -> str:
     """``mm``, ``um``, or ``px`` of what a layer counts in."""
+    return "px" if layer.metadata.get(UNSIZED_KEY) else unit_named(layer.units)
+
+
+def unit_named(units: Sequence[Any]) -> str:
+    """``mm``, ``um``, or ``px`` of napari's units, one an axis."""
     return _UNITS.get(str(units[-1]), "px")
 
 
@@ -185,7 +190,7 @@ def grid_of(layer: Any) -> Grid:
     known = layer.metadata.get(GRID_KEY)
     if isinstance(known, Grid) and known.shape == shape:
         return known
-    unit, matrix = unit_of(layer.units), matrix_of(layer)
+    unit, matrix = unit_of(layer), matrix_of(layer)
     if layer.ndim == 3:
         matrix[:3] *= IN_MM.get(unit, 1.0)
         return Grid.of_affine(shape, matrix, unit="px" if unit == "px" else "mm")

@@ -19,7 +19,9 @@ SETTINGS: Mapping[str, fields.Check] = {
     **dict.fromkeys(
         ("device", "export_folder", "folder", "format", "order", "patients", "project", "task"), fields.TEXT
     ),
-    **dict.fromkeys(("disagreement", "edges", "export_objects", "mirrored", "probability", "toured"), fields.FLAG),
+    **dict.fromkeys(
+        ("disagreement", "edges", "export_objects", "mirrored", "probability", "three_planes", "toured"), fields.FLAG
+    ),
     "also": (lambda value: isinstance(value, list), "a list"),
     "brush_size": fields.number(1, 1000),
     "epochs": fields.whole(1, 100_000),

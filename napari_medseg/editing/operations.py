@@ -103,7 +103,7 @@ def object_seeds(mask: np.ndarray, depth: np.ndarray, height: float = HEIGHT) ->
     return seeds
 
 
-def interpolate(labels: np.ndarray, label: int) -> np.ndarray:
+def interpolate(labels: np.ndarray, label: int, axis: int = 0) -> np.ndarray:
     """Fill the slices between drawn ones: each empty slice gets the shape half way between its neighbours.
 
     Signed distances of the nearest drawn slices below and above are mixed by their nearness (shape-based
@@ -114,13 +114,15 @@ def interpolate(labels: np.ndarray, label: int) -> np.ndarray:
     labels : np.ndarray
         (Z, Y, X), integer.
     label : int
+    axis : int
+        Across which the slices lie.
 
     Returns
     -------
     np.ndarray
         A copy.
     """
-    mask = labels == label
+    mask = np.moveaxis(labels == label, axis, 0)
     drawn = np.flatnonzero(mask.any(axis=(1, 2)))
     filled = mask.copy()
     for low, high in pairwise(drawn):
@@ -130,7 +132,13 @@ def interpolate(labels: np.ndarray, label: int) -> np.ndarray:
         for z in range(low + 1, high):
             share = (z - low) / (high - low)
             filled[z] = (1 - share) * below + share * above > 0
-    return _grown(labels, label, filled)
+    return _grown(labels, label, np.moveaxis(filled, 0, axis))
+
+
+def changed_slices(before: np.ndarray, after: np.ndarray, axis: int = 0) -> list[int]:
+    """Numbers of the slices across an axis in which two masks of a volume differ, from 0."""
+    others = tuple(other for other in range(before.ndim) if other != axis)
+    return np.flatnonzero((before != after).any(axis=others)).tolist()
 
 
 def _signed_distance(mask: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ SPATIAL = (
 )
 # one of its units of length, in mm; 0 is unknown, and taken for mm as every program does
 UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+# in the description of a volume of which no file said how it lies in the patient: its affine is only how it was shown
+NO_SIDES = b"MedSeg: sides of the patient not known"
 # an affine that squeezes one direction so much more than another is no geometry
 LEAST_VOLUME = 1e-6
 # and no patient is so far off, mm
@@ -47,6 +49,8 @@ def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.nda
     back = nibabel.orientations.inv_ornt_aff(orientation, shape)
     turned = tuple(shape[int(axis)] for axis in np.argsort(orientation[:, 0]))
     kept = {name: np.asarray(header[name]).tolist() for name in SPATIAL}
+    if bytes(header["descrip"].item()).startswith(NO_SIDES):
+        kept["sides"] = 0
     return (
         Grid.of_affine(
             turned[::-1],
@@ -146,5 +150,7 @@ def on_affine(data: np.ndarray, grid: Grid) -> Any:
     square = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     # a quaternion knows no shear
     image.set_qform(affine, 1 if np.allclose(square.T @ square, np.eye(3), atol=1e-5) else 0, strip_shears=True)
+    if not grid.header:
+        image.header["descrip"] = NO_SIDES
     image.header.set_xyzt_units("mm" if grid.unit in IN_MM else "unknown")
     return image

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
@@ -10,6 +10,8 @@ from napari_medseg.project import Case
 from napari_medseg.widgets.labels import as_tip
 
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
+# the header and two rows, px: where there is room, it is given all of it
+LEAST = 84
 CASE = Qt.ItemDataRole.UserRole
 
 
@@ -23,13 +25,17 @@ class CaseTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setMinimumHeight(160)
+        self.setMinimumHeight(LEAST)
         # names are cut short instead: a bar that comes and goes would hide the last row
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
+
+    def sizeHint(self) -> QSize:
+        """What it needs, not what it would like: the rest of the panel comes first."""
+        return QSize(super().sizeHint().width(), LEAST)
 
     def fill(self, cases: list[Case]) -> None:
         """Show these instead."""

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QVBoxLayout,
 )
 
 from napari_medseg.app.classes import colour_of, shown_classes
@@ -23,10 +22,12 @@ from napari_medseg.app.correct import SaveStatus
 from napari_medseg.errors import sentence
 from napari_medseg.project import LabelClass, Project
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.labels import MARGINS
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import tr
 
+MOST_ROWS = 4
 LABEL, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
 
@@ -42,14 +43,12 @@ class ClassList(QGroupBox):
         self._proposed = False
         self.list = QListWidget()
         self.add, self.colour = QPushButton(tr("Add label")), QPushButton(tr("Colour..."))
-        self.list.setMaximumHeight(84)
         self.list.setToolTip(tr("Choose what to draw; double-click to rename"))
-        row = QHBoxLayout()
-        row.addWidget(self.add)
-        row.addWidget(self.colour)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.list)
-        layout.addLayout(row)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(*MARGINS)
+        row.addWidget(self.list, 1)
+        for button in (self.add, self.colour):
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.list.currentItemChanged.connect(self._chosen)
         self.list.itemChanged.connect(self._renamed)
         self.add.clicked.connect(self.add_class)
@@ -113,6 +112,9 @@ class ClassList(QGroupBox):
             if one.label == chosen:
                 self.list.setCurrentItem(item)
         self._filling = False
+        # as high as its rows, up to so many
+        rows = min(max(1, self.list.count()), MOST_ROWS)
+        self.list.setFixedHeight(rows * max(self.list.sizeHintForRow(0), 18) + 2 * self.list.frameWidth() + 4)
         self._show_on_layer()
 
     @staticmethod
@@ -124,6 +126,10 @@ class ClassList(QGroupBox):
 
     def _items(self) -> list[QListWidgetItem]:
         return [self.list.item(row) for row in range(self.list.count())]
+
+    def name_of(self, label: int) -> str:
+        """What a label is called."""
+        return next((item.text() for item in self._items() if item.data(LABEL) == label), f"label {label}")
 
     def _show_on_layer(self, *_: Any) -> None:
         """The open mask in the classes' colours."""

@@ -16,17 +16,21 @@ from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
+from napari_medseg.widgets.fold import Fold
 from napari_medseg.widgets.keys import key_of, toggle_cheat_sheet
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
+from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
+from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
 from napari_medseg.widgets.undo_buttons import UndoButtons
+from napari_medseg.widgets.volume import VolumeBox
 from napari_medseg.widgets.workers import Workers
 
 CHOOSING = "Choosing the next image..."
@@ -46,9 +50,12 @@ class CorrectSection(QWidget):
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
-        self.spots = SpotList(viewer, state, self.view, workers)
+        self.volume = VolumeBox(viewer, state, self.view, workers)
+        self.rings = Rings(viewer, self)
+        self.spots = SpotList(viewer, state, self.view, workers, self.rings)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
-        self.status, self.saved, self.keys = Message(), TextLabel(), QLabel()
+        self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
+        self.status, self.keys = Message(), QLabel()
         # what will propose next
         self.proposes = TextLabel(state.proposes)
         # the case that was shown last
@@ -57,6 +64,8 @@ class CorrectSection(QWidget):
         # by these names outside checks know them
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
         self.project, self.patients, self.intake = self.bar.title, self.bar.patients, self.bar.intake
+        self.saved = self.bar.saved
+        self.more = Fold("More: next image, patients", "more", self.next_image, self.patients)
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
         self.table = CaseTable()
@@ -75,6 +84,7 @@ class CorrectSection(QWidget):
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
+            "next_plane": self.volume.next_plane,
             "undo": self.view.undo,
             "redo": self.view.redo,
             "unlock": self.unlock_drawn,
@@ -98,26 +108,31 @@ class CorrectSection(QWidget):
         self.session = Session(viewer, state, self.view, self.tools)
 
     def _build(self) -> None:
-        for label in (self.saved, self.keys, self.proposes):
+        for label in (self.keys, self.proposes):
             label.setWordWrap(True)
-        self.keys.setText("<b>Keys</b>: <b>K</b> shows all. 2 brush · 1 eraser · A accept · N next worst · T mask")
+        self.keys.setText("<b>K</b>: all keys · 2 brush · 1 eraser · A accept")
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         bottom = QGridLayout()
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
         bottom.addWidget(self.unlock, 0, 2)
-        bottom.addWidget(self.accept, 1, 0, 1, 3)
-        bottom.addWidget(self.take, 2, 0, 1, 3)
+        bottom.addWidget(self.accept, 0, 3)
+        bottom.addWidget(self.take, 1, 0, 1, 4)
+        bottom.setColumnStretch(3, 1)
+        bottom.setSpacing(SPACING)
         self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*MARGINS)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.bar)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.everything)
-        layout.addWidget(self.next_image)
+        layout.addWidget(self.more)
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
-        for widget in (self.saved, self.status, self.classes, self.tools, self.spots, self.keys):
+        layout.addWidget(self.pieces)
+        for widget in (self.status, self.volume, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
@@ -198,6 +213,7 @@ class CorrectSection(QWidget):
         self.moves.enable()
         self.tools.enable()
         self.spots.enable()
+        self.pieces.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
         self.view.open_case(self.table.case_at(row))
@@ -264,7 +280,7 @@ class CorrectSection(QWidget):
             self._bus.cases_changed.emit()
             self.open_next(note)
 
-        self.view.accept(done)
+        self.pieces.before(lambda: self.view.accept(done))
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""
@@ -295,8 +311,10 @@ class CorrectSection(QWidget):
         """Store what is left and close the project."""
         self.session.note()
         self.tools.let_go()
+        self.rings.close()
         self.view.close_all(force=True)
         self.view.detach()
+        self.volume.close_box()
         if self._state.project is not None:
             try:
                 self._state.project.close()

@@ -44,6 +44,7 @@ KEYS = (
     Key("Shift-W", "split", "split touching objects"),
     Key("Shift-O", "number_objects", "number the objects, touching ones apart"),
     Key("Shift-I", "interpolate", "fill the slices between drawn ones"),
+    Key("Shift-C", "next_plane", "next plane of a volume: axial, coronal, sagittal"),
     Key("Ctrl-Z", "undo", "undo, also after a restart"),
     Key("Ctrl-Shift-Z", "redo", "redo"),
     Key("Shift-B", "draw_boxes", "draw boxes"),

@@ -7,6 +7,10 @@ from html import escape
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
+# between the rows of a section and around it, px: the panel is to be seen whole
+SPACING = 4
+MARGINS = (6, 4, 6, 2)
+
 
 class TextLabel(QLabel):
     """A label that shows text as it is; Qt's own guesses whether it is HTML, and loads the pictures that it names."""

@@ -8,10 +8,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow
+
 from napari_medseg.app.demo import sample_folder
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.curves import load_plotting
 
+# a screen that is no larger is a small one; what the panel takes of its width, px
+SMALL, NARROW = QSize(1366, 768), 420
 PLUGIN, WIDGET = "napari-medseg", "MedSeg"
 
 
@@ -34,7 +39,8 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
     import napari
 
     viewer = napari.Viewer(title="napari-medseg")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+    fit_to_screen(panel.window(), dock)
     images: list[Path] = []
     for path in paths:
         if path.name == FILE_NAME or (path / FILE_NAME).exists():
@@ -51,6 +57,21 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
         panel.correct.open_or_make_samples(sample_folder())
         panel.tabs.setCurrentIndex(1)
     return viewer, panel
+
+
+def fit_to_screen(window: QMainWindow, dock: QDockWidget) -> None:
+    """On a small screen the window takes all of it, and the panel no more than it needs: the rest is the image's."""
+    screen = window.screen()
+    if screen is not None and is_small(screen.size()):
+        # as large as that also where nobody manages windows, and where napari remembers a larger one
+        window.setGeometry(screen.availableGeometry())
+        window.showMaximized()
+        window.resizeDocks([dock], [NARROW], Qt.Orientation.Horizontal)
+
+
+def is_small(size: QSize) -> bool:
+    """Whether a screen is a laptop's, or a beamer's."""
+    return size.width() <= SMALL.width() or size.height() <= SMALL.height()
 
 
 # what proposing and retraining load: seconds that nobody shall wait for in a window

@@ -19,10 +19,11 @@ from napari_medseg.app.layer_keys import (
     OF_KEY,
     PROBABILITY_SUFFIX,
     SIZE_KEY,
+    UNSIZED_KEY,
     facts_of,
     shows,
 )
-from napari_medseg.app.places import name_of_unit
+from napari_medseg.app.places import name_of_unit, unit_of
 from napari_medseg.classes import COLOURS
 from napari_medseg.inference import Prediction
 from napari_medseg.io import FORMATS
@@ -63,7 +64,7 @@ def plain_image(layer: Image) -> np.ndarray | None:
 def spacing_of(layer: Image) -> tuple[float, ...] | None:
     """Size of a layer's voxels, mm; None where its unit is none of length."""
     spacing, unit = layer_spacing(layer.scale, layer.units)
-    if spacing is None:
+    if spacing is None or unit_of(layer) == "px":
         return None
     return tuple(size / 1000 for size in spacing) if unit == "um" else spacing
 
@@ -75,7 +76,7 @@ def made_for(image: Layer, suffix: str) -> dict[str, Any]:
 
 def grid_facts(image: Layer) -> dict[str, Any]:
     """What a layer that lies on an image takes over from its metadata, for whoever writes it."""
-    return {key: image.metadata[key] for key in (GRID_KEY, SIZE_KEY) if key in image.metadata}
+    return {key: image.metadata[key] for key in (GRID_KEY, SIZE_KEY, UNSIZED_KEY) if key in image.metadata}
 
 
 def image_of(viewer: Any, layer: Layer) -> Image | None:

@@ -60,6 +60,8 @@ class OpenCase(QObject):
     _answered = Signal()
     # the image layer shows another picture than this case's
     left = Signal()
+    # the mask is another one than before, however that came: also while it is out of sight
+    changed = Signal()
 
     def __init__(
         self,
@@ -209,6 +211,7 @@ class OpenCase(QObject):
             part = self._tracker.rebase(shown, np.asarray(self.labels.data))
             if part is not None:
                 show_part(self.labels, *part)
+                self.changed.emit()
         self.compare()
         if error is not None:
             self._failed(error)
@@ -221,7 +224,9 @@ class OpenCase(QObject):
         if self._move is not None:
             # a stroke over what is about to be taken back would bring it back
             return
-        self._tracker.update(np.asarray(self.labels.data), self.tool or TOOLS.get(str(self.labels.mode), "edit"))
+        tool = self.tool or TOOLS.get(str(self.labels.mode), "edit")
+        if self._tracker.update(np.asarray(self.labels.data), tool) is not None:
+            self.changed.emit()
 
     def problem(self) -> str | None:
         """Why what is on the screen is not this case's mask as it would be stored; None where it is."""
@@ -258,6 +263,7 @@ class OpenCase(QObject):
         self.compare()
         self._tracker.update(labels, tool)
         self.labels.data = labels
+        self.changed.emit()
 
     def propose(self, prediction: Prediction, failed: Callable[[BaseException], None]) -> None:
         """Show a network's labels instead, save where someone drew; what was before stays in the history.
@@ -271,6 +277,7 @@ class OpenCase(QObject):
                 failed(InputError(why))
                 return
             self.labels.data = self._tracker.propose(prediction.labels, origin)
+            self.changed.emit()
 
         self.then(show)
 
@@ -292,7 +299,7 @@ class OpenCase(QObject):
         """Why not all that is on the screen is stored, after a try; None where it is."""
         stored, status = self._store_all(), self.session.status
         if stored and not status.lost:
-            return tr("what you asked for last is not done yet.") if self._waiting else None
+            return tr("what you asked for last is not done yet.") if self._busy or self._waiting else None
         return (status.error or tr("The disk does not answer.")).removesuffix(tr(HINT))
 
     def close(self, *, force: bool) -> str | None:

@@ -30,6 +30,8 @@ class OpenCases(QObject):
     _called = Signal(object)
     # another layer is selected; whether it is a copy of the open case's mask
     copy_selected = Signal(bool)
+    # the mask of this case is another one
+    mask_changed = Signal(object)
 
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, parent: QWidget) -> None:
         super().__init__(parent)
@@ -84,6 +86,7 @@ class OpenCases(QObject):
             parent=self,
         )
         opened.left.connect(lambda: self._left(opened))
+        opened.changed.connect(lambda: self.mask_changed.emit(opened))
         self._open[case.id] = opened
         if current is not None:
             self._habits.learn(current.labels, current.project)

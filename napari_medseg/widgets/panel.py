@@ -31,7 +31,7 @@ from napari_medseg.widgets.workers import Workers
 if TYPE_CHECKING:
     import napari
 
-MIN_WIDTH = 340
+MIN_WIDTH = 400
 # of a window: the project that was open when the panel was closed in it
 LEFT = "medseg_left"
 

@@ -16,7 +16,7 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.intake import Intake
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import IMAGE_FILTER
 from napari_medseg.widgets.patients import PatientChoice
@@ -53,18 +53,23 @@ class ProjectBar(QWidget):
         super().__init__()
         self._state, self._workers, self._leave, self._go_on = state, workers, leave, go_on
         self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
-        self.title = TextLabel()
+        # how far the project is, and whether all of it is on the disk
+        self.title, self.saved = TextLabel(), TextLabel()
         self.title.setWordWrap(True)
         self.last, self.patients = LastProject(self.open_project), PatientChoice()
         self.intake = Intake(state, workers, self.patients, load=self.load, add=self.add_files, tell=self.told.emit)
-        top = QHBoxLayout()
+        top, state_row = QHBoxLayout(), QHBoxLayout()
         for button in (self.new, self.open, self.add):
             top.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        state_row.addWidget(self.title, 1)
+        state_row.addWidget(self.saved)
         layout.addLayout(top)
-        for widget in (self.patients, self.intake, self.title, self.last):
-            layout.addWidget(widget)
+        layout.addWidget(self.intake)
+        layout.addLayout(state_row)
+        layout.addWidget(self.last)
         self.new.clicked.connect(self._ask_new)
         self.open.clicked.connect(self._ask_open)
         self.add.clicked.connect(self._ask_images)

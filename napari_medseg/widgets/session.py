@@ -40,6 +40,7 @@ class Session:
             case=opened.case_id,
             listed=opened.listed,
             zoom=float(camera.zoom),
+            canvas=[int(value) for value in self._viewer.canvas.size],
             center=[float(value) for value in camera.center],
             step=[int(value) for value in self._viewer.dims.current_step],
             mode=str(labels.mode),
@@ -87,7 +88,11 @@ class Session:
         opened, camera = self._view.current, self._viewer.scene.camera
         assert opened is not None
         if _numbers(place.get("center"), len(camera.center)) and _numbers([place.get("zoom")], 1) and place["zoom"] > 0:
-            camera.center, camera.zoom = tuple(place["center"]), place["zoom"]
+            # of a window of another size, the same part of the image
+            then: Any = place.get("canvas")
+            known = _numbers(then, 2) and min(then) > 0
+            scale = min(self._viewer.canvas.size) / min(then) if known else 1.0
+            camera.center, camera.zoom = tuple(place["center"]), place["zoom"] * scale
         step: Any = place.get("step")
         if _numbers(step, len(self._viewer.dims.current_step)):
             self._viewer.dims.current_step = tuple(map(int, step))

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QListWidget, QPushButton, QVBoxLayout
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QGroupBox,
+    QHBoxLayout,
+    QListWidget,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.spots import opinions_request, spots_of
@@ -15,14 +27,19 @@ from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.layers import plain_image, spacing_of
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.rings import Place, Rings, go_to
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 
-# so much of the image is seen around a spot, px
-AROUND = 96
+# of the list, px
+HEIGHT = 64
+# whoever waits longer is offered to give up, ms
+PATIENCE_MS = 1000
+# a ring leaves so much room around a spot, were it round
+ROOM = 1.5
 
 
 @dataclass(eq=False)
@@ -38,34 +55,55 @@ class _Found:
 class SpotList(QGroupBox):
     """Doubtful places of the open case."""
 
-    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers, rings: Rings) -> None:
         super().__init__("Probably wrong")
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._found: _Found | None = None
         self._ticket: Ticket | None = None
+        self._case: OpenCase | None = None
+        self.rings = rings
         self.list, self.message = QListWidget(), TextLabel()
+        self.progress, self.cancel = QProgressBar(), QPushButton("Cancel")
+        self._patience = QTimer(self)
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next worst")
         self.previous.setToolTip(key_of("previous_spot"))
         self.next.setToolTip(key_of("next_spot"))
-        self.list.setMaximumHeight(90)
+        self.list.setFixedHeight(HEIGHT)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.message.setWordWrap(True)
+        self.progress.setRange(0, 100)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self.cancel.show)
         buttons = QHBoxLayout()
         buttons.addWidget(self.previous)
         buttons.addWidget(self.next)
+        buttons.addWidget(self.message, 1)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*MARGINS)
+        layout.setSpacing(SPACING)
+        looking = QHBoxLayout()
+        looking.addWidget(self.progress, 1)
+        looking.addWidget(self.cancel)
         layout.addLayout(buttons)
+        layout.addLayout(looking)
         layout.addWidget(self.list)
-        layout.addWidget(self.message)
+        self.cancel.clicked.connect(self.give_up)
         self.next.clicked.connect(lambda: self.step(1))
         self.previous.clicked.connect(lambda: self.step(-1))
         self.list.itemClicked.connect(lambda _: self._go())
+        self._looking(False)
         self.enable()
 
     def enable(self) -> None:
         """Forget the spots of a case that is no longer open."""
         case = self._view.current
-        if self._found is not None and self._found.case is not case:
-            self._found = None
+        if case is not self._case:
+            if self._ticket is not None:
+                self._ticket.cancel()
+                self._looking(False)
+            self._case, self._found = case, None
+            self.rings.hide()
             self.list.clear()
             self.message.setText("")
         for button in (self.previous, self.next):
@@ -92,22 +130,58 @@ class SpotList(QGroupBox):
             return
         spacing = spacing_of(case.image) if case.labels.ndim == 3 else None
         self.message.setText("Asking for more opinions...")
+        self._looking(True)
 
         def work(ticket: Ticket, progress: Any) -> Prediction:
             asked, edges = opinions_request(request)
-            return predict_array(data, asked, edges=edges, spacing=spacing, cancelled=lambda: ticket.cancelled)
+            return predict_array(
+                data, asked, edges=edges, spacing=spacing, progress=progress, cancelled=lambda: ticket.cancelled
+            )
 
         def done(opinion: Prediction) -> None:
-            self._ticket = None
+            self._looking(False)
             if opinion.edges is not None:
                 case.edges.setdefault((), opinion.edges)
             if self._view.current is case:
                 self._renew(_Found(case, request, opinion, []), by)
 
-        self._ticket = self._workers.run(work, on_done=done, on_error=self._failed)
+        self._ticket = self._workers.run(work, on_done=done, on_progress=self._progressed, on_error=self._failed)
+
+    def _looking(self, busy: bool) -> None:
+        """How far it is, beside the list; after a while, a button to give up."""
+        self.progress.setValue(0)
+        self.progress.setFormat("")
+        self.progress.setVisible(busy)
+        self.cancel.hide()
+        if busy:
+            self._patience.start()
+            self._into_view()
+        else:
+            self._ticket = None
+            self._patience.stop()
+
+    def _progressed(self, fraction: float, text: str) -> None:
+        self.progress.setValue(round(100 * fraction))
+        self.progress.setFormat(text)
+
+    def give_up(self) -> None:
+        """Look no further."""
+        if self._ticket is not None:
+            self._ticket.cancel()
+            self._looking(False)
+            self.message.setText("Cancelled.")
+
+    def _into_view(self) -> None:
+        """The panel shows this box, wherever it was scrolled to."""
+        area: QWidget | None = self
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            # what has just been shown has its place a moment later
+            QTimer.singleShot(0, partial(area.ensureWidgetVisible, self))
 
     def _failed(self, error: BaseException) -> None:
-        self._ticket = None
+        self._looking(False)
         self.message.setText(sentence(error))
 
     def _renew(self, found: _Found, by: int) -> None:
@@ -134,6 +208,7 @@ class SpotList(QGroupBox):
             self.list.addItem(f"{spot.pixels} px at {', '.join(map(str, spot.point))}")
         self.list.setVisible(bool(found.spots))
         if not found.spots:
+            self.rings.hide()
             self.message.setText("Nothing doubtful is left on this image.")
             return
         if before is None:
@@ -149,12 +224,10 @@ class SpotList(QGroupBox):
         """Show the chosen spot."""
         if self._found is None or not 0 <= self.list.currentRow() < len(self._found.spots):
             return
-        row, spots = self.list.currentRow(), self._found.spots
-        layer, point = self._found.case.labels, spots[row].point
+        row, spots, case = self.list.currentRow(), self._found.spots, self._found.case
+        spot = spots[row]
         self.message.setText(f"{row + 1} of {len(spots)}, worst first.")
-        world = np.asarray(layer.data_to_world(point))
-        if layer.ndim == 3:
-            self._viewer.dims.set_point(range(len(world)), world)
-        camera = self._viewer.scene.camera
-        camera.center = (*camera.center[:-2], *world[-2:])
-        camera.zoom = max(camera.zoom, min(self._viewer.canvas.size) / (2 * AROUND * float(layer.scale[-1])))
+        self.list.scrollToItem(self.list.item(row))
+        self._into_view()
+        go_to(self._viewer, case.labels, spot.point)
+        self.rings.show(case, [Place(spot.point, ROOM * (spot.pixels / math.pi) ** 0.5)])

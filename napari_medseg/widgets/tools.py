@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
+from napari_medseg.app.planes import changed_text
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.editing import operations
 from napari_medseg.editing.instances import number_objects
@@ -17,15 +19,16 @@ from napari_medseg.errors import sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.sight import axis_in_view
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.tool_table import SNAP, WIRE
 from napari_medseg.widgets.toolbar import ToolRow
-from napari_medseg.widgets.workers import Workers
+from napari_medseg.widgets.workers import Ticket, Workers
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
 # the objects are counted again so long after the last change of the mask
@@ -62,10 +65,12 @@ class EditTools(QGroupBox):
         self.message = TextLabel()
         self._case: OpenCase | None = None
         # the objects are counted again when the mask is at rest
+        self._stale: list[OpenCase] = []
         self._recount = QTimer(self)
         self._recount.setSingleShot(True)
         self._recount.setInterval(RECOUNT_MS)
         self._recount.timeout.connect(self._count_again)
+        view.mask_changed.connect(self._edited)
         self.operations: dict[str, tuple[str, Operation]] = {
             "fill_holes": ("Fill holes", operations.fill_holes),
             "smooth": ("Smooth", operations.smooth),
@@ -91,11 +96,13 @@ class EditTools(QGroupBox):
             button.setToolTip(f"The chosen label only  ({key_of(name)})")
             button.clicked.connect(lambda _, name=name: self.apply(name))
             grid.addWidget(button, number // 3, number % 3)
-        grid.addWidget(self.objects, len(self.buttons) // 3, 0, 1, 3)
+        last.addWidget(self.objects, 1)
         last.addWidget(QLabel("Smallest piece"))
         last.addWidget(self.smallest)
-        last.addStretch()
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(*MARGINS)
+        for rows in (layout, grid):
+            rows.setSpacing(SPACING)
         layout.addWidget(self.row)
         layout.addLayout(grid)
         layout.addLayout(last)
@@ -140,6 +147,11 @@ class EditTools(QGroupBox):
         if case is None or not self.buttons[name].isEnabled():
             return
         text, operation = self.operations[name]
+        # across which the slices lie that are told of
+        axis: int | None = None
+        if name == "interpolate":
+            axis = axis_in_view(self._viewer, case.labels) or 0
+            operation = partial(operations.interpolate, axis=axis)
         label = int(case.labels.selected_label)
         if label == 0:
             self._tell("Label 0 is the background; choose the label to work on in the layer controls.")
@@ -147,21 +159,25 @@ class EditTools(QGroupBox):
         save_settings(smallest_piece=self.smallest.value())
         self._tell(f"{text}...")
         # in its turn: an undo before it is shown first, and accepting after it waits
-        case.then(lambda: self._start(case, text, operation, label))
+        case.then(lambda: self._start(case, text, operation, label, axis))
 
-    def _start(self, case: OpenCase, text: str, operation: Operation, label: int) -> None:
+    def _start(self, case: OpenCase, text: str, operation: Operation, label: int, axis: int | None) -> None:
         if (why := case.problem()) is not None:
             self._tell(why)
             return
         before = np.array(case.labels.data)
 
-        def done(after: np.ndarray) -> None:
+        def work(ticket: Ticket, progress: Any) -> tuple[np.ndarray, str]:
+            after = operation(before, label)
+            return after, changed_text(text, before, after, axis)
+
+        def done(found: tuple[np.ndarray, str]) -> None:
             try:
-                show(after)
+                show(*found)
             finally:
                 case.end()
 
-        def show(after: np.ndarray) -> None:
+        def show(after: np.ndarray, told: str) -> None:
             if not self._view.holds(case):
                 self._tell(f"'{text}' was dropped: its image was closed meanwhile.")
                 return
@@ -169,9 +185,8 @@ class EditTools(QGroupBox):
                 # what someone drew meanwhile counts for more
                 self._tell(f"'{text}' was dropped: the mask changed meanwhile. Press it again.")
                 return
-            changed = int((after != before).sum())
             case.apply(after, text.lower())
-            self._tell(f"{text}: {changed} pixel(s) changed." if changed else f"{text}: nothing to change.")
+            self._tell(told)
 
         def failed(error: BaseException) -> None:
             self._tell(sentence(error))
@@ -179,36 +194,40 @@ class EditTools(QGroupBox):
 
         case.begin()
         self._workers.run(
-            lambda ticket, progress: operation(before, label),
+            work,
             on_done=done,
             on_error=failed,
             lane="edit",
         )
 
-    def _edited(self, event: Any = None) -> None:
-        self._recount.start()
+    def _edited(self, case: OpenCase) -> None:
+        if find(self._viewer, Labels, case.image, OBJECTS_SUFFIX) is not None:
+            self._stale.append(case)
+            self._recount.start()
 
     def _count_again(self) -> None:
         """The objects that are shown are those of the mask as it is now."""
-        case = self._view.current
-        shown = None if case is None else find(self._viewer, Labels, case.image, OBJECTS_SUFFIX)
-        if shown is not None:
-            self.number_objects(shown)
+        stale, self._stale = {id(case): case for case in self._stale}, []
+        for case in stale.values():
+            shown = find(self._viewer, Labels, case.image, OBJECTS_SUFFIX)
+            if shown is not None and self._view.holds(case):
+                self._number(case, shown)
 
-    def number_objects(self, again: Labels | None = None) -> None:
-        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is.
-
-        Where they are counted ``again``, their layer stays as visible as it was.
-        """
+    def number_objects(self) -> None:
+        """Count the objects of the mask and show each in a colour of its own; the mask stays as it is."""
         case = self._view.current
-        if case is None:
-            return
+        if case is not None:
+            self._number(case)
+
+    def _number(self, case: OpenCase, again: Labels | None = None) -> None:
+        """Where they are counted ``again``, their layer stays as visible as it was."""
         labels = np.array(case.labels.data)
         if again is None:
             self._tell("Counting...")
 
         def done(numbered: np.ndarray) -> None:
-            if self._view.current is not case or case.image not in self._viewer.layers:
+            current = self._view.current is case
+            if not self._view.holds(case) or not (current or again):
                 self._tell("")
                 return
             if again is not None and again not in self._viewer.layers:
@@ -217,9 +236,8 @@ class EditTools(QGroupBox):
             active = self._viewer.layers.selection.active
             show_objects(self._viewer, case.image, numbered, visible=again is None)
             self._viewer.layers.selection.active = case.labels if again is None else active
-            # connecting twice is connecting once
-            case.labels.events.paint.connect(self._edited)
-            case.labels.events.set_data.connect(self._edited)
+            if not current:
+                return
             sizes = np.bincount(numbered.ravel())[1:]
             self._tell(
                 f"{len(sizes)} object(s)" + (f", half of them over {np.median(sizes):.0f} px." if len(sizes) else ".")

@@ -77,6 +77,19 @@ def test_slices_between_drawn_ones_get_the_shape_between():
     assert np.array_equal(between[[0, 8]], labels[[0, 8]])
 
 
+def test_slices_across_any_axis_are_filled_and_told():
+    labels = np.zeros((9, 40, 40), np.uint8)
+    yy, xx = np.mgrid[:40, :40]
+    labels[1], labels[5] = np.hypot(yy - 20, xx - 20) < 6, np.hypot(yy - 20, xx - 20) < 14
+    wanted = ops.interpolate(labels, 1)
+    assert ops.changed_slices(labels, wanted) == [2, 3, 4]
+    for axis in (1, 2):
+        turned = np.moveaxis(labels, 0, axis)
+        filled = ops.interpolate(turned, 1, axis)
+        assert np.array_equal(filled, np.moveaxis(wanted, 0, axis))
+        assert ops.changed_slices(turned, filled, axis) == [2, 3, 4]
+
+
 def test_with_fewer_than_two_drawn_slices_nothing_changes():
     labels = np.zeros((5, 8, 8), np.uint8)
     assert not ops.interpolate(labels, 1).any()
