@@ -38,6 +38,8 @@ PLAIN = frozenset(
         "research only, no medical device",
         # layers, as napari lists them, and tools in the history of strokes
         "snapping brush",
+        "keep largest",
+        "place to look at",
         "live-wire rim",
         # keys, as napari knows them
         "Backspace",

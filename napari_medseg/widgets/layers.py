@@ -45,10 +45,6 @@ def image_filter() -> str:
     return tr("Images ({suffixes})", suffixes=" ".join("*" + suffix for suffix in suffixes(_IMAGES)))
 
 
-# for whoever does not call it yet
-IMAGE_FILTER = image_filter()
-
-
 def place_of(image: Layer) -> dict[str, Any]:
     """Where a layer lies: for a new layer to lie in the same place."""
     return {name: getattr(image, name) for name in PLACE}
