@@ -76,7 +76,7 @@ class CorrectSection(QWidget):
             QPushButton(tr("Accept, open next  (A)")),
             QPushButton(tr("Let proposals overwrite mine")),
         )
-        self.take = QPushButton(TAKE_OVER)
+        self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
             "next": lambda: self.open_neighbour(1),

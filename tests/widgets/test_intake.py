@@ -140,7 +140,7 @@ def test_a_broken_file_is_told_and_the_others_are_added(panel, qtbot, tmp_path):
     choose(panel)
     drop(canvas(panel), bad, *good)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
-    assert panel.correct.status.text().startswith("Added 1 image(s)")
+    assert panel.correct.status.text().startswith("Added 1 image of")
 
 
 def test_what_is_napari_s_stays_napari_s(panel, tmp_path):
