@@ -117,6 +117,10 @@ class CorrectSection(QWidget):
         self.keys.setText(tr("<b>K</b>: all keys · 2 brush · 1 eraser · A accept"))
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
+        for button in (self.undo, self.redo, self.unlock, self.accept):
+            # as wide as their words: the style's own width makes the panel wider than it may be
+            words = button.fontMetrics().horizontalAdvance(button.text())
+            button.setStyleSheet(f"QPushButton {{ min-width: {words}px; padding: 4px 6px; }}")
         bottom = QGridLayout()
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
