@@ -15,7 +15,7 @@ from napari_medseg.project import Project
 from napari_medseg.tasks import task_words
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.weights_text import next_text, nothing_fits, purpose, weights_facts, weights_title
+from napari_medseg.widgets.weights_text import listed_title, next_text, nothing_fits, weights_facts
 from napari_medseg.words import mark, tr, trn
 
 # short enough to be read in a narrow panel
@@ -116,7 +116,7 @@ class WeightsChoice(QObject):
         self.weights.blockSignals(True)
         self.weights.clear()
         for identity, entry in ranked(self._known, task):
-            own, title = identity != entry.id, f"{purpose(entry.network)}: {weights_title(entry, task)}"
+            own, title = identity != entry.id, listed_title(entry, task)
             self.weights.addItem(tr("{title} (retrained)", title=title) if own else title, identity)
         wanted = (mine, self._adopted, self._person.get(task), before)
         self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))

@@ -66,16 +66,15 @@ class CorrectSection(QWidget):
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
         self.project, self.patients, self.intake = self.bar.title, self.bar.patients, self.bar.intake
         self.saved = self.bar.saved
-        self.more = Fold(tr("More: next image, patients"), "more", self.next_image, self.patients)
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
         self.table = CaseTable()
         self.moves = UndoButtons(self.view)
         self.undo, self.redo = self.moves.undo, self.moves.redo
-        self.accept, self.unlock = (
-            QPushButton(tr("Accept, open next  (A)")),
-            QPushButton(tr("Let proposals overwrite mine")),
-        )
+        self.accept = QPushButton(tr("Accept, open next  (A)"))
+        self.unlock = QPushButton(tr("Let proposals overwrite mine"))
+        inside = (self.next_image, self.patients, self.unlock)
+        self.more = Fold(tr("More: next image, patients, overwriting"), "more", *inside)
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
@@ -124,9 +123,8 @@ class CorrectSection(QWidget):
         bottom = QGridLayout()
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
-        bottom.addWidget(self.unlock, 0, 2)
-        bottom.addWidget(self.accept, 0, 3)
-        bottom.addWidget(self.take, 1, 0, 1, 4)
+        bottom.addWidget(self.accept, 0, 2)
+        bottom.addWidget(self.take, 1, 0, 1, 3)
         bottom.setColumnStretch(3, 1)
         bottom.setSpacing(SPACING)
         self.unlock.setToolTip(

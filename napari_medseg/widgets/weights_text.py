@@ -19,15 +19,29 @@ def of_round(entry: WeightsEntry) -> bool:
 
 
 def weights_title(entry: WeightsEntry, task: str) -> str:
-    """A line of a list: name, version, and how good at a task; a score of few own images is no score of strangers'."""
-    title = get_spec(entry.network).title.partition(" (")[0]
-    score = entry.dice_on(task)
+    """Name, version, and how good at a task; a score of few own images is no score of strangers'."""
+    title, score = _name(entry), entry.dice_on(task)
     if not score:
         return f"{title} v{entry.version}"
     facts = {"network": title, "version": entry.version, "score": score, "n": _judges(entry, task)}
     if of_round(entry):
         return tr("{network} v{version}, yours {score:.2f} (n = {n})", **facts)
     return tr("{network} v{version}, Dice {score:.2f} (n = {n})", **facts)
+
+
+def listed_title(entry: WeightsEntry, task: str) -> str:
+    """A line of the list, short enough for a narrow panel; how many images a score is of stands below it."""
+    score = entry.dice_on(task)
+    fields = {"purpose": purpose(entry.network), "network": _name(entry), "version": entry.version}
+    if not score:
+        return tr("{purpose}: {network} v{version}", **fields)
+    if of_round(entry):
+        return tr("{purpose}: {network} v{version}, yours {score:.2f}", score=score, **fields)
+    return tr("{purpose}: {network} v{version}, Dice {score:.2f}", score=score, **fields)
+
+
+def _name(entry: WeightsEntry) -> str:
+    return get_spec(entry.network).title.partition(" (")[0]
 
 
 def purpose(network: str) -> str:
@@ -37,9 +51,9 @@ def purpose(network: str) -> str:
     if can.volumes:
         return tr("Volumes")
     if can.box_prompt:
-        return tr("Finds boxes")
+        return tr("Boxes")
     if can.edges:
-        return tr("Edges too")
+        return tr("Edges")
     return tr("Fast") if spec.macs_256 is not None and spec.macs_256 < FAST else tr("Larger")
 
 

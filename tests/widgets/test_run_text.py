@@ -111,7 +111,7 @@ def test_a_score_of_own_images_is_no_score_of_strangers():
 
 def test_every_network_says_what_it_is_for():
     words = {name: purpose(name) for name in list_networks()}
-    assert words["cmunext-xxs"] == "Fast" and words["sgd-net-s"] == "Edges too" and words["dcsnet-s"] == "Finds boxes"
+    assert words["cmunext-xxs"] == "Fast" and words["sgd-net-s"] == "Edges" and words["dcsnet-s"] == "Boxes"
     assert words["lgms-net-3d"] == "Volumes" and words["dymas-net"] == "Larger"
 
 
