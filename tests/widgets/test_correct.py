@@ -37,7 +37,7 @@ def test_strokes_on_an_image_outside_a_project_are_stored_too(panel, qtbot):
     assert labels_of(panel) == [mask]
     np.testing.assert_array_equal(mask.data, painted)
     panel.correct.unlock.click()
-    assert "may change the" in panel.correct.status.text()
+    assert "may overwrite the" in panel.correct.status.text()
     propose(panel, qtbot)
     assert not np.array_equal(mask.data, painted)
     panel.correct.undo.click()
