@@ -204,6 +204,8 @@ def test_the_next_image_is_chosen_as_the_user_wishes_and_the_wish_is_remembered(
     from napari_medseg.widgets.next_image import NextImage
 
     panel = project_panel
+    panel.tabs.setCurrentIndex(1)
+    panel.window().show()
     # frame and scroll bar beside it: nothing is cut off
     assert panel.correct.minimumSizeHint().width() < MIN_WIDTH - 30
     order = panel.correct.next_image.order

@@ -11,7 +11,7 @@ from napari_medseg.editing.spots import Spot
 from napari_medseg.errors import Cancelled
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets import spots as spots_module
-from napari_medseg.widgets.rings import LEAST, WIDTH, Place
+from napari_medseg.widgets.rings import LEAST, WIDTH, Place, go_to, in_view
 from tests.widgets.helpers import choose, stored
 from tests.widgets.test_tools import WAIT, circle, open_case
 
@@ -75,6 +75,20 @@ def test_rings_go_with_their_image(panel, case):
     assert len(ring(panel).data) % 4 == 0
     panel.correct.view.close_all()
     assert ring(panel) is None
+
+
+def test_in_a_volume_a_place_is_ringed_in_its_slice(panel, qtbot, tmp_path):
+    case = open_case(panel, qtbot, tmp_path, np.stack([circle()[0]] * 5), spacing=(3.0, 1.0, 1.0))
+    point = (3, 20, 30)
+    panel.correct.rings.show(case, [Place(point, 4.0)])
+    assert set(ring(panel).data[:, 0, 0]) == {3.0}
+    panel.viewer.dims.set_current_step(0, 0)
+    assert not in_view(panel.viewer, case.labels, point)
+    go_to(panel.viewer, case.labels, point)
+    assert panel.viewer.dims.current_step[0] == 3
+    assert in_view(panel.viewer, case.labels, point)
+    panel.viewer.scene.camera.center = (*panel.viewer.scene.camera.center[:-2], 5000, 5000)
+    assert not in_view(panel.viewer, case.labels, point)
 
 
 @pytest.fixture
@@ -161,6 +175,8 @@ def test_a_stray_dot_is_ringed_and_goes_as_one_stroke(panel, qtbot, case):
     labels = drawn(panel, qtbot, case, (20, 30))
     asked = question(panel, qtbot)
     assert asked.text.text() == "2 pieces of label 1: keep the largest?"
+    # nobody sees the panel: it is told elsewhere, too
+    assert asked.text.text() in notification_manager.records[-1].message
     (place,) = panel.correct.rings.places
     assert labels[place.point] == 1 and place.point[0] < 30
     assert not revisions(panel)
