@@ -130,7 +130,7 @@ class PieceQuestion(QWidget):
         self.show()
         if not self.isVisible():
             # in another tab, with the key
-            self._view.say(f"{self.text.text()} Answer in the tab Correct; A again accepts the mask as it is.")
+            self._view.say(f"{self.text.text()} {tr('Answer in the tab Correct; A again accepts the mask as it is.')}")
 
     def hide_question(self) -> None:
         """Nothing is asked any more: it was answered, or the mask or the image is another one."""
