@@ -12,7 +12,7 @@ SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core
 
-.PHONY: run test check lint types formats system clean
+.PHONY: run test check lint types formats words system clean
 
 run: $(STAMP)
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -40,6 +40,10 @@ types: $(STAMP)
 # what follows from the table of formats: the manifest, and a table in the docs
 formats: $(STAMP)
 	$(BIN)/python docs/formats.py
+
+# all texts of the window in one file, to be read and translated
+words: $(STAMP)
+	$(BIN)/python docs/words.py
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 from napari_medseg import log
 from napari_medseg.names import one_line
+from napari_medseg.words import tr
 
 
 class MedsegError(Exception):
@@ -40,8 +41,15 @@ class UnknownNameError(InputError):
     """A name is not registered. Choose one of the listed names."""
 
     def __init__(self, kind: str, value: str, allowed: tuple[str, ...] | list[str]) -> None:
-        choices = ", ".join(allowed) or "none at hand"
-        super().__init__(f"{kind} is '{value}'; expected one of: {choices}. Choose one of these.")
+        choices = ", ".join(allowed) or tr("none at hand")
+        super().__init__(
+            tr(
+                "{kind} is '{value}'; expected one of: {choices}. Choose one of these.",
+                kind=kind,
+                value=value,
+                choices=choices,
+            )
+        )
 
 
 class ImageReadError(InputError):
@@ -88,14 +96,14 @@ class PartlyDoneError(OperationError):
     problems : sequence of str
         A sentence for each.
     what : str
-        That they were not: ``mask(s) were not written``.
+        That they were not: ``2 masks were not written``.
     done : sequence
         What came of the others.
     """
 
     def __init__(self, problems: Sequence[str], what: str, done: Sequence[object] = ()) -> None:
         self.problems, self.done = tuple(problems), tuple(done)
-        super().__init__(f"{len(problems)} {what}; the first: {problems[0]}")
+        super().__init__(tr("{what}; the first: {why}", what=what, why=problems[0]))
 
 
 class Cancelled(OperationError):  # noqa: N818 - a cancellation is no fault
@@ -111,5 +119,11 @@ def sentence(error: BaseException) -> str:
     file = log.path_in_use()
     # libraries write pages
     words = one_line(str(error))[:300].rstrip(". ")
-    report = "Please report this" + (f" with {file}, which holds no names of images" if file is not None else "")
-    return f"Unexpected {type(error).__name__}{f': {words}' if words else ''}. {report}; nothing stored was lost."
+    kind = type(error).__name__
+    what = tr("Unexpected {kind}: {words}.", kind=kind, words=words) if words else tr("Unexpected {kind}.", kind=kind)
+    report = (
+        tr("Please report this; nothing stored was lost.")
+        if file is None
+        else tr("Please report this with {file}, which holds no names of images; nothing stored was lost.", file=file)
+    )
+    return f"{what} {report}"

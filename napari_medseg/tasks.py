@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from napari_medseg.words import mark, tr
+
 TASKS: Mapping[str, str] = {
-    "brain-mri": "Brain MR images",
-    "breast-ultrasound": "Breast ultrasound",
-    "dermoscopy": "Skin photographs (dermoscopy)",
-    "generalist": "Several kinds of images",
-    "hippocampus": "Hippocampus (MR volumes)",
-    "kidney-stones": "Kidney stones",
-    "nuclei": "Cell nuclei (microscopy)",
-    "polyp": "Polyps (endoscopy)",
-    "stained-nuclei": "Stained nuclei (tissue, H&E)",
-    "thyroid-ultrasound": "Thyroid ultrasound",
+    "brain-mri": mark("Brain MR images"),
+    "breast-ultrasound": mark("Breast ultrasound"),
+    "dermoscopy": mark("Skin photographs (dermoscopy)"),
+    "generalist": mark("Several kinds of images"),
+    "hippocampus": mark("Hippocampus (MR volumes)"),
+    "kidney-stones": mark("Kidney stones"),
+    "nuclei": mark("Cell nuclei (microscopy)"),
+    "polyp": mark("Polyps (endoscopy)"),
+    "stained-nuclei": mark("Stained nuclei (tissue, H&E)"),
+    "thyroid-ultrasound": mark("Thyroid ultrasound"),
 }
 
 # what is marked, where weights of several kinds have one word for all
@@ -32,4 +34,4 @@ THINGS: Mapping[str, str] = {
 
 def task_words(task: str) -> str:
     """A task as a person reads it; one that is not in the table is a person's own, and stays as it was written."""
-    return TASKS.get(task, task)
+    return tr(TASKS[task]) if task in TASKS else task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from napari_medseg.errors import (
     WeightsError,
     sentence,
 )
+from napari_medseg.words import tr, trn
 
 # what is wrong for one is wrong for all: going on would take hours for nothing
 _OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -29,11 +30,11 @@ class Batch:
     ----------
     of : int
         Items; the error of a single one is raised as it is.
-    what : str
-        For the message: ``mask(s) were not written``.
+    what : callable
+        Says of a number of items that they were not done: ``2 masks were not written``.
     """
 
-    def __init__(self, of: int, what: str) -> None:
+    def __init__(self, of: int, what: Callable[[int], str]) -> None:
         self._of, self._what = of, what
         self.problems: list[str] = []
 
@@ -62,7 +63,7 @@ class Batch:
         PartlyDoneError
         """
         if self.problems:
-            raise PartlyDoneError(self.problems, self._what, done)
+            raise PartlyDoneError(self.problems, self._what(len(self.problems)), done)
 
 
 def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
@@ -76,10 +77,15 @@ def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
     # a link that leads nowhere would be replaced too
     there = [] if overwrite else [path for path in paths if os.path.lexists(path)]
     if there:
-        which = str(there[0]) if len(there) == 1 else f"{len(there)} files, first {there[0]},"
         raise InputError(
-            f"{which} {'is' if len(there) == 1 else 'are'} there already; expected no file that would be replaced. "
-            "Choose another folder, or say that files may be replaced (--overwrite; in the window, tick it)."
+            trn(
+                "{first} is there already; expected no file that would be replaced. Choose another folder, or say that "
+                "files may be replaced (--overwrite; in the window, tick it).",
+                "{n} files, first {first}, are there already; expected no file that would be replaced. Choose another "
+                "folder, or say that files may be replaced (--overwrite; in the window, tick it).",
+                len(there),
+                first=there[0],
+            )
         )
 
 
@@ -95,6 +101,9 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
     for target in targets:
         if target.resolve() in read:
             raise InputError(
-                f"{target} is an image itself, and a result would take its place; expected results elsewhere. Choose "
-                "another folder."
+                tr(
+                    "{target} is an image itself, and a result would take its place; expected results elsewhere. "
+                    "Choose another folder.",
+                    target=target,
+                )
             )

@@ -41,6 +41,7 @@ def rule_of(project: Project, rule: LabelRule) -> LabelRule:
         return rule if known is None else replace(rule, ignore=known)
     name = classes_of(project).get(rule.ignore)
     if name is not None or known not in (None, rule.ignore):
+        # asked for by the terminal alone
         there = f"label {known}" if name is None else f"no label, and {rule.ignore} is '{name}'"
         raise InputError(
             f"--ignore is {rule.ignore}; in this project, what is to be ignored is {there}. "

@@ -15,6 +15,7 @@ import numpy as np
 from napari_medseg.errors import InputError, OutputError, ProjectError, sentence
 from napari_medseg.project import Box, Project, Revision
 from napari_medseg.project.history import clock_problem
+from napari_medseg.words import tr
 
 RETRY_SECONDS = 2.0
 
@@ -199,13 +200,17 @@ class CorrectionSession:
 
         def accept() -> Revision:
             if (wrong := problem()) is not None:
-                raise InputError(f"{wrong} Nothing was accepted.")
+                raise InputError(tr("{wrong} Nothing was accepted.", wrong=wrong))
             held = self.project.labels(self.case_id)
             if seen.shape != held.shape or not np.array_equal(seen, held):
                 name, why = self.project.case(self.case_id).name, self.status.error
                 raise InputError(
-                    f"the mask of '{name}' on the screen is not the stored one; expected the same, and nothing was "
-                    f"accepted. {why or 'Close the image and open it again to see what is stored.'}"
+                    tr(
+                        "the mask of '{name}' on the screen is not the stored one; expected the same, and nothing was "
+                        "accepted. {why}",
+                        name=name,
+                        why=why or tr("Close the image and open it again to see what is stored."),
+                    )
                 )
             if self.project.case(self.case_id).state == "accepted":
                 # the key was pressed twice
@@ -243,7 +248,7 @@ class CorrectionSession:
         with self._changed:
             if self._closing:
                 # nobody would ever take it from the queue
-                told = "This image was closed; expected an open one. Open it again from the list, and draw there."
+                told = tr("This image was closed; expected an open one. Open it again from the list, and draw there.")
                 if drawn:
                     self._lost, self._why_lost = self._lost + 1, told
                 future.set_exception(ProjectError(told))

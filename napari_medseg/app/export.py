@@ -26,6 +26,7 @@ from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
+from napari_medseg.words import tr, trn
 
 # which masks of a project are written
 ACCEPTED, ALL = "accepted", "all"
@@ -184,7 +185,14 @@ def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:
         If ``state`` is neither ``accepted`` nor ``all``.
     """
     if state not in (ACCEPTED, ALL):
-        raise InputError(f"masks to export are '{state}'; expected {ACCEPTED} or {ALL}. Choose one of them.")
+        raise InputError(
+            tr(
+                "masks to export are '{state}'; expected {accepted} or {all}. Choose one of them.",
+                state=state,
+                accepted=ACCEPTED,
+                all=ALL,
+            )
+        )
     return [case for case in project.cases() if (state == ALL and case.state != "new") or project.revisions(case.id)]
 
 
@@ -238,10 +246,12 @@ def export_project(
     found = {case.id for case in to_export(project, state)}
     ready = [case for case in wanted if case.id in found]
     if not ready or (case_ids is not None and len(ready) < len(wanted)):
-        names = ", ".join(case.name for case in wanted if case not in ready) or "the project"
+        names = ", ".join(case.name for case in wanted if case not in ready) or tr("the project")
         if state == ALL:
-            raise InputError(f"{names}: no mask yet; expected a proposal or a drawing. Propose first.")
-        raise InputError(f"{names}: no accepted mask; only accepted masks are exported. Accept the mask first.")
+            raise InputError(tr("{names}: no mask yet; expected a proposal or a drawing. Propose first.", names=names))
+        raise InputError(
+            tr("{names}: no accepted mask; only accepted masks are exported. Accept the mask first.", names=names)
+        )
     folder = check_folder(out)
     written: list[Path] = []
     stems = _free_stems(ready)
@@ -251,7 +261,7 @@ def export_project(
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
-    batch = Batch(len(ready), "mask(s) were not written")
+    batch = Batch(len(ready), _not_written)
     for number, case in enumerate(ready):
         if progress is not None:
             progress(number / len(ready), case.name)
@@ -271,6 +281,10 @@ def export_project(
             )
     batch.end(written)
     return written
+
+
+def _not_written(count: int) -> str:
+    return trn("{n} mask was not written", "{n} masks were not written", count)
 
 
 def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = False) -> list[str]:
@@ -294,7 +308,7 @@ def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = Fa
         one = format_named(name)
         # of objects there may be many
         lost = losses(one, lie, classes=bool(project.classes()), highest=MOST_NUMBER if objects else MOST_CLASS)
-        told += [f"{one.title} does not keep {words}." for words in lost]
+        told += [tr("{format} does not keep {fact}.", format=one.title, fact=words) for words in lost]
     return told
 
 

@@ -13,6 +13,7 @@ from napari_medseg.inference.familiar import bundled_kinds, describe, known_to
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.store import find_weights
+from napari_medseg.words import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +77,25 @@ def advise(
     far = known.far(description)
     if not far or min(far.values()) <= 1:
         return None
-    kinds = ", ".join(map(words, far)) if len(far) < 3 else f"{len(far)} kinds of images"
-    text = f"This image is unlike what the chosen network knows ({kinds})."
+    kinds = ", ".join(map(words, far)) if len(far) < 3 else tr("{n} kinds of images", n=len(far))
+    text = tr("This image is unlike what the chosen network knows ({kinds}).", kinds=kinds)
     kind = kind_of(description)
     able = [(identity, one) for identity, one in offered if kind in one.tasks and identity == one.id]
     if not able:
-        return Advice(f"{text} No network at hand knows such images: look twice at what it proposes.")
+        return Advice(tr("{text} No network at hand knows such images: look twice at what it proposes.", text=text))
     identity, best = max(able, key=lambda one: one[1].dice_on(kind) or 0)
     title = get_spec(best.network).title.partition(" (")[0]
     return Advice(
-        f"{text} It looks like {words(kind)}, which {title} v{best.version} knows.", kind, identity, best.network
+        tr(
+            "{text} It looks like {kind}, which {title} v{version} knows.",
+            text=text,
+            kind=words(kind),
+            title=title,
+            version=best.version,
+        ),
+        kind,
+        identity,
+        best.network,
     )
 
 

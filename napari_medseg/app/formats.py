@@ -8,14 +8,15 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, Format, Grid, Kept, formats_for
 from napari_medseg.io.labels import MOST_NUMBER
 from napari_medseg.io.table import What
+from napari_medseg.words import mark, tr
 
 DEFAULT = formats_for("mask")[0].name
 # what a mask comes with, in the order of what matters
 FACTS = {
-    "spacing": "the size of its pixels",
-    "position": "where its voxels lie",
-    "classes": "the names of its classes",
-    "provenance": "where it comes from",
+    "spacing": mark("the size of its pixels"),
+    "position": mark("where its voxels lie"),
+    "classes": mark("the names of its classes"),
+    "provenance": mark("where it comes from"),
 }
 COLUMNS = ("format", "name", "suffixes", "read", "written", "kept of what is written")
 
@@ -35,7 +36,13 @@ def format_named(name: str) -> Format:
     """
     found = next((one for one in formats_for("mask") if one.name == name), None)
     if found is None:
-        raise InputError(f"format is '{name}'; expected one of: {', '.join(names())}. Choose one of these.")
+        raise InputError(
+            tr(
+                "format is '{name}'; expected one of: {names}. Choose one of these.",
+                name=name,
+                names=", ".join(names()),
+            )
+        )
     return found
 
 
@@ -93,14 +100,15 @@ def losses(
         lie = list(grids)
         known["spacing"] = any(grid.spacing_mm is not None for grid in lie)
         known["position"] = any(grid.affine is not None for grid in lie)
-    lost = [f"labels above {format.takes.highest}, which are refused"] if highest > format.takes.highest else []
+    most = format.takes.highest
+    lost = [tr("labels above {most}, which are refused", most=most)] if highest > most else []
     for fact, words in FACTS.items():
         kept = _kept(format, fact)
         if known[fact] and kept is Kept.NOT:
-            lost.append(words)
+            lost.append(tr(words))
         # names and a history are text in any format; a size is not
         elif known[fact] and kept is Kept.AS_TEXT and fact in ("spacing", "position"):
-            lost.append(f"{words}, for other programs")
+            lost.append(tr("{fact}, for other programs", fact=tr(words)))
     return lost
 
 
@@ -112,27 +120,47 @@ def _kept(format: Format, fact: str) -> Kept:
 def advice(name: str) -> str:
     """What to tell of a format where it is chosen: what it keeps, what it loses, and where volumes go."""
     format = format_named(name)
-    kept = [words for fact, words in FACTS.items() if fact != "position" and _kept(format, fact) is not Kept.NOT]
-    parts = [f"{format.title} keeps {_listed(kept)}." if kept else f"{format.title} keeps the labels alone."]
+    kept = [tr(words) for fact, words in FACTS.items() if fact != "position" and _kept(format, fact) is not Kept.NOT]
+    parts = [
+        tr("{format} keeps {facts}.", format=format.title, facts=_listed(kept))
+        if kept
+        else tr("{format} keeps the labels alone.", format=format.title)
+    ]
     if lost := losses(format):
-        parts.append(f"Lost: {'; '.join(lost)}.")
+        parts.append(tr("Lost: {facts}.", facts="; ".join(lost)))
     if format.white:
-        parts.append("One class is shown as 0 and 255.")
+        parts.append(tr("One class is shown as 0 and 255."))
     if format.write_coloured is not None:
-        whose = "Several classes are" if format.white else "Classes are"
         parts.append(
-            f"{whose} shown in their colours; a viewer that knows no palettes shows their numbers, near black."
+            tr(
+                "Several classes are shown in their colours; a viewer that knows no palettes shows their numbers, near "
+                "black."
+            )
+            if format.white
+            else tr(
+                "Classes are shown in their colours; a viewer that knows no palettes shows their numbers, near black."
+            )
         )
-    for volume, kind in ((False, "Images"), (True, "Volumes")):
+    for volume in (False, True):
         other = written_as(name, volume=volume)
         if other != format:
-            where = ", onto the voxels of their image" if other.keeps.position is Kept.WHOLE else ""
-            parts.append(f"{kind} are written as {other.title}{where}.")
+            parts.append(_instead(other, volume=volume))
     return " ".join(parts)
 
 
+def _instead(other: Format, *, volume: bool) -> str:
+    if not volume:
+        return tr("Images are written as {format}.", format=other.title)
+    if other.keeps.position is Kept.WHOLE:
+        return tr("Volumes are written as {format}, onto the voxels of their image.", format=other.title)
+    return tr("Volumes are written as {format}.", format=other.title)
+
+
 def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return words[0] if len(words) == 1 else tr("{words} and {last}", words=", ".join(words[:-1]), last=words[-1])
+
+
+# the table is of the terminal and the docs: English
 
 
 def table() -> list[tuple[str, ...]]:

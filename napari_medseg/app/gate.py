@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from napari_medseg.words import tr, trn
+
 RESAMPLES, SEED = 2000, 0
 
 
@@ -143,24 +145,31 @@ def judge(rows: Sequence[Scores], suspects: Sequence[Suspect] = (), limits: Gate
 def _fitting(suspects: Sequence[Suspect]) -> Check:
     """Do the masks that were learned from fit their images?"""
     if not suspects:
-        return Check(passed=True, text="All accepted masks fit their images.")
+        return Check(passed=True, text=tr("All accepted masks fit their images."))
     names = "; ".join(f"'{suspect.name}' {suspect.what}" for suspect in suspects[:5])
-    many = "1 accepted mask does not fit its image" if len(suspects) == 1 else ""
-    many = many or f"{len(suspects)} accepted masks do not fit their images"
-    return Check(
-        passed=False, text=f"{many}: {names}. Look again, correct what is wrong, and accept once more what is right."
+    text = trn(
+        "{n} accepted mask does not fit its image: {names}. Look again, correct what is wrong, and accept once more "
+        "what is right.",
+        "{n} accepted masks do not fit their images: {names}. Look again, correct what is wrong, and accept once more "
+        "what is right.",
+        len(suspects),
+        names=names,
     )
+    return Check(passed=False, text=text)
 
 
 def _nobody(judges: int) -> Check:
     if not judges:
-        text = "No image was kept for testing, so nobody can say whether the new network is better."
+        text = tr("No image was kept for testing, so nobody can say whether the new network is better.")
     else:
-        text = (
-            f"{counted(judges, 'test image')} accepted as proposed and none corrected: nobody can say which network is "
-            "better, since these masks are a network's own."
+        text = trn(
+            "{n} test image accepted as proposed and none corrected: nobody can say which network is better, since "
+            "this mask is a network's own.",
+            "{n} test images accepted as proposed and none corrected: nobody can say which network is better, since "
+            "these masks are a network's own.",
+            judges,
         )
-    return Check(passed=None, text=f"{text} Look at both and decide.")
+    return Check(passed=None, text=f"{text} {tr('Look at both and decide.')}")
 
 
 def _gain(rows: Sequence[Scores], others: int, limits: GateLimits) -> list[Check]:
@@ -170,24 +179,38 @@ def _gain(rows: Sequence[Scores], others: int, limits: GateLimits) -> list[Check
     growth = [row.hd95_after - row.hd95_before for row in rows]
     if not any(changes) and not any(growth):
         # the best epoch was the start: there is nothing to adopt
-        checks.append(Check(passed=False, text="Training found nothing better than the network in use."))
+        checks.append(Check(passed=False, text=tr("Training found nothing better than the network in use.")))
     before, after = (float(np.mean([getattr(row, name) for row in rows])) for name in ("dice_before", "dice_after"))
     bound = lower_bound(changes)
     sure = bound >= -limits.dice
-    text = f"On {counted(len(rows), 'test image')} the new network agrees {how(after - before)} with you "
-    text += f"({before:.2f} to {after:.2f})."
+    said = [
+        trn(
+            "On {n} test image the new network agrees {how} with you ({before:.2f} to {after:.2f}).",
+            "On {n} test images the new network agrees {how} with you ({before:.2f} to {after:.2f}).",
+            len(rows),
+            how=how(after - before),
+            before=before,
+            after=after,
+        )
+    ]
     if not sure:
-        text += f" On others it may agree less, by {-bound:.3f} (95 %)."
+        said.append(tr("On others it may agree less, by {bound:.3f} (95 %).", bound=-bound))
     if others:
-        text += f" {others} more, accepted as proposed, can only show harm."
+        said.append(
+            trn(
+                "{n} more, accepted as proposed, can only show harm.",
+                "{n} more, accepted as proposed, can only show harm.",
+                others,
+            )
+        )
     if len(rows) < 5:
-        text += " Few images: a weak test."
-    checks.append(Check(passed=sure, text=text))
+        said.append(tr("Few images: a weak test."))
+    checks.append(Check(passed=sure, text=" ".join(said)))
     before, after = (float(np.mean([getattr(row, name) for row in rows])) for name in ("hd95_before", "hd95_after"))
     least = lower_bound(growth)
-    text = f"Largest edge error {_px(before)} px before, {_px(after)} after."
+    text = tr("Largest edge error {before} px before, {after} after.", before=_px(before), after=_px(after))
     if least > limits.hd95:
-        text += f" Surely larger, by {least:.1f} px or more (95 %)."
+        text += " " + tr("Surely larger, by {least:.1f} px or more (95 %).", least=least)
     checks.append(Check(passed=least <= limits.hd95, text=text))
     return checks
 
@@ -196,12 +219,14 @@ def _harm(rows: Sequence[Scores], limits: GateLimits) -> Check:
     """Does any image get much worse?"""
     worst = min(rows, key=lambda row: row.dice_after - row.dice_before)
     if worst.dice_before - worst.dice_after <= limits.fall:
-        return Check(passed=True, text=f"No test image gets worse by more than {limits.fall:.2f}.")
-    text = f"'{worst.name}' gets much worse ({worst.dice_before:.2f} to {worst.dice_after:.2f})."
+        return Check(passed=True, text=tr("No test image gets worse by more than {limit:.2f}.", limit=limits.fall))
+    fields = {"name": worst.name, "before": worst.dice_before, "after": worst.dice_after}
+    text = tr("'{name}' gets much worse ({before:.2f} to {after:.2f}).", **fields)
     if worst.as_proposed:
-        text = (
-            f"'{worst.name}', which you accepted as proposed, is now drawn otherwise "
-            f"(agreement {worst.dice_before:.2f} to {worst.dice_after:.2f}): look which of the two is right."
+        text = tr(
+            "'{name}', which you accepted as proposed, is now drawn otherwise (agreement {before:.2f} to {after:.2f}): "
+            "look which of the two is right.",
+            **fields,
         )
     return Check(passed=False, text=text)
 
@@ -209,14 +234,12 @@ def _harm(rows: Sequence[Scores], limits: GateLimits) -> Check:
 def how(change: float) -> str:
     """A change of agreement (Dice) in words: ``slightly less``, ``much better``, ..."""
     if abs(change) < 0.005:
-        return "as well as before"
-    degree = "much " if abs(change) >= 0.1 else "slightly " if abs(change) < 0.03 else ""
-    return degree + ("better" if change > 0 else "less")
-
-
-def counted(number: int, what: str) -> str:
-    """``1 test image``, ``2 test images``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        return tr("as well as before")
+    if abs(change) >= 0.1:
+        return tr("much better") if change > 0 else tr("much less")
+    if abs(change) < 0.03:
+        return tr("slightly better") if change > 0 else tr("slightly less")
+    return tr("better") if change > 0 else tr("less")
 
 
 def _px(value: float) -> str:

@@ -18,12 +18,13 @@ from napari_medseg.io import Grid, read_grid, read_image, stem_of, walk_images, 
 from napari_medseg.io.look import look_of
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
+from napari_medseg.words import mark, tr
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction
 
 # how an image's patient is told, and how that is said
-PATIENTS = {"image": "each image", "folder": "each folder", "name": "each name up to _ or -"}
+PATIENTS = {"image": mark("each image"), "folder": mark("each folder"), "name": mark("each name up to _ or -")}
 
 
 def patient_of(file: Path, by: str) -> str | None:
@@ -53,7 +54,13 @@ def patient_of(file: Path, by: str) -> str | None:
 
 def _check_by(by: str) -> None:
     if by not in PATIENTS:
-        raise InputError(f"patients are told by '{by}'; expected one of {', '.join(PATIENTS)}. Choose one of them.")
+        raise InputError(
+            tr(
+                "patients are told by '{by}'; expected one of {names}. Choose one of them.",
+                by=by,
+                names=", ".join(PATIENTS),
+            )
+        )
 
 
 def add_images(

@@ -17,6 +17,7 @@ from napari_medseg.io.pairs import result_of
 from napari_medseg.names import clean_name
 from napari_medseg.project import Project
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.words import tr
 
 # so many folders are looked into: whoever drops a whole disk is told
 MOST_FOLDERS = 2000
@@ -141,7 +142,14 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
         if not cases or any(case.image.is_relative_to(folder.resolve()) for case in cases):
             return project
         project.close()
-    raise ProjectError(f"{base / name} and {MOST - 1} others like it are of other images or in use: {refused}")
+    raise ProjectError(
+        tr(
+            "{folder} and {n} others like it are of other images or in use: {refused}",
+            folder=base / name,
+            n=MOST - 1,
+            refused=refused,
+        )
+    )
 
 
 def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[str]]:
@@ -151,7 +159,11 @@ def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[st
     for seen, (here, inner, _) in enumerate(os.walk(folder)):
         if seen >= MOST_FOLDERS:
             raise InputError(
-                f"{folder} holds more than {MOST_FOLDERS} folders; expected a folder of images. Choose one inside."
+                tr(
+                    "{folder} holds more than {most} folders; expected a folder of images. Choose one inside.",
+                    folder=folder,
+                    most=MOST_FOLDERS,
+                )
             )
         kept = []
         for name in sorted(inner):

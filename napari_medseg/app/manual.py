@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_medseg.errors import InputError
+from napari_medseg.words import tr
 
 PACKAGE = Path(__file__).parents[1]
 CONTENTS, GLOSSARY = "README.md", "reference/glossary.md"
@@ -29,7 +30,9 @@ def manual_folder() -> Path:
     for folder in places:
         if (folder / CONTENTS).is_file():
             return folder
-    raise InputError(f"The pages of help are missing; expected them in {places[0]}. Install napari-medseg again.")
+    raise InputError(
+        tr("The pages of help are missing; expected them in {folder}. Install napari-medseg again.", folder=places[0])
+    )
 
 
 def page_in(folder: Path, path: Path) -> Path | None:

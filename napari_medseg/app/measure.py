@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from napari_medseg.io import Grid
+from napari_medseg.words import tr
 
 
 def count_labels(labels: np.ndarray) -> dict[int, int]:
@@ -41,7 +42,7 @@ def size_text(count: int, grid: Grid) -> str:
     if size is None:
         return f"{count} {'voxels' if volume else 'px'}"
     if volume and count * size >= 1:
-        return f"{_number(count * size / 1000)} ml"
+        return tr("{number} ml", number=_number(count * size / 1000))
     return f"{_number(count * size)} {'mm³' if volume else 'mm²'}"
 
 
@@ -51,8 +52,11 @@ def measured_text(counts: Mapping[int, int], grid: Grid, names: Mapping[int, str
         return ""
     text = ", ".join(f"{names.get(label) or f'label {label}'} {size_text(n, grid)}" for label, n in counts.items())
     if pixel_mm(grid) is None:
-        text += f". The size of a {'voxel' if len(grid.shape) == 3 else 'pixel'} is not known"
-    return f"Measured: {text}."
+        known = (
+            tr("The size of a voxel is not known.") if len(grid.shape) == 3 else tr("The size of a pixel is not known.")
+        )
+        return f"{tr('Measured: {sizes}.', sizes=text)} {known}"
+    return tr("Measured: {sizes}.", sizes=text)
 
 
 def _number(value: float) -> str:

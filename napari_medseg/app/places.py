@@ -15,6 +15,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import Grid
 from napari_medseg.io.geometry import same_place
 from napari_medseg.io.image import IN_MM
+from napari_medseg.words import tr
 
 # scale and the rest, as napari's layer controls call them
 PARTS = ("scale", "translate", "rotate", "shear", "affine")
@@ -60,13 +61,24 @@ def matrix_of(layer: Any) -> np.ndarray:
 def apart(mask: Any, image: Any) -> str | None:
     """Why a layer does not lie on an image as its pixels do; None where it does."""
     if mask.ndim != image.ndim:
-        return f"'{mask.name}' has {mask.ndim} axes; expected {image.ndim}, as its image '{image.name}'."
+        return tr(
+            "'{mask}' has {ndim} axes; expected {wanted}, as its image '{image}'.",
+            mask=mask.name,
+            ndim=mask.ndim,
+            wanted=image.ndim,
+            image=image.name,
+        )
     if same_place(matrix_of(image), matrix_of(mask), mask.data.shape):
         return None
     name = next((name for name in PARTS if not _alike(_part(mask, name), _part(image, name))), PARTS[0])
-    return (
-        f"'{mask.name}' has {name} {_said(_part(mask, name))}; expected {_said(_part(image, name))}, as its image "
-        f"'{image.name}': it does not lie on that image's pixels. Set its {name} back."
+    return tr(
+        "'{mask}' has {part} {said}; expected {wanted}, as its image '{image}': it does not lie on that "
+        "image's pixels. Set its {part} back.",
+        mask=mask.name,
+        part=name,
+        said=_said(_part(mask, name)),
+        wanted=_said(_part(image, name)),
+        image=image.name,
     )
 
 
@@ -78,9 +90,13 @@ def moved(layer: Any) -> str | None:
     for name, wanted in {"scale": np.array(size), **_still(len(size))}.items():
         its = _part(layer, name)
         if not _alike(its, wanted):
-            return (
-                f"'{layer.name}' has {name} {_said(its)}; expected {_said(wanted)}, as in its file: a mask would be "
-                f"written where the file lies, not where it is seen. Set its {name} back."
+            return tr(
+                "'{layer}' has {part} {said}; expected {wanted}, as in its file: a mask would be written where "
+                "the file lies, not where it is seen. Set its {part} back.",
+                layer=layer.name,
+                part=name,
+                said=_said(its),
+                wanted=_said(wanted),
             )
     return None
 
@@ -91,9 +107,13 @@ def _turned(layer: Any) -> str | None:
         its = _part(layer, name)
         # a size may stand in the affine too
         if not _alike(its, np.diag(np.diag(its)) if name == "affine" else wanted):
-            return (
-                f"'{layer.name}' has {name} {_said(its)} and lies on no image here; expected {_said(wanted)}, as no "
-                f"file of an image would tell. Set its {name} back, or open its image."
+            return tr(
+                "'{layer}' has {part} {said} and lies on no image here; expected {wanted}, as no file of an "
+                "image would tell. Set its {part} back, or open its image.",
+                layer=layer.name,
+                part=name,
+                said=_said(its),
+                wanted=_said(wanted),
             )
     return None
 
@@ -135,8 +155,14 @@ def image_under(images: Sequence[Any], mask: Any) -> Any:
     own = [image for image in images if str(image.unique_id) == mask.metadata.get(OF_KEY, ("",))[0]]
     if own and image_shape(own[0]) != mask.data.shape:
         raise InputError(
-            f"'{mask.name}' has shape {mask.data.shape}; expected {image_shape(own[0])}, as its image "
-            f"'{own[0].name}'. Select the mask of that image, or remove that layer."
+            tr(
+                "'{mask}' has shape {shape}; expected {wanted}, as its image '{image}'. Select the mask of "
+                "that image, or remove that layer.",
+                mask=mask.name,
+                shape=mask.data.shape,
+                wanted=image_shape(own[0]),
+                image=own[0].name,
+            )
         )
     alike = own or [image for image in images if image_shape(image) == mask.data.shape]
     why = [apart(mask, image) for image in alike]
@@ -146,7 +172,11 @@ def image_under(images: Sequence[Any], mask: Any) -> Any:
     if any(not _same(grid_of(image), grid_of(found[0])) for image in found):
         names = ", ".join(f"'{image.name}'" for image in found)
         raise InputError(
-            f"'{mask.name}' lies on {names}, whose files lie differently; expected one of them. Remove the others."
+            tr(
+                "'{mask}' lies on {names}, whose files lie differently; expected one of them. Remove the others.",
+                mask=mask.name,
+                names=names,
+            )
         )
     return found[0] if found else None
 
@@ -181,9 +211,12 @@ def resized(image: Any, kept: Grid) -> str | None:
         same = sizes is None or (known is not None and np.allclose(sizes, known, rtol=1e-4))
     if same:
         return None
-    return (
-        f"'{image.name}' has {now.describe()}; expected {kept.describe()}, as its project keeps since it was added. "
-        "Set its scale back, or export it as the selected mask, which is written as it is shown."
+    return tr(
+        "'{image}' has {place}; expected {wanted}, as its project keeps since it was added. Set "
+        "its scale back, or export it as the selected mask, which is written as it is shown.",
+        image=image.name,
+        place=now.describe(),
+        wanted=kept.describe(),
     )
 
 

@@ -22,6 +22,7 @@ from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSp
 from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.weights.trainable import check_classes
+from napari_medseg.words import tr, trn
 
 # a correction that was not trained on yet is drawn so often against one that was
 NEW_WEIGHT = 2.0
@@ -102,7 +103,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         If the folder cannot be written.
     """
     if not options.weights:
-        raise InputError("No network is chosen to start from. Choose what is on your images, in the tab Propose.")
+        raise InputError(tr("No network is chosen to start from. Choose what is on your images, in the tab Propose."))
     entry, path = resolve_weights(options.network, options.weights)
     rule = rule_of(project, options.rule)
     for group in to_set_aside(project):
@@ -205,8 +206,16 @@ def check_enough(learned: int, judging: int) -> None:
     InputError
     """
     if learned < 2:
-        besides = f", and {judging} kept for testing" if judging else ""
-        raise InputError(f"Accept at least 2 images first ({learned} so far{besides}).")
+        raise InputError(too_few(learned, judging))
+
+
+def too_few(learned: int, judging: int) -> str:
+    """That there is not enough to learn from."""
+    if judging:
+        return tr(
+            "Accept at least 2 images first ({n} so far, and {judging} kept for testing).", n=learned, judging=judging
+        )
+    return tr("Accept at least 2 images first ({n} so far).", n=learned)
 
 
 def drawn_an_epoch(pairs: int) -> tuple[int, int]:
@@ -219,10 +228,15 @@ def _check_unchanged(project: Project, cases: Sequence[Case]) -> None:
     """A mask need not fit an image that is no longer the one it was drawn on."""
     changed = [case for case in cases if (now := project.find_image(case.image)) is None or now.id != case.id]
     if changed:
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise InputError(
-            f"{changed[0].image}{more}: the image was changed since it was added, and its mask may not fit any more. "
-            "Bring the first one back, or add the changed one under another name and correct it."
+            trn(
+                "{first}: the image was changed since it was added, and its mask may not fit any more. Bring the first "
+                "one back, or add the changed one under another name and correct it.",
+                "{n} images, first {first}, were changed since they were added, and their masks may not fit any more. "
+                "Bring the first ones back, or add the changed ones under other names and correct them.",
+                len(changed),
+                first=changed[0].image,
+            )
         )
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from napari_medseg.editing.operations import changed_slices
 from napari_medseg.io import Grid
 from napari_medseg.io.orientation import OPPOSITE, Letters
+from napari_medseg.words import mark, tr, trn
 
 # of each plane: its name, the sides above and to the left on the screen, as radiologists look at it
-_VIEWS = {"S": ("Axial", "A", "R"), "A": ("Coronal", "S", "R"), "R": ("Sagittal", "S", "A")}
+_VIEWS = {"S": (mark("Axial"), "A", "R"), "A": (mark("Coronal"), "S", "R"), "R": (mark("Sagittal"), "S", "A")}
 _POSITIVE = {"R": "R", "L": "R", "A": "A", "P": "A", "S": "S", "I": "S"}
-_UNNAMED = ("Plane x-y", "Plane x-z", "Plane y-z")
+_UNNAMED = (mark("Plane x-y"), mark("Plane x-z"), mark("Plane y-z"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +103,22 @@ def position_text(grid: Grid, index: Sequence[int], letters: Letters | None) -> 
     Where the sides of the patient are known, the mm are the file's own; otherwise they begin at the first voxel.
     """
     z, y, x = index
-    text = f"Voxel {x}, {y}, {z} (x, y, z)"
+    text = tr("Voxel {x}, {y}, {z} (x, y, z)", x=x, y=y, z=z)
     sizes = grid.spacing_mm
     if sizes is None:
-        return f"{text}. The size of a voxel is not known."
+        return f"{text}. {tr('The size of a voxel is not known.')}"
     if letters is not None and grid.affine is not None:
         place = (grid.affine @ (x, y, z, 1))[:3]
         sides = zip(("R", "A", "S"), place, strict=True)
         told = ", ".join(f"{OPPOSITE[side] if value < 0 else side} {abs(value):.1f}" for side, value in sides)
     else:
         told = ", ".join(f"{i * size:.1f}" for i, size in zip((x, y, z), reversed(sizes), strict=True))
-    return f"{text}: {told} mm. A voxel is {' × '.join(f'{size:.4g}' for size in reversed(sizes))} mm."
+    return tr(
+        "{voxel}: {place} mm. A voxel is {size} mm.",
+        voxel=text,
+        place=told,
+        size=" × ".join(f"{size:.4g}" for size in reversed(sizes)),
+    )
 
 
 def changed_text(what: str, before: np.ndarray, after: np.ndarray, axis: int | None) -> str:
@@ -122,11 +128,12 @@ def changed_text(what: str, before: np.ndarray, after: np.ndarray, axis: int | N
     """
     changed = int((after != before).sum())
     if not changed:
-        return f"{what}: nothing to change."
+        return tr("{what}: nothing to change.", what=what)
     if axis is None:
-        return f"{what}: {changed} pixel(s) changed."
+        return trn("{what}: {n} pixel changed.", "{what}: {n} pixels changed.", changed, what=what)
     slices = changed_slices(before, after, axis)
-    return f"Filled slice{'s' if len(slices) > 1 else ''} {runs_text(slices)} of {before.shape[axis] - 1}."
+    fields = {"slices": runs_text(slices), "last": before.shape[axis] - 1}
+    return trn("Filled slice {slices} of {last}.", "Filled slices {slices} of {last}.", len(slices), **fields)
 
 
 def runs_text(numbers: Sequence[int]) -> str:
@@ -137,5 +144,5 @@ def runs_text(numbers: Sequence[int]) -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    texts = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+    texts = [str(run[0]) if len(run) == 1 else tr("{first} to {last}", first=run[0], last=run[-1]) for run in runs]
+    return tr(" and ").join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)

@@ -29,6 +29,7 @@ from napari_medseg.io.table import What, suffixes
 from napari_medseg.names import one_line, short_name
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.store import find_weights, weights_state
+from napari_medseg.words import tr, trn
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction, PredictionPlan, Predictor
@@ -127,7 +128,7 @@ def predict_array(
     from napari_medseg.inference import combine
 
     if progress is not None:
-        progress(0.0, "loading the network")
+        progress(0.0, tr("loading the network"))
     members = [request, *(replace(request, network=n, weights=w, size=None) for n, w in request.also)]
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:
@@ -246,8 +247,10 @@ def predict_files(
         edges_request(request)
     if disagreement and not (request.mirrored or request.also):
         raise InputError(
-            "disagreement needs several opinions; expected mirrored copies or a second network. "
-            "Add --tta, or --also NETWORK:WEIGHTS."
+            tr(
+                "disagreement needs several opinions; expected mirrored copies or a second network. Add --tta, "
+                "or --also NETWORK:WEIGHTS."
+            )
         )
     images, _ = walk_images(paths)
     by_stem(images)
@@ -267,7 +270,7 @@ def predict_files(
     check_free(targets, overwrite=overwrite)
     folder = check_folder(out)
     written: list[Path] = []
-    batch = Batch(len(images), "image(s) were not segmented")
+    batch = Batch(len(images), _not_segmented)
     for number, path in enumerate(images):
         if progress is not None:
             progress(number / len(images), path.name)
@@ -320,12 +323,21 @@ def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[
         path = by_name.get(one_line(name))
         if path is None:
             raise InputError(
-                f"{file} has boxes for '{name}', which is none of the {len(images)} images. "
-                "Correct the name, or add the image."
+                tr(
+                    "{file} has boxes for '{name}', which is none of the {n} images. Correct the name, or add the "
+                    "image.",
+                    file=file,
+                    name=name,
+                    n=len(images),
+                )
             )
         # the same image may be named with its suffix and without
         found.setdefault(path, []).extend(rows)
     return found
+
+
+def _not_segmented(count: int) -> str:
+    return trn("{n} image was not segmented", "{n} images were not segmented", count)
 
 
 def check_kind(network: str, paths: Sequence[Path]) -> None:
@@ -337,14 +349,22 @@ def check_kind(network: str, paths: Sequence[Path]) -> None:
         If one is an image and the network takes volumes, or the other way round; the message names it.
     """
     known = suffixes(tuple(one for one in FORMATS if one.read is not None and 3 in one.gives.axes))
-    volume = f"(Z, Y, X), a volume ({', '.join(known)})"
-    wanted = volume if takes(network, volume=True) else "(Y, X) or (Y, X, C), an image"
+    volume = tr("(Z, Y, X), a volume ({suffixes})", suffixes=", ".join(known))
+    wanted = volume if takes(network, volume=True) else tr("(Y, X) or (Y, X, C), an image")
     for path in paths:
         axes = axes_of(path)
         # of what is damaged, its reader tells
         if axes is not None and not takes(network, volume=axes == 3):
-            other = "for volumes" if axes == 3 else "for images"
-            raise ShapeError(f"{path} is of the wrong kind; {network} expects {wanted}. Choose a network {other}.")
+            other = tr("for volumes") if axes == 3 else tr("for images")
+            raise ShapeError(
+                tr(
+                    "{path} is of the wrong kind; {network} expects {wanted}. Choose a network {other}.",
+                    path=path,
+                    network=network,
+                    wanted=wanted,
+                    other=other,
+                )
+            )
 
 
 def takes(network: str, *, volume: bool) -> bool:
@@ -379,7 +399,10 @@ def edges_request(request: PredictRequest, *, of_slice: bool = False) -> Predict
     able.sort(key=lambda e: (task not in e.tasks, -(e.dice_on(task) or 0), e.task != "generalist"))
     if not able or (get_spec(request.network).input.ndim != 2 and not of_slice):
         raise InputError(
-            f"{request.network} has no edge map and no weights of SGD-Net for its images are at hand. "
-            "Train some with 'medseg train --network sgd-net-s', or leave the edges out."
+            tr(
+                "{network} has no edge map and no weights of SGD-Net for its images are at hand. Train some "
+                "with 'medseg train --network sgd-net-s', or leave the edges out.",
+                network=request.network,
+            )
         )
     return replace(request, network=able[0].network, weights=able[0].id, size=None, mirrored=False, also=())

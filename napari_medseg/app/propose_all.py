@@ -13,10 +13,10 @@ from napari_medseg.app.queue import DOUBT_KEY, opinion_of
 from napari_medseg.errors import Cancelled, InputError
 from napari_medseg.io import read_image
 from napari_medseg.project import Case, Project
+from napari_medseg.words import tr, trn
 
 # in a proposal's origin: what was asked
 REQUEST_KEY = "request"
-WHAT = "image(s) got no proposal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def propose_all(
         Where what is wrong for one is wrong for all, or there is one image only.
     """
     wanted = [case.id for case in project.cases() if not project.revisions(case.id)]
-    batch = Batch(len(wanted), WHAT)
+    batch = Batch(len(wanted), _got_none)
     for number, case_id in enumerate(wanted, start=1):
         if cancelled():
             raise Cancelled
@@ -100,6 +100,10 @@ def propose_all(
     batch.end()
 
 
+def _got_none(count: int) -> str:
+    return trn("{n} image got no proposal", "{n} images got no proposal", count)
+
+
 def _propose(
     project: Project,
     case: Case,
@@ -111,7 +115,10 @@ def _propose(
     request = request_for(image.volume, image.data)
     if request is None:
         raise InputError(
-            f"'{case.name}': no network is chosen, and none at hand is known to fit. Choose one in the tab Propose."
+            tr(
+                "'{name}': no network is chosen, and none at hand is known to fit. Choose one in the tab Propose.",
+                name=case.name,
+            )
         )
     # on another device it is the same
     asked = repr(replace(request, device="auto"))

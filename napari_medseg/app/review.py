@@ -21,6 +21,7 @@ from napari_medseg.project import Project
 from napari_medseg.project.run_spec import Pair, RunSpec
 from napari_medseg.project.runs import EVENTS_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights.store import find_weights, read_facts
+from napari_medseg.words import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +181,7 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto", cancelle
             instead = ~mask if inverted else moved(mask, move)
             would_be = rim_likeness(rim_contrast(image, instead), contrasts)
             if own is None or would_be is None or (own < USUAL and would_be > own + FITS_BETTER):
-                what = "looks inverted" if inverted else f"looks moved by ({-move[0]}, {-move[1]}) px"
+                what = tr("looks inverted") if inverted else tr("looks moved by ({y}, {x}) px", y=-move[0], x=-move[1])
                 suspects.append(Suspect(name=pair.name, what=what, mask=Path(pair.mask).stem))
     return suspects
 

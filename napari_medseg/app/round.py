@@ -21,6 +21,7 @@ from napari_medseg.errors import Cancelled, MedsegError
 from napari_medseg.project import Project
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import WEIGHTS_FILE
+from napari_medseg.words import tr
 
 RoundState = Literal["preparing", "running", "reviewing", "judged", "adopted", "kept", "cancelled", "broken", "left"]
 # in this order
@@ -153,7 +154,7 @@ class Round:
             self.cancel()
             raise
         if self.review is None:
-            raise Cancelled("The round was cancelled. The weights in use are as they were.")
+            raise Cancelled(tr("The round was cancelled. The weights in use are as they were."))
         if adopt and self.review.verdict.adopt:
             self.adopt()
         return self.review

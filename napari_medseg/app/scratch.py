@@ -10,6 +10,7 @@ from napari_medseg.app.images import keep_proposal
 from napari_medseg.errors import OutputError, ProjectError
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.words import tr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +42,15 @@ def open_scratch() -> Project:
             if not project.read_only:
                 return project
             project.close()
-            raise OutputError(f"{folder} cannot be written: no permission, or a read-only disk. Open another project.")
+            raise OutputError(
+                tr(
+                    "{folder} cannot be written: no permission, or a read-only disk. Open another project.",
+                    folder=folder,
+                )
+            )
         except ProjectError as error:
             refused = error
-    raise ProjectError(f"{base} holds no project that can be opened: {refused}")
+    raise ProjectError(tr("{base} holds no project that can be opened: {refused}", base=base, refused=refused))
 
 
 def keep_somewhere(

@@ -14,10 +14,11 @@ from napari_medseg.project import Box
 from napari_medseg.project.labels import changed_box, stacked, within
 from napari_medseg.project.shown import inside
 from napari_medseg.project.touched import keep_touched
+from napari_medseg.words import mark, tr, trn
 
 MOST = 255
 """A project holds labels up to this."""
-HINT = " Press Undo to see the stored mask again."
+HINT = mark(" Press Undo to see the stored mask again.")
 """What to do about a mask that cannot be stored as it is, as long as it is open."""
 
 
@@ -77,8 +78,13 @@ class StrokeTracker:
         if labels.shape == self.shape and labels.dtype.kind in "bui":
             return None
         if labels.shape == self.shape:
-            return f"The mask's numbers are {labels.dtype}; expected whole ones.{HINT}"
-        return f"The mask's shape is {labels.shape}; expected {self.shape}, that of its image.{HINT}"
+            return tr("The mask's numbers are {dtype}; expected whole ones.{hint}", dtype=labels.dtype, hint=tr(HINT))
+        return tr(
+            "The mask's shape is {shape}; expected {wanted}, that of its image.{hint}",
+            shape=labels.shape,
+            wanted=self.shape,
+            hint=tr(HINT),
+        )
 
     def _storable(self, drawn: np.ndarray, box: Box) -> tuple[np.ndarray, str | None]:
         """What of a box can be stored, and why the rest cannot."""
@@ -89,7 +95,14 @@ class StrokeTracker:
             return drawn.astype(np.uint8), None
         numbers = np.unique(drawn[bad])
         found = ", ".join(map(str, numbers[:3])) + (", ..." if len(numbers) > 3 else "")
-        why = f"The mask has label {found} in {int(bad.sum())} pixel(s); expected 0 to {MOST}.{HINT}"
+        why = trn(
+            "The mask has label {found} in {n} pixel; expected 0 to {most}.{hint}",
+            "The mask has label {found} in {n} pixels; expected 0 to {most}.{hint}",
+            int(bad.sum()),
+            found=found,
+            most=MOST,
+            hint=tr(HINT),
+        )
         return np.where(bad, self._stored[inside(box)], drawn).astype(np.uint8), why
 
     def shown(self) -> np.ndarray:
@@ -114,7 +127,13 @@ class StrokeTracker:
             If the labels are not of the case's shape.
         """
         if labels.shape != self.shape:
-            raise ShapeError(f"the proposal's shape is {labels.shape}; expected {self.shape}. Open that image anew.")
+            raise ShapeError(
+                tr(
+                    "the proposal's shape is {shape}; expected {wanted}. Open that image anew.",
+                    shape=labels.shape,
+                    wanted=self.shape,
+                )
+            )
         proposed, boxes = labels, origin.get("boxes")
         if boxes:
             if self._base is None:

@@ -16,6 +16,7 @@ from napari_medseg.atomic import output_error
 from napari_medseg.errors import TrainingError
 from napari_medseg.project.lock import describe, training_in
 from napari_medseg.project.runs import CANCEL_FILE, CHECKPOINT_FILE, EVENTS_FILE, finished, read_events
+from napari_medseg.words import tr
 
 CANCEL_SECONDS, ASKED_SECONDS, POLL_SECONDS = 0.8, 10.0, 0.1
 
@@ -177,9 +178,13 @@ class OwnTrainer(_Watched):
             return said[-1]
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else str(-code)
-            hint = " (often the system ran out of memory)" if name == "SIGKILL" else ""
-            return f"Training was ended by signal {name}{hint}. Close other programs that need much memory."
-        return f"Training ended with code {code}; its log is {log}. Read the log's last lines."
+            hint = tr(" (often the system ran out of memory)") if name == "SIGKILL" else ""
+            return tr(
+                "Training was ended by signal {name}{hint}. Close other programs that need much memory.",
+                name=name,
+                hint=hint,
+            )
+        return tr("Training ended with code {code}; its log is {log}. Read the log's last lines.", code=code, log=log)
 
 
 class FoundTrainer(_Watched):
@@ -233,8 +238,13 @@ class FoundTrainer(_Watched):
         while (holder := training_in(self.folder)) is not None:
             if time.monotonic() > end:
                 raise TrainingError(
-                    f"The run in {self.folder} is at work {describe(holder)} and did not end; expected it to within "
-                    f"{ASKED_SECONDS:.0f} s. Cancel it again in a moment, or end it there."
+                    tr(
+                        "The run in {folder} is at work {where} and did not end; expected it to within "
+                        "{seconds:.0f} s. Cancel it again in a moment, or end it there.",
+                        folder=self.folder,
+                        where=describe(holder),
+                        seconds=ASKED_SECONDS,
+                    )
                 )
             try:
                 wish.touch()
@@ -245,7 +255,7 @@ class FoundTrainer(_Watched):
             wish.unlink()
 
     def _death(self, code: int | None, log: Path) -> str:
-        return f"Training broke off; its log is {log}. Read the log's last lines."
+        return tr("Training broke off; its log is {log}. Read the log's last lines.", log=log)
 
 
 def can_go_on(folder: Path, error: BaseException) -> bool:

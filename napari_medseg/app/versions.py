@@ -13,6 +13,7 @@ from napari_medseg.project import Project
 from napari_medseg.project.damage import damage_told
 from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.store import check_file, weights_sha256
+from napari_medseg.words import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def versions(project: Project) -> list[Version]:
     ProjectError
         If the history is damaged.
     """
-    with damage_told(f"The history of {project.path}"):
+    with damage_told(tr("The history of {path}", path=project.path)):
         return _versions(project)
 
 
@@ -91,9 +92,11 @@ def use_version(project: Project, version: Version) -> None:
         return
     path = project.path / version.weights
     if not path.is_file():
-        raise WeightsError(f"{path} is gone; expected the weights that were adopted. Restore the file.")
+        raise WeightsError(tr("{path} is gone; expected the weights that were adopted. Restore the file.", path=path))
     if version.sha256 not in (None, weights_sha256(path)):
-        raise WeightsError(f"{path} was changed since it was adopted. Restore the file, or use another version.")
+        raise WeightsError(
+            tr("{path} was changed since it was adopted. Restore the file, or use another version.", path=path)
+        )
     project.adopt(path)
 
 

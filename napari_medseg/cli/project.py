@@ -96,7 +96,8 @@ def add(
     if len(refused) == 1 and not added:
         raise InputError(refused[0])
     if refused:
-        raise PartlyDoneError(refused, "image(s) were not added", added)
+        what = "1 image was not added" if len(refused) == 1 else f"{len(refused)} images were not added"
+        raise PartlyDoneError(refused, what, added)
 
 
 @project_app.command()

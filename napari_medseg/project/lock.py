@@ -9,6 +9,7 @@ import os
 import platform
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from filelock import lock_descriptor, unlock_descriptor
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import ProjectError
+from napari_medseg.words import tr
 
 RUN_LOCK = "trainer.lock"
 # more than process and computer take
@@ -37,7 +39,7 @@ def _open(path: Path, flags: int) -> int:
     number = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OSError(errno.ELOOP, "a link or no file", str(path))
+        raise OSError(errno.ELOOP, tr("a link or no file"), str(path))
     return number
 
 
@@ -62,6 +64,8 @@ class FileLock:
         For the message: what is locked, and what to do about it.
     read_only : bool
         Nothing will be written: where no lock can be made, there is none to be had, and none is needed.
+    taken : callable, optional
+        Says that it is held, from what :func:`holder` knows; default: a sentence with ``what`` and ``hint``.
 
     Raises
     ------
@@ -71,7 +75,15 @@ class FileLock:
         If the folder cannot be written to.
     """
 
-    def __init__(self, path: Path, what: str, hint: str, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        what: str,
+        hint: str,
+        *,
+        read_only: bool = False,
+        taken: Callable[[dict[str, Any]], str] | None = None,
+    ) -> None:
         self._stream: IO[str] | None = None
         try:
             stream, writable = _opened(path)
@@ -80,27 +92,41 @@ class FileLock:
                 return
             if error.errno == errno.ELOOP:
                 raise ProjectError(
-                    f"{path} is a link to something else, or no file; expected a file of its own. Remove it."
+                    tr(
+                        "{path} is a link to something else, or no file; expected a file of its own. Remove it.",
+                        path=path,
+                    )
                 ) from error
             raise output_error(path, error) from error
         try:
-            taken = not lock_descriptor(stream.fileno(), blocking=False)
+            held = not lock_descriptor(stream.fileno(), blocking=False)
         except OSError as error:
             stream.close()
             if read_only:
                 # a network drive that gives no locks to who may only read
                 return
             raise ProjectError(
-                f"{what} lies where nothing can be locked ({os.strerror(error.errno or 0).lower()}); expected a drive "
-                "that keeps two windows apart. Copy it to another drive."
+                tr(
+                    "{what} lies where nothing can be locked ({why}); expected a drive that keeps two windows "
+                    "apart. Copy it to another drive.",
+                    what=what,
+                    why=os.strerror(error.errno or 0).lower(),
+                )
             ) from error
-        if taken:
+        if held:
             stream.close()
-            raise ProjectError(f"{what} is open {describe(holder(path))}; expected to be open once. {hint}")
+            facts = holder(path)
+            told = tr(
+                "{what} is open {where}; expected to be open once. {hint}",
+                what=what,
+                where=describe(facts),
+                hint=hint,
+            )
+            raise ProjectError(told if taken is None else taken(facts))
         if not _still_there(stream, path):
             # it was removed between opening and locking it: whoever comes next locks another one
             stream.close()
-            raise ProjectError(f"{path} was removed meanwhile; expected to have it alone. Try again.")
+            raise ProjectError(tr("{path} was removed meanwhile; expected to have it alone. Try again.", path=path))
         try:
             if writable and not read_only:
                 _sign(stream)
@@ -157,7 +183,12 @@ class FolderLock:
             if not lock_descriptor(self._number, blocking=False):
                 self.release()
                 raise ProjectError(
-                    f"{what} is open in another window, though its lock was removed; expected to be open once. {hint}"
+                    tr(
+                        "{what} is open in another window, though its lock was removed; expected to be open once. "
+                        "{hint}",
+                        what=what,
+                        hint=hint,
+                    )
                 )
 
     def release(self) -> None:
@@ -171,8 +202,13 @@ class ProjectLock:
     """One window has a project; held from construction to :meth:`release`. Errors are those of :class:`FileLock`."""
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        what, hint = f"project {folder}", "Close it there first."
-        self._file = FileLock(folder / "project.lock", what, hint, read_only=read_only)
+        what, hint = tr("project {folder}", folder=folder), tr("Close it there first.")
+
+        def taken(facts: dict[str, Any]) -> str:
+            text = tr("This project is already open in another window: {project}.", project=_whose(folder, facts))
+            return f"{text} {hint}"
+
+        self._file = FileLock(folder / "project.lock", what, hint, read_only=read_only, taken=taken)
         try:
             self._folder = None if read_only else FolderLock(folder, what, hint)
         except ProjectError:
@@ -184,6 +220,15 @@ class ProjectLock:
         self._file.release()
         if self._folder is not None:
             self._folder.release()
+
+
+def _whose(folder: Path, facts: dict[str, Any]) -> str:
+    """A project, and in which process it is open where that is known: a window on another computer is hard to find."""
+    if "pid" not in facts or "host" not in facts:
+        return str(folder)
+    return tr(
+        "{folder} is open in process {number} on {computer}", folder=folder, number=facts["pid"], computer=facts["host"]
+    )
 
 
 def _still_there(stream: IO[str], path: Path) -> bool:
@@ -204,9 +249,9 @@ def lock_run(folder: Path) -> FileLock:
     for _ in range(5):
         # whoever asks whether a trainer is at work holds the lock for a moment
         with contextlib.suppress(ProjectError):
-            return FileLock(folder / RUN_LOCK, f"run {folder}", "")
+            return FileLock(folder / RUN_LOCK, tr("run {folder}", folder=folder), "")
         time.sleep(0.1)
-    return FileLock(folder / RUN_LOCK, f"run {folder}", "Wait for it, or cancel it there.")
+    return FileLock(folder / RUN_LOCK, tr("run {folder}", folder=folder), tr("Wait for it, or cancel it there."))
 
 
 def training_in(folder: Path) -> dict[str, Any] | None:
@@ -245,5 +290,5 @@ def holder(path: Path) -> dict[str, Any]:
 def describe(facts: dict[str, Any]) -> str:
     """Where a lock's holder is, for a message."""
     if "pid" in facts and "host" in facts:
-        return f"in process {facts['pid']} on {facts['host']}"
-    return "in another window"
+        return tr("in process {number} on {computer}", number=facts["pid"], computer=facts["host"])
+    return tr("in another window")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel
 from napari_medseg.app.correct import SaveStatus
 from napari_medseg.widgets.labels import as_html
 from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.words import tr, trn
 
 
 class StorageBanner(QLabel):
@@ -39,13 +40,21 @@ def trouble(status: SaveStatus) -> str | None:
     """What is wrong and what becomes of the strokes; None: nothing is."""
     why = as_html(status.error or "")
     if status.lost:
-        return (
-            f"<b>Cannot be stored:</b> {why} {status.lost} stroke(s) are on the screen only; when "
-            "this image is closed, its mask is written to another folder, which you are told."
+        return trn(
+            "<b>Cannot be stored:</b> {why} {n} stroke is on the screen only; when this image is closed, its mask is "
+            "written to another folder, which you are told.",
+            "<b>Cannot be stored:</b> {why} {n} strokes are on the screen only; when this image is closed, its mask is "
+            "written to another folder, which you are told.",
+            status.lost,
+            why=why,
         )
     if status.error:
-        return (
-            f"<b>Not stored yet:</b> {why} Your {status.pending} stroke(s) are in memory; you can go on "
-            "drawing, and all is stored as soon as it can be."
+        return trn(
+            "<b>Not stored yet:</b> {why} Your {n} stroke is in memory; you can go on drawing, and all is stored as "
+            "soon as it can be.",
+            "<b>Not stored yet:</b> {why} Your {n} strokes are in memory; you can go on drawing, and all is stored as "
+            "soon as it can be.",
+            status.pending,
+            why=why,
         )
-    return f"<b>Stored, but:</b> {as_html(status.warning)}" if status.warning else None
+    return tr("<b>Stored, but:</b> {warning}", warning=as_html(status.warning)) if status.warning else None

@@ -7,6 +7,7 @@ from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent, Q
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.words import tr
 
 # px: the arrow's length, around the frame on all sides; and the width of the whole
 ARROW, WIDTH = 12, 300
@@ -73,10 +74,10 @@ class Bubble(QFrame):
         self.hide()
         self._tip: list[QPoint] = []
         self.text, self.count = TextLabel(), TextLabel()
-        self.next, self.back, self.skip = QPushButton("Next"), QPushButton("Back"), QPushButton("Skip")
-        self.samples = QPushButton("Open the sample project")
+        self.next, self.back, self.skip = QPushButton(tr("Next")), QPushButton(tr("Back")), QPushButton(tr("Skip"))
+        self.samples = QPushButton(tr("Open the sample project"))
         self.text.setWordWrap(True)
-        self.skip.setToolTip("Escape")
+        self.skip.setToolTip(tr("Escape"))
         row = QHBoxLayout()
         row.addWidget(self.count, 1)
         for button in (self.skip, self.back, self.next):
@@ -91,9 +92,9 @@ class Bubble(QFrame):
     def show_step(self, text: str, number: int, of: int, *, samples: bool) -> None:
         """What is said; ``samples``: with the button that opens the sample project."""
         self.text.setText(text)
-        self.count.setText(f"{number} of {of}")
+        self.count.setText(tr("{done} of {total}", done=number, total=of))
         self.back.setEnabled(number > 1)
-        self.next.setText("Done" if number == of else "Next")
+        self.next.setText(tr("Done") if number == of else tr("Next"))
         self.samples.setVisible(samples)
         layout = self.layout()
         if layout is not None:

@@ -8,7 +8,15 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from napari_medseg.project import Case
 from napari_medseg.widgets.labels import as_tip
+from napari_medseg.words import mark, tr
 
+# of a case, shown by tr
+STATES = {
+    "new": mark("new"),
+    "proposed": mark("proposed"),
+    "in progress": mark("in progress"),
+    "accepted": mark("accepted"),
+}
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
 # the header and two rows, px: where there is room, it is given all of it
 LEAST = 84
@@ -20,7 +28,7 @@ class CaseTable(QTableWidget):
 
     def __init__(self) -> None:
         super().__init__(0, 3)
-        self.setHorizontalHeaderLabels(["Image", "State", "Strokes"])
+        self.setHorizontalHeaderLabels([tr("Image"), tr("State"), tr("Strokes")])
         self.verticalHeader().setVisible(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -41,8 +49,8 @@ class CaseTable(QTableWidget):
         """Show these instead."""
         self.setRowCount(len(cases))
         for row, case in enumerate(cases):
-            name = case.name + ("  (held out)" if case.split == "heldout" else "")
-            state = "image missing" if case.missing else case.state
+            name = tr("{name}  (for testing)", name=case.name) if case.split == "heldout" else case.name
+            state = tr("image missing") if case.missing else tr(STATES[case.state])
             for column, text in enumerate((name, state, str(case.strokes))):
                 item = QTableWidgetItem(text)
                 item.setData(CASE, case.id)

@@ -35,6 +35,7 @@ from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.open_cases import OpenCases
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr
 
 
 class CaseView(OpenCases):
@@ -151,13 +152,13 @@ class CaseView(OpenCases):
 
         def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case, CaseLabels]:
             if picture_of(data) != picture:
-                raise InputError(f"'{image.name}' shows another picture by now. Propose again.")
+                raise InputError(tr("'{name}' shows another picture by now. Propose again.", name=image.name))
             return keep_somewhere(project, data, prediction, name=name, source=source, grid=grid)
 
         self._workers.run(
             keep,
             on_done=lambda kept: self._kept(image, labels, prediction.labels, picture, project is None, *kept),
-            on_error=lambda error: self.say(f"Strokes on this mask are not stored. {sentence(error)}"),
+            on_error=lambda error: self.say(f"{tr('Strokes on this mask are not stored.')} {sentence(error)}"),
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
@@ -179,7 +180,10 @@ class CaseView(OpenCases):
             # another one was opened meanwhile; one that was made for this mask alone is nobody's
             if made:
                 project.close()
-            self.say(f"Strokes on '{labels.name}' are not stored: another project was opened. Propose again.")
+            told = tr(
+                "Strokes on '{name}' are not stored: another project was opened. Propose again.", name=labels.name
+            )
+            self.say(told)
             return
         if case.id in self._open:
             # the same image is open as another layer; there the proposal and its strokes are

@@ -15,11 +15,12 @@ from napari_medseg.project import Project
 from napari_medseg.tasks import task_words
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.weights_text import next_text, nothing_fits, weights_facts, weights_title
+from napari_medseg.widgets.weights_text import listed_title, next_text, nothing_fits, weights_facts
+from napari_medseg.words import mark, tr, trn
 
 # short enough to be read in a narrow panel
-ASK = "What is on your images?"
-UNASKED = "What is on your images decides which network proposes. Choose it in the list Task."
+ASK = mark("What is on your images?")
+UNASKED = mark("What is on your images decides which network proposes. Choose it in the list Task.")
 
 
 def _first(rows: Iterable[int]) -> int:
@@ -79,7 +80,7 @@ class WeightsChoice(QObject):
         self.task.blockSignals(True)
         self.task.clear()
         if len(tasks) != 1:
-            self.task.addItem(ASK, "")
+            self.task.addItem(tr(ASK), "")
         for task in sorted(tasks, key=task_words):
             self.task.addItem(task_words(task), task)
         self.task.setCurrentIndex(max(0, _first(self.task.findData(task) for task in wanted if task)))
@@ -115,8 +116,8 @@ class WeightsChoice(QObject):
         self.weights.blockSignals(True)
         self.weights.clear()
         for identity, entry in ranked(self._known, task):
-            own = identity != entry.id
-            self.weights.addItem(weights_title(entry, task) + (" (retrained)" if own else ""), identity)
+            own, title = identity != entry.id, listed_title(entry, task)
+            self.weights.addItem(tr("{title} (retrained)", title=title) if own else title, identity)
         wanted = (mine, self._adopted, self._person.get(task), before)
         self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))
         self.weights.setEnabled(self.weights.count() > 0)
@@ -150,7 +151,7 @@ class WeightsChoice(QObject):
         self._state.task = task
         if entry is None:
             self._state.weights = ""
-            self.about.setText((UNASKED if self._known else nothing_fits(volume=self._volume)) + self._unusable())
+            self.about.setText((tr(UNASKED) if self._known else nothing_fits(volume=self._volume)) + self._unusable())
         else:
             self._state.network, self._state.weights = entry.network, identity
             bold, text = weights_facts(entry, task)
@@ -190,7 +191,7 @@ class WeightsChoice(QObject):
         entry = next((e for i, e in self._known if i == identity), None)
         if entry is None:
             return (
-                "Next proposal (G): none before you say what is on your images, in the tab Propose."
+                tr("Next proposal (G): none before you say what is on your images, in the tab Propose.")
                 if self.unasked
                 else ""
             )
@@ -201,7 +202,13 @@ class WeightsChoice(QObject):
         bad = self._state.unusable
         if not bad:
             return ""
-        return f" {len(bad)} weights file(s) cannot be used; the first: {bad[0]}"
+        told = trn(
+            "{n} file of weights cannot be used: {bad}",
+            "{n} files of weights cannot be used; the first: {bad}",
+            len(bad),
+            bad=bad[0],
+        )
+        return f" {told}"
 
     def others(self) -> list[Known]:
         """What could be asked beside the choice: (id or path, entry)."""

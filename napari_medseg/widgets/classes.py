@@ -25,6 +25,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.labels import MARGINS
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import tr
 
 MOST_ROWS = 4
 LABEL, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -34,15 +35,15 @@ class ClassList(QGroupBox):
     """The project's classes; double-click renames."""
 
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, view: CaseView, workers: Workers) -> None:
-        super().__init__("Labels")
+        super().__init__(tr("Labels"))
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._filling = False
         # a label that was just added; a proposal may bring names when it is stored
         self._added: int | None = None
         self._proposed = False
         self.list = QListWidget()
-        self.add, self.colour = QPushButton("Add label"), QPushButton("Colour...")
-        self.list.setToolTip("Choose what to draw; double-click to rename")
+        self.add, self.colour = QPushButton(tr("Add label")), QPushButton(tr("Colour..."))
+        self.list.setToolTip(tr("Choose what to draw; double-click to rename"))
         row = QHBoxLayout(self)
         row.setContentsMargins(*MARGINS)
         row.addWidget(self.list, 1)
@@ -105,7 +106,7 @@ class ClassList(QGroupBox):
             item = QListWidgetItem(one.name)
             item.setData(LABEL, one.label)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setToolTip(f"label {one.label}")
+            item.setToolTip(tr("label {label}", label=one.label))
             self._paint(item, one.colour)
             self.list.addItem(item)
             if one.label == chosen:
@@ -162,9 +163,10 @@ class ClassList(QGroupBox):
         used = {item.data(LABEL) for item in self._items()}
         label = next((n for n in range(1, 256) if n not in used), None)
         if label is None:
-            show_warning("All 255 labels have a name; expected a free one. Rename one instead.")
+            show_warning(tr("All 255 labels have a name; expected a free one. Rename one instead."))
             return
         self._added = label
+        # a name that is stored: the same in every language
         self._store(label, f"label {label}", colour_of(label))
 
     def _renamed(self, item: QListWidgetItem) -> None:

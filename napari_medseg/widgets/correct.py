@@ -32,8 +32,9 @@ from napari_medseg.widgets.tools import EditTools
 from napari_medseg.widgets.undo_buttons import UndoButtons
 from napari_medseg.widgets.volume import VolumeBox
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import mark, tr, trn
 
-CHOOSING = "Choosing the next image..."
+CHOOSING = mark("Choosing the next image...")
 
 
 class CorrectSection(QWidget):
@@ -65,14 +66,16 @@ class CorrectSection(QWidget):
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
         self.project, self.patients, self.intake = self.bar.title, self.bar.patients, self.bar.intake
         self.saved = self.bar.saved
-        self.more = Fold("More: next image, patients", "more", self.next_image, self.patients)
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
         self.table = CaseTable()
         self.moves = UndoButtons(self.view)
         self.undo, self.redo = self.moves.undo, self.moves.redo
-        self.accept, self.unlock = QPushButton("Accept, open next  (A)"), QPushButton("Unlock")
-        self.take = QPushButton(TAKE_OVER)
+        self.accept = QPushButton(tr("Accept, open next  (A)"))
+        self.unlock = QPushButton(tr("Let proposals overwrite mine"))
+        inside = (self.next_image, self.patients, self.unlock)
+        self.more = Fold(tr("More: next image, patients, overwriting"), "more", *inside)
+        self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
             "next": lambda: self.open_neighbour(1),
@@ -110,7 +113,7 @@ class CorrectSection(QWidget):
     def _build(self) -> None:
         for label in (self.keys, self.proposes):
             label.setWordWrap(True)
-        self.keys.setText("<b>K</b>: all keys · 2 brush · 1 eraser · A accept")
+        self.keys.setText(tr("<b>K</b>: all keys · 2 brush · 1 eraser · A accept"))
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         for button in (self.undo, self.redo, self.unlock, self.accept):
@@ -120,12 +123,13 @@ class CorrectSection(QWidget):
         bottom = QGridLayout()
         bottom.addWidget(self.undo, 0, 0)
         bottom.addWidget(self.redo, 0, 1)
-        bottom.addWidget(self.unlock, 0, 2)
-        bottom.addWidget(self.accept, 0, 3)
-        bottom.addWidget(self.take, 1, 0, 1, 4)
+        bottom.addWidget(self.accept, 0, 2)
+        bottom.addWidget(self.take, 1, 0, 1, 3)
         bottom.setColumnStretch(3, 1)
         bottom.setSpacing(SPACING)
-        self.unlock.setToolTip(f"Proposals leave what you drew as it is, until you unlock it  ({key_of('unlock')})")
+        self.unlock.setToolTip(
+            tr("Proposals leave what you drew as it is, until you press this  ({key})", key=key_of("unlock"))
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
         layout.setSpacing(SPACING)
@@ -229,17 +233,17 @@ class CorrectSection(QWidget):
             return
 
         if self.next_image.asks and after is not None:
-            self.status.setText(f"{self.status.text().removesuffix(CHOOSING).strip()} {CHOOSING}".strip())
+            self.status.setText(f"{self.status.text().removesuffix(tr(CHOOSING)).strip()} {tr(CHOOSING)}".strip())
 
         def done(case: Case | None) -> None:
-            self.status.setText(self.status.text().removesuffix(CHOOSING).strip())
+            self.status.setText(self.status.text().removesuffix(tr(CHOOSING)).strip())
             if project is not self._state.project or self._state.case_id != after:
                 # the user was faster
                 return
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
-                self.status.setText(f"{note} All images are accepted. Retrain, or export the masks.".strip())
+                self.status.setText(f"{note} {tr('All images are accepted. Retrain, or export the masks.')}".strip())
                 self.status.release()
 
         self.next_image.choose(project, after, done, self._failed)
@@ -255,7 +259,7 @@ class CorrectSection(QWidget):
     def _show_opening(self, opening: bool) -> None:
         if opening:
             self.status.forget()
-        self.saved.setText("Opening the image and its proposal..." if opening else "")
+        self.saved.setText(tr("Opening the image and its proposal...") if opening else "")
 
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")
@@ -276,11 +280,13 @@ class CorrectSection(QWidget):
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
         if self._state.project is None or self._state.case_id is None:
-            self.view.say("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
+            self.view.say(
+                tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
+            )
             return
 
         def done(revision: Revision, note: str) -> None:
-            self.status.note(f"Accepted revision {revision.number}. {note}".strip())
+            self.status.note(f"{tr('Accepted revision {n}.', n=revision.number)} {note}".strip())
             self._bus.cases_changed.emit()
             self.open_next(note)
 
@@ -290,9 +296,17 @@ class CorrectSection(QWidget):
         """Let proposals change what was drawn so far; undo takes it back."""
         pixels = self.view.unlock()
         if pixels:
-            self.status.setText(f"The next proposal may change the {pixels} pixel(s) that you drew. Undo locks them.")
+            self.status.setText(
+                trn(
+                    "The next proposal may overwrite the {n} pixel that you drew. Undo keeps it.",
+                    "The next proposal may overwrite the {n} pixels that you drew. Undo keeps them.",
+                    pixels,
+                )
+            )
         elif pixels == 0:
-            self.status.setText("Nothing is locked: no pixel of this mask was drawn by a person.")
+            self.status.setText(
+                tr("No pixel of this mask was drawn by a person: proposals may change all of it as it is.")
+            )
 
     def toggle_mask(self) -> None:
         """Show or hide the open case's mask."""
@@ -306,9 +320,15 @@ class CorrectSection(QWidget):
 
     def _show_status(self, status: Any) -> None:
         if status.lost or status.error:
-            self.saved.setText(f"{status.lost + status.pending} stroke(s) are not stored: see above.")
+            self.saved.setText(
+                trn(
+                    "{n} stroke is not stored: see above.",
+                    "{n} strokes are not stored: see above.",
+                    status.lost + status.pending,
+                )
+            )
         else:
-            self.saved.setText("Storing..." if status.pending else "All strokes are stored.")
+            self.saved.setText(tr("Storing...") if status.pending else tr("All strokes are stored."))
         self.refresh()
 
     def close_section(self) -> None:

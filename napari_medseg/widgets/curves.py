@@ -9,6 +9,8 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_medseg.words import tr
+
 
 def load_plotting() -> None:
     """Load the plotting library, which takes a moment: not on the GUI thread."""
@@ -58,10 +60,10 @@ class Curves(QWidget):
         self._plot = pg.PlotWidget(background="#262930")
         self._plot.setFixedHeight(170)
         # named above, where a legend would lie on the lines, and wrapped where the panel is narrow
-        named = ((self.LOSS, "loss while learning"), (self.DICE, "agreement on test images"))
+        named = ((self.LOSS, tr("loss while learning")), (self.DICE, tr("agreement on test images")))
         sign = '<span style="color: {}; background-color: #262930">&nbsp;━&nbsp;</span>'
         spans = (f"{sign.format(colour)}&nbsp;{name.replace(' ', '&nbsp;')}" for colour, name in named)
-        names = QLabel(f"Over epochs: {' '.join(spans)}")
+        names = QLabel(tr("Over epochs: {lines}", lines=" ".join(spans)))
         names.setTextFormat(Qt.TextFormat.RichText)
         names.setWordWrap(True)
         self._layout.addWidget(names)

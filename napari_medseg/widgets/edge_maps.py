@@ -17,6 +17,7 @@ from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_m
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr
 
 # whoever pages through a volume stays so long before a slice's map is drawn
 STAY_MS = 300
@@ -144,7 +145,9 @@ class EdgeMaps(QObject):
 
     def _show(self, case: OpenCase, index: tuple[int, ...] | None) -> None:
         if index is None:
-            show_info("The edge map is of images and of the slices of a volume seen from above: choose the 2D view.")
+            show_info(
+                tr("The edge map is of images and of the slices of a volume seen from above: choose the 2D view.")
+            )
         elif case.image in self._viewer.layers:
             active = self._viewer.layers.selection.active
             show_map(self._viewer, case.image, case.edges[index], suffix=EDGES_SUFFIX, index=index)

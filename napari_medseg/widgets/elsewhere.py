@@ -14,8 +14,9 @@ from napari_medseg.app.tracker import MOST
 from napari_medseg.errors import InputError
 from napari_medseg.widgets.layers import OF_KEY, grid_facts, images_in, is_mask, layers_of
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.words import mark, tr
 
-TAKE_OVER = "Take over the copy"
+TAKE_OVER = mark("Take over the copy")
 
 
 def looks_elsewhere(viewer: Any, opened: OpenCase) -> str | None:
@@ -27,13 +28,24 @@ def looks_elsewhere(viewer: Any, opened: OpenCase) -> str | None:
     if mine and not isinstance(active, Labels):
         return None
     if mine and not is_mask(active):
-        return f"'{active.name}' only shows objects, what is drawn in it is not stored; expected '{mask}'. Select that."
-    if mine:
-        return (
-            f"'{active.name}' is a copy of the mask '{mask}' and is not stored; expected '{mask}'. Select that, or "
-            f"press '{TAKE_OVER}': what was drawn in the copy is then the mask, as one stroke."
+        return tr(
+            "'{layer}' only shows objects, what is drawn in it is not stored; expected '{mask}'. Select that.",
+            layer=active.name,
+            mask=mask,
         )
-    return f"'{active.name}' is not what '{mask}' belongs to; expected that mask or its image. Select one of them."
+    if mine:
+        return tr(
+            "'{layer}' is a copy of the mask '{mask}' and is not stored; expected '{mask}'. Select that, "
+            "or press '{button}': what was drawn in the copy is then the mask, as one stroke.",
+            layer=active.name,
+            mask=mask,
+            button=tr(TAKE_OVER),
+        )
+    return tr(
+        "'{layer}' is not what '{mask}' belongs to; expected that mask or its image. Select one of them.",
+        layer=active.name,
+        mask=mask,
+    )
 
 
 def copy_of(viewer: Any, opened: OpenCase | None) -> Labels | None:
@@ -49,9 +61,20 @@ def take_over(viewer: Any, opened: OpenCase, copy: Labels) -> str | None:
     drawn = np.array(copy.data)
     why = opened.problem() or apart(copy, opened.image)
     if why is None and drawn.shape != opened.labels.data.shape:
-        why = f"'{copy.name}' has shape {drawn.shape}; expected {opened.labels.data.shape}. Draw in the mask."
+        why = tr(
+            "'{copy}' has shape {shape}; expected {wanted}. Draw in the mask.",
+            copy=copy.name,
+            shape=drawn.shape,
+            wanted=opened.labels.data.shape,
+        )
     if why is None and drawn.size and not 0 <= drawn.min() <= drawn.max() <= MOST:
-        why = f"'{copy.name}' has labels {drawn.min()} to {drawn.max()}; expected 0 to {MOST}. Change them first."
+        why = tr(
+            "'{copy}' has labels {min} to {max}; expected 0 to {most}. Change them first.",
+            copy=copy.name,
+            min=drawn.min(),
+            max=drawn.max(),
+            most=MOST,
+        )
     if why is not None:
         return why
 
@@ -68,24 +91,31 @@ def take_over(viewer: Any, opened: OpenCase, copy: Labels) -> str | None:
 
 def without_image(opened: OpenCase) -> str:
     """What to tell whoever removed the image of a case: nobody sees any more of what its mask is one."""
-    return (
-        f"'{opened.image.name}' was removed. What was drawn on it is stored; what is drawn in '{opened.labels.name}' "
-        "from here on is not. Open the image again and propose to go on."
+    return tr(
+        "'{image}' was removed. What was drawn on it is stored; what is drawn in '{labels}' from here "
+        "on is not. Open the image again and propose to go on.",
+        image=opened.image.name,
+        labels=opened.labels.name,
     )
 
 
 def unseen(mask: Labels) -> str | None:
     """Why not all of a mask is on the screen; None where it is. Whoever accepts or exports has seen it."""
     if not mask.visible or not mask.opacity:
-        return f"'{mask.name}' is out of sight; expected it on the screen. Show it and look at it first."
+        return tr("'{mask}' is out of sight; expected it on the screen. Show it and look at it first.", mask=mask.name)
     if not mask.show_selected_label and _all_coloured(mask.colormap):
         return None
     found = np.unique(np.asarray(mask.data))
     hidden = [int(label) for label in found if label != mask.colormap.background_value and not mask.get_color(label)[3]]
     if not hidden:
         return None
-    what = "Untick 'show selected'" if mask.show_selected_label else "Give it a colour"
-    return f"'{mask.name}' has label {hidden[0]}, which is not shown; expected all of the mask on the screen. {what}."
+    what = tr("Untick 'show selected'") if mask.show_selected_label else tr("Give it a colour")
+    return tr(
+        "'{mask}' has label {label}, which is not shown; expected all of the mask on the screen. {what}.",
+        mask=mask.name,
+        label=hidden[0],
+        what=what,
+    )
 
 
 def _all_coloured(colormap: Any) -> bool:
@@ -106,7 +136,7 @@ def note_new(viewer: Any, layer: Layer) -> str | None:
     """
     layer.metadata.pop(HISTORY_KEY, None)
     if layer.metadata.pop("medseg_case", None) is not None:
-        told = f"'{layer.name}' is a copy: what is drawn in it is not stored. Draw in the mask itself."
+        told = tr("'{layer}' is a copy: what is drawn in it is not stored. Draw in the mask itself.", layer=layer.name)
         return told if isinstance(layer, Labels) else None
     if isinstance(layer, Labels) and OF_KEY not in layer.metadata:
         with suppress(InputError):

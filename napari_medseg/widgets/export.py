@@ -50,6 +50,7 @@ from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr, trn
 
 # of the masks that could not be written
 MOST_TOLD = 20
@@ -66,14 +67,15 @@ class ExportSection(QWidget):
         self._begun, self._ended = Event(), Event()
         # images that have no mask to write
         self._left_out = 0
-        self.this, self.all = QRadioButton("The selected mask"), QRadioButton("All accepted masks of the project")
-        self.whole = QRadioButton("All masks, also those that nobody accepted")
+        self.this = QRadioButton(tr("The selected mask"))
+        self.all = QRadioButton(tr("All accepted masks of the project"))
+        self.whole = QRadioButton(tr("All masks, also those that nobody accepted"))
         self.format, self.folder = QComboBox(), QLineEdit()
-        self.objects = QCheckBox("Also number the objects (nuclei, cells)")
+        self.objects = QCheckBox(tr("Also number the objects (nuclei, cells)"))
         # not remembered: each time it is for these files alone
-        self.overwrite = QCheckBox("Replace files that are there")
-        self.browse, self.export, self.message = QPushButton("..."), QPushButton("Export"), TextLabel()
-        self.show_folder, self.progress = QPushButton("Open folder"), QProgressBar()
+        self.overwrite = QCheckBox(tr("Replace files that are there"))
+        self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), TextLabel()
+        self.show_folder, self.progress = QPushButton(tr("Open folder")), QProgressBar()
         self._written_to = Path()
         stored = load_settings()
         self.this.setChecked(True)
@@ -81,15 +83,15 @@ class ExportSection(QWidget):
         self.format.setCurrentText(str(stored.get("format", DEFAULT)))
         self.folder.setText(str(stored.get("export_folder", Path.home() / "medseg-masks")))
         self.objects.setChecked(bool(stored.get("export_objects", False)))
-        self.objects.setToolTip("A second file, NAME_objects, in which each object has a number of its own")
+        self.objects.setToolTip(tr("A second file, NAME_objects, in which each object has a number of its own"))
         self.message.setWordWrap(True)
         self.browse.setMaximumWidth(34)
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
         row.addWidget(self.browse)
         form = QFormLayout()
-        form.addRow("Format", self.format)
-        form.addRow("Folder", row)
+        form.addRow(tr("Format"), self.format)
+        form.addRow(tr("Folder"), row)
         self.hint = QLabel(advice(self.format.currentText()))
         self.hint.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -113,7 +115,7 @@ class ExportSection(QWidget):
         self.show_folder.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written_to))))
 
     def _ask(self) -> None:
-        dialog = QFileDialog(self, "Folder to write to", self.folder.text())
+        dialog = QFileDialog(self, tr("Folder to write to"), self.folder.text())
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda files: self.folder.setText(files[0]))
@@ -127,7 +129,7 @@ class ExportSection(QWidget):
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
             if project is None:
-                self.message.setText("No project is open. Open one in the section Correct, or export the mask.")
+                self.message.setText(tr("No project is open. Open one in the section Correct, or export the mask."))
                 return
             # what was drawn last is written too, or that is said
             unstored = self._view.unstored() if state == ALL else []
@@ -139,7 +141,9 @@ class ExportSection(QWidget):
             return
         layer = self._selected()
         if layer is None:
-            self.message.setText("No mask is selected; expected one to export. Propose one, or select a Labels layer.")
+            self.message.setText(
+                tr("No mask is selected; expected one to export. Propose one, or select a Labels layer.")
+            )
             return
         opened = self._view.case_of(layer)
         try:
@@ -158,7 +162,7 @@ class ExportSection(QWidget):
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             if problem is not None and (wrong := problem()) is not None:
-                raise InputError(f"{wrong} Nothing was written.")
+                raise InputError(tr("{wrong} Nothing was written.", wrong=wrong))
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
             facts = proposal if ask is None else ask(labels)
@@ -203,7 +207,7 @@ class ExportSection(QWidget):
 
     def _run(self, work: Any) -> None:
         self.export.setEnabled(False)
-        self.message.setText("Writing...")
+        self.message.setText(tr("Writing..."))
         self.show_folder.hide()
         self._left_out = 0
         begun, ended = self._begun, self._ended = Event(), Event()
@@ -237,12 +241,12 @@ class ExportSection(QWidget):
         """
         if self._ticket is None or self._ended.is_set():
             return True
-        agreed = ask(f"Masks are being written to {self.folder.text()}.")
+        agreed = ask(tr("Masks are being written to {folder}.", folder=self.folder.text()))
         if agreed and self._ticket is not None:
             self._ticket.cancel()
             self._ticket = None
             self._show_idle()
-            self.message.setText("Stopped; the masks that are missing were left out.")
+            self.message.setText(tr("Stopped; the masks that are missing were left out."))
         return agreed
 
     def close_section(self) -> None:
@@ -254,10 +258,17 @@ class ExportSection(QWidget):
         self._ticket = None
         self._show_idle()
         self.overwrite.setChecked(False)
-        left = f" {self._left_out} image(s) without such a mask were left out." if self._left_out else ""
-        self.message.setText(f"Wrote {len(written)} file(s) to {written[0].parent}.{left}")
+        told = trn(
+            "Wrote {n} file to {folder}.", "Wrote {n} files to {folder}.", len(written), folder=written[0].parent
+        )
+        left = trn(
+            "{n} image without such a mask was left out.",
+            "{n} images without such a mask were left out.",
+            self._left_out,
+        )
+        self.message.setText(f"{told} {left}" if self._left_out else told)
         self._offer(written)
-        show_info(f"Wrote {len(written)} mask(s).")
+        show_info(trn("Wrote {n} mask.", "Wrote {n} masks.", len(written)))
 
     def _show_idle(self) -> None:
         self.export.setEnabled(True)
@@ -272,11 +283,14 @@ class ExportSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self._ticket = None
         self._show_idle()
-        done = f"Wrote {len(error.done)} file(s). " if isinstance(error, PartlyDoneError) else ""
+        done = len(error.done) if isinstance(error, PartlyDoneError) else 0
+        why = sentence(error)
+        if done:
+            why = f"{trn('Wrote {n} file.', 'Wrote {n} files.', done)} {why}"
         told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
-        self.message.setText("\n".join(text for text in (done + sentence(error), told) if text))
+        self.message.setText("\n".join(text for text in (why, told) if text))
         self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
-        show_warning(done + sentence(error))
+        show_warning(why)
 
 
 def _go_on(ticket: Ticket) -> None:

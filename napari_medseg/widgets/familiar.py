@@ -16,6 +16,7 @@ from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import plain_image
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr
 
 
 class FamiliarNote(QWidget):
@@ -78,8 +79,8 @@ class FamiliarNote(QWidget):
         self._advice = advice
         self.setVisible(advice is not None)
         if advice is not None:
-            self.text.set_bold("Look twice.", f" {advice.text}")
-            self.use.setText(f"Use what knows: {task_words(advice.kind)}")
+            self.text.set_bold(tr("Look twice."), f" {advice.text}")
+            self.use.setText(tr("Use what knows: {kind}", kind=task_words(advice.kind)))
             self.use.setVisible(bool(advice.weights))
 
     def _use(self) -> None:

@@ -1,4 +1,4 @@
-"""What a network says beside its mask: maps and boxes on the image, and a sentence."""
+"""What a network says beside its mask: maps and boxes on the image, and a sentence before and after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_medseg.inference import Prediction
+from napari_medseg.inference import Prediction, PredictionPlan
+from napari_medseg.inference.plan import VIEWS
 from napari_medseg.widgets.layers import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
@@ -16,15 +17,16 @@ from napari_medseg.widgets.layers import (
     plain_image,
     show_map,
 )
+from napari_medseg.words import tr, trn
 
 
 def lost(viewer: Any, layer: Image, data: np.ndarray) -> str | None:
     """Why a mask of these pixels cannot be shown on an image any more; None: it can."""
     if layer not in viewer.layers:
-        return "The image was closed meanwhile; its mask was dropped."
+        return tr("The image was closed meanwhile; its mask was dropped.")
     now = plain_image(layer)
     if now is None or (now is not data and not np.array_equal(now, data)):
-        return "The image was changed meanwhile; its mask was dropped. Propose again."
+        return tr("The image was changed meanwhile; its mask was dropped. Propose again.")
     return None
 
 
@@ -44,5 +46,25 @@ def found_text(prediction: Prediction) -> str:
     """How much was found, and how long it took."""
     share = float((prediction.labels > 0).mean())
     seconds = prediction.origin["seconds"]
-    found = f"{share:.1%} of the image" if share else "nothing"
-    return f"Found {found} in {seconds:.2f} s on the {prediction.origin['device'].upper()}."
+    fields = {"seconds": seconds, "device": prediction.origin["device"].upper()}
+    if not share:
+        return tr("Found nothing in {seconds:.2f} s on the {device}.", **fields)
+    return tr("Found {share:.1%} of the image in {seconds:.2f} s on the {device}.", share=share, **fields)
+
+
+def plan_text(plan: PredictionPlan) -> str:
+    """What will be done with an image; files keep :meth:`PredictionPlan.describe`, the same in every language."""
+
+    def sides(size: tuple[int, ...]) -> str:
+        return " x ".join(map(str, size))
+
+    if plan.original_size == plan.network_size:
+        parts = [tr("{size} px as it is", size=sides(plan.network_size))]
+    else:
+        parts = [tr("resize {size} to {to} px", size=sides(plan.original_size), to=sides(plan.network_size))]
+    if plan.window is not None:
+        parts.append(tr("windows of {size} px", size=sides(plan.window)))
+    if plan.mirrored:
+        parts.append(tr("mirrored {n} ways", n=len(VIEWS[len(plan.network_size)])))
+    parts.append(trn("{n} pass", "{n} passes", plan.passes))
+    return tr("Plan: {steps}.", steps=", ".join(parts))

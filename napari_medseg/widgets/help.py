@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QTabWidget, QToolButton
 from napari_medseg.app.manual import SECTIONS
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.widgets.manual import Manual
+from napari_medseg.words import tr
 
 KEY = "F1"
 # px across
@@ -24,7 +25,7 @@ class Help(QObject):
     Parameters
     ----------
     tabs : QTabWidget
-        Of the sections, by their names.
+        Of the sections, in the order of the manual's.
     tour : callable
         Begins the tour.
     """
@@ -48,8 +49,8 @@ class Help(QObject):
 
     def _name(self, *_: int) -> None:
         section = self._tabs.tabText(self._tabs.currentIndex())
-        self.button.setToolTip(f"Help for {section}  ({KEY})" if section else "")
-        self.button.setAccessibleName(f"Help for {section}")
+        self.button.setToolTip(tr("Help for {section}  ({key})", section=section, key=KEY) if section else "")
+        self.button.setAccessibleName(tr("Help for {section}", section=section))
 
     def open(self) -> None:
         """The page of the tab in view."""
@@ -58,7 +59,8 @@ class Help(QObject):
                 # with the panel's window, not with the panel: a tab's scroll area is no parent for a window
                 self.window = Manual(self._tabs.window(), self._tour)
                 self.window.destroyed.connect(self._gone)
-            self.window.open(SECTIONS[self._tabs.tabText(self._tabs.currentIndex())])
+            # their names are in the person's language
+            self.window.open(tuple(SECTIONS.values())[self._tabs.currentIndex()])
         except MedsegError as error:
             show_warning(sentence(error))
 

@@ -16,6 +16,7 @@ from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr, trn
 
 
 class Intake(QWidget):
@@ -48,7 +49,7 @@ class Intake(QWidget):
         self._state, self._workers, self._patients = state, workers, patients
         self._load, self._add, self._tell = load, add, tell
         self._images: tuple[Path, ...] = ()
-        self.text, self.yes, self.no = TextLabel(), QPushButton(), QPushButton("Not now")
+        self.text, self.yes, self.no = TextLabel(), QPushButton(), QPushButton(tr("Not now"))
         self.text.setWordWrap(True)
         self.yes.setObjectName("medseg_add_found")
         row = QHBoxLayout()
@@ -67,11 +68,14 @@ class Intake(QWidget):
         """What was dropped: a project is opened, images are added to the open one, or to one that is made for them."""
         if not any(map(can_take, paths)):
             self._tell(
-                f"'{paths[0].name}' is no image; expected {', '.join(READ_SUFFIXES)}, or a folder. "
-                "Export it as one of these."
+                tr(
+                    "'{name}' is no image; expected {suffixes}, or a folder. Export it as one of these.",
+                    name=paths[0].name,
+                    suffixes=", ".join(READ_SUFFIXES),
+                )
             )
             return
-        self._tell("Looking for images...")
+        self._tell(tr("Looking for images..."))
         self._workers.run(
             lambda ticket, progress: find_images(paths),
             on_done=lambda found: self._found(paths, found),
@@ -87,7 +91,7 @@ class Intake(QWidget):
 
         def found(what: Found) -> None:
             if what.images and project is self._state.project:
-                self._offer(what, "here")
+                self._offer(what, here=True)
 
         self._workers.run(lambda ticket, progress: images_beside(project), on_done=found, lane="files")
 
@@ -96,7 +100,7 @@ class Intake(QWidget):
             folder = found.project
             self._load(lambda: Project.open(folder), None)
         elif not found.images:
-            self._tell(f"'{paths[0].name}' holds no image. {_masks(found)}".strip())
+            self._tell(" ".join((tr("'{name}' holds no image.", name=paths[0].name), _masks(found))).strip())
         elif self._state.project is None:
             self._load(lambda: make_project(paths, found), lambda: self._into(self._state.project, found))
         else:
@@ -113,7 +117,7 @@ class Intake(QWidget):
             if fresh.images and fresh.by is None:
                 self._add(list(map(str, fresh.images)), show=True, note=_masks(fresh))
             elif fresh.images:
-                self._offer(fresh, "")
+                self._offer(fresh, here=False)
             else:
                 # there already: whoever drops it wants to see it
                 self._add(list(map(str, found.images[:1])), show=True)
@@ -123,17 +127,27 @@ class Intake(QWidget):
 
         self._workers.run(work, on_done=done, lane="files")
 
-    def _offer(self, found: Found, where: str) -> None:
+    def _offer(self, found: Found, *, here: bool) -> None:
         self._images = found.images
         count = len(found.images)
-        text = f"{count} image(s) found{' ' + where if where else ''}"
-        text += f", in {found.folders} folders." if found.folders > 1 else "."
+        if found.folders > 1:
+            # of images there are then several too
+            fields = {"n": count, "folders": found.folders}
+            text = (
+                tr("{n} images found here, in {folders} folders.", **fields)
+                if here
+                else tr("{n} images found, in {folders} folders.", **fields)
+            )
+        elif here:
+            text = trn("{n} image found here.", "{n} images found here.", count)
+        else:
+            text = trn("{n} image found.", "{n} images found.", count)
         if found.by is not None:
             self._patients.propose(found.by)
-            text += " Each folder is taken for one patient; choose above if that is wrong."
+            text += " " + tr("Each folder is taken for one patient; choose above if that is wrong.")
         self._tell("")
         self.text.setText(f"{text} {_masks(found)}".strip())
-        self.yes.setText(f"Add {count} image(s)")
+        self.yes.setText(trn("Add {n} image", "Add {n} images", count))
         self.show()
 
     def _agreed(self) -> None:
@@ -151,4 +165,4 @@ class Intake(QWidget):
 
 def _masks(found: Found) -> str:
     names = ", ".join(f"'{name}'" for name in dict.fromkeys(found.left_out))
-    return f"Left out as masks: {names}." if names else ""
+    return tr("Left out as masks: {names}.", names=names) if names else ""

@@ -8,6 +8,8 @@ from typing import Any
 
 from napari.settings import get_settings
 
+from napari_medseg.words import mark, tr
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -19,6 +21,7 @@ class Key:
         As napari spells it.
     action : str
     text : str
+        Shown by tr.
     """
 
     key: str
@@ -27,41 +30,41 @@ class Key:
 
 
 KEYS = (
-    Key("G", "propose", "propose a mask"),
-    Key("A", "accept", "accept, open the next image"),
-    Key("Shift-N", "next", "next image"),
-    Key("Shift-P", "previous", "previous image"),
-    Key("N", "next_spot", "next worst spot"),
-    Key("P", "previous_spot", "previous worst spot"),
-    Key("T", "toggle_mask", "mask on and off"),
-    Key("R", "toggle_edges", "edge map on and off"),
-    Key("W", "live_wire", "live-wire: click along an edge, double-click closes"),
-    Key("S", "snap_brush", "snapping brush"),
-    Key("Shift-F", "fill_holes", "fill holes"),
-    Key("Shift-S", "smooth", "smooth the rim"),
-    Key("Shift-L", "keep_largest", "keep the largest piece"),
-    Key("Shift-R", "remove_small", "remove small pieces"),
-    Key("Shift-W", "split", "split touching objects"),
-    Key("Shift-O", "number_objects", "number the objects, touching ones apart"),
-    Key("Shift-I", "interpolate", "fill the slices between drawn ones"),
-    Key("Shift-C", "next_plane", "next plane of a volume: axial, coronal, sagittal"),
-    Key("Ctrl-Z", "undo", "undo, also after a restart"),
-    Key("Ctrl-Shift-Z", "redo", "redo"),
-    Key("Shift-B", "draw_boxes", "draw boxes"),
-    Key("U", "unlock", "let proposals change what you drew"),
-    Key("K", "cheat_sheet", "this list"),
+    Key("G", "propose", mark("propose a mask")),
+    Key("A", "accept", mark("accept, open the next image")),
+    Key("Shift-N", "next", mark("next image")),
+    Key("Shift-P", "previous", mark("previous image")),
+    Key("N", "next_spot", mark("next place to check")),
+    Key("P", "previous_spot", mark("previous place to check")),
+    Key("T", "toggle_mask", mark("mask on and off")),
+    Key("R", "toggle_edges", mark("edge map on and off")),
+    Key("W", "live_wire", mark("live-wire: click along an edge, double-click closes")),
+    Key("S", "snap_brush", mark("snapping brush")),
+    Key("Shift-F", "fill_holes", mark("fill holes")),
+    Key("Shift-S", "smooth", mark("smooth the rim")),
+    Key("Shift-L", "keep_largest", mark("keep the largest piece")),
+    Key("Shift-R", "remove_small", mark("remove small pieces")),
+    Key("Shift-W", "split", mark("split touching objects")),
+    Key("Shift-O", "number_objects", mark("number the objects, touching ones apart")),
+    Key("Shift-I", "interpolate", mark("fill the slices between drawn ones")),
+    Key("Shift-C", "next_plane", mark("next plane of a volume: axial, coronal, sagittal")),
+    Key("Ctrl-Z", "undo", mark("undo, also after a restart")),
+    Key("Ctrl-Shift-Z", "redo", mark("redo")),
+    Key("Shift-B", "draw_boxes", mark("draw boxes")),
+    Key("U", "unlock", mark("let proposals overwrite what you drew")),
+    Key("K", "cheat_sheet", mark("this list")),
 )
 # napari's own and the layer's, shown beside ours
 OTHERS = (
-    ("2 / 1 / 4 / 3", "brush / eraser / fill / polygon"),
-    ("5 / 6", "take the label under the mouse / move the image"),
-    ("[ / ]", "smaller / larger brush, also the snapping one"),
-    ("Enter or double-click", "close the live-wire or the polygon"),
-    ("Ctrl+Z, while it is open", "take its last click back; the live-wire's also by Backspace"),
-    ("Escape", "give it up; once more: put live-wire or snap brush away"),
-    ("Space, held", "move the image, also with a tool on"),
-    ("V", "active layer on and off"),
-    ("F1", "help for the tab in view"),
+    ("2 / 1 / 4 / 3", mark("brush / eraser / fill / polygon")),
+    ("5 / 6", mark("take the label under the mouse / move the image")),
+    ("[ / ]", mark("smaller / larger brush, also the snapping one")),
+    (mark("Enter or double-click"), mark("close the live-wire or the polygon")),
+    (mark("Ctrl+Z, while it is open"), mark("take its last click back; the live-wire's also by Backspace")),
+    (mark("Escape"), mark("give it up; once more: put live-wire or snap brush away")),
+    (mark("Space, held"), mark("move the image, also with a tool on")),
+    ("V", mark("active layer on and off")),
+    ("F1", mark("help for the tab in view")),
 )
 
 
@@ -85,7 +88,8 @@ def napari_keys(mode: str) -> list[str]:
 
 def cheat_sheet() -> str:
     """All keys, a line each."""
-    rows = [(key.key.replace("-", "+"), key.text) for key in KEYS] + list(OTHERS)
+    rows = [(key.key.replace("-", "+"), tr(key.text)) for key in KEYS]
+    rows += [(tr(keys), tr(text)) for keys, text in OTHERS]
     # no columns: the canvas writes in a proportional font
     return "\n".join(f"{key}  -  {text}" for key, text in rows)
 

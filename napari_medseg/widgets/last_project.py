@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_medseg.app.settings import load_settings
 from napari_medseg.widgets.labels import as_tip
+from napari_medseg.words import tr
 
 
 class LastProject(QPushButton):
@@ -36,6 +37,6 @@ class LastProject(QPushButton):
         stored = load_settings().get("project") if wanted else None
         self._folder = Path(str(stored or ""))
         # an ampersand underlines what follows
-        self.setText(f"Open last: {self._folder.name}".replace("&", "&&"))
+        self.setText(tr("Open last: {folder}", folder=self._folder.name).replace("&", "&&"))
         self.setToolTip(as_tip(str(self._folder)))
         self.setVisible(bool(stored))

@@ -32,13 +32,19 @@ from napari_medseg.io.table import suffixes
 from napari_medseg.project import Box
 from napari_medseg.project.labels import labels_sha256, stacked
 from napari_medseg.project.shown import inside
+from napari_medseg.words import tr
 
 # of each map: its colours, and the value that is shown brightest
 MAPS = {PROBABILITY_SUFFIX: ("magma", 1.0), EDGES_SUFFIX: ("cyan", 1.0), DISAGREEMENT_SUFFIX: ("red", 0.5)}
 _IMAGES = tuple(one for one in FORMATS if one.read is not None and one.gives.images)
-# DICOM files are often called without a suffix
-IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in suffixes(_IMAGES))});;All files (*)"
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
+
+
+def image_filter() -> str:
+    """Of dialogs that open files."""
+    images = tr("Images ({suffixes})", suffixes=" ".join("*" + suffix for suffix in suffixes(_IMAGES)))
+    # DICOM files are often called without a suffix
+    return f"{images};;{tr('All files (*)')}"
 
 
 def place_of(image: Layer) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTextBrowser, QVBoxLayout, 
 
 from napari_medseg.app.manual import CONTENTS, GLOSSARY, manual_folder, page_in
 from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.words import tr
 
 SIZE = (820, 760)
 # readable on light and on dark ground: which of the two is chosen by the ground
@@ -49,7 +50,7 @@ class Pages(QTextBrowser):
         whole = self.source().resolved(url) if url.isRelative() else url
         page = page_in(self._folder, Path(whole.toLocalFile())) if whole.isLocalFile() else None
         if page is None or page.suffix != ".md":
-            self._tell(f"Not opened, since it is no page of this help: {url.toString()}")
+            self._tell(tr("Not opened, since it is no page of this help: {link}", link=url.toString()))
             return
         self._tell("")
         self.setSource(QUrl.fromLocalFile(str(page)))
@@ -126,16 +127,17 @@ class Manual(QWidget):
 
     def __init__(self, parent: QWidget, tour: Callable[[], None]) -> None:
         super().__init__(parent, Qt.WindowType.Window)
-        self.setWindowTitle("MedSeg help")
+        self.setWindowTitle(tr("MedSeg help"))
         screen = parent.screen()
         self.resize(QSize(*SIZE) if screen is None else QSize(*SIZE).boundedTo(screen.availableSize()))
         self.message = TextLabel()
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.pages = Pages(manual_folder(), self._tell)
-        self.back = QPushButton("Back")
-        self.contents, self.words, self.tour = QPushButton("All pages"), QPushButton("Words"), QPushButton("Tour")
-        self.tour.setToolTip("Five bubbles over the window")
+        self.back = QPushButton(tr("Back"))
+        self.contents, self.words = QPushButton(tr("All pages")), QPushButton(tr("Words"))
+        self.tour = QPushButton(tr("Tour"))
+        self.tour.setToolTip(tr("Five bubbles over the window"))
         row = QHBoxLayout()
         for button in (self.back, self.contents, self.words):
             row.addWidget(button)

@@ -11,13 +11,19 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.project import Case, Project
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import mark, tr
 
-NAMES = {LISTED: "as listed", RANDOM: "at random", DOUBTFUL: "most doubtful first", WORST: "worst first, as proposed"}
-WHY = (
-    "At random, the network sees early what there is: in our simulation this taught it as much as the most doubtful "
-    "images first, or more, so it is what you get unless you choose otherwise. Most doubtful first takes images on "
-    "which the network is unsure and that are little like those you have accepted. Worst "
-    "first goes by the doubt about the proposals of 'Propose all'."
+NAMES = {
+    LISTED: mark("as listed"),
+    RANDOM: mark("at random"),
+    DOUBTFUL: mark("most doubtful first"),
+    WORST: mark("worst first, as proposed"),
+}
+WHY = mark(
+    "At random, the network sees early what there is: in our simulation this taught it as much as "
+    "the most doubtful images first, or more, so it is what you get unless you choose otherwise. "
+    "Most doubtful first takes images on which the network is unsure and that are little like those "
+    "you have accepted. Worst first goes by the doubt about the proposals of 'Propose all'."
 )
 
 
@@ -31,12 +37,12 @@ class NextImage(QWidget):
         self._ticket: Ticket | None = None
         self.order = QComboBox()
         for key, name in NAMES.items():
-            self.order.addItem(name, key)
+            self.order.addItem(tr(name), key)
         self.order.setCurrentIndex(max(0, self.order.findData(load_settings().get("order", RANDOM))))
-        self.order.setToolTip(WHY)
+        self.order.setToolTip(tr(WHY))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Next image"))
+        layout.addWidget(QLabel(tr("Next image")))
         layout.addWidget(self.order, 1)
         self._worst = self.order.currentData() == WORST
         self.order.currentIndexChanged.connect(self._ordered)

@@ -24,6 +24,7 @@ from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid
 from napari_medseg.project import Project
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image, show_part
+from napari_medseg.words import tr
 
 SETTLE_MS = 200
 CLOSE_SECONDS = 2.0
@@ -246,8 +247,9 @@ class OpenCase(QObject):
         def ask() -> str | None:
             if picture is None or data is None or picture_of(data) == picture:
                 return None
-            return (
-                f"'{name}' shows other pixels than when its mask was begun; expected the same. Propose again for these."
+            return tr(
+                "'{name}' shows other pixels than when its mask was begun; expected the same. Propose again for these.",
+                name=name,
             )
 
         return ask
@@ -297,8 +299,8 @@ class OpenCase(QObject):
         """Why not all that is on the screen is stored, after a try; None where it is."""
         stored, status = self._store_all(), self.session.status
         if stored and not status.lost:
-            return "what you asked for last is not done yet." if self._busy or self._waiting else None
-        return (status.error or "The disk does not answer.").removesuffix(HINT)
+            return tr("what you asked for last is not done yet.") if self._busy or self._waiting else None
+        return (status.error or tr("The disk does not answer.")).removesuffix(tr(HINT))
 
     def close(self, *, force: bool) -> str | None:
         """Store what is left and let go of the layers.
@@ -316,13 +318,18 @@ class OpenCase(QObject):
         why, name, told = self.unstored(), self.image.name, None
         status = self.session.status
         if self._waiting and not force:
-            return f"'{name}' stays open until what you asked for is done. Try again in a moment."
+            return tr("'{name}' stays open until what you asked for is done. Try again in a moment.", name=name)
         if why is not None and (status.pending or status.lost):
             if status.pending and not force:
-                return f"'{name}' stays open, its last strokes are not stored yet: {why}"
+                return tr("'{name}' stays open, its last strokes are not stored yet: {why}", name=name, why=why)
             place = self._rescue()
-            where = "nowhere else could be written to" if place is None else f"they are in {place}"
-            told = f"The last strokes on '{name}' could not be stored in the project, {where}. {why}"
+            where = tr("nowhere else could be written to") if place is None else tr("they are in {place}", place=place)
+            told = tr(
+                "The last strokes on '{name}' could not be stored in the project, {where}. {why}",
+                name=name,
+                where=where,
+                why=why,
+            )
         self._settle.stop()
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.set_data.disconnect(self._touched)

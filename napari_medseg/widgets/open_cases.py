@@ -22,6 +22,7 @@ from napari_medseg.widgets.layers import OF_KEY, layers_of, remove_all
 from napari_medseg.widgets.load import kept_grid
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import Bus, PanelState
+from napari_medseg.words import tr
 
 
 class OpenCases(QObject):
@@ -116,8 +117,11 @@ class OpenCases(QObject):
         self._viewer.layers.selection.active = image
         self._bus.cases_changed.emit()
         self.say(
-            f"'{image.name}' shows another picture than before. What was drawn is stored with the first one, and its "
-            "mask is out of sight. Propose again for this one."
+            tr(
+                "'{name}' shows another picture than before. What was drawn is stored with the first one, and "
+                "its mask is out of sight. Propose again for this one.",
+                name=image.name,
+            )
         )
 
     # ---- closing -----------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import sentence
 from napari_medseg.io import read_image, stem_of
-from napari_medseg.widgets.layers import IMAGE_FILTER, show_image
+from napari_medseg.widgets.layers import image_filter, show_image
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import tr
 
 
 class ImageOpener(QPushButton):
@@ -29,12 +30,14 @@ class ImageOpener(QPushButton):
     """
 
     def __init__(self, viewer: Any, workers: Workers, tell: Callable[[str], None]) -> None:
-        super().__init__("Open...")
+        super().__init__(tr("Open..."))
         self._viewer, self._workers, self._tell = viewer, workers, tell
         self.clicked.connect(self._ask)
 
     def _ask(self) -> None:
-        dialog = QFileDialog(self, "Images to open", str(load_settings().get("folder", Path.home())), IMAGE_FILTER)
+        dialog = QFileDialog(
+            self, tr("Images to open"), str(load_settings().get("folder", Path.home())), image_filter()
+        )
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self.open_images)

@@ -16,17 +16,18 @@ from napari_medseg.networks import get_spec
 from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.keys import key_of
+from napari_medseg.words import mark, tr, trn
 
 # by the names that they are stored under: what stands beside the box, and its tool tip
-_SHOWN = {"probability": ("Show the probability map", ""), "edges": ("Show the edge map (SGD-Net)", "")}
+_SHOWN = {"probability": (mark("Show the probability map"), ""), "edges": (mark("Show the edge map (SGD-Net)"), "")}
 _OPINIONS = {
     "mirrored": (
-        "Average mirrored copies",
-        "Slower and steadier: the image is segmented mirrored too, and the mean is taken.",
+        mark("Slower, more careful"),
+        mark("The image is segmented mirrored too, and the mean is taken."),
     ),
     "disagreement": (
-        "Show where they disagree",
-        "A map of where mirrored copies and networks differ: look there first.",
+        mark("Show where opinions differ"),
+        mark("A map of where the mirrored images and the networks disagree: look there first."),
     ),
 }
 
@@ -49,8 +50,8 @@ class ProposeOptions(QWidget):
         super().__init__()
         stored = load_settings()
         self.shown, self.opinions = _form(_SHOWN, stored), _form(_OPINIONS, stored)
-        self.boxes = QCheckBox("Only in my boxes, this time")
-        self.draw = QPushButton("Draw boxes")
+        self.boxes = QCheckBox(tr("Only in my boxes, this time"))
+        self.draw = QPushButton(tr("Draw boxes"))
         self.also, self.menu = QToolButton(), QMenu(self)
         # those that a person chose, also while they are not on offer
         self._asked = _pairs(stored.get("also"))
@@ -61,13 +62,15 @@ class ProposeOptions(QWidget):
     def _build(self) -> None:
         self.also.setMenu(self.menu)
         self.boxes.setToolTip(
-            "The next proposal is made inside the boxes that you drew on this image (by DCSNet). Your network is back "
-            "after it."
+            tr(
+                "The next proposal is made inside the boxes that you drew on this image (by DCSNet). Your "
+                "network is back after it."
+            )
         )
         self.also.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setAutoRaise(True)
-        self.more.setText("More opinions")
+        self.more.setText(tr("More opinions"))
         row = QHBoxLayout()
         row.addWidget(self.boxes, 1)
         row.addWidget(self.draw)
@@ -83,7 +86,7 @@ class ProposeOptions(QWidget):
         layout.addWidget(self._rest)
         self.more.clicked.connect(lambda: self._fold(not self._rest.isHidden()))
         self.boxes.toggled.connect(self.boxes_wanted)
-        self.draw.setToolTip(f"Drag a box around each lesion  ({key_of('draw_boxes')})")
+        self.draw.setToolTip(tr("Drag a box around each lesion  ({key})", key=key_of("draw_boxes")))
         self.draw.clicked.connect(self._draw)
         self.opinions.mirrored.changed.connect(lambda: self.changed.emit())
 
@@ -101,7 +104,7 @@ class ProposeOptions(QWidget):
         self.menu.clear()
         for identity, entry in others:
             action = QAction(
-                f"{get_spec(entry.network).title.partition(' (')[0]}, {task_words(entry.task)} v{entry.version}",
+                f"{task_words(entry.task)} v{entry.version} ({get_spec(entry.network).title.partition(' (')[0]})",
                 self.menu,
             )
             action.setCheckable(True)
@@ -125,7 +128,11 @@ class ProposeOptions(QWidget):
 
     def _counted(self, *_: Any) -> None:
         count = len(self.members())
-        self.also.setText(f"Also ask: {count or 'no'} other network{'' if count == 1 else 's'}")
+        self.also.setText(
+            trn("Also ask: {n} other network", "Also ask: {n} other networks", count)
+            if count
+            else tr("Also ask: no other networks")
+        )
         self.also.setEnabled(bool(self.menu.actions()))
 
     def members(self) -> tuple[tuple[str, str], ...]:
@@ -144,7 +151,7 @@ class ProposeOptions(QWidget):
 def _form(rows: Mapping[str, tuple[str, str]], stored: Mapping[str, Any]) -> Container:
     """Check boxes by name, as they were left."""
     boxes = [
-        CheckBox(name=name, text=text, tooltip=tip, value=bool(stored.get(name, False)))
+        CheckBox(name=name, text=tr(text), tooltip=tr(tip), value=bool(stored.get(name, False)))
         for name, (text, tip) in rows.items()
     ]
     form = Container(widgets=boxes, labels=False)

@@ -18,13 +18,14 @@ from napari_medseg.app.pictures import Compared
 from napari_medseg.app.review import Review
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.wipe import LargeWipe, Wipe
+from napari_medseg.words import mark, tr
 
 COLUMNS = (
-    ("Test image", "Kept for testing: never learned from."),
-    ("Agrees", "How far the old network's mask agrees with yours (Dice, 1: wholly)."),
-    ("new", "The same of the new network."),
-    ("Edge", "Largest edge error of the old network's mask (95th percentile, HD95), px."),
-    ("new", "The same of the new network."),
+    (mark("Test image"), mark("Kept for testing: never learned from.")),
+    (mark("Agrees"), mark("How far the old network's mask agrees with yours (Dice, 1: wholly).")),
+    (mark("new"), mark("The same of the new network.")),
+    (mark("Edge"), mark("Largest edge error of the old network's mask (95th percentile, HD95), px.")),
+    (mark("new"), mark("The same of the new network.")),
 )
 MARKS = {True: "✓", False: "✗", None: "?"}
 # of the table, px
@@ -50,11 +51,11 @@ class Outcome(QWidget):
         self._shown: Pictured | None = None
         self.checks, self.wipe = TextLabel(), Wipe()
         self.table = QTableWidget(0, len(COLUMNS))
-        self.adopt, self.keep = QPushButton(), QPushButton("Keep the old one")
+        self.adopt, self.keep = QPushButton(), QPushButton(tr("Keep the old one"))
         self.checks.setWordWrap(True)
         for column, (title, tip) in enumerate(COLUMNS):
-            item = QTableWidgetItem(title)
-            item.setToolTip(tip)
+            item = QTableWidgetItem(tr(title))
+            item.setToolTip(tr(tip))
             self.table.setHorizontalHeaderItem(column, item)
         self.table.verticalHeader().setVisible(False)
         self.table.setWordWrap(True)
@@ -66,7 +67,7 @@ class Outcome(QWidget):
         # a name may need another line
         header.sectionResized.connect(lambda *_: self._fit_table())
         self.wipe.picture.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.wipe.picture.setToolTip("Click to see it large.")
+        self.wipe.picture.setToolTip(tr("Click to see it large."))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.checks)
@@ -96,7 +97,7 @@ class Outcome(QWidget):
         self.checks.setText("\n".join(f"{MARKS[check.passed]} {check.text}" for check in checks))
         self.table.setRowCount(len(rows))
         for number, row in enumerate(rows):
-            name = f"{row.name} (accepted as proposed)" if row.as_proposed else row.name
+            name = tr("{name} (accepted as proposed)", name=row.name) if row.as_proposed else row.name
             cells = (name, f"{row.dice_before:.2f}", f"{row.dice_after:.2f}")
             for column, text in enumerate((*cells, f"{row.hd95_before:.1f}", f"{row.hd95_after:.1f}")):
                 self.table.setItem(number, column, QTableWidgetItem(text))
@@ -105,7 +106,7 @@ class Outcome(QWidget):
         self.table.setVisible(bool(rows))
         self.wipe.setVisible(bool(rows))
         self._fit_table()
-        self.adopt.setText("Use the new one" if verdict.asks else "Use the new one all the same")
+        self.adopt.setText(tr("Use the new one") if verdict.asks else tr("Use the new one all the same"))
         for button in (self.adopt, self.keep):
             button.setVisible(not verdict.adopt)
         if rows:

@@ -27,6 +27,7 @@ from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tour import Tour
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import tr
 
 if TYPE_CHECKING:
     import napari
@@ -57,14 +58,15 @@ class MedSegPanel(QWidget):
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
         self.export = ExportSection(napari_viewer, self.state, self.correct.view, self.workers)
         self.correct.may_leave = lambda: (
-            self.export.may_close(self._ask_writing) and self.retrain.may_close(self._ask, "another project is opened")
+            self.export.may_close(self._ask_writing)
+            and self.retrain.may_close(self._ask, tr("another project is opened"))
         )
         self.tabs = QTabWidget()
         for name, section in (
-            ("Propose", self.propose),
-            ("Correct", self.correct),
-            ("Retrain", self.retrain),
-            ("Export", self.export),
+            (tr("Propose"), self.propose),
+            (tr("Correct"), self.correct),
+            (tr("Retrain"), self.retrain),
+            (tr("Export"), self.export),
         ):
             area = QScrollArea()
             area.setWidgetResizable(True)
@@ -75,7 +77,7 @@ class MedSegPanel(QWidget):
         self.help = Help(self.tabs, self.tour.start)
         self.bus.told.connect(self._tell_here)
         self.banner = StorageBanner(self.state, self.bus)
-        note = QLabel("Research use only, no medical device.")
+        note = QLabel(tr("Research use only, no medical device."))
         note.setEnabled(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -109,7 +111,13 @@ class MedSegPanel(QWidget):
         """What was rescued as a window closed: there was nobody left to tell."""
         if files:
             names = ", ".join(file.name for file in files[:3]) + (", ..." if len(files) > 3 else "")
-            show_warning(f"Masks that could not be stored in their project lie in {files[0].parent}: {names}.")
+            show_warning(
+                tr(
+                    "Masks that could not be stored in their project lie in {folder}: {names}.",
+                    folder=files[0].parent,
+                    names=names,
+                )
+            )
 
     def _tell_here(self, why: str) -> None:
         """What was not done is said in the section that is looked at, too."""
@@ -128,21 +136,23 @@ class MedSegPanel(QWidget):
 
     def _ask_unstored(self, unstored: list[tuple[str, str]]) -> bool:
         text = "\n".join(f"'{name}': {why}" for name, why in unstored)
-        box = QMessageBox(QMessageBox.Icon.Warning, "MedSeg", "The last strokes are not stored.", parent=self)
+        box = QMessageBox(QMessageBox.Icon.Warning, "MedSeg", tr("The last strokes are not stored."), parent=self)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        where = " or, if that cannot be, to ".join(map(str, rescue_folders()))
-        box.setInformativeText(f"{text}\n\nClose all the same? The masks are then written to {where}.")
-        close = box.addButton("Close, write them there", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
+        where = tr(" or, if that cannot be, to ").join(map(str, rescue_folders()))
+        box.setInformativeText(
+            text + "\n\n" + tr("Close all the same? The masks are then written to {where}.", where=where)
+        )
+        close = box.addButton(tr("Close, write them there"), QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(tr("Stay here"), QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is close
 
     def _ask_writing(self, told: str) -> bool:
         box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", told, parent=self)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setInformativeText("Go on all the same? What is not written yet is then left out.")
-        close = box.addButton("Go on, leave out the rest", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)
+        box.setInformativeText(tr("Go on all the same? What is not written yet is then left out."))
+        close = box.addButton(tr("Go on, leave out the rest"), QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(tr("Stay here"), QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is close
 
@@ -150,18 +160,18 @@ class MedSegPanel(QWidget):
         box = QMessageBox(QMessageBox.Icon.Question, "MedSeg", question, parent=self)
         box.setTextFormat(Qt.TextFormat.PlainText)
         answers = {
-            box.addButton("Let it finish", QMessageBox.ButtonRole.AcceptRole): "finish",
-            box.addButton("Cancel training", QMessageBox.ButtonRole.DestructiveRole): "cancel",
+            box.addButton(tr("Let it finish"), QMessageBox.ButtonRole.AcceptRole): "finish",
+            box.addButton(tr("Cancel training"), QMessageBox.ButtonRole.DestructiveRole): "cancel",
         }
         if may_stay:
-            answers[box.addButton("Stay here", QMessageBox.ButtonRole.RejectRole)] = "stay"
+            answers[box.addButton(tr("Stay here"), QMessageBox.ButtonRole.RejectRole)] = "stay"
         box.exec()
         return answers.get(box.clickedButton(), "stay" if may_stay else "finish")
 
     def _removed(self) -> None:
         """The dock was closed: napari has let go of the panel already, and tells it nothing else."""
         if not self._closed:
-            self.retrain.may_close(lambda question: self._ask(question, may_stay=False), "the panel is closed")
+            self.retrain.may_close(lambda question: self._ask(question, may_stay=False), tr("the panel is closed"))
             project, window = self.state.project, self._drops.window
             if project is not None and window is not None:
                 window.setProperty(LEFT, str(project.path))

@@ -6,10 +6,12 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
 from napari_medseg.app.images import PATIENTS
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.words import mark, tr
 
-ABOUT = (
-    "Images of one patient are either all trained on or all held out, so that no network is judged on a patient it has "
-    "seen. By name: what stands before the first '_', '-' or space, as in 'case07_slice12.png'."
+ABOUT = mark(
+    "Images of one patient are either all learned from or all kept for testing, so that no network is "
+    "judged on a patient it has seen. By name: what stands before the first '_', '-' or space, as in "
+    "'case07_slice12.png'."
 )
 
 
@@ -20,16 +22,16 @@ class PatientChoice(QWidget):
         super().__init__()
         self.choice = QComboBox()
         for by, text in PATIENTS.items():
-            self.choice.addItem(text, by)
+            self.choice.addItem(tr(text), by)
         self.choice.setCurrentIndex(max(0, self.choice.findData(load_settings().get("patients"))))
-        self.choice.setToolTip(ABOUT)
+        self.choice.setToolTip(tr(ABOUT))
         # the panel is narrow; the list that opens is as wide as its words
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.setMinimumContentsLength(8)
         self.choice.activated.connect(lambda _: save_settings(patients=self.by))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel("One patient is"))
+        row.addWidget(QLabel(tr("One patient is")))
         row.addWidget(self.choice, 1)
 
     def propose(self, by: str) -> None:

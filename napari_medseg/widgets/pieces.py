@@ -17,6 +17,7 @@ from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.rings import Place, Rings, go_to, in_view
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import tr
 
 
 class PieceQuestion(QWidget):
@@ -43,11 +44,15 @@ class PieceQuestion(QWidget):
         self._asked: list[Strays] = []
         self._accept: Callable[[], None] = lambda: None
         self._looking = False
-        self.text, self.largest, self.all = TextLabel(), QPushButton("Keep the largest"), QPushButton("Keep both")
-        self.never = QCheckBox("Do not ask again")
+        self.text, self.largest, self.all = (
+            TextLabel(),
+            QPushButton(tr("Keep the largest")),
+            QPushButton(tr("Keep both")),
+        )
+        self.never = QCheckBox(tr("Do not ask again"))
         self.text.setWordWrap(True)
-        self.largest.setToolTip("Removes the ringed ones as one step for undo, and accepts")
-        self.all.setToolTip("Accepts the mask as it is  (A again)")
+        self.largest.setToolTip(tr("Removes the ringed ones as one step for undo, and accepts"))
+        self.all.setToolTip(tr("Accepts the mask as it is  (A again)"))
         row = QHBoxLayout()
         row.addWidget(self.largest, 1)
         row.addWidget(self.all, 1)
@@ -84,7 +89,9 @@ class PieceQuestion(QWidget):
             self._looking = False
             case.end()
             if not self._view.holds(case) or self._view.current is not case:
-                self._view.say(f"'{case.image.name}' was not accepted: another image was opened. Accept it there.")
+                self._view.say(
+                    tr("'{name}' was not accepted: another image was opened. Accept it there.", name=case.image.name)
+                )
             elif found:
                 self._ask(case, found, accept)
             else:
@@ -105,10 +112,16 @@ class PieceQuestion(QWidget):
 
     def _ask(self, case: OpenCase, found: list[Strays], accept: Callable[[], None]) -> None:
         self._case, self._asked, self._accept = case, found, accept
-        told = [f"{len(one.pieces) + 1} pieces of {self._name_of(one.label)}" for one in found]
-        self.text.setText(f"{' and '.join(told)}: keep the largest{' of each' if len(found) > 1 else ''}?")
-        self.all.setText("Keep both" if len(found) == 1 and len(found[0].pieces) == 1 else "Keep all")
-        self.never.setText("Do not ask again about " + ", ".join(self._name_of(one.label) for one in found))
+        told = [tr("{n} pieces of {label}", n=len(one.pieces) + 1, label=self._name_of(one.label)) for one in found]
+        self.text.setText(
+            tr("{pieces}: keep the largest of each?", pieces=tr(" and ").join(told))
+            if len(found) > 1
+            else tr("{pieces}: keep the largest?", pieces=told[0])
+        )
+        self.all.setText(tr("Keep both") if len(found) == 1 and len(found[0].pieces) == 1 else tr("Keep all"))
+        self.never.setText(
+            tr("Do not ask again about {labels}", labels=", ".join(self._name_of(one.label) for one in found))
+        )
         self.never.setChecked(False)
         places = [Place(piece.point, piece.radius) for one in found for piece in one.pieces]
         if not any(in_view(self._viewer, case.labels, place.point) for place in places):
@@ -117,7 +130,7 @@ class PieceQuestion(QWidget):
         self.show()
         if not self.isVisible():
             # in another tab, with the key
-            self._view.say(f"{self.text.text()} Answer in the tab Correct; A again accepts the mask as it is.")
+            self._view.say(f"{self.text.text()} {tr('Answer in the tab Correct; A again accepts the mask as it is.')}")
 
     def hide_question(self) -> None:
         """Nothing is asked any more: it was answered, or the mask or the image is another one."""
@@ -152,7 +165,7 @@ class PieceQuestion(QWidget):
             if same:
                 accept()
             else:
-                self._view.say("Nothing was accepted: the mask changed meanwhile. Accept it again.")
+                self._view.say(tr("Nothing was accepted: the mask changed meanwhile. Accept it again."))
 
         def failed(error: BaseException) -> None:
             case.end()

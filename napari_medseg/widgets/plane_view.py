@@ -12,6 +12,7 @@ from napari_medseg.widgets.labels import as_tip
 from napari_medseg.widgets.marks import paint_cross, paint_letters
 from napari_medseg.widgets.sight import Sight
 from napari_medseg.widgets.slice_picture import as_picture, slice_colours, with_mask
+from napari_medseg.words import tr
 
 WHEEL_STEP = 120
 
@@ -48,7 +49,7 @@ class PlaneView(QWidget):
         if plane is None or not sight.volume:
             return
         # counted as napari's slider does
-        self.title.setText(f"{plane.name}  {sight.index[plane.axis]} / {sight.shape[plane.axis] - 1}")
+        self.title.setText(f"{tr(plane.name)}  {sight.index[plane.axis]} / {sight.shape[plane.axis] - 1}")
         self.canvas.look()
 
 

@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QBoxLayout, QDockWidget, QMainWindow, QWidget
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.plane_view import PlaneView
 from napari_medseg.widgets.sight import Sight
+from napari_medseg.words import mark, tr
 
-NAME = "Three planes"
+NAME = mark("Three planes")
 # px, and of the window: the canvas that one draws in keeps most of the room
 WIDEST, SHARE = 260, 1 / 7
 
@@ -38,7 +39,7 @@ class ThreePlanes(QWidget):
         self.on = False
         # of the panel before the planes came, and of these before they went, px; 0: not seen yet
         self._beside_width = self._width = 0
-        tip = f"Click to draw in this plane; {key_of('next_plane')} goes through them"
+        tip = tr("Click to draw in this plane; {key} goes through them", key=key_of("next_plane"))
         self.views = tuple(PlaneView(sight, self._background(), tip) for _ in range(2))
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(2, 2, 2, 2)

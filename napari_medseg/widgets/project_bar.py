@@ -19,10 +19,11 @@ from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.intake import Intake
 from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.last_project import LastProject
-from napari_medseg.widgets.layers import IMAGE_FILTER
+from napari_medseg.widgets.layers import image_filter
 from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr, trn
 
 
 class ProjectBar(QWidget):
@@ -53,7 +54,8 @@ class ProjectBar(QWidget):
     ) -> None:
         super().__init__()
         self._state, self._workers, self._leave, self._go_on = state, workers, leave, go_on
-        self.new, self.open, self.add = QPushButton("New..."), QPushButton("Open..."), QPushButton("Add images...")
+        self.new, self.open = QPushButton(tr("New...")), QPushButton(tr("Open..."))
+        self.add = QPushButton(tr("Add images..."))
         # how far the project is, and whether all of it is on the disk
         self.title, self.saved = TextLabel(), TextLabel()
         self.title.setWordWrap(True)
@@ -79,24 +81,24 @@ class ProjectBar(QWidget):
         """How far the project is."""
         self.add.setEnabled(project is not None)
         if project is None:
-            self.title.setText("No project is open. A project keeps your images' masks and every stroke.")
+            self.title.setText(tr("No project is open. A project keeps your images' masks and every stroke."))
         else:
             done = sum(case.state == "accepted" for case in cases)
-            self.title.set_bold(project.path.name, f": {done} of {len(cases)} accepted")
+            self.title.set_bold(project.path.name, ": " + tr("{done} of {total} accepted", done=done, total=len(cases)))
         self.last.offer(project is None)
 
     # ---- dialogs -------------------------------------------------------------------------------------------------
 
     def _ask_new(self) -> None:
         kind = QFileDialog.FileMode.Directory
-        self._dialog("Folder for the new project", kind, None, lambda found: self.create(found[0]))
+        self._dialog(tr("Folder for the new project"), kind, None, lambda found: self.create(found[0]))
 
     def _ask_open(self) -> None:
         kind = QFileDialog.FileMode.Directory
-        self._dialog("Folder of a project", kind, None, lambda found: self.open_project(found[0]))
+        self._dialog(tr("Folder of a project"), kind, None, lambda found: self.open_project(found[0]))
 
     def _ask_images(self) -> None:
-        self._dialog("Images to add", QFileDialog.FileMode.ExistingFiles, IMAGE_FILTER, self.add_files)
+        self._dialog(tr("Images to add"), QFileDialog.FileMode.ExistingFiles, image_filter(), self.add_files)
 
     def _dialog(self, title: str, mode: QFileDialog.FileMode, filters: str | None, use: Any) -> None:
         dialog = QFileDialog(self, title, str(load_settings().get("folder", Path.home())), filters)
@@ -131,7 +133,7 @@ class ProjectBar(QWidget):
         old, self._state.project, self._state.loading = self._state.project, None, True
         self.opening.emit()
         self.last.hide()
-        self.told.emit("Opening the project...")
+        self.told.emit(tr("Opening the project..."))
 
         def work(ticket: Ticket, progress: Any) -> Project:
             if old is not None:
@@ -167,13 +169,21 @@ class ProjectBar(QWidget):
         if project is None:
             return
         self.add.setEnabled(False)
-        self.told.emit("Adding images...")
+        self.told.emit(tr("Adding images..."))
         by = self.patients.by
 
         def done(result: tuple[list[Case], list[str], Case | None]) -> None:
             added, refused, there = result
             patients = len({case.group for case in added})
-            told = f"Added {len(added)} image(s) of {patients} patient(s)." if added else "Nothing new was added."
+            told = (
+                tr(
+                    "Added {images} of {patients}.",
+                    images=trn("{n} image", "{n} images", len(added)),
+                    patients=trn("{n} patient", "{n} patients", patients),
+                )
+                if added
+                else tr("Nothing new was added.")
+            )
             self.noted.emit(f"{told} {note}".strip())
             if there is None:
                 for text in refused[:5]:
@@ -190,7 +200,9 @@ class ProjectBar(QWidget):
         self._workers.run(
             work,
             on_done=done,
-            on_progress=lambda share, name: self.told.emit(f"Adding images... {share:.0%}, {name}"),
+            on_progress=lambda share, name: self.told.emit(
+                tr("Adding images... {share:.0%}, {name}", share=share, name=name)
+            ),
             on_error=self.failed.emit,
             lane="files",
         )

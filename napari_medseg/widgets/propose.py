@@ -30,7 +30,7 @@ from napari_medseg.networks import get_spec
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
 from napari_medseg.widgets.familiar import FamiliarNote
-from napari_medseg.widgets.found import found_text, lost, show_maps
+from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import (
@@ -42,6 +42,7 @@ from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr
 
 
 class ProposeSection(QWidget):
@@ -59,7 +60,8 @@ class ProposeSection(QWidget):
         self.options = ProposeOptions()
         self.familiar = FamiliarNote(state, workers)
         self.boxes = BoxLayers(viewer, self._boxes_drawn)
-        self.run, self.cancel, self.progress = QPushButton("Propose mask  (G)"), QPushButton("Cancel"), QProgressBar()
+        self.run, self.cancel = QPushButton(tr("Propose mask  (G)")), QPushButton(tr("Cancel"))
+        self.progress = QProgressBar()
         self._build()
         self._volume = False
         # images whose boxes a person drew or changed since the last proposal
@@ -75,7 +77,12 @@ class ProposeSection(QWidget):
     def _build(self) -> None:
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        names = (("Image", self.image), ("Task", self.task), ("Network", self.weights), ("Device", self.device))
+        names = (
+            (tr("Image"), self.image),
+            (tr("Task"), self.task),
+            (tr("Network"), self.weights),
+            (tr("Device"), self.device),
+        )
         for text, box in names:
             box.setMinimumContentsLength(8)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -88,7 +95,7 @@ class ProposeSection(QWidget):
         for label in (self.plan, self.message):
             label.setWordWrap(True)
         self.run.setObjectName("medseg_run")
-        self.run.setToolTip("Runs the network on the image. Running again replaces the mask.")
+        self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
         self.cancel.setEnabled(False)
         self.progress.setRange(0, 100)
         self.device.addItems(available_devices())
@@ -169,10 +176,10 @@ class ProposeSection(QWidget):
     def _draw_boxes(self) -> None:
         layer = self.current_image()
         if layer is None:
-            self._say("Open an image first; then draw boxes on it.")
+            self._say(tr("Open an image first; then draw boxes on it."))
             return
         self.boxes.draw(layer)
-        self._say("Drag a box around each lesion, then propose.")
+        self._say(tr("Drag a box around each lesion, then propose."))
 
     def current_image(self) -> Image | None:
         """The chosen image layer, if it is still in the viewer."""
@@ -196,12 +203,14 @@ class ProposeSection(QWidget):
     def _show_plan(self, *_: Any) -> None:
         layer = self.current_image()
         if layer is None:
-            self.plan.setText("Open an image, or drop a file on the window. Samples: File > Open Sample.")
+            self.plan.setText(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
             self.run.setEnabled(False)
             return
         data = plain_image(layer)
         if data is None:
-            self.plan.setText(f"'{layer.name}' is no plain image or volume; expected one of two or three axes.")
+            self.plan.setText(
+                tr("'{name}' is no plain image or volume; expected one of two or three axes.", name=layer.name)
+            )
             self.run.setEnabled(False)
             return
         if self.weights.currentData() is None and self._state.boxed is None:
@@ -215,7 +224,7 @@ class ProposeSection(QWidget):
             return
         try:
             plan = describe_plan(data.shape, self._request(), spacing=spacing_of(layer) if self._volume else None)
-            self.plan.setText(f"Plan: {plan.describe()}.")
+            self.plan.setText(plan_text(plan))
             self.run.setEnabled(self._ticket is None)
         except MedsegError as error:
             self.plan.setText(str(error))
@@ -281,8 +290,8 @@ class ProposeSection(QWidget):
 
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""
-        self._bus.told.emit(f"Nothing was proposed. {UNASKED}")
-        self._say(UNASKED)
+        self._bus.told.emit(f"{tr('Nothing was proposed.')} {tr(UNASKED)}")
+        self._say(tr(UNASKED))
         if self.task.isVisible():
             self.task.showPopup()
 
@@ -292,7 +301,9 @@ class ProposeSection(QWidget):
             return None
         boxes = self.boxes.read(layer)
         if not len(boxes):
-            raise InputError("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
+            raise InputError(
+                tr("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
+            )
         return boxes
 
     def stop(self) -> None:
@@ -300,7 +311,7 @@ class ProposeSection(QWidget):
         if self._ticket is not None:
             self._ticket.cancel()
             self._busy(False)
-            self._say("Cancelled.")
+            self._say(tr("Cancelled."))
 
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(100 * fraction))

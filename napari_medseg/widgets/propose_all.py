@@ -17,8 +17,9 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import mark, tr, trn
 
-ALL, STOP = "Propose all", "Cancel"
+ALL, STOP = mark("Propose all"), mark("Cancel")
 # of the images that got none
 MOST_TOLD = 5
 
@@ -53,11 +54,11 @@ class ProposeAll(QWidget):
         self._ticket: Ticket | None = None
         self._steps: Iterator[Step] = iter(())
         self._began, self._proposed, self._passed = 0.0, 0, 0
-        self.button, self.drawn = QPushButton(ALL), QCheckBox("Also where I drew")
+        self.button, self.drawn = QPushButton(tr(ALL)), QCheckBox(tr("Also where I drew"))
         self.progress, self.message = QProgressBar(), TextLabel()
         self.button.setObjectName("medseg_propose_all")
-        self.button.setToolTip("A proposal for every image that is not accepted; then the list stands worst first.")
-        self.drawn.setToolTip("Your strokes stay; the network has its say beside them.")
+        self.button.setToolTip(tr("A proposal for every image that is not accepted; then the list stands worst first."))
+        self.drawn.setToolTip(tr("Your strokes stay; the network has its say beside them."))
         self.message.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.button)
@@ -102,7 +103,7 @@ class ProposeAll(QWidget):
             self._ticket.cancel()
             self._ticket = None
             self._show_running(False)
-            self._tell(f"Cancelled. {self._count()} Press again to go on.")
+            self._tell(tr("Cancelled. {count} Press again to go on.", count=self._count()))
 
     def _go_on(self) -> None:
         # one image each time: what a person asks for meanwhile comes between two
@@ -123,7 +124,11 @@ class ProposeAll(QWidget):
         left = (time.monotonic() - self._began) / step.done * (step.of - step.done)
         self.progress.setRange(0, step.of)
         self.progress.setValue(step.done)
-        self.progress.setFormat(f"{step.done} of {step.of}" + (f", {left:.0f} s left" if step.done < step.of else ""))
+        self.progress.setFormat(
+            tr("{done} of {total}, {left:.0f} s left", done=step.done, total=step.of, left=left)
+            if step.done < step.of
+            else tr("{done} of {total}", done=step.done, total=step.of)
+        )
         self._go_on()
 
     def _failed(self, error: BaseException) -> None:
@@ -131,7 +136,11 @@ class ProposeAll(QWidget):
         if isinstance(error, PartlyDoneError):
             # each of them is among those that were passed over
             self._passed -= len(error.problems)
-            told = [self._count(), f"{len(error.problems)} got none:", *error.problems[:MOST_TOLD]]
+            told = [
+                self._count(),
+                trn("{n} got none:", "{n} got none:", len(error.problems)),
+                *error.problems[:MOST_TOLD],
+            ]
         show_warning(sentence(error))
         self._end("\n".join(told), done=isinstance(error, PartlyDoneError))
 
@@ -144,8 +153,11 @@ class ProposeAll(QWidget):
             self.finished.emit(self._proposed)
 
     def _count(self) -> str:
-        left = f" {self._passed} left as they are: open, or drawn on." if self._passed else ""
-        return f"{self._proposed} image(s) have a proposal.{left}"
+        told = trn("{n} image has a proposal.", "{n} images have a proposal.", self._proposed)
+        if not self._passed:
+            return told
+        left = trn("{n} left as it is: open, or drawn on.", "{n} left as they are: open, or drawn on.", self._passed)
+        return f"{told} {left}"
 
     def _project_changed(self, *_: Any) -> None:
         self.stop()
@@ -153,7 +165,7 @@ class ProposeAll(QWidget):
         self._show_running(False)
 
     def _show_running(self, running: bool) -> None:
-        self.button.setText(STOP if running else ALL)
+        self.button.setText(tr(STOP if running else ALL))
         self.button.setEnabled(self._state.project is not None)
         self.drawn.setVisible(not running)
         self.progress.setVisible(running)

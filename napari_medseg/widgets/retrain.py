@@ -34,6 +34,7 @@ from napari_medseg.widgets.run_text import (
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.versions import VersionList
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import tr
 
 
 class RetrainSection(QWidget):
@@ -46,8 +47,8 @@ class RetrainSection(QWidget):
         # of a round whose project was closed, until another one is open
         self._parting = ""
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
-        self.start, self.cancel = QPushButton("Retrain"), QPushButton("Cancel")
-        self.resume = QPushButton("Resume")
+        self.start, self.cancel = QPushButton(tr("Retrain")), QPushButton(tr("Cancel"))
+        self.resume = QPushButton(tr("Resume"))
         self.progress, self.curves, self.message = QProgressBar(), Curves(), TextLabel()
         # what would happen if it was pressed now
         self.ahead, self._asked = TextLabel(), object()
@@ -59,7 +60,7 @@ class RetrainSection(QWidget):
         self.rounds.reviewed.connect(self._show_review)
         self.rounds.broke.connect(self._show_error)
         self.rounds.taken.connect(self._enable)
-        self.rounds.found.connect(lambda: self._add_to_message("A round that was left at work was found."))
+        self.rounds.found.connect(lambda: self._add_to_message(tr("A round that was left at work was found.")))
         self.rounds.found_left.connect(self._show_left)
         self.rounds.failed.connect(self._failed)
         state.events.project.connect(self._project_changed)
@@ -73,13 +74,13 @@ class RetrainSection(QWidget):
         self.epochs.setRange(1, 1000)
         self.epochs.setValue(int(stored.get("epochs", 30)))
         self.minutes.setRange(0, 600)
-        self.minutes.setSpecialValueText("no limit")
+        self.minutes.setSpecialValueText(tr("no limit"))
         self.minutes.setValue(int(stored.get("minutes", 5)))
-        self.minutes.setSuffix(" min")
-        self.minutes.setToolTip("As many epochs as fit into this; the learning rate comes down by the last one.")
+        self.minutes.setSuffix(tr(" min"))
+        self.minutes.setToolTip(tr("Only so many epochs are planned as fit into this; none is cut off in the middle."))
         form = QFormLayout()
-        form.addRow("Epochs", self.epochs)
-        form.addRow("At most", self.minutes)
+        form.addRow(tr("Epochs"), self.epochs)
+        form.addRow(tr("At most"), self.minutes)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, 1)
         buttons.addWidget(self.resume)
@@ -161,7 +162,7 @@ class RetrainSection(QWidget):
         """A new round, with what is chosen now."""
         project = self._state.project
         if project is None:
-            self.message.setText("Open a project first and accept at least two images, in the section Correct.")
+            self.message.setText(tr("Open a project first and accept at least two images, in the section Correct."))
             return
         options = self._options()
         save_settings(epochs=self.epochs.value(), minutes=self.minutes.value())
@@ -178,8 +179,8 @@ class RetrainSection(QWidget):
     def _prepare(self, round_: Round) -> None:
         self.rounds.prepare(round_)
         self.outcome.clear()
-        self.message.setText("Preparing...")
-        self._bar(STATE_WORD["preparing"])
+        self.message.setText(tr("Preparing..."))
+        self._bar(tr(STATE_WORD["preparing"]))
 
     def stop(self) -> None:
         """Cancel within a second; the run's last epoch stays on the disk."""
@@ -209,16 +210,18 @@ class RetrainSection(QWidget):
         if state in ("adopted", "kept"):
             self.outcome.decided()
         if state in STATE_TEXT:
-            self.message.setText(STATE_TEXT[state])
+            self.message.setText(tr(STATE_TEXT[state]))
         if state in STATE_WORD:
-            self._bar(STATE_WORD[state])
+            self._bar(tr(STATE_WORD[state]))
         if state == "adopted" and round_.weights is not None:
             self._bus.weights_changed.emit()
             self.versions.refresh()
             cut = cut_text(round_.review, round_.spec) if round_.review is not None and round_.spec is not None else ""
             name = version_name(str(round_.weights), first=False)
-            self.message.set_bold(f"{name} is in use.", f"{cut} Any earlier one can be used again below.")
-            show_info("The new network is in use.")
+            self.message.set_bold(
+                tr("{name} is in use.", name=name), f"{cut} {tr('Any earlier one can be used again below.')}"
+            )
+            show_info(tr("The new network is in use."))
         if not round_.at_work:
             self.look_ahead()
 
@@ -243,7 +246,7 @@ class RetrainSection(QWidget):
     def _show_review(self, round_: Round, pictured: Pictured | None) -> None:
         if round_ is not self._round or round_.state != "judged" or pictured is None:
             return
-        self._bar("Done", 1)
+        self._bar(tr("Done"), 1)
         self.outcome.show_review(pictured)
         if pictured.review.verdict.adopt:
             self.adopt_new()
@@ -264,7 +267,7 @@ class RetrainSection(QWidget):
         self.message.setText(sentence(error))
         show_warning(sentence(error))
 
-    def may_close(self, ask: Callable[[str], str], what: str = "the window is closed") -> bool:
+    def may_close(self, ask: Callable[[str], str], what: str = "") -> bool:
         """Before the window, the panel or the project closes: is the run to finish alone?
 
         Parameters
@@ -277,7 +280,7 @@ class RetrainSection(QWidget):
         round_ = self._round
         if round_ is None or round_.state != "running":
             return True
-        answer = ask(f"Training is at work. Let it finish after {what}?")
+        answer = ask(tr("Training is at work. Let it finish after {what}?", what=what or tr("the window is closed")))
         # the trainer may have ended while the question was read
         if answer != "stay" and round_.state == "running":
             # napari may ask too, and not close: until it does, the run is followed and can be cancelled

@@ -6,13 +6,15 @@ from math import ceil
 from typing import Any
 
 from napari_medseg.app.forecast import Forecast
-from napari_medseg.app.gate import counted
+from napari_medseg.app.plan_round import too_few
 from napari_medseg.app.review import Review
 from napari_medseg.app.round import Round
 from napari_medseg.app.unfinished import Unfinished
 from napari_medseg.networks import get_spec
 from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.words import mark, tr, trn
 
 
 def forecast_text(found: Forecast, *, epochs: int, minutes: float | None) -> str:
@@ -28,54 +30,96 @@ def forecast_text(found: Forecast, *, epochs: int, minutes: float | None) -> str
     """
     accepted = found.learned + found.judging
     if found.learned < 2:
-        besides = f", and {found.judging} kept for testing" if found.judging else ""
-        return f"Accept at least 2 images first ({found.learned} so far{besides})."
-    judges = f"{found.judging} to judge" if found.judging else "none to judge (for that, accept 4 or more)"
-    if found.as_proposed:
-        which = "all" if found.as_proposed == found.judging else str(found.as_proposed)
-        judges += f" ({which} accepted as proposed)"
-    start = f"{network_name(found.entry)}{', retrained' if found.own else ''}"
-    text = f"{accepted} accepted: {found.learned} to learn from, {judges}, from {start}, {_how_long(found)}"
+        return too_few(found.learned, found.judging)
+    start = network_name(found.entry)
+    told = tr(
+        "{accepted} accepted: {learned} to learn from, {judges}, from {network}, {time}",
+        accepted=accepted,
+        learned=found.learned,
+        judges=_judges(found),
+        network=tr("{network}, retrained", network=start) if found.own else start,
+        time=_how_long(found),
+    )
     if found.epochs < epochs:
-        text += f" (the limit of {minutes:g} min: {found.epochs} of {epochs} epochs)"
-    return f"{text}."
+        fits = tr(
+            "the limit of {minutes:g} min: {n} of {epochs} epochs", minutes=minutes, n=found.epochs, epochs=epochs
+        )
+        told += f" ({fits})"
+    return f"{told}."
+
+
+def _judges(found: Forecast) -> str:
+    if not found.judging:
+        return tr("none to judge (for that, accept 4 or more)")
+    if not found.as_proposed:
+        return tr("{n} to judge", n=found.judging)
+    if found.as_proposed == found.judging:
+        return tr("{n} to judge (all accepted as proposed)", n=found.judging)
+    return tr("{n} to judge ({as_proposed} accepted as proposed)", n=found.judging, as_proposed=found.as_proposed)
 
 
 def _how_long(found: Forecast) -> str:
     if found.seconds is None:
-        return "for how long is not known before a first round"
-    about = f"about {counted(max(1, ceil(found.seconds / 60 - 0.25)), 'minute')}"
-    return about if found.measured else f"perhaps {about.removeprefix('about ')} (no round was timed here yet)"
+        return tr("for how long is not known before a first round")
+    minutes = max(1, ceil(found.seconds / 60 - 0.25))
+    if found.measured:
+        return trn("about {n} minute", "about {n} minutes", minutes)
+    return trn(
+        "perhaps {n} minute (no round was timed here yet)", "perhaps {n} minutes (no round was timed here yet)", minutes
+    )
 
 
 def network_name(entry: WeightsEntry) -> str:
-    """What a network is for, then its name: ``breast ultrasound v1 (CMUNeXt-XXS)``."""
-    return f"{entry.task.replace('-', ' ')} v{entry.version} ({get_spec(entry.network).title.partition(' (')[0]})"
+    """What a network is for, then its name: ``Breast ultrasound v1 (CMUNeXt-XXS)``."""
+    return f"{task_words(entry.task)} v{entry.version} ({get_spec(entry.network).title.partition(' (')[0]})"
 
 
 def event_text(event: dict[str, Any], spec: RunSpec) -> str | None:
     """Of what the trainer tells; None: nothing new."""
     if event["event"] == "start":
         own = sum(bool(pair.group) for pair in spec.data.train)
-        more = f" and {len(spec.data.train) - own} of the network's first ones" if own < len(spec.data.train) else ""
-        where = event["device"].upper()
-        return f"Learning from {counted(own, 'image')} of yours{more}, {len(spec.data.val)} to judge, on the {where}."
+        fields = {"judging": len(spec.data.val), "device": event["device"].upper()}
+        if own < len(spec.data.train):
+            return trn(
+                "Learning from {n} image of yours and {first} of the network's first ones, {judging} to judge, on the "
+                "{device}.",
+                "Learning from {n} images of yours and {first} of the network's first ones, {judging} to judge, on the "
+                "{device}.",
+                own,
+                first=len(spec.data.train) - own,
+                **fields,
+            )
+        return trn(
+            "Learning from {n} image of yours, {judging} to judge, on the {device}.",
+            "Learning from {n} images of yours, {judging} to judge, on the {device}.",
+            own,
+            **fields,
+        )
     if event["event"] == "epoch" and event.get("seconds_left") is not None:
         left = int(event["seconds_left"])
         asked, minutes = spec.schedule.epochs, spec.budget.time_budget_minutes
-        fewer = f" ({asked} do not fit into {minutes:g} min)" if minutes and event["epochs"] < asked else ""
-        return f"Epoch {event['epoch']} of {event['epochs']}{fewer}, about {left // 60}:{left % 60:02d} left."
+        fields = {"n": event["epoch"], "total": event["epochs"], "left": f"{left // 60}:{left % 60:02d}"}
+        if minutes and event["epochs"] < asked:
+            return tr(
+                "Epoch {n} of {total} ({asked} do not fit into {minutes:g} min), about {left} left.",
+                asked=asked,
+                minutes=minutes,
+                **fields,
+            )
+        return tr("Epoch {n} of {total}, about {left} left.", **fields)
     return None
 
 
 def progress_text(event: dict[str, Any]) -> str:
     """On the bar: before the first epoch is done there is no share to tell."""
-    return f"Epoch {event['epoch']} of {event['epochs']}" if event["epoch"] else "Starting"
+    if not event["epoch"]:
+        return tr("Starting")
+    return tr("Epoch {n} of {total}", n=event["epoch"], total=event["epochs"])
 
 
 def verdict_text(review: Review, spec: RunSpec) -> tuple[str, str]:
     """Of a round that was not adopted: what is to stand in bold, and the rest; why is said in the list below it."""
-    return "Your choice." if review.verdict.asks else "The old network stays.", cut_text(review, spec)
+    return tr("Your choice.") if review.verdict.asks else tr("The old network stays."), cut_text(review, spec)
 
 
 def cut_text(review: Review, spec: RunSpec) -> str:
@@ -83,28 +127,30 @@ def cut_text(review: Review, spec: RunSpec) -> str:
     if review.epochs is None:
         return ""
     minutes = spec.budget.time_budget_minutes
-    return f" Stopped after {review.epochs} of {spec.schedule.epochs} epochs: no more fit into {minutes:g} minutes."
+    told = tr(
+        "Stopped after {n} of {total} epochs: no more fit into {minutes:g} minutes.",
+        n=review.epochs,
+        total=spec.schedule.epochs,
+        minutes=minutes,
+    )
+    return f" {told}"
 
 
-# where there is nothing more to say than that
+# where there is nothing more to say than that; shown by tr
 STATE_TEXT = {
-    "running": "Starting the trainer...",
-    "reviewing": "Comparing old and new on the test images...",
-    "kept": "The old network stays.",
-    "cancelled": "Cancelled. The network in use is as it was.",
+    "running": mark("Starting the trainer..."),
+    "reviewing": mark("Comparing old and new on the test images..."),
+    "kept": mark("The old network stays."),
+    "cancelled": mark("Cancelled. The network in use is as it was."),
 }
 # on the bar
 STATE_WORD = {
-    "preparing": "Preparing",
-    "running": "Starting",
-    "reviewing": "Comparing",
-    "cancelled": "Cancelled",
-    "broken": "Broken off",
+    "preparing": mark("Preparing"),
+    "running": mark("Starting"),
+    "reviewing": mark("Comparing"),
+    "cancelled": mark("Cancelled"),
+    "broken": mark("Broken off"),
 }
-
-
-# how those that a project made are called
-ROUND = "Round"
 
 
 def version_name(weights: str, *, first: bool) -> str:
@@ -117,30 +163,46 @@ def version_name(weights: str, *, first: bool) -> str:
     first : bool
         Those that a project began with.
     """
-    stem = weights.replace("\\", "/").rpartition("/")[2].removesuffix(".safetensors")
-    number = stem.removeprefix("run-")
-    if weights.endswith(".safetensors") and stem != number and number.isdigit():
-        return f"{ROUND} {int(number)}"
-    name = stem if weights.endswith(".safetensors") else weights.partition("/")[2].partition("@")[0].replace("-", " ")
-    return f"Original network ({name})" if first else f"Network {name}"
+    number = round_number(weights)
+    if number is not None:
+        return tr("Round {n}", n=number)
+    name = (
+        _stem(weights) if weights.endswith(".safetensors") else task_words(weights.partition("/")[2].partition("@")[0])
+    )
+    return tr("Original network: {name}", name=name) if first else tr("Network: {name}", name=name)
+
+
+def round_number(weights: str) -> int | None:
+    """Which round of the project made them; None: none did."""
+    number = _stem(weights).removeprefix("run-")
+    made = weights.endswith(".safetensors") and number != _stem(weights) and number.isdigit()
+    return int(number) if made else None
+
+
+def _stem(weights: str) -> str:
+    return weights.replace("\\", "/").rpartition("/")[2].removesuffix(".safetensors")
 
 
 def unfinished_text(left: Unfinished) -> str:
     """Of a run that can go on."""
     if left.state == "done":
-        return "The last round is trained and was not judged: press Resume to have it judged, or Retrain to start anew."
-    return (
-        f"The last round broke off after epoch {left.epoch} of {left.spec.schedule.epochs}: press Resume to go on from "
-        "there, or Retrain to start anew."
+        return tr(
+            "The last round is trained and was not judged: press Resume to have it judged, or Retrain to start anew."
+        )
+    return tr(
+        "The last round broke off after epoch {n} of {total}: press Resume to go on from there, or Retrain to start "
+        "anew.",
+        n=left.epoch,
+        total=left.spec.schedule.epochs,
     )
 
 
 def parting_text(round_: Round) -> str:
     """Of a round whose project closes."""
     name = round_.project.path.name
-    again = f"Open {name} again to have its new network judged."
     if round_.state == "preparing":
-        return "The training that was being prepared was cancelled."
+        return tr("The training that was being prepared was cancelled.")
+    again = tr("Open {name} again to have its new network judged.", name=name)
     if round_.state == "reviewing":
-        return f"The training of {name} is done. {again}"
-    return f"The training of {name} goes on alone. {again}" if round_.staying else ""
+        return " ".join((tr("The training of {name} is done.", name=name), again))
+    return " ".join((tr("The training of {name} goes on alone.", name=name), again)) if round_.staying else ""

@@ -14,6 +14,7 @@ from napari_medseg.app.planes import Plane, planes_of
 from napari_medseg.io.orientation import Letters, letters_of, why_none
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.layers import MASK_SUFFIX, find, image_of, is_map, plain_image
+from napari_medseg.words import tr
 
 # what is told several times within one frame is told once
 FRAME_MS = 15
@@ -174,7 +175,7 @@ class Sight(QObject):
         if self.image is None or self.letters is not None:
             return None
         if moved(self.image) is not None:
-            return "This volume was moved away from where its file says, so no sides are shown."
+            return tr("This volume was moved away from where its file says, so no sides are shown.")
         return why_none(grid_of(self.image))
 
     @property

@@ -33,6 +33,7 @@ from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.rings import Place, Rings, go_to
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr
 
 # of the list, px
 HEIGHT = 64
@@ -56,16 +57,16 @@ class SpotList(QGroupBox):
     """Doubtful places of the open case."""
 
     def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers, rings: Rings) -> None:
-        super().__init__("Probably wrong")
+        super().__init__(tr("Check these"))
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._found: _Found | None = None
         self._ticket: Ticket | None = None
         self._case: OpenCase | None = None
         self.rings = rings
         self.list, self.message = QListWidget(), TextLabel()
-        self.progress, self.cancel = QProgressBar(), QPushButton("Cancel")
+        self.progress, self.cancel = QProgressBar(), QPushButton(tr("Cancel"))
         self._patience = QTimer(self)
-        self.previous, self.next = QPushButton("Previous"), QPushButton("Next worst")
+        self.previous, self.next = QPushButton(tr("Previous")), QPushButton(tr("Next"))
         self.previous.setToolTip(key_of("previous_spot"))
         self.next.setToolTip(key_of("next_spot"))
         self.list.setFixedHeight(HEIGHT)
@@ -126,10 +127,10 @@ class SpotList(QGroupBox):
         """Ask networks and mirrored copies, off the GUI thread."""
         data = plain_image(case.image)
         if data is None or request is None:
-            self.message.setText("No weights at hand take this image.")
+            self.message.setText(tr("No network at hand takes this image."))
             return
         spacing = spacing_of(case.image) if case.labels.ndim == 3 else None
-        self.message.setText("Asking for more opinions...")
+        self.message.setText(tr("Asking for more opinions..."))
         self._looking(True)
 
         def work(ticket: Ticket, progress: Any) -> Prediction:
@@ -169,7 +170,7 @@ class SpotList(QGroupBox):
         if self._ticket is not None:
             self._ticket.cancel()
             self._looking(False)
-            self.message.setText("Cancelled.")
+            self.message.setText(tr("Cancelled."))
 
     def _into_view(self) -> None:
         """The panel shows this box, wherever it was scrolled to."""
@@ -205,11 +206,11 @@ class SpotList(QGroupBox):
         self._found = found
         self.list.clear()
         for spot in found.spots:
-            self.list.addItem(f"{spot.pixels} px at {', '.join(map(str, spot.point))}")
+            self.list.addItem(tr("{n} px at {place}", n=spot.pixels, place=", ".join(map(str, spot.point))))
         self.list.setVisible(bool(found.spots))
         if not found.spots:
             self.rings.hide()
-            self.message.setText("Nothing doubtful is left on this image.")
+            self.message.setText(tr("Nothing doubtful is left on this image."))
             return
         if before is None:
             row = 0 if by > 0 else len(found.spots) - 1
@@ -226,7 +227,7 @@ class SpotList(QGroupBox):
             return
         row, spots, case = self.list.currentRow(), self._found.spots, self._found.case
         spot = spots[row]
-        self.message.setText(f"{row + 1} of {len(spots)}, worst first.")
+        self.message.setText(tr("{n} of {total}, worst first.", n=row + 1, total=len(spots)))
         self.list.scrollToItem(self.list.item(row))
         self._into_view()
         go_to(self._viewer, case.labels, spot.point)

@@ -8,6 +8,7 @@ from typing import Any
 from napari.layers import Labels
 
 from napari_medseg.widgets.keys import key_of, napari_keys
+from napari_medseg.words import mark, tr
 
 WIRE, SNAP = "live_wire", "snap_brush"
 OWN = (WIRE, SNAP)
@@ -21,7 +22,9 @@ class Tool:
     ----------
     name : str
         napari's mode, or of ours the action of its key.
-    icon, text : str
+    icon : str
+    text : str
+        Shown by tr.
     draws : bool
         A click with it changes the mask.
     flat : bool
@@ -36,16 +39,21 @@ class Tool:
 
 
 TOOLS = (
-    Tool("pan_zoom", "pan_arrows", "Move the image: with any other tool, hold Space", draws=False),
-    Tool("paint", "paint", "Brush: paints the chosen label"),
-    Tool("erase", "erase", "Eraser"),
-    Tool("fill", "fill", "Fill: a click gives a whole area the chosen label"),
+    Tool("pan_zoom", "pan_arrows", mark("Move the image: with any other tool, hold Space"), draws=False),
+    Tool("paint", "paint", mark("Brush: paints the chosen label")),
+    Tool("erase", "erase", mark("Eraser")),
+    Tool("fill", "fill", mark("Fill: a click gives a whole area the chosen label")),
     Tool(
-        "polygon", "polygon_lasso", "Polygon: click its corners, double-click closes; right-click: one back", flat=True
+        "polygon",
+        "polygon_lasso",
+        mark("Polygon: click its corners, double-click closes; right-click: one back"),
+        flat=True,
     ),
-    Tool("pick", "picker", "Picker: a click takes the label under the mouse", draws=False),
-    Tool(WIRE, WIRE, "Live-wire: click along an edge, double-click closes and fills; Ctrl+Z: one back", flat=True),
-    Tool(SNAP, SNAP, "Snap brush: paints, and its rim snaps to the edge, where there is one", flat=True),
+    Tool("pick", "picker", mark("Picker: a click takes the label under the mouse"), draws=False),
+    Tool(
+        WIRE, WIRE, mark("Live-wire: click along an edge, double-click closes and fills; Ctrl+Z: one back"), flat=True
+    ),
+    Tool(SNAP, SNAP, mark("Snap brush: paints, and its rim snaps to the edge, where there is one"), flat=True),
 )
 NAMED = {tool.name: tool for tool in TOOLS}
 
@@ -53,7 +61,7 @@ NAMED = {tool.name: tool for tool in TOOLS}
 def tip(tool: Tool) -> str:
     """What a tool does, and its key."""
     keys = [key_of(tool.name)] if tool.name in OWN else napari_keys(tool.name)
-    return tool.text + (f"  ({keys[0].replace('-', '+')})" if keys else "")
+    return tr(tool.text) + (f"  ({keys[0].replace('-', '+')})" if keys else "")
 
 
 def rests(tool: Tool, dims: Any, mask: Labels) -> str | None:
@@ -69,11 +77,11 @@ def rests(tool: Tool, dims: Any, mask: Labels) -> str | None:
     if tool.name == "pan_zoom":
         return None
     if not mask.editable:
-        return "napari cannot draw on this mask: it is not editable."
+        return tr("napari cannot draw on this mask: it is not editable.")
     if tool.flat and dims.ndisplay != 2:
-        return "It works in slices: show the volume in 2D (the button with the cube below the list of layers)."
+        return tr("It works in slices: show the volume in 2D (the button with the cube below the list of layers).")
     if tool.name == "polygon" and mask.n_edit_dimensions != 2:
-        return "It works in one slice: set 'n edit dim' to 2 in the layer controls."
+        return tr("It works in one slice: set 'n edit dim' to 2 in the layer controls.")
     if tool.name in OWN and tuple(dims.displayed) != tuple(range(dims.ndim))[-2:]:
-        return "It works in the slices that the image is made of: turn the volume back to them."
+        return tr("It works in the slices that the image is made of: turn the volume back to them.")
     return None

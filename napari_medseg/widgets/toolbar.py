@@ -17,6 +17,7 @@ from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.mouse_tool import MouseTool
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.tool_table import NAMED, TOOLS, rests, tip
+from napari_medseg.words import tr
 
 # the slider's reach, px; the field beside it and the keys go further
 SLIDER = 100
@@ -89,22 +90,22 @@ class ToolRow(QWidget):
             # the keys go on to the image
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             # not seen beside an icon, but read out
-            button.setText(tool.text.partition(":")[0])
+            button.setText(tr(tool.text).partition(":")[0])
             button.clicked.connect(partial(self._pressed, tool.name))
             row.addWidget(button)
         row.addStretch()
         self.size.setRange(1, 1000)
-        self.size.setSuffix(" px")
+        self.size.setSuffix(tr(" px"))
         self.size.setKeyboardTracking(False)
         self.slider.setRange(1, SLIDER)
         self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         for widget in (self.size, self.slider):
-            widget.setToolTip("Of brush, eraser and snap brush  ([ smaller, ] larger, or Alt and the mouse)")
+            widget.setToolTip(tr("Of brush, eraser and snap brush  ([ smaller, ] larger, or Alt and the mouse)"))
             widget.valueChanged.connect(self._resize_brush)
         line = self.size.lineEdit()
         if line is not None:
             line.returnPressed.connect(self.clicks.to_canvas)
-        below.addWidget(QLabel("Brush size"))
+        below.addWidget(QLabel(tr("Brush size")))
         below.addWidget(self.slider, 1)
         below.addWidget(self.size)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -144,9 +145,9 @@ class ToolRow(QWidget):
         """Why a tool cannot be taken now, and what to do; None: it can."""
         case, tool = self._current(), NAMED[name]
         if case is None:
-            return "There is no mask to draw on yet: open an image of the list, or propose a mask."
+            return tr("There is no mask to draw on yet: open an image of the list, or propose a mask.")
         if not case.labels.visible:
-            return f"The mask is hidden: {key_of('toggle_mask')} shows it."
+            return tr("The mask is hidden: {key} shows it.", key=key_of("toggle_mask"))
         return rests(tool, self._viewer.dims, case.labels)
 
     def use(self, name: str) -> None:

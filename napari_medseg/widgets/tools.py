@@ -29,6 +29,7 @@ from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.tool_table import SNAP, WIRE
 from napari_medseg.widgets.toolbar import ToolRow
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr, trn
 
 Operation = Callable[[np.ndarray, int], np.ndarray]
 # the objects are counted again so long after the last change of the mask
@@ -39,7 +40,7 @@ class EditTools(QGroupBox):
     """Acts on the open case."""
 
     def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
-        super().__init__("Tools")
+        super().__init__(tr("Tools"))
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self.wire = LiveWireTool(viewer, workers, lambda back: self.row.went_off(back), self)
         self.snap = SnapTool(viewer, lambda back: self.row.went_off(back), self)
@@ -61,7 +62,7 @@ class EditTools(QGroupBox):
         )
         self.wire_button, self.snap_button = self.row.buttons[WIRE], self.row.buttons[SNAP]
         view.take_back = self.row.take_back
-        self.smallest, self.objects = QSpinBox(), QPushButton("Number objects")
+        self.smallest, self.objects = QSpinBox(), QPushButton(tr("Number objects"))
         self.message = TextLabel()
         self._case: OpenCase | None = None
         # the objects are counted again when the mask is at rest
@@ -72,12 +73,12 @@ class EditTools(QGroupBox):
         self._recount.timeout.connect(self._count_again)
         view.mask_changed.connect(self._edited)
         self.operations: dict[str, tuple[str, Operation]] = {
-            "fill_holes": ("Fill holes", operations.fill_holes),
-            "smooth": ("Smooth", operations.smooth),
-            "keep_largest": ("Keep largest", operations.keep_largest),
-            "remove_small": ("Remove small", self._remove_small),
-            "split": ("Split", operations.split),
-            "interpolate": ("Interpolate", operations.interpolate),
+            "fill_holes": (tr("Fill holes"), operations.fill_holes),
+            "smooth": (tr("Smooth"), operations.smooth),
+            "keep_largest": (tr("Keep largest"), operations.keep_largest),
+            "remove_small": (tr("Remove small"), self._remove_small),
+            "split": (tr("Split"), operations.split),
+            "interpolate": (tr("Interpolate"), operations.interpolate),
         }
         self.buttons = {name: QPushButton(text) for name, (text, _) in self.operations.items()}
         self._build()
@@ -86,18 +87,20 @@ class EditTools(QGroupBox):
     def _build(self) -> None:
         self.smallest.setRange(1, 100_000)
         self.smallest.setValue(int(load_settings().get("smallest_piece", 20)))
-        self.smallest.setSuffix(" px")
-        self.smallest.setToolTip("'Remove small' removes pieces of fewer pixels")
-        self.objects.setToolTip(f"Counts nuclei or cells: a layer of their own  ({key_of('number_objects')})")
+        self.smallest.setSuffix(tr(" px"))
+        self.smallest.setToolTip(tr("'Remove small' removes pieces of fewer pixels"))
+        self.objects.setToolTip(
+            tr("Counts nuclei or cells: a layer of their own  ({key})", key=key_of("number_objects"))
+        )
         self.objects.clicked.connect(lambda: self.number_objects())
         self.message.setWordWrap(True)
         grid, last = QGridLayout(), QHBoxLayout()
         for number, (name, button) in enumerate(self.buttons.items()):
-            button.setToolTip(f"The chosen label only  ({key_of(name)})")
+            button.setToolTip(tr("The chosen label only  ({key})", key=key_of(name)))
             button.clicked.connect(lambda _, name=name: self.apply(name))
             grid.addWidget(button, number // 3, number % 3)
         last.addWidget(self.objects, 1)
-        last.addWidget(QLabel("Smallest piece"))
+        last.addWidget(QLabel(tr("Smallest piece")))
         last.addWidget(self.smallest)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
@@ -154,7 +157,7 @@ class EditTools(QGroupBox):
             operation = partial(operations.interpolate, axis=axis)
         label = int(case.labels.selected_label)
         if label == 0:
-            self._tell("Label 0 is the background; choose the label to work on in the layer controls.")
+            self._tell(tr("Label 0 is the background; choose the label to work on in the layer controls."))
             return
         save_settings(smallest_piece=self.smallest.value())
         self._tell(f"{text}...")
@@ -179,11 +182,11 @@ class EditTools(QGroupBox):
 
         def show(after: np.ndarray, told: str) -> None:
             if not self._view.holds(case):
-                self._tell(f"'{text}' was dropped: its image was closed meanwhile.")
+                self._tell(tr("'{name}' was dropped: its image was closed meanwhile.", name=text))
                 return
             if not np.array_equal(case.labels.data, before):
                 # what someone drew meanwhile counts for more
-                self._tell(f"'{text}' was dropped: the mask changed meanwhile. Press it again.")
+                self._tell(tr("'{name}' was dropped: the mask changed meanwhile. Press it again.", name=text))
                 return
             case.apply(after, text.lower())
             self._tell(told)
@@ -223,7 +226,7 @@ class EditTools(QGroupBox):
         """Where they are counted ``again``, their layer stays as visible as it was."""
         labels = np.array(case.labels.data)
         if again is None:
-            self._tell("Counting...")
+            self._tell(tr("Counting..."))
 
         def done(numbered: np.ndarray) -> None:
             current = self._view.current is case
@@ -240,7 +243,14 @@ class EditTools(QGroupBox):
                 return
             sizes = np.bincount(numbered.ravel())[1:]
             self._tell(
-                f"{len(sizes)} object(s)" + (f", half of them over {np.median(sizes):.0f} px." if len(sizes) else ".")
+                trn(
+                    "{n} object, half of them over {size:.0f} px.",
+                    "{n} objects, half of them over {size:.0f} px.",
+                    len(sizes),
+                    size=np.median(sizes),
+                )
+                if len(sizes)
+                else tr("No object.")
             )
 
         self._workers.run(

@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 from napari_medseg.app.demo import sample_folder
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.widgets.bubble import Bubble, place
+from napari_medseg.words import mark, tr
 
 PLUGIN, WIDGET = "napari-medseg", "MedSeg"
-SAMPLES = " Try it on six samples of cell nuclei."
+SAMPLES = mark("Try it on six samples of cell nuclei.")
 # after the panel is first seen: the window has found its size by then
 FIRST_MS = 700
 
@@ -27,6 +28,7 @@ class Step:
     Attributes
     ----------
     text : str
+        Shown by tr.
     control : callable
         Takes the panel and gives the widget that it points at.
     tab : int or None
@@ -40,23 +42,30 @@ class Step:
 
 STEPS = (
     Step(
-        "In the tab Correct your images stand, in a project: a folder that keeps their masks and every stroke.",
+        mark("In the tab Correct your images stand, in a project: a folder that keeps their masks and every stroke."),
         lambda panel: panel.correct.table,
     ),
     Step(
-        "An image opens with a mask that a network proposed. T hides and shows it. Nothing is final until you accept.",
+        mark(
+            "An image opens with a mask that a network proposed. T hides and shows it. Nothing is final until you "
+            "accept."
+        ),
         lambda panel: _canvas(panel),
         None,
     ),
     Step(
-        "Correct it: 2 is the brush, 1 the eraser; these tools follow edges and repair. Each stroke is stored at once, "
-        "Ctrl+Z takes it back.",
+        mark(
+            "Correct it: 2 is the brush, 1 the eraser; these tools follow edges and repair. Each stroke is stored at "
+            "once, Ctrl+Z takes it back."
+        ),
         lambda panel: panel.correct.tools,
     ),
-    Step("Accept: the mask is kept as you see it, and the next image opens.", lambda panel: panel.correct.accept),
+    Step(mark("Accept: the mask is kept as you see it, and the next image opens."), lambda panel: panel.correct.accept),
     Step(
-        "With four accepted images or more, the network learns from you. Masks leave as files in the tab Export. "
-        "The ? above opens the page of each tab, and this tour.",
+        mark(
+            "With four accepted images or more, the network learns from you. Masks leave as files in the tab Export. "
+            "The ? above opens the page of each tab, and this tour."
+        ),
         lambda panel: panel.retrain.start,
         2,
     ),
@@ -137,7 +146,8 @@ class Tour(QObject):
             return
         step, window = STEPS[self.number], bubble.parentWidget()
         samples = self.number == 0 and self._no_project()
-        bubble.show_step(step.text + SAMPLES * samples, self.number + 1, len(STEPS), samples=samples)
+        text = f"{tr(step.text)} {tr(SAMPLES)}" if samples else tr(step.text)
+        bubble.show_step(text, self.number + 1, len(STEPS), samples=samples)
         target = self._target(step, window)
         bubble.setVisible(target is not None)
         if target is not None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.words import tr
 
 # what was asked before a press may be told so long after it
 STALE_SECONDS = 1.0
@@ -19,7 +20,7 @@ class UndoButtons:
 
     def __init__(self, view: CaseView) -> None:
         self._view = view
-        self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
+        self.undo, self.redo = QPushButton(tr("Undo")), QPushButton(tr("Redo"))
         # of which case that is known, and whether there is something to undo, or to redo
         self._known: tuple[int | None, bool, bool] = (None, False, False)
         # what was undone can be redone, and the other way round, whatever is told that was asked before

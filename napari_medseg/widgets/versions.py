@@ -12,9 +12,10 @@ from napari_medseg.app.versions import Version, use_version, versions
 from napari_medseg.errors import sentence
 from napari_medseg.project.history import when
 from napari_medseg.widgets.labels import as_tip
-from napari_medseg.widgets.run_text import ROUND, version_name
+from napari_medseg.widgets.run_text import round_number, version_name
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
+from napari_medseg.words import tr
 
 
 class VersionList(QWidget):
@@ -32,7 +33,7 @@ class VersionList(QWidget):
     def __init__(self, state: PanelState, bus: Bus, workers: Workers, tell: Callable[[str], None]) -> None:
         super().__init__()
         self._state, self._bus, self._workers, self._tell = state, bus, workers, tell
-        self.list, self.use = QComboBox(), QPushButton("Use this one")
+        self.list, self.use = QComboBox(), QPushButton(tr("Use this one"))
         # as wide as the panel, not as the longest name
         self.list.setMinimumContentsLength(8)
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -61,7 +62,11 @@ class VersionList(QWidget):
         for number, version in enumerate(found):
             name = version_name(version.weights, first=number == 0)
             made = when(version.adopted)
-            parts = (name, made if name.startswith(ROUND) else "", "in use" if version.in_use else "")
+            parts = (
+                name,
+                made if round_number(version.weights) is not None else "",
+                tr("in use") if version.in_use else "",
+            )
             self.list.addItem(", ".join(filter(None, parts)), version)
             self.list.setItemData(number, as_tip(f"{version.weights}, {made}"), Qt.ItemDataRole.ToolTipRole)
             if version.in_use:
@@ -78,7 +83,7 @@ class VersionList(QWidget):
         def done(_: None) -> None:
             self._bus.weights_changed.emit()
             self.refresh()
-            self._tell(f"{name} in use.")
+            self._tell(tr("{name} in use.", name=name))
 
         def failed(error: BaseException) -> None:
             self._tell(sentence(error))

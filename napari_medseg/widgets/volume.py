@@ -26,6 +26,7 @@ from napari_medseg.widgets.same_units import SameUnits
 from napari_medseg.widgets.sight import Sight
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.words import tr
 
 # the mask is measured again so long after its last change
 REST_MS = 400
@@ -45,14 +46,18 @@ class VolumeBox(QWidget):
         self._counting: Ticket | None = None
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.measure)
-        self.three, self.next = QCheckBox(NAME), QPushButton("Next plane")
+        self.three, self.next = QCheckBox(tr(NAME)), QPushButton(tr("Next plane"))
         self.position, self.measured = TextLabel(), TextLabel()
         self._build()
 
     def _build(self) -> None:
         self.three.setChecked(bool(load_settings().get("three_planes", True)))
-        self.three.setToolTip(as_tip("The other planes beside the image, with a crosshair; a click there goes there"))
-        self.next.setToolTip(as_tip(f"Another plane in the large canvas, to draw in it  ({key_of('next_plane')})"))
+        self.three.setToolTip(
+            as_tip(tr("The other planes beside the image, with a crosshair; a click there goes there"))
+        )
+        self.next.setToolTip(
+            as_tip(tr("Another plane in the large canvas, to draw in it  ({key})", key=key_of("next_plane")))
+        )
         self._row = QWidget()
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -128,7 +133,7 @@ class VolumeBox(QWidget):
         self._counting = self._workers.run(
             work,
             on_done=self._tell_measured,
-            on_error=lambda error: self._tell_measured(f"The mask was not measured. {sentence(error)}"),
+            on_error=lambda error: self._tell_measured(f"{tr('The mask was not measured.')} {sentence(error)}"),
             lane="edit",
         )
 

@@ -8,6 +8,7 @@ from qtpy.QtGui import QImage, QMouseEvent, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from napari_medseg.app.pictures import GAINED, LOST, NETWORK, TRUTH, Compared
+from napari_medseg.words import tr
 
 
 def _spot(colour: tuple[int, int, int], sign: str, text: str) -> str:
@@ -16,14 +17,15 @@ def _spot(colour: tuple[int, int, int], sign: str, text: str) -> str:
     return f"{spot}&nbsp;{text.replace(' ', '&nbsp;')}"
 
 
-LEGEND = " &nbsp; ".join(
-    (
-        _spot(GAINED, "\u25a0", "gained: only the new network draws it"),
-        _spot(LOST, "\u25a0", "lost: only the old one did"),
-        _spot(TRUTH, "\u2501", "your mask"),
-        _spot(NETWORK, "\u2501", "the network's"),
+def legend() -> str:
+    """What the colours mean, as HTML."""
+    spots = (
+        _spot(GAINED, "\u25a0", tr("gained: only the new network draws it")),
+        _spot(LOST, "\u25a0", tr("lost: only the old one did")),
+        _spot(TRUTH, "\u2501", tr("your mask")),
+        _spot(NETWORK, "\u2501", tr("the network's")),
     )
-)
+    return " &nbsp; ".join(spots)
 
 
 class Picture(QLabel):
@@ -76,17 +78,17 @@ class Wipe(QWidget):
 
     def __init__(self, highest: int = 260) -> None:
         super().__init__()
-        self.picture, self.slider, self.legend = Picture(highest), QSlider(Qt.Orientation.Horizontal), QLabel(LEGEND)
+        self.picture, self.slider, self.legend = Picture(highest), QSlider(Qt.Orientation.Horizontal), QLabel(legend())
         self._shown: Compared | None = None
         self.slider.setRange(0, 100)
         self.slider.setValue(50)
-        self.slider.setToolTip("Left of the line the new network's mask, right of it the old one's.")
+        self.slider.setToolTip(tr("Left of the line the new network's mask, right of it the old one's."))
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
         row = QHBoxLayout()
-        row.addWidget(QLabel("old"))
+        row.addWidget(QLabel(tr("old")))
         row.addWidget(self.slider, 1)
-        row.addWidget(QLabel("new"))
+        row.addWidget(QLabel(tr("new")))
         self.column = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.picture)
@@ -110,7 +112,7 @@ class LargeWipe(QDialog):
     def __init__(self, parent: QWidget, name: str, shown: Compared, value: int) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"{name}: old and new network")
+        self.setWindowTitle(tr("{name}: old and new network", name=name))
         screen = parent.screen().availableGeometry()
         height, width, _ = shown.base.shape
         scale = min(0.72 * screen.height() / height, 0.9 * screen.width() / width)

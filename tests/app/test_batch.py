@@ -7,7 +7,7 @@ from napari_medseg.errors import DeviceError, PartlyDoneError
 
 
 def test_memory_that_runs_out_for_one_image_leaves_the_others():
-    batch, done = Batch(3, "image(s) were not segmented"), []
+    batch, done = Batch(3, "{} images were not segmented".format), []
     for number in range(3):
         with batch.item():
             if number == 1:
@@ -19,6 +19,6 @@ def test_memory_that_runs_out_for_one_image_leaves_the_others():
 
 
 def test_a_device_that_is_not_there_ends_it():
-    batch = Batch(3, "image(s) were not segmented")
+    batch = Batch(3, "{} images were not segmented".format)
     with pytest.raises(DeviceError), batch.item():
         raise DeviceError("device is 'cuda'; this computer has: cpu.")

@@ -199,7 +199,7 @@ def test_a_label_that_cannot_be_stored_is_held_back_alone(project, session, trac
     layer[20:25, 5:8] = label
     assert tracker.update(layer, "brush") is None
     assert session.status.lost == 1
-    assert f"label {label} in 15 pixel(s); expected 0 to 255" in session.status.error
+    assert f"label {label} in 15 pixels; expected 0 to 255" in session.status.error
     # far away from it, and beside it
     layer[30, 50], layer[19, 5] = 1, 2
     assert tracker.update(layer, "brush") == (19, 5, 31, 51)

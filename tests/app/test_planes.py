@@ -75,4 +75,4 @@ def test_slices_that_were_filled_are_told_by_the_sliders_numbers():
     after[:, :, 7] = 1
     assert changed_text("Interpolate", before, after, 2) == "Filled slice 7 of 11."
     assert changed_text("Interpolate", before, before, 2) == "Interpolate: nothing to change."
-    assert changed_text("Smooth", before, after, None) == "Smooth: 36 pixel(s) changed."
+    assert changed_text("Smooth", before, after, None) == "Smooth: 36 pixels changed."

@@ -61,7 +61,7 @@ def test_no_file_is_replaced_unasked(folder, tmp_path):
 def test_one_bad_image_holds_up_no_other(folder, tmp_path):
     (folder / "0000.png").write_bytes(b"none")
     (folder / "0002.png").write_bytes(b"")
-    with pytest.raises(PartlyDoneError, match=r"2 image\(s\) were not segmented; the first: ") as caught:
+    with pytest.raises(PartlyDoneError, match=r"2 images were not segmented; the first: ") as caught:
         predict_files([folder], REQUEST, tmp_path / "out")
     assert [path.name for path in caught.value.done] == ["0001_mask.tif"] and caught.value.done[0].is_file()
     assert ["0000.png" in caught.value.problems[0], "0002.png" in caught.value.problems[1]] == [True, True]

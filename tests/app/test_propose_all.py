@@ -99,7 +99,7 @@ def test_one_bad_image_stops_no_other_and_is_told_at_the_end(project):
     second = project.cases()[1]
     second.image.write_bytes(b"")
     steps = []
-    with pytest.raises(PartlyDoneError, match=r"1 image\(s\) got no proposal; the first: .*i1\.tif is empty"):
+    with pytest.raises(PartlyDoneError, match=r"1 image got no proposal; the first: .*i1\.tif is empty"):
         for step in propose_all(project, lambda volume, image: REQUEST):
             steps.append(step)
     assert len(steps) == 6

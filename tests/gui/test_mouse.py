@@ -153,7 +153,7 @@ def test_propose_correct_retrain_export(window):
     window.click("tab Export")
     window.click("All accepted masks of the project")
     window.click("Export")
-    state = window.wait(lambda s: "Wrote 6 file(s)" in s["export"])
+    state = window.wait(lambda s: "Wrote 6 files" in s["export"])
     window.shot("5-exported")
     window.click("tab Propose")
     window.shot("6-propose")

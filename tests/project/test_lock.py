@@ -50,7 +50,7 @@ def test_a_file_under_the_lock_s_name_keeps_what_is_in_it(tmp_path):
     other.write_text("years of work")
     (tmp_path / "project.lock").hardlink_to(other)
     held = lock_project(tmp_path)
-    with pytest.raises(ProjectError, match="is open in another window"):
+    with pytest.raises(ProjectError, match="This project is already open in another window"):
         lock_project(tmp_path)
     held.release()
     assert other.read_text() == "years of work"

@@ -37,7 +37,7 @@ def test_strokes_on_an_image_outside_a_project_are_stored_too(panel, qtbot):
     assert labels_of(panel) == [mask]
     np.testing.assert_array_equal(mask.data, painted)
     panel.correct.unlock.click()
-    assert "may change the" in panel.correct.status.text()
+    assert "may overwrite the" in panel.correct.status.text()
     propose(panel, qtbot)
     assert not np.array_equal(mask.data, painted)
     panel.correct.undo.click()
@@ -160,7 +160,7 @@ def test_who_a_patient_is_is_asked_and_remembered(project_panel, qtbot, tmp_path
     correct.patients.choice.setCurrentIndex(correct.patients.choice.findData("name"))
     correct.patients.choice.activated.emit(correct.patients.choice.currentIndex())
     correct.add_files([str(tmp_path / "anna_1.tif"), str(tmp_path / "anna_2.tif")])
-    qtbot.waitUntil(lambda: "Added 2 image(s) of 1 patient" in correct.status.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Added 2 images of 1 patient" in correct.status.text(), timeout=WAIT)
     groups = {case.group for case in project_panel.state.project.cases() if case.name.startswith("anna")}
     assert groups == {"anna"}
     assert type(correct.patients)().by == "name"
@@ -175,9 +175,9 @@ def test_what_was_said_of_an_image_goes_when_another_opens(project_panel, qtbot)
         qtbot.waitUntil(lambda: panel.state.case_id not in (None, before), timeout=WAIT)
 
     panel.correct.unlock_drawn()
-    assert "Nothing is locked" in panel.correct.status.text()
+    assert "No pixel of this mask was drawn by a person" in panel.correct.status.text()
     panel.correct.tools.number_objects()
-    qtbot.waitUntil(lambda: "object(s)" in panel.correct.tools.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: " object" in panel.correct.tools.message.text(), timeout=WAIT)
     go(lambda: panel.correct.open_neighbour(1))
     assert panel.correct.status.text() == panel.correct.tools.message.text() == ""
     # that the last one was accepted is told until the one after it

@@ -48,7 +48,7 @@ def test_objects_are_counted_shown_and_exported_beside_the_mask(project_panel, q
     mask[10:30, 10:30], mask[50:70, 50:71], mask[90:92, 90:92] = 1, 1, 1
     case.labels.data[...] = mask
     tools.objects.click()
-    qtbot.waitUntil(lambda: tools.message.text() == "2 object(s), half of them over 410 px.", timeout=WAIT)
+    qtbot.waitUntil(lambda: tools.message.text() == "2 objects, half of them over 410 px.", timeout=WAIT)
     name = f"{case.image.name} objects"
     assert set(np.unique(panel.viewer.layers[name].data)) == {0, 1, 2}
     # pressed again, the layer is used again; it is no mask to draw in or to export
@@ -272,7 +272,7 @@ def test_all_masks_are_written_as_they_are_on_the_screen(project_panel, qtbot, t
     assert "no accepted mask" in export_all(panel, qtbot, tmp_path / "none", panel.export.all)
     assert panel.export.show_folder.isHidden()
     told = export_all(panel, qtbot, tmp_path / "out", panel.export.whole)
-    assert told == f"Wrote 1 file(s) to {tmp_path / 'out'}. {cases - 1} image(s) without such a mask were left out."
+    assert told == f"Wrote 1 file to {tmp_path / 'out'}. {cases - 1} images without such a mask were left out."
     np.testing.assert_array_equal(read_mask(tmp_path / "out" / f"{case.image.name}_mask.tif"), shown)
     assert accept(panel, qtbot)[0] is not None
     assert "Wrote 1" in export_all(panel, qtbot, tmp_path / "accepted", panel.export.all)

@@ -60,7 +60,7 @@ def test_new_in_a_folder_of_images_offers_them_and_three_clicks_are_enough(panel
     dialog.accept()
     offer = panel.correct.intake
     qtbot.waitUntil(lambda: not offer.isHidden(), timeout=WAIT)
-    assert offer.text.text() == "12 image(s) found here." and offer.yes.text() == "Add 12 image(s)"
+    assert offer.text.text() == "12 images found here." and offer.yes.text() == "Add 12 images"
     assert panel.correct.table.rowCount() == 0
     click(offer.yes)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
@@ -118,7 +118,7 @@ def test_folders_of_patients_are_proposed_as_such_and_not_remembered(panel, qtbo
     qtbot.waitUntil(lambda: not offer.isHidden(), timeout=WAIT)
     assert patients.by == "folder" != chosen
     assert offer.text.text() == (
-        "6 image(s) found, in 3 folders. Each folder is taken for one patient; choose above if that is wrong."
+        "6 images found, in 3 folders. Each folder is taken for one patient; choose above if that is wrong."
     )
     offer.yes.click()
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
@@ -140,7 +140,7 @@ def test_a_broken_file_is_told_and_the_others_are_added(panel, qtbot, tmp_path):
     choose(panel)
     drop(canvas(panel), bad, *good)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
-    assert panel.correct.status.text().startswith("Added 1 image(s)")
+    assert panel.correct.status.text().startswith("Added 1 image of")
 
 
 def test_what_is_napari_s_stays_napari_s(panel, tmp_path):

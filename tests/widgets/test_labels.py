@@ -64,5 +64,5 @@ def test_damaged_weights_of_a_project_are_told_and_keep_nothing_back(panel, qtbo
     own = [choice.weights.itemData(i) for i in range(choice.weights.count())]
     assert [identity for identity in own if "run-" in identity] == [str(folder / "run-0002.safetensors")]
     choice.weights.setCurrentIndex(own.index(str(folder / "run-0002.safetensors")))
-    assert "3 weights file(s) cannot be used; the first: " in choice.about.text()
+    assert "3 files of weights cannot be used; the first: " in choice.about.text()
     assert "<img" not in choice.about.text() and "&lt;img" in choice.about.text()

@@ -37,7 +37,7 @@ def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
     everything.button.click()
     assert everything.button.text() == STOP and not everything.progress.isHidden()
     qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
-    assert everything.message.text() == "11 image(s) have a proposal. 1 left as they are: open, or drawn on."
+    assert everything.message.text() == "11 images have a proposal. 1 left as it is: open, or drawn on."
     assert panel.correct.next_image.order.currentData() == WORST
     project = panel.state.project
     doubts = {case.name: (project.proposal_origin(case.id) or {}).get("doubt", -1.0) for case in project.cases()}
@@ -90,7 +90,7 @@ def test_a_bad_image_is_named_at_the_end(many, qtbot):
     everything.button.click()
     qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
     told = everything.message.text()
-    assert told.startswith("10 image(s) have a proposal. 1 left as they are") and "1 got none:" in told
+    assert told.startswith("10 images have a proposal. 1 left as it is") and "1 got none:" in told
     assert "i4.tif" in told
 
 

@@ -52,7 +52,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     # one click back, and forth again
     qtbot.waitUntil(lambda: panel.retrain.versions.list.count() == 2, timeout=WAIT)
     listed = [panel.retrain.versions.list.itemText(row) for row in range(2)]
-    assert listed[0] == "Original network (nuclei)"
+    assert listed[0] == "Original network: Cell nuclei (microscopy)"
     assert listed[1].startswith("Round 1, 2")
     for row, weights in ((0, before), (1, new)):
         panel.retrain.versions.list.setCurrentIndex(row)
@@ -63,7 +63,7 @@ def test_the_whole_loop(project_panel, qtbot, tmp_path):
     panel.export.folder.setText(str(tmp_path / "out"))
     panel.export.all.setChecked(True)
     panel.export.export.click()
-    qtbot.waitUntil(lambda: "Wrote 6 file(s)" in panel.export.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Wrote 6 files" in panel.export.message.text(), timeout=WAIT)
     written = read_mask(tmp_path / "out" / "nuclei_2_mask.tif")
     np.testing.assert_array_equal(written, read_mask(next(s for s in sample_images() if s.name == "nuclei_2").mask))
     path = panel.state.project.path
@@ -177,7 +177,8 @@ def test_what_will_happen_is_said_while_somebody_looks(project_panel, qtbot, tra
     accept(panel.state.project, 4)
     panel.bus.cases_changed.emit()
     qtbot.waitUntil(
-        lambda: ahead.text().startswith("4 accepted: 3 to learn from, 1 to judge, from nuclei v1"), timeout=WAIT
+        lambda: ahead.text().startswith("4 accepted: 3 to learn from, 1 to judge, from Cell nuclei (microscopy) v1"),
+        timeout=WAIT,
     )
     panel.retrain.epochs.setValue(1)
     panel.retrain.minutes.setValue(0)

@@ -8,6 +8,7 @@ import pytest
 from napari_medseg.app.forecast import Forecast
 from napari_medseg.app.gate import Check, Verdict, how
 from napari_medseg.app.review import Review
+from napari_medseg.networks import list_networks
 from napari_medseg.project.run_spec import Budget, Data, Pair, RunSpec, Schedule, Stage
 from napari_medseg.weights.store import find_weights
 from napari_medseg.widgets.run_text import (
@@ -18,7 +19,7 @@ from napari_medseg.widgets.run_text import (
     verdict_text,
     version_name,
 )
-from napari_medseg.widgets.weights_text import weights_facts, weights_title
+from napari_medseg.widgets.weights_text import purpose, weights_facts, weights_title
 
 BREAST = find_weights("cmunext-xxs", "breast-ultrasound")[0]
 AHEAD = Forecast(learned=5, judging=2, as_proposed=0, entry=BREAST, own=False, epochs=30, seconds=170.0, measured=True)
@@ -39,7 +40,7 @@ SPEC = RunSpec(
     [
         (
             {},
-            "7 accepted: 5 to learn from, 2 to judge, from breast ultrasound v1 (CMUNeXt-XXS), about 3 minutes.",
+            "7 accepted: 5 to learn from, 2 to judge, from Breast ultrasound v1 (CMUNeXt-XXS), about 3 minutes.",
         ),
         ({"learned": 0, "judging": 0}, "Accept at least 2 images first (0 so far)."),
         ({"learned": 1}, "Accept at least 2 images first (1 so far, and 2 kept for testing)."),
@@ -84,9 +85,9 @@ def test_a_time_limit_is_told_as_it_cuts_and_afterwards():
     [
         ("weights/run-0002.safetensors", False, "Round 2"),
         ("C:\\p\\weights\\run-0013.safetensors", False, "Round 13"),
-        ("cmunext-xxs/breast-ultrasound@1", True, "Original network (breast ultrasound)"),
-        ("/home/me/mine.safetensors", True, "Original network (mine)"),
-        ("lgms-net/generalist@1", False, "Network generalist"),
+        ("cmunext-xxs/breast-ultrasound@1", True, "Original network: Breast ultrasound"),
+        ("/home/me/mine.safetensors", True, "Original network: mine"),
+        ("lgms-net/generalist@1", False, "Network: Several kinds of images"),
     ],
 )
 def test_networks_have_names_for_people(weights, first, name):
@@ -106,6 +107,12 @@ def test_a_score_of_own_images_is_no_score_of_strangers():
     assert "on 130 images it had not seen" in weights_facts(BREAST, "breast-ultrasound")[1]
     # nobody corrected a judge: there is no score
     assert weights_title(replace(own, metrics={}), "breast-ultrasound") == "CMUNeXt-XXS v2"
+
+
+def test_every_network_says_what_it_is_for():
+    words = {name: purpose(name) for name in list_networks()}
+    assert words["cmunext-xxs"] == "Fast" and words["sgd-net-s"] == "Edges" and words["dcsnet-s"] == "Boxes"
+    assert words["lgms-net-3d"] == "Volumes" and words["dymas-net"] == "Larger"
 
 
 @pytest.mark.parametrize(

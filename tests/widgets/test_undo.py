@@ -64,7 +64,7 @@ def test_the_objects_that_are_shown_follow_the_mask(panel, qtbot, tmp_path):
     qtbot.waitUntil(lambda: objects.data.max() == 2, timeout=WAIT)
     assert not objects.visible
     assert panel.viewer.layers.selection.active == layer
-    assert "2 object(s)" in panel.correct.tools.message.text()
+    assert "2 objects" in panel.correct.tools.message.text()
     panel.viewer.layers.remove(objects)
     layer.paint((60, 150), 1)
     qtbot.wait(1000)
