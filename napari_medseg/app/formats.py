@@ -173,7 +173,7 @@ def _read(format: Format) -> str:
         return "no"
     what = [word for word, yes in (("images", format.gives.images), ("masks", format.gives.masks)) if yes]
     axes = " and ".join({2: "(Y, X)", 3: "(Z, Y, X)"}[n] for n in format.gives.axes)
-    return f"{' and '.join(what)}, {axes}{', also as a folder' if format.gives.folder else ''}"
+    return f"{' and '.join(what)}, {axes}{'; folders' if format.gives.folder else ''}"
 
 
 def _written(format: Format) -> str:
