@@ -48,6 +48,11 @@ class FocusClicks(QObject):
         application.applicationStateChanged.connect(self._state_changed)
         application.focusChanged.connect(self._focus_changed)
 
+    @staticmethod
+    def awake() -> bool:
+        """Whether the program is the one that is worked with."""
+        return QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
+
     def watch(self) -> None:
         """Stand before the canvases of the window in which the parent lies now."""
         for canvas in self._canvases():
@@ -111,7 +116,7 @@ class FocusClicks(QObject):
     def _pressed(self, event: Any) -> bool:
         left, self._left_field = self._left_field, False
         self._dropped = False
-        asleep = QGuiApplication.applicationState() != Qt.ApplicationState.ApplicationActive
+        asleep = not self.awake()
         self._sure = left or time.monotonic() - self._woken < WOKEN_SECONDS
         if event.button() != Qt.MouseButton.LeftButton or not (asleep or self._sure) or not self._draws():
             return False
@@ -129,8 +134,7 @@ class FocusClicks(QObject):
         if self._held is None:
             dropped, self._dropped = self._dropped, False
             return dropped
-        awake = QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
-        if self._sure or awake:
+        if self._sure or self.awake():
             self._held, self._dropped = None, True
             return True
         self._hand_on(watched)

@@ -38,7 +38,7 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
     """
     import napari
 
-    viewer = napari.Viewer(title="napari-medseg")
+    viewer = napari.Viewer(title="MedSeg")
     dock, panel = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     fit_to_screen(panel.window(), dock)
     images: list[Path] = []
