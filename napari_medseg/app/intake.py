@@ -14,6 +14,7 @@ from napari_medseg.app.scratch import MOST, open_scratch
 from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
 from napari_medseg.io.pairs import result_of
+from napari_medseg.io.table import FORMATS
 from napari_medseg.names import clean_name
 from napari_medseg.project import Project
 from napari_medseg.project.database import FILE_NAME
@@ -42,6 +43,8 @@ class Found:
         several of different names. None: nothing tells it.
     left_out : tuple of str
         Names of folders that look like folders of masks.
+    others : int
+        So many files in the folders that were named are no images.
     project : Path or None
         A project that was named.
     """
@@ -50,6 +53,7 @@ class Found:
     folders: int
     by: str | None
     left_out: tuple[str, ...] = ()
+    others: int = 0
     project: Path | None = None
 
 
@@ -76,6 +80,7 @@ def find_images(paths: Sequence[str | Path]) -> Found:
     """
     images: list[Path] = []
     left_out: list[str] = []
+    others = 0
     project = None
     for path in map(Path, paths):
         if (at := project_at(path)) is not None and project is None:
@@ -83,10 +88,12 @@ def find_images(paths: Sequence[str | Path]) -> Found:
         elif not path.is_dir() or _is_one_image(path):
             images.append(path)
         else:
-            found, masks = _inside(path)
+            found, masks, more = _inside(path)
             images += found
             left_out += masks
-    return _found(images, left_out, named={Path(path) for path in paths}, project=project)
+            others += more
+    found_here = _found(images, left_out, named={Path(path) for path in paths}, project=project)
+    return replace(found_here, others=others)
 
 
 def _found(
@@ -102,7 +109,7 @@ def _found(
 
 def images_beside(project: Project) -> Found:
     """Images in the project's own folder that it does not hold yet; it holds none of what it made itself."""
-    images, left_out = _inside(project.path, skip=OWN)
+    images, left_out, _ = _inside(project.path, skip=OWN)
     return without(_found(images, left_out), project)
 
 
@@ -152,11 +159,16 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
     )
 
 
-def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[str]]:
-    """Images of a folder and those in it, and names of folders of masks; ``skip``: names right in it to pass over."""
+def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[str], int]:
+    """Images of a folder and those in it, names of folders of masks, and how many files are neither image nor mask.
+
+    ``skip``: names right in it to pass over.
+    """
     images: list[Path] = []
     masks: list[str] = []
-    for seen, (here, inner, _) in enumerate(os.walk(folder)):
+    others = 0
+    indexes = {one.index for one in FORMATS if one.index}
+    for seen, (here, inner, files) in enumerate(os.walk(folder)):
         if seen >= MOST_FOLDERS:
             raise InputError(
                 tr(
@@ -176,9 +188,14 @@ def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[st
                 kept.append(name)
         inner[:] = kept
         # a folder without an image is no mistake here
+        known: set[Path] = set()
         with suppress(InputError):
-            images += walk_images([here])[0]
-    return images, masks
+            taken, results = walk_images([here])
+            images += taken
+            known.update(taken, results)
+        shown = (name for name in files if not name.startswith(".") and name.upper() not in indexes)
+        others += sum(Path(here) / name not in known for name in shown)
+    return images, masks, others
 
 
 def _is_one_image(folder: Path) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_warning
@@ -225,6 +226,13 @@ class CorrectSection(QWidget):
 
     def _row_chosen(self, row: int, _: int) -> None:
         self.view.open_case(self.table.case_at(row))
+
+    def take_dropped(self, paths: Sequence[Path]) -> None:
+        """What was dropped; what was said before goes."""
+        self.status.note("")
+        self.status.release()
+        self.everything.forget()
+        self.intake.take(paths)
 
     def open_next(self, note: str = "") -> None:
         """Open the next image that is not accepted; a note on the last one goes on being told."""

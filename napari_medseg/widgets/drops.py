@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from npe2 import PluginManager
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDragLeaveEvent
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
@@ -18,7 +19,9 @@ NAPARIS = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier
 
 
 class Drops(QObject):
-    """Takes what is dropped where it is ours: images, folders, projects. The rest is napari's.
+    """Takes what is dropped where it is ours: images, folders, projects, and what nothing here can open.
+
+    What a reader of napari or of another plugin opens is theirs.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ class Drops(QObject):
         paths = _paths(event)
         if not paths or event.modifiers() & NAPARIS:
             return False
-        if watched is not self._panel and not any(map(can_take, paths)):
+        if watched is not self._panel and not _are_ours(paths):
             return False
         event.acceptProposedAction()
         if watched is not self._panel:
@@ -89,6 +92,16 @@ class Drops(QObject):
             QApplication.sendEvent(watched, QDragLeaveEvent())
         self._take(paths)
         return True
+
+
+def _are_ours(paths: Sequence[Path]) -> bool:
+    """Something we take, or something that nobody does: we say so in a sentence, napari by an error."""
+    return any(map(can_take, paths)) or not any(map(_is_read, paths))
+
+
+def _is_read(path: Path) -> bool:
+    """Whether napari or a plugin says that it reads such a file."""
+    return any(PluginManager.instance().iter_compatible_readers([str(path)]))
 
 
 def _paths(event: Any) -> list[Path]:

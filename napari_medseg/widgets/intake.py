@@ -69,7 +69,7 @@ class Intake(QWidget):
         if not any(map(can_take, paths)):
             self._tell(
                 tr(
-                    "'{name}' is no image; expected {suffixes}, or a folder. Export it as one of these.",
+                    "'{name}' is no image that MedSeg reads; expected {suffixes}, or a folder. Export it as one of these.",
                     name=paths[0].name,
                     suffixes=", ".join(READ_SUFFIXES),
                 )
@@ -100,7 +100,7 @@ class Intake(QWidget):
             folder = found.project
             self._load(lambda: Project.open(folder), None)
         elif not found.images:
-            self._tell(" ".join((tr("'{name}' holds no image.", name=paths[0].name), _masks(found))).strip())
+            self._tell(" ".join((tr("'{name}' holds no image.", name=paths[0].name), _left_out(found))).strip())
         elif self._state.project is None:
             self._load(lambda: make_project(paths, found), lambda: self._into(self._state.project, found))
         else:
@@ -115,7 +115,7 @@ class Intake(QWidget):
             if project is not self._state.project:
                 return
             if fresh.images and fresh.by is None:
-                self._add(list(map(str, fresh.images)), show=True, note=_masks(fresh))
+                self._add(list(map(str, fresh.images)), show=True, note=_left_out(fresh))
             elif fresh.images:
                 self._offer(fresh, here=False)
             else:
@@ -146,7 +146,7 @@ class Intake(QWidget):
             self._patients.propose(found.by)
             text += " " + tr("Each folder is taken for one patient; choose above if that is wrong.")
         self._tell("")
-        self.text.setText(f"{text} {_masks(found)}".strip())
+        self.text.setText(f"{text} {_left_out(found)}".strip())
         self.yes.setText(trn("Add {n} image", "Add {n} images", count))
         self.show()
 
@@ -163,6 +163,17 @@ class Intake(QWidget):
         self.hide()
 
 
-def _masks(found: Found) -> str:
-    names = ", ".join(f"'{name}'" for name in dict.fromkeys(found.left_out))
-    return tr("Left out as masks: {names}.", names=names) if names else ""
+def _left_out(found: Found) -> str:
+    """What of it is not added; empty where all is."""
+    told = []
+    if found.others:
+        told.append(
+            trn(
+                "{n} file was left out: it is no image that MedSeg reads.",
+                "{n} files were left out: they are no images that MedSeg reads.",
+                found.others,
+            )
+        )
+    if names := ", ".join(f"'{name}'" for name in dict.fromkeys(found.left_out)):
+        told.append(tr("Left out as masks: {names}.", names=names))
+    return " ".join(told)

@@ -105,7 +105,7 @@ class MedSegPanel(QWidget):
     def _take(self, paths: Sequence[Path]) -> None:
         """What is dropped goes to the list."""
         self.tabs.setCurrentIndex(1)
-        self.correct.intake.take(paths)
+        self.correct.take_dropped(paths)
 
     def _tell_rescued(self, files: list[Path]) -> None:
         """What was rescued as a window closed: there was nobody left to tell."""

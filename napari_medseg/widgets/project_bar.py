@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -184,10 +184,8 @@ class ProjectBar(QWidget):
                 if added
                 else tr("Nothing new was added.")
             )
-            self.noted.emit(f"{told} {note}".strip())
-            if there is None:
-                for text in refused[:5]:
-                    show_warning(text)
+            why = _refusals(refused) if there is None else ""
+            self.noted.emit(" ".join(part for part in (told, note, why) if part))
             self.added.emit(added, (added[0] if added else there) if show else None)
 
         def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
@@ -206,6 +204,14 @@ class ProjectBar(QWidget):
             on_error=self.failed.emit,
             lane="files",
         )
+
+
+def _refusals(refused: list[str]) -> str:
+    """Why images were not added, of the first; of the others how many."""
+    more = len(refused) - 1
+    if more < 1:
+        return "".join(refused)
+    return f"{refused[0]} {trn('{n} more was not added.', '{n} more were not added.', more)}"
 
 
 def open_or(make: Callable[[Path], Project], folder: Path) -> Project:

@@ -170,6 +170,11 @@ class ProposeAll(QWidget):
         self.drawn.setVisible(not running)
         self.progress.setVisible(running)
 
+    def forget(self) -> None:
+        """What was said of the last time goes; of one that runs, it stays."""
+        if self._ticket is None:
+            self._tell("")
+
     def _tell(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))

@@ -33,6 +33,8 @@ def test_a_folder_gives_the_images_in_it_and_below_and_no_masks(tmp_path):
     found = find_images([study])
     assert sorted(found.images) == sorted(wanted)
     assert (found.folders, found.by, found.left_out, found.project) == (3, "folder", ("Ground Truth",), None)
+    # the notes; what is hidden and what are masks by their names are not told
+    assert found.others == 1
 
 
 @pytest.mark.parametrize(

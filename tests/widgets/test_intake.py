@@ -1,12 +1,15 @@
 """Opening what one has, in a real napari window: New... in a folder of images, and drops anywhere."""
 
+import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
+from tests.io.dicom_files import CT, write
 from tests.widgets.helpers import blobs, choose
 
 pytestmark = pytest.mark.gui
@@ -140,7 +143,57 @@ def test_a_broken_file_is_told_and_the_others_are_added(panel, qtbot, tmp_path):
     choose(panel)
     drop(canvas(panel), bad, *good)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
-    assert panel.correct.status.text().startswith("Added 1 image of")
+    told = panel.correct.status.text()
+    assert told.startswith("Added 1 image of 1 patient. ") and "bad.png is no picture" in told
+    # the next drop: of the last one nothing is said any more
+    panel.correct.everything._tell("3 images have a proposal.")
+    drop(canvas(panel), bad)
+    qtbot.waitUntil(lambda: panel.correct.status.text().startswith("Nothing new was added. "), timeout=WAIT)
+    assert "bad.png is no picture" in panel.correct.status.text()
+    assert panel.correct.everything.message.text() == ""
+
+
+@pytest.mark.parametrize("kind", ["file", "no suffix", "series", "nrrd"])
+def test_every_kind_of_image_is_added_to_the_open_project(project_panel, qtbot, tmp_path, kind):
+    """Known by its name or by what it holds; it never lies as a layer of its own over the image that is open."""
+    panel, place = project_panel, tmp_path / "scan"
+    before = len(panel.state.project.cases())
+    if kind == "series":
+        place.mkdir()
+        shared = {"SeriesInstanceUID": "1.2.3", "FrameOfReferenceUID": "1.2.4", "PixelSpacing": [1.0, 1.0]}
+        for n in range(3):
+            where = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "ImagePositionPatient": [0, 0, 2 * n]}
+            write(place / f"{n}", blobs(n), kind=CT, **shared, **where)
+    elif kind == "nrrd":
+        place = write_image(tmp_path / "scan.nrrd", np.stack([blobs(n) for n in range(3)]), volume=True)
+    else:
+        place = write(tmp_path / ("scan.dcm" if kind == "file" else "scan"), blobs())
+    drop(canvas(panel), place)
+    qtbot.waitUntil(lambda: panel.state.case_id == before + 1, timeout=WAIT)
+    assert panel.correct.view.current.image.name == "scan"
+    assert {layer.name for layer in panel.viewer.layers} == {"scan", "scan mask"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "letter.pdf", "README"])
+def test_what_nobody_reads_is_told_in_the_panel_alone(panel, tmp_path, name):
+    path = tmp_path / name
+    path.write_text("none")
+    said = len(notification_manager.records)
+    assert drop(canvas(panel), path)
+    assert panel.correct.status.text().startswith(f"'{name}' is no image that MedSeg reads; expected .tif, ")
+    assert len(notification_manager.records) == said and not panel.viewer.layers
+
+
+def test_of_a_folder_it_is_told_how_many_files_were_left_out(panel, qtbot, tmp_path):
+    images(tmp_path / "study", 1)
+    for name in ("notes.txt", "letter.pdf", ".hidden"):
+        (tmp_path / "study" / name).write_text("none")
+    choose(panel)
+    drop(canvas(panel), tmp_path / "study")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    assert panel.correct.status.text() == (
+        "Added 1 image of 1 patient. 2 files were left out: they are no images that MedSeg reads."
+    )
 
 
 def test_what_is_napari_s_stays_napari_s(panel, tmp_path):
@@ -165,5 +218,5 @@ def test_what_is_napari_s_stays_napari_s(panel, tmp_path):
     assert heard == ["a.csv", "i0.tif", "i0.tif"]
     # on the panel, napari has no say: what it is not is told
     drop(panel, tmp_path / "a.csv")
-    assert panel.correct.status.text().startswith("'a.csv' is no image; expected .tif, ")
+    assert panel.correct.status.text().startswith("'a.csv' is no image that MedSeg reads; expected .tif, ")
     assert panel.state.project is None
