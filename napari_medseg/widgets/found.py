@@ -42,11 +42,31 @@ def show_maps(viewer: Any, layer: Image, prediction: Prediction, wanted: Mapping
             show_map(viewer, layer, shown, suffix=suffix)
 
 
-def found_text(prediction: Prediction) -> str:
-    """How much was found, and how long it took."""
-    share = float((prediction.labels > 0).mean())
+def found_text(prediction: Prediction, boxes: np.ndarray | None = None) -> str:
+    """How much was found, and how long it took; ``boxes`` (N, 4: y0, x0, y1, x1), px: in which alone it was looked."""
+    inside = np.ones(prediction.labels.shape, bool)
+    if boxes is not None:
+        inside[:] = False
+        for y0, x0, y1, x1 in np.asarray(boxes).round().astype(int).clip(0):
+            inside[y0:y1, x0:x1] = True
+    share = float((prediction.labels > 0)[inside].mean()) if inside.any() else 0.0
     seconds = prediction.origin["seconds"]
     fields = {"seconds": seconds, "device": prediction.origin["device"].upper()}
+    if boxes is not None and not share:
+        return trn(
+            "Found nothing in the box in {seconds:.2f} s on the {device}.",
+            "Found nothing in {n} boxes in {seconds:.2f} s on the {device}.",
+            len(boxes),
+            **fields,
+        )
+    if boxes is not None:
+        return trn(
+            "Found in the box: {share:.1%} of it, in {seconds:.2f} s on the {device}.",
+            "Found in {n} boxes: {share:.1%} of them, in {seconds:.2f} s on the {device}.",
+            len(boxes),
+            share=share,
+            **fields,
+        )
     if not share:
         return tr("Found nothing in {seconds:.2f} s on the {device}.", **fields)
     return tr("Found {share:.1%} of the image in {seconds:.2f} s on the {device}.", share=share, **fields)

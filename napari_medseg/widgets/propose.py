@@ -68,6 +68,8 @@ class ProposeSection(QWidget):
         self._drawn: set[str] = set()
         # of which image the message is, and what it says of it
         self._told_of = self._said = ""
+        # with which task and network it was said
+        self._said_by: tuple[Any, ...] = ()
         self._refill()
         self.image.begin()
         bus.weights_changed.connect(self._refill)
@@ -169,9 +171,12 @@ class ProposeSection(QWidget):
             self._workers.run(lambda *_: project.choose(task, weights), on_done=lambda _: None, lane="files")
 
     def _say(self, text: str) -> None:
-        """Something about the image; it goes when another one is chosen."""
-        self._said = text
+        """Something about the image and the network; it goes when another one is chosen."""
+        self._said, self._said_by = text, self._by()
         self.message.setText(text)
+
+    def _by(self) -> tuple[Any, ...]:
+        return self.task.currentData(), self.weights.currentData()
 
     def _draw_boxes(self) -> None:
         layer = self.current_image()
@@ -191,6 +196,8 @@ class ProposeSection(QWidget):
     def _chosen(self) -> None:
         self._state.device = self.device.currentText()
         save_settings(device=self._state.device)
+        if self._said_by != self._by() and self.message.text() == self._said:
+            self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
         self._box_wanted()
         self.familiar.ask(self.current_image())
@@ -283,7 +290,7 @@ class ProposeSection(QWidget):
 
         self._ticket = self._workers.run(
             work,
-            on_done=lambda found: self._show(layer, data, *found, boxed=boxes is not None),
+            on_done=lambda found: self._show(layer, data, *found, boxes=boxes),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
             on_error=self._failed,
         )
@@ -323,13 +330,13 @@ class ProposeSection(QWidget):
         show_error(sentence(error))
 
     def _show(
-        self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple, *, boxed: bool = False
+        self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple, *, boxes: np.ndarray | None = None
     ) -> None:
         self._busy(False)
         if (why := lost(self._viewer, layer, data)) is not None:
             self._say(why)
             return
-        if boxed:
+        if boxes is not None:
             # a box is for this proposal: the person's own choice is back
             self._drawn.discard(str(layer.unique_id))
             if layer == self.current_image():
@@ -339,7 +346,7 @@ class ProposeSection(QWidget):
         show_maps(self._viewer, layer, prediction, self.options.wanted())
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
-        self._say(found_text(prediction))
+        self._say(found_text(prediction, boxes))
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture)
 

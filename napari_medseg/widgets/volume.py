@@ -44,6 +44,8 @@ class VolumeBox(QWidget):
         self._units = SameUnits(viewer)
         self._closed = False
         self._counting: Ticket | None = None
+        # of which layers the number is
+        self._told_of: tuple[str, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self.measure)
         self.three, self.next = QCheckBox(tr(NAME)), QPushButton(tr("Next plane"))
@@ -95,7 +97,11 @@ class VolumeBox(QWidget):
     def _turned(self) -> None:
         self._row.setVisible(self.sight.volume)
         self._tell_position()
-        if self.sight.mask is None:
+        shown = tuple(str(one.unique_id) for one in (self.sight.image, self.sight.mask) if one is not None)
+        if shown != self._told_of:
+            # another image: its own number comes, the last one's is gone at once
+            self._told_of = shown
+            self._stop_counting()
             self._tell_measured("")
         self._rest.start()
 
@@ -112,9 +118,7 @@ class VolumeBox(QWidget):
 
     def measure(self) -> None:
         """Count the mask's pixels off the GUI thread, and say what they are in ml or mm²."""
-        if self._counting is not None:
-            self._counting.cancel()
-            self._counting = None
+        self._stop_counting()
         image, mask, opened, project = self.sight.image, self.sight.mask, self._view.current, self._state.project
         if image is None or mask is None:
             self._tell_measured("")
@@ -137,6 +141,11 @@ class VolumeBox(QWidget):
             lane="edit",
         )
 
+    def _stop_counting(self) -> None:
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
+
     def _tell_measured(self, text: str) -> None:
         self.measured.setText(text)
         self.measured.setVisible(bool(text))
@@ -154,8 +163,7 @@ class VolumeBox(QWidget):
             return
         self._closed = True
         self._rest.stop()
-        if self._counting is not None:
-            self._counting.cancel()
+        self._stop_counting()
         self.planes.detach()
         self.marks.detach()
         self.sight.detach()

@@ -220,6 +220,7 @@ def test_a_box_is_for_its_image_and_the_own_choice_is_back_after_it(panel, qtbot
     propose(panel, qtbot)
     mask = next(layer for layer in labels_of(panel) if layer.name.startswith("cells"))
     assert mask.metadata["medseg"]["network"].startswith("dcsnet")
+    assert "in the box" in panel.propose.message.text()
     assert not panel.propose.options.boxes.isChecked()
     assert (panel.state.boxed, panel.state.weights) == (None, mine)
     propose(panel, qtbot)
@@ -235,6 +236,13 @@ def test_what_was_said_of_an_image_goes_with_it(panel, qtbot):
     assert "Found" in panel.propose.message.text()
     other = panel.viewer.add_image(image.data[::-1].copy(), name="other")
     panel.viewer.layers.selection.active = other
+    assert panel.propose.message.text() == ""
+    propose(panel, qtbot)
+    # what is offered anew is the same; another network is not
+    panel.bus.weights_changed.emit()
+    assert "Found" in panel.propose.message.text()
+    weights = panel.propose.weights
+    weights.setCurrentIndex((weights.currentIndex() + 1) % weights.count())
     assert panel.propose.message.text() == ""
     propose(panel, qtbot)
     panel.viewer.layers.clear()

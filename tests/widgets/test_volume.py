@@ -151,6 +151,11 @@ def test_an_image_has_no_planes_and_its_area_is_measured(panel, qtbot, tmp_path)
     case.image.scale, case.image.units = (0.5, 0.5), ("millimeter", "millimeter")
     box.measure()
     qtbot.waitUntil(lambda: box.measured.text() == "Measured: label 1 2.50 mm².", timeout=WAIT)
+    # beside another image the number is not seen, not even until that is measured
+    panel.viewer.add_image(np.zeros((20, 24), np.uint8), name="other")
+    box._rest.setInterval(WAIT)
+    box.sight.look()
+    assert box.measured.text() == ""
 
 
 def test_beside_a_volume_an_image_of_unknown_size_pops_nothing_up_and_stays_of_unknown_size(panel, volume, qtbot):
