@@ -18,7 +18,8 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
 from napari_medseg.widgets.fold import Fold
-from napari_medseg.widgets.keys import key_of, toggle_cheat_sheet
+from napari_medseg.widgets.key_sheet import KeySheet
+from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
@@ -58,6 +59,7 @@ class CorrectSection(QWidget):
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
         self.status, self.keys = Message(), QLabel()
+        self._sheet: KeySheet | None = None
         # what will propose next
         self.proposes = TextLabel(state.proposes)
         # the case that was shown last
@@ -324,7 +326,14 @@ class CorrectSection(QWidget):
 
     def toggle_cheat_sheet(self) -> None:
         """Show or hide all keys over the image."""
-        toggle_cheat_sheet(self._viewer)
+        if self._sheet is None:
+            above: QWidget = self
+            while (parent := above.parentWidget()) is not None:
+                above = parent
+            # over the main window, also where the panel floats
+            self._sheet = KeySheet(above)
+            self.destroyed.connect(self._sheet.deleteLater)
+        self._sheet.toggle()
 
     def _show_status(self, status: Any) -> None:
         if status.lost or status.error:

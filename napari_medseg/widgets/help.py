@@ -49,7 +49,9 @@ class Help(QObject):
 
     def _name(self, *_: int) -> None:
         section = self._tabs.tabText(self._tabs.currentIndex())
-        self.button.setToolTip(tr("Help for {section}, and the tour of MedSeg  ({key})", section=section, key=KEY) if section else "")
+        self.button.setToolTip(
+            tr("Help for {section}, and the tour of MedSeg  ({key})", section=section, key=KEY) if section else ""
+        )
         self.button.setAccessibleName(tr("Help for {section}", section=section))
 
     def open(self) -> None:

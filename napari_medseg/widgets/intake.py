@@ -69,7 +69,8 @@ class Intake(QWidget):
         if not any(map(can_take, paths)):
             self._tell(
                 tr(
-                    "'{name}' is no image that MedSeg reads; expected {suffixes}, or a folder. Export it as one of these.",
+                    "'{name}' is no image that MedSeg reads; expected {suffixes}, or a folder. "
+                    "Export it as one of these.",
                     name=paths[0].name,
                     suffixes=", ".join(READ_SUFFIXES),
                 )

@@ -86,12 +86,9 @@ def napari_keys(mode: str) -> list[str]:
     return [key for key in bound if key.upper() not in {ours.key.upper().replace("-", "+") for ours in KEYS}]
 
 
-def cheat_sheet() -> str:
-    """All keys, a line each."""
-    rows = [(key.key.replace("-", "+"), tr(key.text)) for key in KEYS]
-    rows += [(tr(keys), tr(text)) for keys, text in OTHERS]
-    # no columns: the canvas writes in a proportional font
-    return "\n".join(f"{key}  -  {text}" for key, text in rows)
+def rows() -> list[tuple[str, str]]:
+    """All keys, and what each does, as people write them."""
+    return [(key.key.replace("-", "+"), tr(key.text)) for key in KEYS] + [(tr(keys), tr(text)) for keys, text in OTHERS]
 
 
 def bind(target: Any, actions: Mapping[str, Callable[[], None]]) -> None:
@@ -107,14 +104,3 @@ def unbind(target: Any) -> None:
     for key in KEYS:
         if any(str(bound).upper() == key.key.replace("-", "+").upper() for bound in target.keymap):
             target.bind_key(key.key, None)
-
-
-def toggle_cheat_sheet(viewer: Any) -> None:
-    """Show or hide all keys over the image."""
-    overlay = viewer.canvas.overlays.text
-    if overlay.visible:
-        overlay.visible = False
-        return
-    overlay.text, overlay.font_size, overlay.box = cheat_sheet(), 9, True
-    overlay.position = "top_left"
-    overlay.visible = True

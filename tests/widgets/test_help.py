@@ -80,6 +80,7 @@ def test_every_tab_opens_its_page(panel):
     for number, page in enumerate(SECTIONS.values()):
         panel.tabs.setCurrentIndex(number)
         assert panel.tabs.tabText(number) in panel.help.button.toolTip()
+        assert "tour" in panel.help.button.toolTip()
         for _ in range(2):
             QTest.mouseClick(panel.help.button, Qt.MouseButton.LeftButton)
             assert panel.help.window.pages.source().toLocalFile().endswith(page)

@@ -11,11 +11,13 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QScrollArea
 from scipy import ndimage
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
-from napari_medseg.widgets.keys import KEYS, cheat_sheet
+from napari_medseg.widgets.keys import KEYS, rows
 
 pytestmark = pytest.mark.gui
 WAIT = 90_000
@@ -227,12 +229,31 @@ def test_the_worst_spot_is_shown_and_goes_out_where_one_draws(panel, qtbot, tmp_
     qtbot.waitUntil(lambda: first[0] not in spots._found.spots, timeout=WAIT)
 
 
+def test_the_list_of_keys_fits_a_small_window(seen, qtbot):
+    window, correct = seen.viewer.window._qt_window, seen.correct
+    window.showNormal()
+    window.resize(1280, 720)
+    qtbot.waitUntil(lambda: window.width() == 1280, timeout=WAIT)
+    correct.toggle_cheat_sheet()
+    sheet = window.findChild(QScrollArea, "medseg_keys")
+    assert sheet.isVisible() and window.rect().contains(sheet.geometry())
+    page = sheet.widget()
+    assert sheet.viewport().rect().contains(page.geometry()), "all of it is seen, without scrolling"
+    # in a smaller one it scrolls and stays inside
+    window.setMinimumSize(0, 0)
+    sheet.parentWidget().resize(900, 500)
+    sheet._place()
+    assert window.rect().contains(sheet.geometry())
+    qtbot.mouseClick(sheet.viewport(), Qt.MouseButton.LeftButton)
+    assert not sheet.isVisible()
+
+
 def test_keys_are_bound_shown_and_given_back(panel, qtbot, tmp_path):
     case = open_case(panel, qtbot, tmp_path, circle()[0])
     layer = case.labels
     bound = {str(key) for key in layer.keymap}
     assert {key.key.replace("-", "+") for key in KEYS} <= bound
-    texts = cheat_sheet()
+    texts = [text for _, text in rows()]
     assert all(key.text in texts for key in KEYS)
     assert set(panel.correct.view.actions) == {key.action for key in KEYS}
 
@@ -241,10 +262,12 @@ def test_keys_are_bound_shown_and_given_back(panel, qtbot, tmp_path):
         call(layer)
 
     press("K")
-    assert panel.viewer.canvas.overlays.text.visible
-    assert "live-wire" in panel.viewer.canvas.overlays.text.text
+    window = panel.window()
+    sheet = window.findChild(QScrollArea, "medseg_keys")
+    assert not sheet.isHidden()
+    assert any("live-wire" in label.text() for label in sheet.findChildren(QLabel))
     press("K")
-    assert not panel.viewer.canvas.overlays.text.visible
+    assert sheet.isHidden()
     press("T")
     assert not layer.visible
     press("T")
