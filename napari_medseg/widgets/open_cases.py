@@ -83,6 +83,7 @@ class OpenCases(QObject):
             kept=kept_grid(case) or grid_of(image),
             picture=picture,
             listed=listed,
+            naming=self._state.naming,
             on_status=self._on_status,
             parent=self,
         )
