@@ -35,6 +35,7 @@ from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import mark, tr, trn
 
 CHOOSING = mark("Choosing the next image...")
+ALL_ACCEPTED = mark("All images are accepted. Retrain, or export the masks.")
 
 
 class CorrectSection(QWidget):
@@ -213,6 +214,9 @@ class CorrectSection(QWidget):
         self.bar.show_cases(project, cases)
         self.table.fill(cases)
         self.table.mark(self._state.case_id)
+        if not cases or any(case.state != "accepted" for case in cases):
+            # not any more
+            self.status.take_back(tr(ALL_ACCEPTED))
         self._enable()
 
     def _enable(self) -> None:
@@ -243,7 +247,7 @@ class CorrectSection(QWidget):
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
-                self.status.setText(f"{note} {tr('All images are accepted. Retrain, or export the masks.')}".strip())
+                self.status.setText(f"{note} {tr(ALL_ACCEPTED)}".strip())
                 self.status.release()
 
         self.next_image.choose(project, after, done, self._failed)

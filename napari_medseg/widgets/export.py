@@ -138,7 +138,9 @@ class ExportSection(QWidget):
                 self._failed(InputError(why))
                 return
 
-            self._run(partial(self._write_all, project, folder, state=state, format=format, **wishes, **self._state.naming()))
+            self._run(
+                partial(self._write_all, project, folder, state=state, format=format, **wishes, **self._state.naming())
+            )
             return
         layer = self._selected()
         if layer is None:

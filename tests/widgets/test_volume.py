@@ -109,7 +109,9 @@ def test_a_plane_is_brought_into_the_canvas_and_interpolated_across(panel, volum
     qtbot.waitUntil(lambda: tools.message.text() == "Filled slices 8 to 11 of 19.", timeout=WAIT)
     assert (mask.data[3, 7:13, 5] == 1).all()
     # 6 slices of 24 voxels of 2 mm³
-    qtbot.waitUntil(lambda: volume.measured.text() == f"Measured: {panel.correct.classes.name_of(1)} 0.288 ml.", timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: volume.measured.text() == f"Measured: {panel.correct.classes.name_of(1)} 0.288 ml.", timeout=WAIT
+    )
     volume.next.click()
     assert volume.marks.letters() == ("S", "I", "A", "P")
     volume.next.click()
