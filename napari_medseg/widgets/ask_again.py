@@ -34,8 +34,8 @@ def ask_again(parent: QWidget, go: Callable[[], None]) -> None:
     )
     box.setInformativeText(
         tr(
-            "The new mask has to be accepted again, unless Undo brings the accepted one back. Exports and training keep "
-            "the mask that was accepted last."
+            "The new mask has to be accepted again, unless Undo brings the accepted one back. Until then, exports and "
+            "training take the mask that was accepted."
         )
     )
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -21,6 +21,7 @@ from napari_medseg.widgets.keys import key_of, toggle_cheat_sheet
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
+from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
@@ -166,7 +167,7 @@ class CorrectSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self.refresh()
         self.status.setText(sentence(error))
-        show_warning(sentence(error))
+        warn_unseen(self, sentence(error))
 
     def _added(self, added: list[Case], shown: Case | None) -> None:
         self.refresh()
@@ -291,6 +292,8 @@ class CorrectSection(QWidget):
 
         def done(revision: Revision, note: str) -> None:
             self.status.note(f"{tr('Accepted revision {n}.', n=revision.number)} {note}".strip())
+            if note:
+                warn_unseen(self, note)
             self._bus.cases_changed.emit()
             self.open_next(note)
 

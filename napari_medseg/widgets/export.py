@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -48,6 +48,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered
+from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import mark, tr, trn
@@ -293,7 +294,7 @@ class ExportSection(QWidget):
         told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
         self.message.setText("\n".join(text for text in (why, told) if text))
         self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
-        show_warning(why)
+        warn_unseen(self, why)
 
 
 def _there(error: FilesThereError) -> str:
