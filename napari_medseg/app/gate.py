@@ -209,7 +209,7 @@ def _gain(rows: Sequence[Scores], others: int, limits: GateLimits) -> list[Check
     before, after = (float(np.mean([getattr(row, name) for row in rows])) for name in ("hd95_before", "hd95_after"))
     least = lower_bound(growth)
     text = tr("Largest edge error {before} px before, {after} after.", before=_px(before), after=_px(after))
-    if least > limits.hd95:
+    if least > limits.hd95 and len(rows) > 1:
         text += " " + tr("Surely larger, by {least:.1f} px or more (95 %).", least=least)
     checks.append(Check(passed=least <= limits.hd95, text=text))
     return checks

@@ -57,11 +57,11 @@ class Compared:
     after: np.ndarray
 
     def at(self, share: float) -> np.ndarray:
-        """The picture (Y, X, 3) uint8: in the left share the new network's rim, in the rest the old one's."""
+        """The picture (Y, X, 3) uint8: in the right share the new network's rim, in the rest the old one's."""
         picture = self.base.copy()
         width = picture.shape[1]
-        column = round(min(1.0, max(0.0, share)) * width)
-        for rim, part in ((self.after, np.s_[:, :column]), (self.before, np.s_[:, column:])):
+        column = round((1 - min(1.0, max(0.0, share))) * width)
+        for rim, part in ((self.before, np.s_[:, :column]), (self.after, np.s_[:, column:])):
             picture[part][rim[part]] = NETWORK
         if 0 < column < width:
             # where the one ends and the other begins

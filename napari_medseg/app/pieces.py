@@ -41,6 +41,12 @@ class StrayPieces:
         others = self._others(project, case_id)
         return [one for one in found if _one_thing(one.label, others)]
 
+    def emptied(self, project: Project, case_id: int, labels: np.ndarray) -> bool:
+        """Whether nothing is left of a mask that a person worked on; not where another was accepted as empty."""
+        if labels.any() or all(row.kind == "proposal" for row in project.history(case_id)):
+            return False
+        return all(sum(counted.values()) for counted in self._others(project, case_id))
+
     def _others(self, project: Project, case_id: int) -> list[dict[int, int]]:
         if project is not self._of:
             self._of, self._counted = project, {}

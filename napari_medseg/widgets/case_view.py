@@ -30,6 +30,7 @@ from napari_medseg.widgets.layers import (
     show_labels,
 )
 from napari_medseg.widgets.load import Loaded, load_case
+from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.open_cases import OpenCases
 from napari_medseg.widgets.state import Bus, PanelState
@@ -68,6 +69,10 @@ class CaseView(OpenCases):
 
     # ---- from the project's list ---------------------------------------------------------------------------------
 
+    def is_opening(self, case_id: int) -> bool:
+        """Whether a case is being loaded, to be shown."""
+        return self._loading == case_id
+
     def open_case(self, case_id: int) -> None:
         """Load a case off the GUI thread and show it; what was asked before and is not shown yet is dropped."""
         project = self._state.project
@@ -95,6 +100,10 @@ class CaseView(OpenCases):
         self._tell(error)
 
     def _show(self, loaded: Loaded) -> None:
+        with one_picture(self._window):
+            self._show_layers(loaded)
+
+    def _show_layers(self, loaded: Loaded) -> None:
         case, image, stored, prediction, picture = loaded
         self._opening = self._loading = None
         self._bus.opening.emit(False)

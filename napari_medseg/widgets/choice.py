@@ -149,6 +149,8 @@ class WeightsChoice(QObject):
         identity, task = self.weights.currentData(), self.task.currentData() or ""
         entry = next((e for i, e in self._known if i == identity), None)
         self._state.task = task
+        # what an image said itself holds for that image
+        self._state.suggested = bool(task) and task == self._kind and self._untouched()
         if entry is None:
             self._state.weights = ""
             self.about.setText((tr(UNASKED) if self._known else nothing_fits(volume=self._volume)) + self._unusable())
@@ -171,13 +173,15 @@ class WeightsChoice(QObject):
 
     def suggest(self, kind: str) -> None:
         """Begin with what the first image shows, where nobody ever chose."""
-        untouched = self._adopted is None and not self._mine[0] and load_settings().get("task") is None
-        if untouched and kind and self.task.findData(kind) >= 0:
+        if self._untouched() and kind and self.task.findData(kind) >= 0:
             self._kind = kind
             self.task.blockSignals(True)
             self.task.setCurrentText(kind)
             self.task.blockSignals(False)
             self._fill_networks()
+
+    def _untouched(self) -> bool:
+        return self._adopted is None and not self._mine[0] and load_settings().get("task") is None
 
     def boxed(self) -> tuple[str, str] | None:
         """Network and weights that segment inside boxes; None: none at hand do."""

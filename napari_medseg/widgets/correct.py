@@ -25,6 +25,7 @@ from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
+from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.spots import SpotList
@@ -53,6 +54,7 @@ class CorrectSection(QWidget):
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
+        self.rest_in_3d = RestIn3D(viewer, lambda: self.view.current)
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
@@ -108,6 +110,7 @@ class CorrectSection(QWidget):
         bus.opening.connect(self._show_opening)
         bus.told.connect(self.status.setText)
         state.events.case_id.connect(self._case_changed)
+        state.events.case_id.connect(self.rest_in_3d.look)
         state.events.proposes.connect(self.proposes.setText)
         # after the tools know of the image
         self.session = Session(viewer, state, self.view, self.tools)
@@ -146,8 +149,9 @@ class CorrectSection(QWidget):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
-        self.table.cellDoubleClicked.connect(self._row_chosen)
         self.table.cellActivated.connect(self._row_chosen)
+        # what is marked in the list is what is shown: Accept means that one
+        self.table.cellClicked.connect(self._row_chosen)
         self.accept.clicked.connect(self.accept_and_next)
         self.unlock.clicked.connect(self.unlock_drawn)
         self.take.clicked.connect(self.view.take_over)
@@ -229,7 +233,10 @@ class CorrectSection(QWidget):
         self.pieces.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
-        self.view.open_case(self.table.case_at(row))
+        case_id = self.table.case_at(row)
+        # the second click of two does not begin anew
+        if not self.view.is_opening(case_id):
+            self.view.open_case(case_id)
 
     def open_next(self, note: str = "") -> None:
         """Open the next image that is not accepted; a note on the last one goes on being told."""
@@ -290,8 +297,11 @@ class CorrectSection(QWidget):
             )
             return
 
+        opened = self.view.current
+        name = "" if opened is None else opened.image.name
+
         def done(revision: Revision, note: str) -> None:
-            self.status.note(f"{tr('Accepted revision {n}.', n=revision.number)} {note}".strip())
+            self.status.note(f"{tr('{name} is accepted.', name=name)} {note}".strip())
             if note:
                 warn_unseen(self, note)
             self._bus.cases_changed.emit()
@@ -342,6 +352,7 @@ class CorrectSection(QWidget):
         """Store what is left and close the project."""
         self.session.note()
         self.tools.let_go()
+        self.rest_in_3d.let_go()
         self.rings.close()
         self.view.close_all(force=True)
         self.view.detach()

@@ -58,6 +58,10 @@ class Curves(QWidget):
         import pyqtgraph as pg
 
         self._plot = pg.PlotWidget(background="#262930")
+        # the wheel scrolls the panel, and the axes stay where the curves are
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
         self._plot.setFixedHeight(170)
         # named above, where a legend would lie on the lines, and wrapped where the panel is narrow
         named = ((self.LOSS, tr("loss while learning")), (self.DICE, tr("agreement on test images")))

@@ -26,6 +26,8 @@ class FamiliarNote(QWidget):
     """Task, and the id of the weights that know such images: the person asked for them."""
     seen = Signal(str)
     """Kind of an image that was just looked at; empty: none that the bundled weights know."""
+    told = Signal()
+    """There is something to say, or no longer."""
 
     def __init__(self, state: PanelState, workers: Workers) -> None:
         super().__init__()
@@ -76,12 +78,19 @@ class FamiliarNote(QWidget):
             self.seen.emit(kind)
 
     def _show(self, advice: Advice | None) -> None:
-        self._advice = advice
+        changed, self._advice = advice != self._advice, advice
         self.setVisible(advice is not None)
         if advice is not None:
             self.text.set_bold(tr("Look twice."), f" {advice.text}")
             self.use.setText(tr("Use what knows: {kind}", kind=task_words(advice.kind)))
             self.use.setVisible(bool(advice.weights))
+        if changed:
+            self.told.emit()
+
+    @property
+    def warning(self) -> str:
+        """What is said, for who looks elsewhere; empty: nothing."""
+        return "" if self._advice is None else f"{tr('Look twice.')} {self._advice.text}"
 
     def _use(self) -> None:
         if self._advice is not None and self._advice.weights:

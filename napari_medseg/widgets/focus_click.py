@@ -9,7 +9,9 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QMainWindow, QPlainTextEdit, QTextEdit, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
+
+from napari_medseg.widgets.one_picture import canvases_of
 
 # the system may wake the program just before it hands the click on
 WOKEN_SECONDS = 0.3
@@ -77,12 +79,9 @@ class FocusClicks(QObject):
                 canvas.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _canvases(self) -> list[QWidget]:
-        above: Any = self.parent()
-        # a panel that floats is a window of its own, and still the main one's child
-        while above is not None and not isinstance(above, QMainWindow):
-            above = above.parentWidget()
-        middle = None if above is None else above.centralWidget()
-        return [] if middle is None else middle.findChildren(QOpenGLWidget)
+        parent = self.parent()
+        assert isinstance(parent, QWidget)
+        return canvases_of(parent)
 
     def _state_changed(self, state: Qt.ApplicationState) -> None:
         if state == Qt.ApplicationState.ApplicationActive:

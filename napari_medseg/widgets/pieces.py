@@ -85,17 +85,23 @@ class PieceQuestion(QWidget):
     def _look(self, case: OpenCase, accept: Callable[[], None]) -> None:
         labels, project, number = np.array(case.labels.data), case.project, case.case_id
 
-        def done(found: list[Strays]) -> None:
+        def done(found: list[Strays] | None) -> None:
             self._looking = False
             case.end()
             if not self._view.holds(case) or self._view.current is not case:
                 self._view.say(
                     tr("'{name}' was not accepted: another image was opened. Accept it there.", name=case.image.name)
                 )
+            elif found is None:
+                self._ask_empty(case, accept)
             elif found:
                 self._ask(case, found, accept)
             else:
                 accept()
+
+        def look() -> list[Strays] | None:
+            emptied = self._pieces.emptied(project, number, labels)
+            return None if emptied else self._pieces.to_ask(project, number, labels)
 
         def failed(error: BaseException) -> None:
             # the mask is not to blame: what is wrong with the project is told by who accepts
@@ -104,11 +110,19 @@ class PieceQuestion(QWidget):
         self._looking = True
         case.begin()
         self._workers.run(
-            lambda ticket, progress: self._pieces.to_ask(project, number, labels),
+            lambda ticket, progress: look(),
             on_done=done,
             on_error=failed,
             lane="edit",
         )
+
+    def _ask_empty(self, case: OpenCase, accept: Callable[[], None]) -> None:
+        self._case, self._asked, self._accept = case, [], accept
+        self.text.setText(tr("The mask is empty: is there nothing to mark on this image?"))
+        self.all.setText(tr("Accept as empty"))
+        self.largest.hide()
+        self.never.hide()
+        self._show()
 
     def _ask(self, case: OpenCase, found: list[Strays], accept: Callable[[], None]) -> None:
         self._case, self._asked, self._accept = case, found, accept
@@ -127,6 +141,11 @@ class PieceQuestion(QWidget):
         if not any(in_view(self._viewer, case.labels, place.point) for place in places):
             go_to(self._viewer, case.labels, places[0].point)
         self._rings.show(case, places)
+        self.largest.show()
+        self.never.show()
+        self._show()
+
+    def _show(self) -> None:
         self.show()
         if not self.isVisible():
             # in another tab, with the key

@@ -118,6 +118,7 @@ class ProposeSection(QWidget):
         self.choice.decided.connect(self._decided)
         self.familiar.wanted.connect(self.choice.choose)
         self.familiar.seen.connect(self.choice.suggest)
+        self.familiar.told.connect(self._tell_next)
         self.device.currentTextChanged.connect(self._chosen)
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._box_wanted)
@@ -198,8 +199,12 @@ class ProposeSection(QWidget):
 
     def _asked(self) -> None:
         self._state.also = self.options.members()
-        self._state.proposes = self.choice.next_text()
+        self._tell_next()
         self._show_plan()
+
+    def _tell_next(self) -> None:
+        # also where one corrects: a network that was chosen by hand stays, whatever comes
+        self._state.proposes = " ".join(text for text in (self.choice.next_text(), self.familiar.warning) if text)
 
     def _show_plan(self, *_: Any) -> None:
         layer = self.current_image()

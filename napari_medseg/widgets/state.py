@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
 from napari_medseg.app.choosing import best_for
+from napari_medseg.app.familiar import kind_of, look
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest, takes
 from napari_medseg.project import Project
@@ -23,6 +24,8 @@ class PanelState:
     ----------
     task : str
         What is on the images; empty: nobody knows yet.
+    suggested : bool
+        The image that was looked at last said it of itself, and nobody chose: another image may be of another kind.
     network, weights, device : str
         What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
     boxed : tuple of (network, weights) or None
@@ -41,6 +44,7 @@ class PanelState:
     """
 
     task: str = ""
+    suggested: bool = False
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
@@ -76,11 +80,21 @@ class PanelState:
         PredictRequest or None
             None: nobody knows what is on it, or no weights at hand do.
         """
-        if self.weights and takes(self.network, volume=volume):
-            return self.request()
+        chosen = self.request() if self.weights and takes(self.network, volume=volume) else None
+        if chosen is not None and not (self.suggested and image is not None):
+            return chosen
         able = [known for known in self.selectable_weights() if takes(known[1].network, volume=volume)]
+        if chosen is not None:
+            # the image before said it of itself: this one is asked anew, and a doubtful one is taken for the same
+            seen = look(cast(np.ndarray, image))
+            kind = "" if seen is None else kind_of(seen)
+            best = best_for(able, kind) if kind not in ("", self.task) else None
+            return chosen if best is None else self._asked(best)
         best = best_for(able, self.task, image)
-        return None if best is None else PredictRequest(network=best[1].network, weights=best[0], device=self.device)
+        return None if best is None else self._asked(best)
+
+    def _asked(self, known: tuple[str, WeightsEntry]) -> PredictRequest:
+        return PredictRequest(network=known[1].network, weights=known[0], device=self.device)
 
     def opinions_for(self, *, volume: bool) -> PredictRequest | None:
         """As :meth:`request_for`, with the networks that are asked beside it where they take such an image."""

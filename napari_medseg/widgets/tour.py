@@ -42,7 +42,10 @@ class Step:
 
 STEPS = (
     Step(
-        mark("In the tab Correct your images stand, in a project: a folder that keeps their masks and every stroke."),
+        mark(
+            "Drop a folder of your images on the window, or press New... here, in the tab Correct. They stand in a "
+            "project: a folder that keeps their masks and every stroke."
+        ),
         lambda panel: panel.correct.table,
     ),
     Step(
@@ -63,7 +66,8 @@ STEPS = (
     Step(mark("Accept: the mask is kept as you see it, and the next image opens."), lambda panel: panel.correct.accept),
     Step(
         mark(
-            "With four accepted images or more, the network learns from you. Masks leave as files in the tab Export. "
+            "With two accepted images or more, better with ten, the network learns from you. Masks leave as files in "
+            "the tab Export. "
             "The ? above opens the page of each tab, and this tour."
         ),
         lambda panel: panel.retrain.start,

@@ -82,7 +82,7 @@ class Wipe(QWidget):
         self._shown: Compared | None = None
         self.slider.setRange(0, 100)
         self.slider.setValue(50)
-        self.slider.setToolTip(tr("Left of the line the new network's mask, right of it the old one's."))
+        self.slider.setToolTip(tr("Left of the line the old network's mask, right of it the new one's."))
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
         row = QHBoxLayout()

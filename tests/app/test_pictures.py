@@ -53,8 +53,8 @@ def test_the_slider_goes_from_the_old_mask_to_the_new_one():
     for picture, there, gone in ((old, 5, 50), (new, 50, 5)):
         assert tuple(picture[5, there]) == NETWORK
         assert tuple(picture[5, gone]) != NETWORK
-    # right of the line is the old one's rim, which lies left of it, and the other way round
-    assert NETWORK not in colours(half)
+    # left of the line is the old one's rim, right of it the new one's
+    assert tuple(half[5, 5]) == tuple(half[5, 50]) == NETWORK
     for colour in (GAINED, LOST):
         tint = tuple(int(0.65 * one) for one in colour)
         assert any(np.allclose(one, tint, atol=1) for one in colours(old))

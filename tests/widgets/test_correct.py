@@ -182,7 +182,7 @@ def test_what_was_said_of_an_image_goes_when_another_opens(project_panel, qtbot)
     assert panel.correct.status.text() == panel.correct.tools.message.text() == ""
     # that the last one was accepted is told until the one after it
     go(panel.correct.accept_and_next)
-    assert "Accepted revision 1" in panel.correct.status.text()
+    assert " is accepted." in panel.correct.status.text()
     go(lambda: panel.correct.open_neighbour(1))
     assert panel.correct.status.text() == ""
 

@@ -24,10 +24,14 @@ def test_the_first_image_chooses_its_task_and_no_later_one_does(panel, qtbot):
     choose(panel, "nuclei")
     qtbot.waitUntil(lambda: not panel.propose.familiar.isHidden(), timeout=WAIT)
     assert "looks like Skin photographs (dermoscopy)" in panel.propose.familiar.text.text()
+    # and where one corrects
+    assert "Look twice. " in panel.correct.proposes.text()
+    assert "looks like Skin photographs (dermoscopy)" in panel.correct.proposes.text()
     assert panel.propose.task.currentData() == "nuclei"
     panel.propose.familiar.use.click()
     assert panel.propose.task.currentData() == "dermoscopy"
     qtbot.waitUntil(lambda: panel.propose.familiar.isHidden(), timeout=WAIT)
+    assert "Look twice" not in panel.correct.proposes.text()
     # a person asked for it, and finds it again
     assert load_settings()["task"] == "dermoscopy"
 
@@ -59,3 +63,21 @@ def test_where_nobody_knows_what_is_on_the_images_proposing_asks(panel, qtbot):
     assert panel.propose.task.currentText() == "Polyps (endoscopy)"
     panel.propose.run.click()
     qtbot.waitUntil(lambda: "noise mask" in panel.viewer.layers, timeout=WAIT)
+
+
+def test_where_nobody_chose_each_image_is_asked_what_it_is(panel, qtbot):
+    state = panel.state
+    images = {s.task: read_image(s.image).data for s in sample_images() if s.task in ("dermoscopy", "nuclei")}
+    add(panel, "dermoscopy")
+    qtbot.waitUntil(lambda: panel.propose.task.currentData() == "dermoscopy", timeout=WAIT)
+    assert state.suggested
+    for task, image in images.items():
+        known = dict(state.selectable_weights())
+        assert task in known[state.request_for(volume=False, image=image).weights].tasks
+    # what cannot be told apart is taken for more of the same
+    noise = (np.indices((200, 200)).sum(axis=0)[..., None] * np.array([3, 5, 7]) % 256).astype(np.uint8)
+    assert state.request_for(volume=False, image=noise).weights == state.weights
+    # whoever chooses is obeyed
+    choose(panel, "dermoscopy")
+    assert not state.suggested
+    assert state.request_for(volume=False, image=images["nuclei"]).weights == state.weights

@@ -91,6 +91,8 @@ def test_a_second_undo_takes_what_was_drawn_since_the_first_and_redo_brings_it_b
     stored(qtbot, case)
     assert shown() == [1, 0, 0]
     np.testing.assert_array_equal(panel.state.project.labels(1), layer.data)
+    # on a busy machine the project says late that there is something
+    qtbot.waitUntil(panel.correct.redo.isEnabled, timeout=WAIT)
     panel.correct.redo.click()
     stored(qtbot, case)
     qtbot.waitUntil(lambda: shown() == [1, 0, 1], timeout=WAIT)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Labels, Vectors
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 
 from napari_medseg.editing.spots import Spot
 from napari_medseg.errors import Cancelled
@@ -274,3 +275,27 @@ def test_objects_follow_the_mask_also_while_it_is_out_of_sight(panel, qtbot, cas
     qtbot.waitUntil(lambda: objects().data.max() == 1, timeout=WAIT)
     panel.correct.view.redo()
     qtbot.waitUntil(lambda: objects().data.max() == 2, timeout=WAIT)
+
+
+def test_an_emptied_mask_is_asked_about_and_a_second_press_means_it(panel, qtbot, case):
+    drawn(panel, qtbot, case)
+    case.labels.data[:] = 0
+    case.compare()
+    stored(panel, qtbot)
+    asked = question(panel, qtbot)
+    assert asked.text.text() == "The mask is empty: is there nothing to mark on this image?"
+    assert asked.largest.isHidden() and asked.never.isHidden()
+    assert not panel.state.project.revisions(1)
+    panel.correct.accept.click()
+    qtbot.waitUntil(lambda: bool(panel.state.project.revisions(1)), timeout=WAIT)
+
+
+def test_a_row_that_is_clicked_is_the_image_that_is_accepted(project_panel, qtbot):
+    panel = project_panel
+    table = panel.correct.table
+    for row in (2, 0):
+        case_id = table.case_at(row)
+        qtbot.mouseClick(
+            table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualItemRect(table.item(row, 0)).center()
+        )
+        qtbot.waitUntil(lambda wanted=case_id: panel.state.case_id == wanted, timeout=WAIT)
