@@ -33,7 +33,7 @@ SECTIONS = {
     "Correct: project and images": "correct project_bar case_table last_project intake patients app/images next_image "
     "propose_all message",
     "Correct: drawing": "classes toolbar tool_table tools snap_tool livewire_tool mouse_tool spots undo_buttons "
-    "ask_undo edge_maps case_view open_cases open_case elsewhere keys",
+    "ask_undo ask_again edge_maps case_view open_cases open_case elsewhere keys",
     "Retrain": "retrain rounds run_text outcome app/gate wipe curves versions",
     "Export": "export app/formats",
     "What can go wrong, and other sentences": "",

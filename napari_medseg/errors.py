@@ -6,6 +6,7 @@ MedsegError
 │   ├── ImageReadError         a file is missing, truncated, empty or of no known kind
 │   ├── ShapeError             an array or mask has the wrong shape
 │   ├── WeightsError           a weights file is for another network or does not match its checksum
+│   ├── FilesThereError        files would be replaced, and nobody asked for that
 │   └── ProjectError           a project is locked, damaged, of another version, or not there
 └── OperationError             the request was fine but could not be carried out: exit code 1
     ├── OutputError            a file cannot be written (full disk, no permission)
@@ -19,6 +20,7 @@ MedsegError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from napari_medseg import log
 from napari_medseg.names import one_line
@@ -54,6 +56,24 @@ class UnknownNameError(InputError):
 
 class ImageReadError(InputError):
     """A file cannot be read as an image. Check the file, or export it again."""
+
+
+class FilesThereError(InputError):
+    """Files would be replaced. Choose another folder, or say that they may be.
+
+    Parameters
+    ----------
+    message : str
+        As the command line says it.
+    paths : sequence of Path
+        Those that are there.
+    of : int
+        How many were to be written.
+    """
+
+    def __init__(self, message: str, paths: Sequence[Path], of: int) -> None:
+        super().__init__(message)
+        self.paths, self.of = tuple(paths), of
 
 
 class ShapeError(InputError):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_medseg.errors import (
     DeviceError,
+    FilesThereError,
     InputError,
     OutputError,
     PartlyDoneError,
@@ -71,21 +72,24 @@ def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
 
     Raises
     ------
-    InputError
+    FilesThereError
         If there are some; the message names the first.
     """
+    paths = list(paths)
     # a link that leads nowhere would be replaced too
     there = [] if overwrite else [path for path in paths if os.path.lexists(path)]
     if there:
-        raise InputError(
+        raise FilesThereError(
             trn(
                 "{first} is there already; expected no file that would be replaced. Choose another folder, or say that "
-                "files may be replaced (--overwrite; in the window, tick it).",
+                "files may be replaced (--overwrite).",
                 "{n} files, first {first}, are there already; expected no file that would be replaced. Choose another "
-                "folder, or say that files may be replaced (--overwrite; in the window, tick it).",
+                "folder, or say that files may be replaced (--overwrite).",
                 len(there),
                 first=there[0],
-            )
+            ),
+            there,
+            len(paths),
         )
 
 

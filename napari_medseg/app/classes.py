@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, colour_of, listed
 from napari_medseg.errors import InputError, OutputError, ProjectError
@@ -74,14 +74,47 @@ def name_classes(project: Project, classes: Classes, *, ignore: int | None = Non
 def shown_classes(
     project: Project, case_id: int | None, chosen: tuple[str, str] | None = None, *, task: str = ""
 ) -> list[LabelClass]:
-    """The project's classes, and those that the weights name which proposed what a case shows.
-
-    Where these name none, those of the weights that are chosen, (network, id or path), are shown; where these have one
-    word for all kinds of images, what is marked in the images of the task.
+    """As :func:`class_table` names what a case shows now.
 
     Several classes of weights are noted in the project, where it can be written to: its masks say what they hold. The
-    name of a single one is only shown: nobody needs to name the one thing that there is. A name that another label has
-    is not given twice.
+    name of a single one is only shown: nobody needs to name the one thing that there is.
+
+    Raises
+    ------
+    ProjectError
+        If the table is damaged.
+    """
+    origin = None if case_id is None else project.proposal_origin(case_id)
+    shown = class_table(project, origin, chosen, task=task)
+    of_proposal = _names_of_origin(origin)
+    if len(of_proposal) > 1:
+        fresh = {one.label: one.name for one in shown if of_proposal.get(one.label) == one.name}
+        with suppress(InputError, OutputError):
+            name_classes(project, fresh)
+    return shown
+
+
+def class_table(
+    project: Project,
+    origin: Mapping[str, Any] | None,
+    chosen: tuple[str, str] | None = None,
+    *,
+    task: str = "",
+) -> list[LabelClass]:
+    """The project's classes, and those that the weights of a proposal name; nothing is noted.
+
+    Where these name none, those of the weights that are chosen, (network, id or path), are given; where these have one
+    word for all kinds of images, what is marked in the images of the task. A name that another label has is not given
+    twice.
+
+    Parameters
+    ----------
+    project : Project
+    origin : mapping or None
+        Of the proposal that a mask began with.
+    chosen : tuple of str, optional
+    task : str
+        Default: the one that was chosen in the project last.
 
     Raises
     ------
@@ -89,18 +122,18 @@ def shown_classes(
         If the table is damaged.
     """
     known = project.classes()
-    origin = None if case_id is None else project.proposal_origin(case_id)
-    of_proposal = {} if origin is None else _names_of(str(origin.get("network")), str(origin.get("weights")))
-    names = of_proposal or ({} if chosen is None else _names_of(*chosen))
-    if not names and task in THINGS and (origin is not None or chosen is not None):
+    names = _names_of_origin(origin) or ({} if chosen is None else _names_of(*chosen))
+    task = task or project.chosen()[0]
+    if not names and task in THINGS and (origin or chosen is not None):
         names = {1: THINGS[task]}
-    taken = {one.label for one in known}, {one.name for one in known}
-    fresh = {label: name for label, name in names.items() if label not in taken[0] and name not in taken[1]}
-    if len(of_proposal) > 1 and fresh:
-        with suppress(InputError, OutputError):
-            name_classes(project, fresh)
+    labels, taken = {one.label for one in known}, {one.name for one in known}
+    fresh = {label: name for label, name in names.items() if label not in labels and name not in taken}
     shown = [*known, *(LabelClass(label=label, name=name, colour=colour_of(label)) for label, name in fresh.items())]
     return sorted(shown, key=lambda one: one.label)
+
+
+def _names_of_origin(origin: Mapping[str, Any] | None) -> dict[int, str]:
+    return {} if not origin else _names_of(str(origin.get("network")), str(origin.get("weights")))
 
 
 def _names_of(network: str, weights: str) -> dict[int, str]:

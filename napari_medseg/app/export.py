@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
-from napari_medseg.app.classes import only_label_1
+from napari_medseg.app.classes import class_table, only_label_1
 from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
 from napari_medseg.app.places import unit_named
 from napari_medseg.atomic import output_error
@@ -143,17 +143,21 @@ def mask_kinds(objects: bool) -> tuple[str, ...]:
     return ("mask", "objects") if objects else ("mask",)
 
 
-def case_provenance(project: Project, case: Case, labels: np.ndarray) -> dict[str, Any]:
+def case_provenance(
+    project: Project, case: Case, labels: np.ndarray, chosen: tuple[str, str] | None = None, *, task: str = ""
+) -> dict[str, Any]:
     """Where labels of a case come from: image, proposal, strokes, and the newest revision that holds just them.
 
-    Where there is none, they are taken for what the case shows now.
+    Where there is none, they are taken for what the case shows now. Its classes are those of the project, and what the
+    window calls the others that the mask holds: see :func:`napari_medseg.app.classes.class_table` for the parameters.
     """
     digest = labels_sha256(labels.astype(np.uint8, copy=False))
     revision = next((one for one in reversed(project.revisions(case.id)) if one.sha256 == digest), None)
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
-    classes = project.classes()
+    noted, held = {one.label for one in project.classes()}, {1, *map(int, np.unique(labels))}
+    classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
         "case": case.name,
         "image_sha256": case.sha256,
@@ -205,6 +209,8 @@ def export_project(
     case_ids: Sequence[int] | None = None,
     objects: bool = False,
     overwrite: bool = False,
+    chosen: tuple[str, str] | None = None,
+    task: str = "",
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
@@ -227,6 +233,9 @@ def export_project(
         Also write every object with a number of its own.
     overwrite : bool
         Files that are there may be replaced.
+    chosen : tuple of str, optional
+    task : str
+        As the window shows the names of classes; see :func:`napari_medseg.app.classes.class_table`.
 
     Returns
     -------
@@ -268,7 +277,7 @@ def export_project(
         with batch.item():
             newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
             labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
-            facts = case_provenance(project, case, labels)
+            facts = case_provenance(project, case, labels, chosen, task=task)
             written += export_masks(
                 folder / stems[case.id],
                 labels,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.correct import CaseLabels
@@ -267,8 +266,7 @@ class CaseView(OpenCases):
             if (why := opened.problem() or unseen(opened.labels)) is not None:
                 self.say(why)
                 return
-            if (other := opened.resized()) is not None:
-                show_warning(other)
+            other = opened.resized()
             accepted = opened.session.accept(np.asarray(opened.labels.data), opened.other_picture())
             self._when_done(accepted, lambda revision: done(revision, other or ""))
 

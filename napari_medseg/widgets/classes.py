@@ -68,9 +68,9 @@ class ClassList(QGroupBox):
         if project is None:
             self._fill([])
             return
-        case_id, chosen, task = self._state.case_id, (self._state.network, self._state.weights), self._state.task
+        case_id, naming = self._state.case_id, self._state.naming()
         self._workers.run(
-            lambda ticket, progress: shown_classes(project, case_id, chosen, task=task),
+            lambda ticket, progress: shown_classes(project, case_id, **naming),
             on_done=lambda found: self._read(project, found),
             lane="files",
         )

@@ -23,6 +23,7 @@ from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
+from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
@@ -38,6 +39,7 @@ from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import mark, tr, trn
 
 CHOOSING = mark("Choosing the next image...")
+ALL_ACCEPTED = mark("All images are accepted. Retrain, or export the masks.")
 
 
 class CorrectSection(QWidget):
@@ -172,7 +174,7 @@ class CorrectSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self.refresh()
         self.status.setText(sentence(error))
-        show_warning(sentence(error))
+        warn_unseen(self, sentence(error))
 
     def _added(self, added: list[Case], shown: Case | None) -> None:
         self.refresh()
@@ -220,6 +222,9 @@ class CorrectSection(QWidget):
         self.bar.show_cases(project, cases)
         self.table.fill(cases)
         self.table.mark(self._state.case_id)
+        if not cases or any(case.state != "accepted" for case in cases):
+            # not any more
+            self.status.take_back(tr(ALL_ACCEPTED))
         self._enable()
 
     def _enable(self) -> None:
@@ -260,7 +265,7 @@ class CorrectSection(QWidget):
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
-                self.status.setText(f"{note} {tr('All images are accepted. Retrain, or export the masks.')}".strip())
+                self.status.setText(f"{note} {tr(ALL_ACCEPTED)}".strip())
                 self.status.release()
 
         self.next_image.choose(project, after, done, self._failed)
@@ -307,6 +312,8 @@ class CorrectSection(QWidget):
 
         def done(revision: Revision, note: str) -> None:
             self.status.note(f"{tr('{name} is accepted.', name=name)} {note}".strip())
+            if note:
+                warn_unseen(self, note)
             self._bus.cases_changed.emit()
             self.open_next(note)
 

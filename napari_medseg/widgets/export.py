@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -41,19 +41,21 @@ from napari_medseg.app.formats import DEFAULT, advice, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.places import grid_under
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import Cancelled, InputError, PartlyDoneError, sentence
+from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered
+from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
-from napari_medseg.words import tr, trn
+from napari_medseg.words import mark, tr, trn
 
 # of the masks that could not be written
 MOST_TOLD = 20
+REPLACE = mark("Replace files that are there")
 
 
 class ExportSection(QWidget):
@@ -73,7 +75,7 @@ class ExportSection(QWidget):
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox(tr("Also number the objects (nuclei, cells)"))
         # not remembered: each time it is for these files alone
-        self.overwrite = QCheckBox(tr("Replace files that are there"))
+        self.overwrite = QCheckBox(tr(REPLACE))
         self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), TextLabel()
         self.show_folder, self.progress = QPushButton(tr("Open folder")), QProgressBar()
         self._written_to = Path()
@@ -137,7 +139,9 @@ class ExportSection(QWidget):
                 self._failed(InputError(why))
                 return
 
-            self._run(partial(self._write_all, project, folder, state=state, format=format, **wishes))
+            self._run(
+                partial(self._write_all, project, folder, state=state, format=format, **wishes, **self._state.naming())
+            )
             return
         layer = self._selected()
         if layer is None:
@@ -284,13 +288,31 @@ class ExportSection(QWidget):
         self._ticket = None
         self._show_idle()
         done = len(error.done) if isinstance(error, PartlyDoneError) else 0
-        why = sentence(error)
+        why = _there(error) if isinstance(error, FilesThereError) else sentence(error)
         if done:
             why = f"{trn('Wrote {n} file.', 'Wrote {n} files.', done)} {why}"
         told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
         self.message.setText("\n".join(text for text in (why, told) if text))
         self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
-        show_warning(why)
+        warn_unseen(self, why)
+
+
+def _there(error: FilesThereError) -> str:
+    """Files that would be replaced, and what to tick."""
+    first, count = error.paths[0], len(error.paths)
+    named = {"first": first.name, "folder": first.parent, "of": error.of, "tick": tr(REPLACE)}
+    if error.of == 1:
+        return tr(
+            "{first} is in {folder} already, so nothing was written. Tick '{tick}', or choose another folder.", **named
+        )
+    return trn(
+        "{first}, one of {of} files to write, is in {folder} already, so nothing was written. Tick '{tick}', or choose "
+        "another folder.",
+        "{n} of {of} files to write, first {first}, are in {folder} already, so nothing was written. Tick '{tick}', or "
+        "choose another folder.",
+        count,
+        **named,
+    )
 
 
 def _go_on(ticket: Ticket) -> None:

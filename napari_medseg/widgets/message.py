@@ -18,6 +18,11 @@ class Message(TextLabel):
         self.setText(text)
         self._keep = True
 
+    def take_back(self, words: str) -> None:
+        """Say that no longer; what else is said stays."""
+        if words in self.text():
+            self.setText(self.text().replace(words, "").strip())
+
     def release(self) -> None:
         """What is said is of this image after all."""
         self._keep = False

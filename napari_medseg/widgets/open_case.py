@@ -74,6 +74,7 @@ class OpenCase(QObject):
         kept: Grid,
         picture: tuple,
         listed: bool,
+        naming: Callable[[], dict[str, Any]],
         on_status: Callable[[SaveStatus], None],
         parent: QObject,
     ) -> None:
@@ -90,7 +91,7 @@ class OpenCase(QObject):
         self.edges: dict[tuple[int, ...], np.ndarray] = {}
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
-        labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown)
+        labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown, **naming())
         self.closed = False
         # what :meth:`then` waits for, and what waits; an undo or redo that is on its way
         self._busy, self._waiting = False, deque[Callable[[], None]]()

@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -83,6 +82,7 @@ class OpenCases(QObject):
             kept=kept_grid(case) or grid_of(image),
             picture=picture,
             listed=listed,
+            naming=self._state.naming,
             on_status=self._on_status,
             parent=self,
         )
@@ -180,8 +180,7 @@ class OpenCases(QObject):
     # ---- what is told ------------------------------------------------------------------------------------------------
 
     def say(self, why: str) -> None:
-        """Tell what was not done, where it is seen at once and where it can still be read later."""
-        show_warning(why)
+        """Tell what was not done, in the panel."""
         self._bus.told.emit(why)
 
     def _tell(self, error: BaseException) -> None:

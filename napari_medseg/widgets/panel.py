@@ -22,6 +22,7 @@ from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.help import Help
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.logged import keep_log
+from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
@@ -123,6 +124,7 @@ class MedSegPanel(QWidget):
         """What was not done is said in the section that is looked at, too."""
         messages = (self.propose.message, self.correct.status, self.retrain.message, self.export.message)
         messages[self.tabs.currentIndex()].setText(why)
+        warn_unseen(self, why)
 
     def _may_close(self) -> bool:
         """Before the window closes: is all stored, and what becomes of the run?"""

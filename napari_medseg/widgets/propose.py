@@ -27,6 +27,7 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.networks import get_spec
+from napari_medseg.widgets.ask_again import AcceptedError, ask_again, check_not_accepted
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
 from napari_medseg.widgets.familiar import FamiliarNote
@@ -254,8 +255,8 @@ class ProposeSection(QWidget):
         also = tuple(one for one in also if one != boxed and get_spec(one[0]).capabilities.box_prompt)
         return replace(request, network=boxed[0], weights=boxed[1], also=also)
 
-    def start(self) -> None:
-        """Run the network on the chosen image."""
+    def start(self, *_: Any, again: bool = False) -> None:
+        """Run the network on the chosen image; ``again``: also where its mask is accepted, which is asked else."""
         layer = self.current_image()
         if layer is None or self._ticket is not None:
             return
@@ -279,8 +280,11 @@ class ProposeSection(QWidget):
         self._say("")
         # what is proposed on is what is seen
         layer.visible = True
+        project, case_id = self._state.project, layer.metadata.get("medseg_case")
 
         def work(ticket: Ticket, progress: Any) -> tuple[Prediction, tuple]:
+            if not again:
+                check_not_accepted(project, case_id)
             picture = picture_of(data)
             prediction = predict_array(
                 data,
@@ -297,8 +301,18 @@ class ProposeSection(QWidget):
             work,
             on_done=lambda found: self._show(layer, data, *found, boxes=boxes),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
-            on_error=self._failed,
+            on_error=lambda error: self._ask_again(layer) if isinstance(error, AcceptedError) else self._failed(error),
         )
+
+    def _ask_again(self, layer: Image) -> None:
+        """An accept is never lost unasked."""
+        self._busy(False)
+
+        def go() -> None:
+            if layer == self.current_image():
+                self.start(again=True)
+
+        ask_again(self.window(), go)
 
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""

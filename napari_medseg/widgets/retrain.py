@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from napari_medseg.app.unfinished import Unfinished
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.curves import Curves
 from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.rounds import Rounds
 from napari_medseg.widgets.run_text import (
@@ -50,6 +51,8 @@ class RetrainSection(QWidget):
         self.start, self.cancel = QPushButton(tr("Retrain")), QPushButton(tr("Cancel"))
         self.resume = QPushButton(tr("Resume"))
         self.progress, self.curves, self.message = QProgressBar(), Curves(), TextLabel()
+        # why the last one could not begin
+        self._refused = ""
         # what would happen if it was pressed now
         self.ahead, self._asked = TextLabel(), object()
         self.outcome = Outcome()
@@ -147,7 +150,11 @@ class RetrainSection(QWidget):
 
         def show(text: str) -> None:
             if asked is self._asked and project is self._state.project:
-                self.ahead.setText(text)
+                if self.message.text() == self._refused != text:
+                    # what stood in the way is out of it
+                    self.message.setText("")
+                # said once
+                self.ahead.setText("" if text == self.message.text() else text)
 
         self._workers.run(
             lambda *_: forecast_text(forecast(project, options), epochs=options.epochs, minutes=options.minutes),
@@ -211,7 +218,10 @@ class RetrainSection(QWidget):
             self.outcome.decided()
         if state in STATE_TEXT:
             self.message.setText(tr(STATE_TEXT[state]))
-        if state in STATE_WORD:
+        if state == "broken" and round_.run_id is None:
+            # nothing ran
+            self._bar("")
+        elif state in STATE_WORD:
             self._bar(tr(STATE_WORD[state]))
         if state == "adopted" and round_.weights is not None:
             self._bus.weights_changed.emit()
@@ -238,9 +248,10 @@ class RetrainSection(QWidget):
     def _show_error(self, round_: Round, error: BaseException) -> None:
         """Why it broke; and the offer to go on."""
         if round_ is self._round and round_.state == "broken":
-            self.message.setText(sentence(error))
-            show_warning(sentence(error))
-            if round_.run_id is not None:
+            self._failed(error)
+            if round_.run_id is None:
+                self._refused = self.message.text()
+            else:
                 self.rounds.look(judge=False)
 
     def _show_review(self, round_: Round, pictured: Pictured | None) -> None:
@@ -264,8 +275,11 @@ class RetrainSection(QWidget):
         self.message.setText(f"{self.message.text()} {text}".strip())
 
     def _failed(self, error: BaseException) -> None:
-        self.message.setText(sentence(error))
-        show_warning(sentence(error))
+        why = sentence(error)
+        self.message.setText(why)
+        if self.ahead.text() == why:
+            self.ahead.setText("")
+        warn_unseen(self, why)
 
     def may_close(self, ask: Callable[[str], str], what: str = "") -> bool:
         """Before the window, the panel or the project closes: is the run to finish alone?

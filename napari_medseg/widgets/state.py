@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
@@ -61,6 +61,10 @@ class PanelState:
     def request(self) -> PredictRequest:
         """What to run now."""
         return PredictRequest(network=self.network, weights=self.weights, device=self.device)
+
+    def naming(self) -> dict[str, Any]:
+        """What :func:`napari_medseg.app.classes.class_table` is told besides the proposal; may be asked anywhere."""
+        return {"chosen": (self.network, self.weights), "task": self.task}
 
     def request_for(self, *, volume: bool, image: np.ndarray | None = None) -> PredictRequest | None:
         """What to run on an image or a volume: the network chosen, or the best for what is on it.

@@ -79,6 +79,9 @@ class VolumeBox(QWidget):
         self.sight.turned.connect(self._turned)
         self.sight.moved.connect(self._tell_position)
         self.sight.drawn.connect(self._rest.start)
+        # another task, another name
+        for changed in (self._state.events.task, self._state.events.weights):
+            changed.connect(self._named_anew)
         self._choose(self.three.isChecked(), keep=False)
 
     def _choose(self, on: bool, *, keep: bool = True) -> None:
@@ -93,6 +96,9 @@ class VolumeBox(QWidget):
         if self.sight.volume:
             in_view = self.sight.in_view
             self.sight.bring(0 if in_view is None else (in_view + 1) % 3)
+
+    def _named_anew(self, *_: Any) -> None:
+        self._rest.start()
 
     def _turned(self) -> None:
         self._row.setVisible(self.sight.volume)
@@ -125,13 +131,14 @@ class VolumeBox(QWidget):
             return
         labels, lies = np.asarray(mask.data), grid_of(image)
         mine = opened if opened is not None and opened.labels is mask else None
+        naming = self._state.naming()
 
         def work(ticket: Ticket, progress: Any) -> str:
             grid, names = lies, {}
             if mine is not None and project is not None:
                 kept = kept_grid(project.case(mine.case_id))
                 grid = _known(lies, kept)
-                names = {one.label: one.name for one in shown_classes(project, mine.case_id)}
+                names = {one.label: one.name for one in shown_classes(project, mine.case_id, **naming)}
             return measured_text(count_labels(labels), grid, names)
 
         self._counting = self._workers.run(
@@ -162,6 +169,8 @@ class VolumeBox(QWidget):
         if self._closed:
             return
         self._closed = True
+        for changed in (self._state.events.task, self._state.events.weights):
+            changed.disconnect(self._named_anew)
         self._rest.stop()
         self._stop_counting()
         self.planes.detach()

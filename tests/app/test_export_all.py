@@ -11,6 +11,7 @@ from napari_medseg.app.export import ALL, export_project, to_export
 from napari_medseg.errors import InputError
 from napari_medseg.io import read_mask, write_image
 from napari_medseg.project import Project
+from napari_medseg.weights import list_weights
 
 
 @pytest.fixture
@@ -54,6 +55,35 @@ def test_a_state_that_there_is_not_is_refused(project, tmp_path):
     with pytest.raises(InputError, match="new: no mask yet; expected a proposal or a drawing"):
         export_project(project, tmp_path / "out", state=ALL, case_ids=[4])
     assert not (tmp_path / "out").exists()
+
+
+def named(paths):
+    found = {}
+    for path in paths:
+        with tifffile.TiffFile(path) as file:
+            found[path.name.partition("_")[0]] = json.loads(file.pages.first.description)["medseg"]["classes"]
+    return found
+
+
+def test_classes_are_called_as_the_window_calls_them_and_nothing_is_noted(project, tmp_path):
+    (small,) = [one.id for one in list_weights(network="cmunext-xxs") if one.task == "nuclei"]
+    origin = {"network": "cmunext-xxs", "weights": small, "sha256": "0" * 64}
+    project.set_proposal(3, project.labels(3), origin)
+    proposed = named(export_project(project, tmp_path / "proposed", state=ALL, case_ids=[3]))
+    assert proposed == {"proposed": {"1": "nucleus"}}
+    # one word for all kinds: what is marked in the images of the task, told or chosen in the project
+    (wide,) = [one.id for one in list_weights(network="sgd-net-s") if one.task == "generalist"]
+    project.set_proposal(3, project.labels(3), {"network": "sgd-net-s", "weights": wide, "sha256": "0" * 64})
+    assert named(export_project(project, tmp_path / "a", state=ALL, case_ids=[3], task="polyp")) == {
+        "proposed": {"1": "polyp"}
+    }
+    project.choose("breast-ultrasound", wide)
+    assert named(export_project(project, tmp_path / "b", state=ALL, case_ids=[3])) == {"proposed": {"1": "lesion"}}
+    # a mask that was drawn: after what is chosen
+    assert named(export_project(project, tmp_path / "c", case_ids=[1], chosen=("cmunext-xxs", small))) == {
+        "done": {"1": "nucleus"}
+    }
+    assert project.classes() == []
 
 
 def test_a_second_class_in_a_mask_that_nobody_accepted_counts_too(project, tmp_path):

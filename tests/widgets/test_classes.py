@@ -1,11 +1,14 @@
 """The list of labels in a real napari window."""
 
+import json
+
 import numpy as np
 import pytest
+import tifffile
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
-from tests.widgets.helpers import choose
+from tests.widgets.helpers import choose, stored
 from tests.widgets.test_tools import WAIT
 
 pytestmark = pytest.mark.gui
@@ -57,6 +60,19 @@ def test_the_one_thing_there_is_is_shown_by_its_name_and_needs_none_in_the_proje
     panel.correct.classes.add.click()
     qtbot.waitUntil(lambda: names(panel) == ["polyp", "label 2"], timeout=WAIT)
     assert [one.name for one in panel.state.project.classes()] == ["polyp", "label 2"]
+
+
+def test_the_mask_that_is_measured_has_the_name_of_the_list_also_in_its_file(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    box = panel.correct.volume
+    qtbot.waitUntil(lambda: names(panel) == ["nucleus"], timeout=WAIT)
+    case = panel.correct.view.current
+    case.labels.data_setitem((np.array([0, 1]), np.array([0, 1])), 1)
+    qtbot.waitUntil(lambda: box.measured.text().startswith("Measured: nucleus "), timeout=WAIT)
+    stored(panel, qtbot)
+    case.labels.save(str(tmp_path / "m.tif"), plugin="napari-medseg")
+    with tifffile.TiffFile(tmp_path / "m.tif") as file:
+        assert json.loads(file.pages.first.description)["medseg"]["classes"] == {"1": "nucleus"}
 
 
 def test_a_name_that_another_label_has_is_not_given_twice(tmp_path):

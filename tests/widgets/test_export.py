@@ -162,7 +162,16 @@ def test_two_masks_never_become_one_file_and_none_is_replaced_unasked(panel, qtb
     assert found == {"same_mask.tif": 1, "same_2_mask.tif": 2, "SAME_3_mask.tif": 3}
     layers[0].data = np.full((8, 9), 7, np.uint8)
     assert export(layers[0]) == found
-    assert "is there already" in panel.export.message.text()
+    assert panel.export.message.text() == (
+        f"same_mask.tif is in {tmp_path / 'out'} already, so nothing was written. Tick 'Replace files that are there', "
+        "or choose another folder."
+    )
+    # of several, which and how many
+    panel.export.objects.setChecked(True)
+    assert export(layers[0]) == found
+    told = "same_mask.tif, one of 2 files to write, is in"
+    assert panel.export.message.text().startswith(told)
+    panel.export.objects.setChecked(False)
     panel.export.overwrite.setChecked(True)
     assert export(layers[0]) == {**found, "same_mask.tif": 7}
     # asked for once, not for ever

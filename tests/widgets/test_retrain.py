@@ -6,6 +6,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 
 from napari_medseg.app.review import review_run
 from napari_medseg.app.samples import sample_images
@@ -167,6 +168,40 @@ def test_what_cannot_be_planned_is_told_and_nothing_runs(project_panel, qtbot, t
     qtbot.waitUntil(lambda: "Accept at least 2 images first (0 so far)." in panel.retrain.message.text(), timeout=WAIT)
     assert panel.retrain.start.isEnabled()
     assert panel.state.project.runs() == []
+
+
+def test_a_refusal_is_said_once_in_the_panel_that_is_seen_and_the_bar_is_empty(
+    project_panel, qtbot, trainers, tmp_path
+):
+    panel, section = project_panel, project_panel.retrain
+    panel.window().show()
+    said = len(notification_manager.records)
+    panel.tabs.setCurrentIndex(2)
+    why = "Accept at least 2 images first (0 so far)."
+    qtbot.waitUntil(lambda: section.ahead.text() == why, timeout=WAIT)
+    section.start.click()
+    qtbot.waitUntil(lambda: section.message.text() == why, timeout=WAIT)
+    qtbot.waitUntil(lambda: section.start.isEnabled() and section.progress.isHidden(), timeout=WAIT)
+    qtbot.wait(300)
+    assert section.ahead.text() == "" and section.message.text() == why
+    # once another thing stands in the way, that is said alone
+    panel.state.project.accept(1)
+    panel.bus.cases_changed.emit()
+    qtbot.waitUntil(lambda: "(1 so far)" in section.ahead.text(), timeout=WAIT)
+    assert section.message.text() == ""
+    panel.tabs.setCurrentIndex(1)
+    panel.correct.view.current.labels.visible = False
+    panel.correct.accept_and_next()
+    qtbot.waitUntil(lambda: "out of sight" in panel.correct.status.text(), timeout=WAIT)
+    panel.tabs.setCurrentIndex(3)
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.start()
+    qtbot.waitUntil(lambda: "out of sight" in panel.export.message.text(), timeout=WAIT)
+    assert [record.message for record in notification_manager.records[said:]] == []
+    # where nobody sees the panel's words, a balloon says them
+    panel.tabs.setCurrentIndex(1)
+    panel.export.start()
+    qtbot.waitUntil(lambda: len(notification_manager.records) == said + 1, timeout=WAIT)
 
 
 def test_what_will_happen_is_said_while_somebody_looks(project_panel, qtbot, trainers):

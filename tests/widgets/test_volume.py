@@ -109,7 +109,9 @@ def test_a_plane_is_brought_into_the_canvas_and_interpolated_across(panel, volum
     qtbot.waitUntil(lambda: tools.message.text() == "Filled slices 8 to 11 of 19.", timeout=WAIT)
     assert (mask.data[3, 7:13, 5] == 1).all()
     # 6 slices of 24 voxels of 2 mm³
-    qtbot.waitUntil(lambda: volume.measured.text() == "Measured: label 1 0.288 ml.", timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: volume.measured.text() == f"Measured: {panel.correct.classes.name_of(1)} 0.288 ml.", timeout=WAIT
+    )
     volume.next.click()
     assert volume.marks.letters() == ("S", "I", "A", "P")
     volume.next.click()
@@ -145,12 +147,13 @@ def test_an_image_has_no_planes_and_its_area_is_measured(panel, qtbot, tmp_path)
     box = panel.correct.volume
     case.labels.data[2:4, 3:8] = 1
     case.labels.refresh()
-    words = "Measured: label 1 10 px. The size of a pixel is not known."
-    qtbot.waitUntil(lambda: box.measured.text() == words, timeout=WAIT)
+    name = panel.correct.classes.name_of
+    words = "10 px. The size of a pixel is not known."
+    qtbot.waitUntil(lambda: box.measured.text() == f"Measured: {name(1)} {words}", timeout=WAIT)
     assert box.planes.dock is None and not box.sight.volume
     case.image.scale, case.image.units = (0.5, 0.5), ("millimeter", "millimeter")
     box.measure()
-    qtbot.waitUntil(lambda: box.measured.text() == "Measured: label 1 2.50 mm².", timeout=WAIT)
+    qtbot.waitUntil(lambda: box.measured.text() == f"Measured: {name(1)} 2.50 mm².", timeout=WAIT)
     # beside another image the number is not seen, not even until that is measured
     panel.viewer.add_image(np.zeros((20, 24), np.uint8), name="other")
     box._rest.setInterval(WAIT)
