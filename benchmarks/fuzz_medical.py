@@ -16,6 +16,7 @@ def make_medical(folder: Path) -> None:
 
 
 def _dicoms(folder: Path) -> None:
+    import imagecodecs
     from PIL import Image
     from pydicom import uid
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -39,9 +40,10 @@ def _dicoms(folder: Path) -> None:
         facts |= {"PlanarConfiguration": 0} if colour else {}
         for tag, value in (facts | tags).items():
             setattr(file, tag, value)
-        if syntax in (uid.DeflatedExplicitVRLittleEndian, uid.JPEGBaseline8Bit):
-            meta.TransferSyntaxUID = syntax
-            file["PixelData"].is_undefined_length = syntax == uid.JPEGBaseline8Bit
+        if syntax == uid.DeflatedExplicitVRLittleEndian or "PixelData" in tags:
+            if syntax is not None:
+                meta.TransferSyntaxUID = syntax
+            file["PixelData"].is_undefined_length = syntax in (uid.JPEGBaseline8Bit, uid.JPEGLSLossless)
         elif syntax is not None:
             file.compress(syntax, generate_instance_uid=False)
         file.save_as(folder / f"{name}.dcm", enforce_file_format=True)
@@ -59,10 +61,10 @@ def _dicoms(folder: Path) -> None:
     for name, syntax in (
         ("rle", uid.RLELossless),
         ("jp2", uid.JPEG2000Lossless),
-        ("jls", uid.JPEGLSLossless),
         ("deflated", uid.DeflatedExplicitVRLittleEndian),
     ):
         write(name, deep, syntax)
+    write("jls", deep, uid.JPEGLSLossless, PixelData=encapsulate([bytes(imagecodecs.jpegls_encode(deep))]))
     with BytesIO() as stream:
         Image.fromarray(grey * 60).save(stream, "JPEG")
         write("jpeg", grey, uid.JPEGBaseline8Bit, PixelData=encapsulate([stream.getvalue()]))

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, generate_uid
 
 CT, SC, US, MR = (
     "1.2.840.10008.5.1.4.1.1.2",
@@ -69,11 +71,23 @@ def dataset(data, *, kind=SC, photometric=None, **tags):
     return found
 
 
+def pack(found, syntax):
+    """Pack a data set's pixels; JPEG-LS by a library that is there anyhow."""
+    if syntax == JPEGLSLossless:
+        data = found.pixel_array
+        bits = data.view(np.uint16) if data.dtype == np.int16 else data
+        found.PixelData = encapsulate([bytes(imagecodecs.jpegls_encode(bits))])
+        found["PixelData"].is_undefined_length = True
+        found.file_meta.TransferSyntaxUID = syntax
+    else:
+        found.compress(syntax, generate_instance_uid=False)
+
+
 def write(path, data, *, syntax=None, **how):
     """Write a file; ``syntax``: packed so."""
     found = dataset(data, **how)
     if syntax is not None:
-        found.compress(syntax, generate_instance_uid=False)
+        pack(found, syntax)
     found.save_as(path, enforce_file_format=True)
     return Path(path)
 

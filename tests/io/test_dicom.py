@@ -15,7 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGBa
 from napari_medseg.errors import ImageReadError, OperationError
 from napari_medseg.io import format_of, is_volume, limits, read_grid, read_image, read_mask, stem_of
 from napari_medseg.io.orientation import letters_of
-from tests.io.dicom_files import CT, MR, NAMES, US, dataset, of, write, write_enhanced
+from tests.io.dicom_files import CT, MR, NAMES, US, dataset, of, pack, write, write_enhanced
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (40, 50), np.uint8)
@@ -34,7 +34,7 @@ def by_itk(path):
 def test_numbers_are_those_of_another_program(tmp_path, data, syntax):
     found = dataset(data)
     if syntax is not None:
-        found.compress(syntax, generate_instance_uid=False)
+        pack(found, syntax)
     found.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     image = read_image(tmp_path / "a.dcm")
     assert image.data.dtype == data.dtype
