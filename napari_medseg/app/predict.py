@@ -13,12 +13,12 @@ import numpy as np
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
+from napari_medseg.app.prompts import prompts_of
 from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
     FORMATS,
     by_stem,
     is_volume,
-    read_boxes,
     read_image,
     stem_of,
     walk_images,
@@ -26,7 +26,7 @@ from napari_medseg.io import (
 )
 from napari_medseg.io.formats import axes_of
 from napari_medseg.io.table import What, suffixes
-from napari_medseg.names import one_line, short_name
+from napari_medseg.names import short_name
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.store import find_weights, weights_state
 from napari_medseg.words import tr, trn
@@ -255,7 +255,7 @@ def predict_files(
     images, _ = walk_images(paths)
     by_stem(images)
     check_kind(request.network, images)
-    prompts = {} if boxes is None else _prompts(boxes, images)
+    prompts = {} if boxes is None else prompts_of(boxes, images)
     format_named(format)
     wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
     kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
@@ -312,28 +312,6 @@ def predict_files(
                     written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
     batch.end(written)
     return written
-
-
-def _prompts(file: str | Path, images: Sequence[Path]) -> dict[Path, list[tuple[float, float, float, float]]]:
-    """Boxes by image path."""
-    # a file's whole name is its own, though it may be another's without a suffix
-    by_name = {one_line(stem_of(path)): path for path in images} | {one_line(path.name): path for path in images}
-    found: dict[Path, list[tuple[float, float, float, float]]] = {}
-    for name, rows in read_boxes(file).items():
-        path = by_name.get(one_line(name))
-        if path is None:
-            raise InputError(
-                tr(
-                    "{file} has boxes for '{name}', which is none of the {n} images. Correct the name, or add the "
-                    "image.",
-                    file=file,
-                    name=name,
-                    n=len(images),
-                )
-            )
-        # the same image may be named with its suffix and without
-        found.setdefault(path, []).extend(rows)
-    return found
 
 
 def _not_segmented(count: int) -> str:

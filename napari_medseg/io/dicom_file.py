@@ -217,6 +217,7 @@ def unpack(whole: Any, path: Path) -> np.ndarray:
         data = pixel_array(whole, decoding_plugin=_plugin(decoder))
     except ImageReadError:
         raise
+    # each decoder fails in ways of its own
     except Exception as error:  # noqa: BLE001
         raise ImageReadError(
             f"{path} has pixels, packed as {syntax_of(whole)}, that cannot be unpacked ({type(error).__name__}); "

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from napari_medseg import digest
-from napari_medseg.app.predict import PredictRequest, _prompts, check_kind, describe_plan, load_predictor, predict_files
+from napari_medseg.app.predict import PredictRequest, check_kind, describe_plan, load_predictor, predict_files
+from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.samples import samples_of
 from napari_medseg.digest import file_sha256
 from napari_medseg.errors import InputError, PartlyDoneError, ShapeError, WeightsError
@@ -154,7 +155,9 @@ def test_choosing_weights_reads_no_more_of_them_than_what_they_say_of_themselves
 def test_a_box_goes_to_the_file_of_that_name_not_to_one_whose_stem_it_is(tmp_path):
     (tmp_path / "b.csv").write_text("image,y0,x0,y1,x1\na.png,1,1,9,9\n")
     images = [Path("a.png"), Path("a.png.tif")]
-    assert list(_prompts(tmp_path / "b.csv", images)) == list(_prompts(tmp_path / "b.csv", images[::-1])) == images[:1]
+    assert (
+        list(prompts_of(tmp_path / "b.csv", images)) == list(prompts_of(tmp_path / "b.csv", images[::-1])) == images[:1]
+    )
 
 
 def test_a_result_never_takes_the_place_of_an_image_that_is_read(tmp_path):
