@@ -58,9 +58,12 @@ class Found:
 
 
 def can_take(path: Path) -> bool:
-    """Whether a path is something of ours, by its name: a folder, a project, a file that can be read as an image."""
+    """Whether a path is something of ours: a folder, whatever is in it, a project, a file that is read as an image."""
+    if path.name == FILE_NAME or path.is_dir():
+        # asked on the GUI thread: what a folder holds is found out later
+        return True
     format = format_of(path)
-    return path.name == FILE_NAME or path.is_dir() or (format is not None and format.gives.images)
+    return format is not None and format.gives.images
 
 
 def project_at(path: Path) -> Path | None:

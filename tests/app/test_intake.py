@@ -112,3 +112,9 @@ def test_a_project_that_another_window_holds_is_passed_over(tmp_path):
     found = find_images([tmp_path / "study"])
     with make_project([tmp_path / "study"], found) as first, make_project([tmp_path / "study"], found) as second:
         assert (first.path.name, second.path.name) == ("study", "study-2")
+
+
+def test_a_folder_that_is_dropped_is_taken_without_a_look_inside(tmp_path, monkeypatch):
+    # thousands of slices take seconds, and the GUI thread asks
+    monkeypatch.setattr(intake, "format_of", lambda path: pytest.fail(f"{path} was looked into"))
+    assert intake.can_take(tmp_path)
