@@ -12,11 +12,13 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from napari_medseg.app.demo import sample_folder
+from napari_medseg.app.settings import load_settings
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.curves import load_plotting
 
 # a screen that is no larger is a small one; what the panel takes of its width, px
 SMALL, NARROW = QSize(1366, 768), 420
+ROOMY = QSize(1560, 960)
 PLUGIN, WIDGET = "napari-medseg", "MedSeg"
 
 
@@ -60,9 +62,17 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
 
 
 def fit_to_screen(window: QMainWindow, dock: QDockWidget) -> None:
-    """On a small screen the window takes all of it, and the panel no more than it needs: the rest is the image's."""
+    """On a small screen the window takes all of it, and the panel no more than it needs: the rest is the image's.
+
+    On another one the first window is large enough for both; later ones are as the last was left, by napari.
+    """
     screen = window.screen()
-    if screen is not None and is_small(screen.size()):
+    if screen is None:
+        return
+    if not is_small(screen.size()):
+        if not load_settings().get("toured"):
+            window.resize(window.size().expandedTo(ROOMY).boundedTo(screen.availableGeometry().size()))
+    else:
         # as large as that also where nobody manages windows, and where napari remembers a larger one
         window.setGeometry(screen.availableGeometry())
         window.showMaximized()

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medseg.app.settings import load_settings
+from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.widgets.fold import Fold
-from napari_medseg.widgets.launch import fit_to_screen, is_small
+from napari_medseg.widgets.launch import ROOMY, fit_to_screen, is_small
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui
@@ -117,3 +117,17 @@ def test_small_screens_are_filled(qtbot, monkeypatch, width, height, small):
     fit_to_screen(window, dock)
     assert window.isMaximized() == small
     assert (window.size() == window.screen().availableSize()) == small
+
+
+def test_the_first_window_has_room_for_image_and_panel_and_later_ones_are_as_they_were_left(qtbot, monkeypatch):
+    window, dock = QMainWindow(), QDockWidget()
+    qtbot.addWidget(window)
+    monkeypatch.setattr("napari_medseg.widgets.launch.is_small", lambda _: False)
+    window.resize(900, 500)
+    room = window.screen().availableSize()
+    fit_to_screen(window, dock)
+    assert window.size() == ROOMY.boundedTo(room) != QSize(900, 500)
+    save_settings(toured=True)
+    window.resize(900, 500)
+    fit_to_screen(window, dock)
+    assert window.size() == QSize(900, 500)
