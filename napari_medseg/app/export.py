@@ -68,6 +68,7 @@ def export_labels(
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
     numbers: bool = False,
+    source: Path | None = None,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -85,6 +86,8 @@ def export_labels(
         Its ``classes``, names by their numbers, say what else there is beside what this mask holds.
     numbers : bool
         As :func:`napari_medseg.io.write_mask` takes it; so it is where there are other classes than 1.
+    source : Path, optional
+        The image that was segmented.
 
     Raises
     ------
@@ -99,7 +102,8 @@ def export_labels(
         **(provenance or {}),
     }
     numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
-    return write_mask(path, labels, spacing=spacing, unit=unit, grid=grid, provenance=facts, numbers=numbers)
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
+    return write_mask(path, labels, **place, provenance=facts, numbers=numbers)
 
 
 def export_masks(
@@ -114,6 +118,7 @@ def export_masks(
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
     numbers: bool = False,
+    source: Path | None = None,
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
@@ -123,7 +128,7 @@ def export_masks(
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
     check_free(paths.values(), overwrite=overwrite)
     masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
-    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid}
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     # of objects, number 1 is one among others, and its colour none of a class
     of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
     return [
@@ -287,6 +292,7 @@ def export_project(
                 grid=case_grid(case),
                 provenance=facts,
                 numbers=numbers,
+                source=case.image,
             )
     batch.end(written)
     return written

@@ -300,6 +300,7 @@ def predict_files(
                 unit=image.unit,
                 grid=image.grid,
                 provenance=facts,
+                source=path,
             )
             maps = {
                 "prob": result.probabilities[0] if probabilities else None,

@@ -115,11 +115,14 @@ class Takes:
         Images may have three or four channels.
     highest : int
         Largest number of a label.
+    source : bool
+        A mask refers to its image: the writer is told the image's file, as ``source``, where it is known.
     """
 
     axes: tuple[int, ...] = (2,)
     colour: bool = False
     highest: int = 65535
+    source: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

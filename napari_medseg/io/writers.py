@@ -25,6 +25,7 @@ def write_mask(
     grid: Grid | None = None,
     provenance: Mapping[str, Any] | None = None,
     numbers: bool = False,
+    source: Path | None = None,
 ) -> Path:
     """Write labels, whole or not at all. Read back, they are the same in all formats.
 
@@ -45,6 +46,8 @@ def write_mask(
     numbers : bool
         Also where viewers expect 0 and 255 a 1 is written as 1: for masks of several classes, of which this one may
         hold the first only.
+    source : Path, optional
+        The image that was segmented, for formats whose masks refer to it.
 
     Raises
     ------
@@ -79,7 +82,9 @@ def write_mask(
         if coloured is not None:
             coloured(path, small, grid=grid, provenance=provenance, palette=palette_of(provenance))
             return path
-        format.write_mask(path, shades, grid=grid, provenance=provenance)
+        # only some writers know it
+        of_image: dict[str, Any] = {"source": source} if format.takes.source else {}
+        format.write_mask(path, shades, grid=grid, provenance=provenance, **of_image)
     return path
 
 
