@@ -19,6 +19,9 @@ TASKS: Mapping[str, str] = {
     "thyroid-ultrasound": mark("Thyroid ultrasound"),
 }
 
+# whose images are slices of volumes: on these, a network for images is offered too
+IN_SLICES = frozenset({"brain-mri", "kidney-stones", "nuclei"})
+
 # what is marked, where weights of several kinds have one word for all
 THINGS: Mapping[str, str] = {
     "brain-mri": "tumour",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_medseg.app.familiar import kind_of, look
+from napari_medseg.app.kinds import takes, tasks_on
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 
@@ -14,9 +15,23 @@ Known = tuple[str, WeightsEntry]
 """Id or path of weights, and what is known of them."""
 
 
-def tasks_of(known: Sequence[Known]) -> list[str]:
+def offered(known: Sequence[Known], *, volume: bool) -> list[Known]:
+    """Those weights that may be chosen for an image, or a volume: for some task at least."""
+    return [one for one in known if tasks_on(one[1], volume=volume)]
+
+
+def tasks_of(known: Sequence[Known], *, volume: bool = False) -> list[str]:
     """Ids of all that some weights may be chosen for."""
-    return sorted({task for _, entry in known for task in entry.tasks})
+    return sorted({task for _, entry in known for task in tasks_on(entry, volume=volume)})
+
+
+def only_task(known: Sequence[Known], *, volume: bool = False) -> str:
+    """The one task that weights made for such images have; empty: there are several, or none.
+
+    Those that go through a volume slice by slice are for who chooses them.
+    """
+    tasks = tasks_of([one for one in known if takes(one[1].network, volume=volume)], volume=volume)
+    return tasks[0] if len(tasks) == 1 else ""
 
 
 def ranked(known: Sequence[Known], task: str) -> list[Known]:
@@ -25,7 +40,9 @@ def ranked(known: Sequence[Known], task: str) -> list[Known]:
     return sorted(able, key=lambda one: (one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
 
 
-def best_for(known: Sequence[Known], task: str = "", image: np.ndarray | None = None) -> Known | None:
+def best_for(
+    known: Sequence[Known], task: str = "", image: np.ndarray | None = None, *, volume: bool = False
+) -> Known | None:
     """The weights to begin with.
 
     Parameters
@@ -36,16 +53,18 @@ def best_for(known: Sequence[Known], task: str = "", image: np.ndarray | None = 
         What a person said is on it; empty: nothing yet.
     image : np.ndarray, optional
         As it was read: looked at where nobody said what it shows.
+    volume : bool
+        It is one.
 
     Returns
     -------
     (id or path, entry) or None
         None: nobody knows what is on the image, or no weights at hand do.
     """
-    tasks = tasks_of(known)
-    if len(tasks) == 1:
-        return ranked(known, tasks[0])[0]
-    if task not in tasks and image is not None:
+    tasks, only = tasks_of(known, volume=volume), only_task(known, volume=volume)
+    if only and (not volume or task not in tasks):
+        return ranked(known, only)[0]
+    if task not in tasks and image is not None and not volume:
         description = look(image)
         task = "" if description is None else kind_of(description)
     return next(iter(ranked(known, task)), None)

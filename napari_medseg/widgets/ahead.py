@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.predict import predict_array
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
@@ -60,7 +61,7 @@ class Ahead:
             request = state.request_for(volume=image.volume, image=image.data)
             if request is None or (case.id, request.weights) in known:
                 return None
-            prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
+            prediction = predict_array(image.data, request, **lie_of(image), cancelled=lambda: ticket.cancelled)
             return case.id, request.weights, prediction
 
         def done(found: tuple[int, str, Prediction] | None) -> None:

@@ -95,7 +95,7 @@ class EdgeMaps(QObject):
 
         def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
             request = PredictRequest(network=state.network, weights=state.weights, device=state.device)
-            asked = edges_request(request, of_slice=index != ())
+            asked = edges_request(request)
             return predict_array(picture, asked, edges=True, cancelled=lambda: ticket.cancelled).edges
 
         def done(edges: np.ndarray | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from napari_medseg.app.correct import CaseLabels, case_labels
+from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import predict_array
 from napari_medseg.inference import Prediction
@@ -35,7 +36,7 @@ def load_case(project: Project, case_id: int, state: PanelState, ahead: Ahead, t
     request, prediction = state.request_for(volume=image.volume, image=image.data), None
     if case.state == "new" and request is not None:
         prediction = ahead.take(case_id, request.weights) or predict_array(
-            image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
+            image.data, request, cancelled=lambda: ticket.cancelled, **lie_of(image)
         )
     return Loaded(case, image, stored, prediction, picture_of(image.data))
 
