@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -133,7 +133,7 @@ def predict_array(
 
     if progress is not None:
         progress(0.0, tr("loading the network"))
-    lie = {"spacing": spacing if len(spacing or ()) == 3 else None, "volume": volume, "axis": axis}
+    lie: dict[str, Any] = {"spacing": spacing if len(spacing or ()) == 3 else None, "volume": volume, "axis": axis}
     members = [request, *(replace(request, network=n, weights=w, size=None) for n, w in request.also)]
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:

@@ -308,13 +308,14 @@ class Predictor:
             if most is not None:
                 options["most"] = most
             output = self._network(tensor, **options)
-            # (C, *spatial), or (C, N, *spatial)
-            logits, edges = (
-                None if found is None else (found.transpose(0, 1) if together else found[0]).float()
-                for found in (output.logits, output.edge_logits)
-            )
+
+            def of(found: Tensor) -> Tensor:
+                """(C, *spatial), or (C, N, *spatial)."""
+                return (found.transpose(0, 1) if together else found[0]).float()
+
+            logits = of(output.logits)
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
-            edges = None if edges is None else edges.sigmoid()
+            edges = None if output.edge_logits is None else of(output.edge_logits).sigmoid()
         if not (torch.isfinite(maps).all() and (edges is None or torch.isfinite(edges).all())):
             raise NoNumbersError(
                 f"{self.entry.id} gave numbers that are none (NaN) for this image; expected probabilities. Its weights "

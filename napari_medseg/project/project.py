@@ -183,10 +183,12 @@ class Project:
     split_of = _part("_images", CaseStore.split_of)
 
     accept = _part("_drawn", LabelStore.accept)
+    by_hand = _part("_drawn", LabelStore.by_hand)
     can_redo = _part("_drawn", LabelStore.can_redo)
     can_undo = _part("_drawn", LabelStore.can_undo)
     commit_stroke = _part("_drawn", LabelStore.commit_stroke)
     labels = _part("_drawn", LabelStore.labels)
+    proposed = _part("_drawn", LabelStore.proposed)
     proposal_origin = _part("_drawn", LabelStore.proposal_origin)
     redo = _part("_drawn", LabelStore.redo)
     revision_labels = _part("_drawn", LabelStore.revision_labels)

@@ -94,6 +94,7 @@ class CorrectSection(QWidget):
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
+            "to_neighbours": self.tools.neighbours.go,
             "next_plane": self.volume.next_plane,
             "undo": self.view.undo,
             "redo": self.view.redo,

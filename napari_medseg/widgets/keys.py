@@ -47,6 +47,7 @@ KEYS = (
     Key("Shift-W", "split", mark("split touching objects")),
     Key("Shift-O", "number_objects", mark("number the objects, touching ones apart")),
     Key("Shift-I", "interpolate", mark("fill the slices between drawn ones")),
+    Key("Shift-E", "to_neighbours", mark("corrected slices to their neighbours; once more: take them")),
     Key("Shift-C", "next_plane", mark("next plane of a volume: axial, coronal, sagittal")),
     Key("Ctrl-Z", "undo", mark("undo, also after a restart")),
     Key("Ctrl-Shift-Z", "redo", mark("redo")),

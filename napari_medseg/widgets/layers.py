@@ -18,6 +18,7 @@ from napari_medseg.app.layer_keys import (
     MASK_SUFFIX,
     OBJECTS_SUFFIX,
     OF_KEY,
+    PREVIEW_SUFFIX,
     PROBABILITY_SUFFIX,
     SIZE_KEY,
     UNSIZED_KEY,
@@ -119,8 +120,8 @@ def is_map(layer: Layer) -> bool:
 
 
 def is_numbered(layer: Layer) -> bool:
-    """Whether a layer shows a mask's objects: it is no mask of its own."""
-    return shows(layer) == OBJECTS_SUFFIX
+    """Whether a layer shows a mask's objects, or what it may become: it is no mask of its own."""
+    return shows(layer) in (OBJECTS_SUFFIX, PREVIEW_SUFFIX)
 
 
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
