@@ -1,4 +1,4 @@
-"""Corrected slices of a volume to their neighbours: which slices a person corrected, and what is said of the outcome."""
+"""Corrected slices of a volume to their neighbours: which ones a person corrected, and what is said of the outcome."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ PATCH, ALIKE = 3, 0.01
 # a slice's distances are cut here, px: what is deep inside is inside
 REACH = 4.0
 # how far a patch is looked for beside the next slice, px, and how much farther with each further slice
-NEAR, FARTHER, FARTHEST = 3.0, 0.5, 4
+NEAR, FARTHER, FARTHEST = 3.0, 0.5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def depth_of(mask: np.ndarray) -> np.ndarray:
     return np.asarray(inside, np.float32)
 
 
-def matched(grey: np.ndarray, known: Sequence[Known]) -> np.ndarray:
+def matched(grey: np.ndarray, known: Sequence[Known]) -> tuple[np.ndarray, np.ndarray]:
     """Depths of a slice from those of others: the mean of what lies where patches look alike.
 
     Every pixel is compared with those near it in the known slices; the more alike the patches around the two, and the
@@ -60,10 +60,13 @@ def matched(grey: np.ndarray, known: Sequence[Known]) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray
+    depths : np.ndarray
         (K, Y, X), float32, within :data:`REACH`.
+    unlike : np.ndarray
+        (Y, X), float32: mean squared difference to the patch that is most alike.
     """
     rows, columns = grey.shape
+    least = np.full((rows, columns), np.inf, np.float32)
     total = np.zeros((len(known[0].depths), rows, columns), np.float32)
     weights = np.full((rows, columns), 1e-12, np.float32)
     nearest = min(one.away for one in known)
@@ -78,7 +81,8 @@ def matched(grey: np.ndarray, known: Sequence[Known]) -> np.ndarray:
                     continue
                 down, across = slice(radius + dy, radius + dy + rows), slice(radius + dx, radius + dx + columns)
                 unlike = ndimage.uniform_filter(np.square(grey - other[down, across]), PATCH, mode="nearest")
+                np.minimum(least, unlike, out=least)
                 weight = np.exp(-unlike / ALIKE - (dy * dy + dx * dx) / (2 * spread * spread)) / one.away
                 total += weight * depths[:, down, across]
                 weights += weight
-    return total / weights
+    return total / weights, least

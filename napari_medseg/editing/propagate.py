@@ -134,8 +134,8 @@ def _beyond(
         if abs(at - source) > FAR:
             return Stop(source, last, at, FAR_ENOUGH)
         step(at)
-        depths = stack.next(source, last, at, depths)
-        if (why := stack.doubt(source, at, depths)) is not None:
+        depths, changed = stack.next(source, last, at, depths)
+        if (why := stack.doubt(source, at, depths, changed)) is not None:
             return Stop(source, last, at, why)
         put(at, depths)
         last = at

@@ -11,6 +11,8 @@ from napari_medseg.editing.match import REACH, Known, depth_of, matched
 
 # of what a slice gets, so much comes from the image; the rest is the shape of its neighbours
 BETWEEN, BEYOND = 0.4, 0.6
+# how much of the bend that slices farther off ask for is followed
+BENT = 1.0
 # beyond the last corrected slice a rim comes in by so much a slice, px of the grid that is matched on
 SHRINK = 0.4
 # sides of what is looked at, px: larger ones are matched on a coarser grid
@@ -25,6 +27,10 @@ LEAST_SHARE, LEAST = 0.15, 4
 AGREE = 0.75
 # along its rim the image changes at least so much of what it does on the corrected one
 EDGE = 0.4
+# beside it, patches differ from the most alike of the last slice by so much at most: twice what real scans do
+CHANGED = 0.04
+# what lies so near the rim is compared, px, where inside and outside differ by so much at least, of greys in [0, 1]
+BESIDE, CONTRAST = 3.0, 0.1
 # what a network says counts at most so much: not at all where it agrees with the corrected slices less than the
 # first (Dice), fully from the second
 NETWORK, DOUBTED, TRUSTED = 0.3, 0.5, 0.9
@@ -129,8 +135,8 @@ class Stack:
             self._greys[number] = self._coarse(grey)
         return self._greys[number]
 
-    def _matched(self, number: int, known: Sequence[tuple[int, np.ndarray, int]]) -> np.ndarray:
-        """On the coarse grid; ``known``: slices, their depths, how far away they are."""
+    def _matched(self, number: int, known: Sequence[tuple[int, np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
+        """As :func:`matched`, on the coarse grid; ``known``: slices, their depths, how far away they are."""
         there = [Known(self._grey(other), self._coarse(depths), away) for other, depths, away in known]
         return matched(self._grey(number), there)
 
@@ -145,48 +151,73 @@ class Stack:
         """Depths of a slice between two corrected ones."""
         share = np.float32((number - low) / (high - low))
         below, above = self.depths[low], self.depths[high]
-        prior = np.clip((1 - share) * below + share * above, -REACH, REACH)
+        prior = _cut(self._shape_between(low, high, share))
         known = [(low, _cut(below), number - low), (high, _cut(above), high - number)]
-        depths = self._moved(prior, self._matched(number, known), BETWEEN)
+        depths = self._moved(prior, self._matched(number, known)[0], BETWEEN)
         if self._maps is None or not self._heard:
             return depths
         said, here = self._maps, self._maps[:, number]
         change = (1 - share) * (_cut(below) - said[:, low]) + share * (_cut(above) - said[:, high])
         return (1 - self._heard) * depths + self._heard * _cut(here + change)
 
-    def next(self, source: int, last: int, number: int, depths: np.ndarray) -> np.ndarray:
-        """Depths of the slice beyond ``last``, whose own are given; both lie beyond a corrected one."""
+    def _shape_between(self, low: int, high: int, share: np.float32) -> np.ndarray:
+        """Depths by shape alone: straight between two slices, bent a little towards where their neighbours lead."""
+        below, above = self.depths[low], self.depths[high]
+        straight = (1 - share) * below + share * above
+        place, bend = self.sources.index(low), np.zeros_like(below)
+        step = (above - below) / np.float32(high - low)
+        for at, other, one in ((low, place - 1, 0), (high, place + 2, 1)):
+            if not 0 <= other < len(self.sources):
+                continue
+            far = self.sources[other]
+            theirs = (self.depths[far] - self.depths[at]) / np.float32(far - at)
+            # cubic Hermite; the slope in the middle of the two
+            slope = (theirs - step) / 2 * np.float32(high - low)
+            bend += slope * ((share - 1) ** 2 * share if one == 0 else share**2 * (share - 1))
+        return straight + BENT * bend
+
+    def next(self, source: int, last: int, number: int, depths: np.ndarray) -> tuple[np.ndarray, float]:
+        """Depths of the slice beyond ``last``, whose own are given, and how unlike that one it looks along the rim."""
         away, first = abs(number - source), self.depths[source]
         prior = (_cut(first - SHRINK * away) + _cut(depths - SHRINK)) / 2
-        found = self._matched(number, [(source, _cut(first), away)])
+        found, unlike = self._matched(number, [(last, _cut(depths), 1)])
         if last != source:
-            found = (found + self._matched(number, [(last, _cut(depths), 1)])) / 2
+            found = (found + self._matched(number, [(source, _cut(first), away)])[0]) / 2
         moved = self._moved(prior, found, BEYOND)
+        beside = np.abs(self._coarse(depths)).min(axis=0) < BESIDE
+        changed = float(unlike[beside].mean()) if beside.any() else 0.0
         if self._maps is None or not self._heard:
-            return moved
+            return moved, changed
         change = FADE**away * (_cut(first) - self._maps[:, source])
-        return (1 - self._heard) * moved + self._heard * _cut(self._maps[:, number] + change)
+        return (1 - self._heard) * moved + self._heard * _cut(self._maps[:, number] + change), changed
 
-    def doubt(self, source: int, number: int, depths: np.ndarray) -> str | None:
+    def doubt(self, source: int, number: int, depths: np.ndarray, changed: float) -> str | None:
         """Why a slice beyond a corrected one is not to be filled so; None: it is."""
         mine, theirs = self._said(depths), self.labels[source]
         if (mine > 0).sum() < max(LEAST, LEAST_SHARE * (theirs > 0).sum()):
             return EMPTY
-        before, now = self._rim(source, self.depths[source]), self._rim(number, depths)
-        if now < EDGE * before:
+        if self._lost(self._rim(source, self.depths[source]), self._rim(number, depths)):
             return LOST
-        back = self._matched(source, [(number, _cut(depths), abs(number - source))])
-        if _dice(self._said(back), self._said(self._coarse(self.depths[source]))) < AGREE:
+        back, _ = self._matched(source, [(number, _cut(depths), abs(number - source))])
+        if changed > CHANGED or _dice(self._said(back), self._said(self._coarse(self.depths[source]))) < AGREE:
             return UNLIKE
         if self._maps is None or self._heard < HEARD:
             return None
         return DISAGREES if _dice(self._said(self._maps[:, number]), mine) < NETWORK_AGREES else None
 
-    def _rim(self, number: int, depths: np.ndarray) -> float:
-        """How much the image changes along the rim."""
-        rim = np.abs(self._coarse(depths).max(axis=0)) < 1
-        steep = ndimage.gaussian_gradient_magnitude(self._grey(number), 1.0)
-        return float(steep[rim].mean()) if rim.any() else 0.0
+    def _rim(self, number: int, depths: np.ndarray) -> tuple[float, float]:
+        """How steep the image is along the rim, and how much brighter it is inside than outside."""
+        depth, grey = self._coarse(depths).max(axis=0), self._grey(number)
+        rim, inside, outside = np.abs(depth) < 1, (depth > 0) & (depth <= BESIDE), (depth < 0) & (depth >= -BESIDE)
+        if not (rim.any() and inside.any() and outside.any()):
+            return 0.0, 0.0
+        steep = ndimage.gaussian_gradient_magnitude(grey, 1.0)
+        return float(steep[rim].mean()), float(grey[inside].mean() - grey[outside].mean())
+
+    @staticmethod
+    def _lost(before: tuple[float, float], now: tuple[float, float]) -> bool:
+        faded = abs(before[1]) >= CONTRAST and now[1] / before[1] < EDGE
+        return faded or now[0] < EDGE * before[0]
 
     def _said(self, depths: np.ndarray) -> np.ndarray:
         """Labels (Y, X) of depths (K, Y, X): the class that is deepest, 0 where none is inside."""

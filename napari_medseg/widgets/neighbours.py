@@ -209,8 +209,7 @@ class Neighbours(QWidget):
             self.drop.hide()
 
     def let_go(self) -> None:
-        """Show nothing any more."""
-        self._view.mask_changed.disconnect(self._changed)
+        """Show nothing any more; more calls do nothing."""
         if self._ticket is not None:
             self._ticket.cancel()
         self._clear()
