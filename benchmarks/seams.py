@@ -13,6 +13,7 @@ is anything to tell (a probability from 0.02):
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from train_bundled import read_split
 from napari_medseg.inference import Prediction, Predictor
 from napari_medseg.inference.volume import OVERLAP
 from napari_medseg.io import read_image, read_numbers
-
 
 # from this probability on there is something to tell
 SEEN = 0.02
@@ -56,7 +56,9 @@ def jumps(said: np.ndarray, window: tuple[int, ...]) -> float:
         at = borders(said.shape[axis], window[axis])
         for place in range(len(steps)):
             (across if place + 1 in at else beside).append(steps[place][unsure[place]])
-    return float(np.concatenate(across).mean() / np.concatenate(beside).mean())
+    there, elsewhere = np.concatenate(across), np.concatenate(beside)
+    # no border where there is anything to tell
+    return float(there.mean() / elsewhere.mean()) if len(there) else math.nan
 
 
 def main() -> None:
@@ -97,7 +99,7 @@ def main() -> None:
             )
         )
         print(pair.name, *(round(value, 3) for value in table[-1]), flush=True)
-    rows = [("mean of all", len(table), *(round(float(value), 3) for value in np.mean(table, axis=0)))]
+    rows = [("mean of all", len(table), *(round(float(value), 3) for value in np.nanmean(table, axis=0)))]
     columns = (
         "volumes",
         "n",
