@@ -48,7 +48,8 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 
 def jumps(said: np.ndarray, window: tuple[int, ...]) -> float:
     """Mean difference of neighbours across borders, in those elsewhere."""
-    across, beside = [], []
+    across: list[np.ndarray] = []
+    beside: list[np.ndarray] = []
     for axis in range(3):
         along = np.moveaxis(said, axis, 0)
         steps = np.abs(np.diff(along, axis=0))

@@ -168,6 +168,12 @@ def _part(progress: Progress | None, number: int, of: int) -> Progress | None:
     return lambda fraction, text: progress((number + fraction) / of, text)
 
 
+def _of_file(progress: Progress | None, number: int, of: int, name: str) -> Progress | None:
+    """Progress of one of several files: a volume takes a while."""
+    within = _part(progress, number, of)
+    return None if within is None else lambda fraction, text: within(fraction, f"{name}: {text}")
+
+
 def describe_plan(
     shape: tuple[int, ...],
     request: PredictRequest,
@@ -294,7 +300,14 @@ def predict_files(
             if advice := advise_file(image.data, request.network, request.weights):
                 tell(f"{path}: {advice.text}")
             try:
-                result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, **lie_of(image))
+                result = predict_array(
+                    image.data,
+                    request,
+                    boxes=prompts.get(path),
+                    edges=edges,
+                    progress=_of_file(progress, number, len(images), path.name),
+                    **lie_of(image),
+                )
             except ShapeError as error:
                 raise ShapeError(f"{path}: {error}") from error
             except DeviceError as error:

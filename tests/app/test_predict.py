@@ -110,7 +110,16 @@ def test_a_box_that_cannot_be_used_names_its_image(tmp_path):
 def test_networks_for_images_go_through_volumes_even_where_they_are_thin(tmp_path):
     # (Z, Y, X) of three columns could pass for a colour image
     write_mask(tmp_path / "thin.nii.gz", np.ones((8, 9, 3), np.uint8))
-    mask, edges = predict_files([tmp_path / "thin.nii.gz"], REQUEST, tmp_path / "out", format="nifti", edges=True)
+    told = []
+    mask, edges = predict_files(
+        [tmp_path / "thin.nii.gz"],
+        REQUEST,
+        tmp_path / "out",
+        format="nifti",
+        edges=True,
+        progress=lambda share, text: told.append(text),
+    )
+    assert "thin.nii.gz: slices 0 to 7 of 7" in told
     assert read_image(mask).shape == read_image(edges).shape == (8, 9, 3)
 
 
