@@ -334,6 +334,12 @@ def to_labels(maps: np.ndarray, threshold: float, numbers: Sequence[int]) -> np.
 
     ``numbers`` are those of the classes, in the order of the channels.
     """
+    if maps.ndim == 4:
+        # what is needed in between is that of one slice
+        labels = np.empty(maps.shape[1:], np.uint8)
+        for number, cut in enumerate(labels):
+            cut[...] = to_labels(maps[:, number], threshold, numbers)
+        return labels
     if len(maps) == 1:
         return (maps[0] >= threshold).astype(np.uint8) * np.uint8(numbers[0])
     return np.array((0, *numbers), np.uint8)[maps.argmax(axis=0)]

@@ -85,8 +85,9 @@ class EdgeMaps(QObject):
                 then(index if index in case.edges else None)
             return
         shown = self._layer(case)
-        if shown is not None and index == () and shown.data.shape == data.shape[:2]:
-            case.edges[()] = np.asarray(shown.data)
+        if shown is not None and shown.data.shape == data.shape[: case.image.ndim]:
+            # of the whole, from a proposal
+            case.edges[index] = np.asarray(shown.data)[index]
             return
         if self._ticket is not None:
             # of a slice that was left

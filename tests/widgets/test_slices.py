@@ -48,5 +48,11 @@ def test_a_volume_gets_its_mask_and_edge_map_slice_by_slice(panel, qtbot, tmp_pa
     assert edges.data.shape == data.shape and EDGES_SUFFIX in MAPS
     np.testing.assert_allclose(edges.scale, image.scale)
     qtbot.waitUntil(lambda: panel.correct.view.current is not None, timeout=WAIT)
+    # the tools follow it, and paging leaves it whole
+    case = panel.correct.view.current
+    panel.viewer.dims.set_point(0, 7)
+    panel.correct.tools.maps.fetch(case, lambda index: pytest.fail("it was drawn again"))
+    np.testing.assert_array_equal(case.edges[7,], edges.data[7])
+    assert edges.data.shape == data.shape
     # what it said is at hand for carrying corrected slices on
     assert panel.correct.view.current.said[1].shape == data.shape
