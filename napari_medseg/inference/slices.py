@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,8 +17,8 @@ from napari_medseg.inference.plan import PredictionPlan
 from napari_medseg.inference.ways import Forward, Maps, Step, Way
 from napari_medseg.networks import InputSpec
 
-# px that go through the network at a time: eight slices of 256 x 256
-TOGETHER = 8 * 256 * 256
+# px that go through the network at a time (eight slices of 256 x 256), and that these have in the volume
+TOGETHER, AS_STORED = 8 * 256 * 256, 4 * 512 * 512
 # values that are looked at for the percentiles of a volume: of a larger one, every so many-th along each axis
 LOOKED_AT = 2**22
 
@@ -169,7 +170,8 @@ def slice_by_slice(
     volume = check_volume(volume)
     assert plan.axis is not None
     stack, ends = np.moveaxis(volume, plan.axis, 0), ends_of(volume)
-    count, few = len(stack), max(1, TOGETHER // (plan.network_size[0] * plan.network_size[1]))
+    sizes = ((TOGETHER, plan.network_size), (AS_STORED, plan.slice_size))
+    count, few = len(stack), max(1, min(px // math.prod(size) for px, size in sizes))
     whole: dict[str, np.ndarray] = {}
 
     def put(name: str, part: np.ndarray, first: int, most: float) -> None:
