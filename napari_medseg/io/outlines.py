@@ -54,7 +54,7 @@ def outlines(objects: np.ndarray) -> dict[int, list[Polygon]]:
     pixel, edge = keys >> 2, keys & 3
     ahead = pixel + along[edge]
     corner = ahead + beyond[edge]
-    # at a point where two of its pixels touch, the way turns to the other: else a hole and the outside would be one ring
+    # where two of its pixels touch at a point, the way turns to the other: else a hole and the outside would be one
     turned, straight = part[corner] == part[pixel], part[ahead] == part[pixel]
     next_pixel = np.where(turned, corner, np.where(straight, ahead, pixel))
     next_edge = np.where(turned, (edge + 3) & 3, np.where(straight, edge, (edge + 1) & 3))

@@ -72,7 +72,7 @@ class Canvas:
         ImageReadError
             If it is none, or another is there already.
         """
-        if not _is_count(label) or not 1 <= label <= 65535:  # type: ignore[operator]
+        if not isinstance(label, int) or isinstance(label, bool) or not 1 <= label <= 65535:
             raise ImageReadError(
                 f"{self._path} has an object of class {label!r}; expected a number from 1 to 65535. Renumber the "
                 "classes."

@@ -89,8 +89,8 @@ def with_facts(path: Path, format: Format, grid: Grid, provenance: Mapping[str, 
         return
     if other.is_symlink() or (other.exists() and not _is_ours(other)):
         raise OutputError(
-            f"{other} is there and is no file of this program; what {format.title} does not hold of the mask would take "
-            "its place. Rename it, or choose another folder."
+            f"{other} is there and no file of this program; expected none, as what {format.title} does not hold of the "
+            "mask goes there. Rename it, or choose another folder."
         )
     with atomic_path(other) as text:
         try:
@@ -160,10 +160,9 @@ def add_grid(path: Path, grid: Grid) -> Grid:
     if grid.spacing is not None or grid.affine is not None or (facts := _fitting(path)) is None:
         return grid
     spacing, unit = facts.get("spacing"), facts.get("unit")
-    sound = facts.get("shape") == list(grid.shape) and unit in ("mm", "um", "px")
-    if not sound or not isinstance(spacing, list) or len(spacing) != len(grid.shape):
+    if facts.get("shape") != list(grid.shape) or not isinstance(spacing, list) or len(spacing) != len(grid.shape):
         return grid
-    if not usable_sizes(spacing, unit):
+    if not isinstance(unit, str) or unit not in ("mm", "um", "px") or not usable_sizes(spacing, unit):
         return grid
     return replace(grid, spacing=tuple(map(float, spacing)), unit=unit, affine=_affine(facts.get("affine")))
 
