@@ -16,6 +16,8 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io import Grid, read_grid, read_mask, write_mask
 from napari_medseg.io.coco import join
 
+# of pycocotools itself
+pytestmark = pytest.mark.filterwarnings("ignore:.*__array__ implementation:DeprecationWarning")
 masks = hnp.arrays(
     np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 0, 1, 2, 900])
 )
