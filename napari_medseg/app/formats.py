@@ -156,14 +156,14 @@ def _kept(format: Format, fact: str) -> Kept:
 def advice(name: str) -> str:
     """What to tell of a format where it is chosen: what it keeps, what it loses, and where volumes go."""
     format = format_named(name)
-    kept = [tr(words) for fact, words in FACTS.items() if fact != "position" and _kept(format, fact) is not Kept.NOT]
+    known = _known(format, None, classes=True)
+    apart, lost = facts_beside(format, known), _lost(format, known)
+    kept = [tr(words) for fact, words in FACTS.items() if fact != "position" and fact not in lost]
     parts = [
         tr("{format} keeps {facts}.", format=format.title, facts=_listed(kept))
         if kept
         else tr("{format} keeps the labels alone.", format=format.title)
     ]
-    known = _known(format, None, classes=True)
-    apart, lost = facts_beside(format, known), _lost(format, known)
     if apart:
         facts = "; ".join(lost[fact] for fact in apart)
         parts.append(tr("In a file beside it, NAME{ending}: {facts}.", ending=_beside(format), facts=facts))

@@ -145,7 +145,7 @@ def _damaged(path: Path, what: str) -> ImageReadError:
 
 FORMAT = Format(
     name="geojson",
-    title="GeoJSON",
+    title="GeoJSON (QuPath)",
     suffixes=(".geojson",),
     read=read,
     grid=read_grid,
