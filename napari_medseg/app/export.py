@@ -20,11 +20,11 @@ from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, format_of, write_mask
+from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
-from napari_medseg.names import name_key
+from napari_medseg.names import clean_name, name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
@@ -179,6 +179,8 @@ def case_provenance(
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
         "case": case.name,
+        # of an image that the project keeps under a name of its own, the name that people know
+        "image": case.image.name if clean_name(stem_of(case.image)) == case.name else case.name,
         "image_sha256": case.sha256,
         "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,

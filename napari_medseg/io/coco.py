@@ -29,10 +29,11 @@ def write_mask(
     *,
     grid: Grid,
     provenance: Mapping[str, Any] | None = None,
-    source: Path | None = None,
     parts: np.ndarray | None = None,
 ) -> None:
     """Write labels (Y, X) as objects: connected pieces, or what ``parts`` numbers.
+
+    The image is called as the provenance's ``image`` says; where it says none, as the mask's file.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def write_mask(
         "images": [
             {
                 "id": 1,
-                "file_name": name if source is None else source.name,
+                "file_name": str(facts.get("image") or name),
                 "height": height,
                 "width": width,
                 OURS: facts_of(grid, facts),
@@ -271,7 +272,7 @@ FORMAT = Format(
     write_mask=write_mask,
     join=join,
     gives=Gives(images=False),
-    takes=Takes(source=True, parts=True),
+    takes=Takes(parts=True),
     keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),
     plain=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -93,6 +94,11 @@ def with_facts(path: Path, format: Format, grid: Grid, provenance: Mapping[str, 
             "mask goes there. Rename it, or choose another folder."
         )
     with atomic_path(other) as text:
+        if format.gives.folder:
+            # one that is written as a folder takes its place by itself
+            yield path
+            text.write_text(to_json(_document(path, path, grid, provenance or {})), encoding="ascii")
+            return
         try:
             with atomic_path(path) as staged:
                 yield staged
@@ -109,7 +115,7 @@ def _document(path: Path, staged: Path, grid: Grid, provenance: Mapping[str, Any
         "kind": KIND,
         "version": 1,
         "mask": path.name,
-        "sha256": file_sha256(staged),
+        "sha256": _sha256(staged),
         "shape": grid.shape,
         "spacing": grid.spacing,
         "unit": grid.unit,
@@ -122,6 +128,14 @@ def _document(path: Path, staged: Path, grid: Grid, provenance: Mapping[str, Any
         ],
         "provenance": provenance,
     }
+
+
+def _sha256(path: Path) -> str:
+    """Of a file; of a folder, that of its files' names and sums."""
+    if not path.is_dir():
+        return file_sha256(path)
+    files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return hashlib.sha256("".join(f"{file}\n{file_sha256(path / file)}\n" for file in files).encode()).hexdigest()
 
 
 def _is_ours(path: Path) -> bool:
@@ -143,7 +157,7 @@ def _fitting(path: Path) -> dict[str, Any] | None:
     """What stands beside a mask, if it was written with this very file."""
     facts = _found(beside(path))
     with suppress(OSError):
-        return facts if facts is not None and facts.get("sha256") == file_sha256(path) else None
+        return facts if facts is not None and facts.get("sha256") == _sha256(path) else None
     return None
 
 

@@ -93,7 +93,7 @@ def test_names_colours_sizes_and_history_are_in_it(tmp_path):
     assert image["medseg"]["provenance"]["odd"] == [None, 0.5, 3, {"path": str(tmp_path)}]
     assert (read_grid(path).spacing, read_grid(path).unit) == ((0.5, 0.25), "um")
     assert opened(path).cats[1]["name"] == NAMES[1]
-    named = write_mask(tmp_path / "b.coco.json", np.eye(3, dtype=int), source=tmp_path / "b.png")
+    named = write_mask(tmp_path / "b.coco.json", np.eye(3, dtype=int), provenance={"image": "b.png"})
     assert json.loads(named.read_text())["images"][0]["file_name"] == "b.png"
 
 

@@ -18,10 +18,10 @@ from napari_medseg.io import (
     read_grid,
     read_image,
     read_mask,
+    table,
     write_mask,
 )
-from napari_medseg.io import table as table
-from napari_medseg.io.format import Keeps
+from napari_medseg.io.format import Format, Gives, Keeps
 from napari_medseg.io.image import Image
 from napari_medseg.io.mask import NUMBERS, VALUES
 from napari_medseg.io.sidecar import beside, facts_beside, known_of, may_write, told_beside, written
@@ -152,3 +152,16 @@ def test_kept_as_text_in_a_file_of_text_needs_none():
     for one in formats_for("mask"):
         apart = facts_beside(one, dict.fromkeys(("spacing", "position", "classes", "provenance"), True))
         assert not (one.plain and apart) or Kept.NOT in [getattr(one.keeps, fact) for fact in apart]
+
+
+def test_a_mask_that_is_a_folder_has_one_too(tmp_path, monkeypatch):
+    def write(path, labels, *, grid, provenance=None):
+        path.mkdir(exist_ok=True)
+        (path / "numbers").write_bytes(labels.tobytes())
+
+    heap = Format(name="heap", title="Heap", suffixes=(".heap",), write_mask=write, gives=Gives(folder=True))
+    monkeypatch.setattr(table, "FORMATS", (*table.FORMATS, heap))
+    path = write_mask(tmp_path / "a_mask.heap", LABELS, grid=GRID)
+    assert written(path) == [path, beside(path)] and told_beside(path) is None
+    (path / "numbers").write_bytes(b"other")
+    assert "is not used" in told_beside(path)
