@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.atomic import atomic_path
-from napari_medseg.classes import MOST_CLASS, colour_of
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.colours import palette_of
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
@@ -75,17 +74,16 @@ def _info(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _categories(facts: Mapping[str, Any], labels: Any) -> list[dict[str, Any]]:
     """A category for each class that there is, its number the label's."""
-    told = facts.get("classes")
-    names = {int(label): str(name) for label, name in told.items()} if isinstance(told, Mapping) else {}
-    palette = palette_of(facts)
+    names, palette = names_of(facts), palette_of(facts)
     return [
-        {"id": label, "name": names.get(label, f"label {label}"), "supercategory": "", "color": _colour(label, palette)}
+        {
+            "id": label,
+            "name": names.get(label, f"label {label}"),
+            "supercategory": "",
+            "color": colour_in(palette, label),
+        }
         for label in sorted(names.keys() | set(labels))
     ]
-
-
-def _colour(label: int, palette: np.ndarray) -> list[int]:
-    return palette[label].tolist() if label <= MOST_CLASS else list(bytes.fromhex(colour_of(label)[1:]))
 
 
 def _shapes(objects: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:

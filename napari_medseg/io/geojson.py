@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.classes import MOST_CLASS, colour_of
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.colours import palette_of
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, write_json
@@ -39,9 +38,7 @@ def write_mask(
         If the file cannot be written.
     """
     facts = dict(provenance or {})
-    told = facts.get("classes")
-    names = {int(label): str(name) for label, name in told.items()} if isinstance(told, Mapping) else {}
-    palette = palette_of(facts)
+    names, palette = names_of(facts), palette_of(facts)
     objects, label_of = objects_in(labels, parts)
     shapes = outlines(objects)
     document = {
@@ -54,7 +51,6 @@ def write_mask(
 
 def _feature(polygons: list[Polygon], label: int, names: Mapping[int, str], palette: np.ndarray) -> dict[str, Any]:
     one = len(polygons) == 1
-    colour = palette[label].tolist() if label <= MOST_CLASS else list(bytes.fromhex(colour_of(label)[1:]))
     return {
         "type": "Feature",
         "geometry": {
@@ -63,7 +59,7 @@ def _feature(polygons: list[Polygon], label: int, names: Mapping[int, str], pale
         },
         "properties": {
             "objectType": "annotation",
-            "classification": {"name": names.get(label, f"label {label}"), "color": colour},
+            "classification": {"name": names.get(label, f"label {label}"), "color": colour_in(palette, label)},
             "metadata": {NUMBER: str(label)},
         },
     }

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.atomic import atomic_path, output_error
-from napari_medseg.classes import MOST_CLASS
 from napari_medseg.digest import file_sha256
 from napari_medseg.errors import ImageReadError, OutputError
-from napari_medseg.io.colours import palette_of
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Kept
 from napari_medseg.io.image import Grid, usable_sizes
 from napari_medseg.io.json_file import read_json, to_json
@@ -109,8 +108,7 @@ def with_facts(path: Path, format: Format, grid: Grid, provenance: Mapping[str, 
 
 
 def _document(path: Path, staged: Path, grid: Grid, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    names, palette = provenance.get("classes"), palette_of(provenance)
-    classes = dict(names) if isinstance(names, Mapping) else {}
+    palette = palette_of(provenance)
     return {
         "kind": KIND,
         "version": 1,
@@ -122,9 +120,8 @@ def _document(path: Path, staged: Path, grid: Grid, provenance: Mapping[str, Any
         # from indices (x, y, z) to mm: right, front, up
         "affine": grid.affine,
         "classes": [
-            {"label": int(label), "name": name, "color": f"#{palette[int(label)].tobytes().hex()}"}
-            for label, name in classes.items()
-            if 0 < int(label) <= MOST_CLASS
+            {"label": label, "name": name, "color": f"#{bytes(colour_in(palette, label)).hex()}"}
+            for label, name in names_of(provenance).items()
         ],
         "provenance": provenance,
     }
