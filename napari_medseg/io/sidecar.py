@@ -60,8 +60,11 @@ def known_of(grid: Grid, provenance: Mapping[str, Any] | None) -> dict[str, bool
 def may_write(path: Path) -> tuple[Path, ...]:
     """What writing a mask may replace: its file, and the one beside it where its format ever needs one."""
     format = format_of(path)
-    needed = format is not None and facts_beside(format, dict.fromkeys(FACTS, True))
-    return (path, beside(path)) if needed else (path,)
+    if format is None:
+        return (path,)
+    # an image has no position
+    known = {fact: fact != "position" or 3 in format.takes.axes for fact in FACTS}
+    return (path, beside(path)) if facts_beside(format, known) else (path,)
 
 
 def written(path: Path) -> list[Path]:

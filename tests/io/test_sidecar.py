@@ -148,6 +148,11 @@ def test_neither_is_replaced_where_one_cannot_be_written(tmp_path, monkeypatch, 
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+def test_what_may_be_replaced_is_what_a_format_ever_needs():
+    found = {one.name: len(may_write(Path(f"a{one.suffix}"))) for one in formats_for("mask")}
+    assert found.items() >= {"tiff": 1, "png": 2, "nifti": 1, "coco": 1, "geojson": 1}.items()
+
+
 def test_kept_as_text_in_a_file_of_text_needs_none():
     for one in formats_for("mask"):
         apart = facts_beside(one, dict.fromkeys(("spacing", "position", "classes", "provenance"), True))
