@@ -66,7 +66,7 @@ class Together:
             yield
             return
         try:
-            folder = tempfile.TemporaryDirectory(prefix=".medseg-", dir=self._folder)
+            folder = tempfile.TemporaryDirectory(prefix=".medseg-", dir=self._folder, ignore_cleanup_errors=True)
         except OSError as error:
             raise output_error(self._folder, error) from error
         with folder as name:

@@ -106,8 +106,11 @@ def with_facts(path: Path, format: Format, grid: Grid, provenance: Mapping[str, 
                 yield staged
                 text.write_text(to_json(_document(path, staged, grid, provenance or {})), encoding="ascii")
         except OutputError as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError):
+                raise
             # the writer knows no name but the one it was given
-            raise output_error(path, error.__cause__) if isinstance(error.__cause__, OSError) else error from error
+            raise output_error(path, cause) from cause
 
 
 def _document(path: Path, staged: Path, grid: Grid, provenance: Mapping[str, Any]) -> dict[str, Any]:

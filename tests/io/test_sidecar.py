@@ -145,6 +145,8 @@ def test_neither_is_replaced_where_one_cannot_be_written(tmp_path, monkeypatch, 
     with pytest.raises(OutputError, match=r"a_mask\.png(\.json)? cannot be written: the disk is full") as caught:
         write_mask(path, LABELS * 2, grid=GRID)
     assert ".tmp." not in str(caught.value)
+    # by which an export of many knows that it is no use to go on
+    assert caught.value.__cause__.errno == errno.ENOSPC
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
