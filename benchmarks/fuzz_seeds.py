@@ -117,7 +117,7 @@ def _objects(folder: Path) -> None:
     labels = np.zeros((24, 32), np.uint8)
     labels[2:9, 3:12], labels[5, 6], labels[12:20, 20:31] = 1, 0, 2
     grid, facts = Grid(labels.shape, (0.5, 0.5), "mm"), {"classes": {1: "lesion", 2: "cyst"}}
-    for name in ("objects.coco.json", "objects.geojson", "sized.png"):
+    for name in ("objects.coco.json", "objects.geojson"):
         write_mask(folder / name, labels, grid=grid, provenance=facts)
 
 
