@@ -28,4 +28,4 @@ def without_compiler() -> None:
         step: Any = kind.step
         # the wrapper turns gradients off for the step, as here; hooks are added by the first optimizer that is made
         if getattr(step, "__name__", "") == "step" and not getattr(step, "hooked", False):
-            kind.step = torch.no_grad()(inspect.unwrap(step))  # type: ignore[method-assign]
+            kind.step = torch.no_grad()(inspect.unwrap(step))
