@@ -63,7 +63,8 @@ class Neighbours(QWidget):
         self.take.clicked.connect(lambda: self.accept())
         self.drop.clicked.connect(lambda: self.forget())
         view.mask_changed.connect(self._changed)
-        self.hide()
+        for widget in (self, self.button):
+            widget.hide()
 
     def enable(self) -> None:
         """Offer it where a volume is open; what was shown of another image goes."""
@@ -71,7 +72,10 @@ class Neighbours(QWidget):
         if case is not self._case:
             self.forget()
             self._tell("")
-        self.button.setEnabled(case is not None and case.labels.ndim == 3)
+        able = case is not None and case.labels.ndim == 3
+        self.button.setEnabled(able)
+        # of an image it would take room for nothing
+        self.button.setVisible(able)
 
     # ---- looking -------------------------------------------------------------------------------------------------
 

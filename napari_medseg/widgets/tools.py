@@ -103,8 +103,7 @@ class EditTools(QGroupBox):
             grid.addWidget(button, number // 3, number % 3)
         # beside what fills the slices between
         grid.addWidget(self.neighbours.button, 2, 2)
-        grid.addWidget(self.objects, 2, 0, 1, 2)
-        last.addStretch()
+        last.addWidget(self.objects, 1)
         last.addWidget(QLabel(tr("Smallest piece")))
         last.addWidget(self.smallest)
         layout = QVBoxLayout(self)
