@@ -264,4 +264,5 @@ FORMAT = Format(
     gives=Gives(axes=(2, 3), masks=False, folder=True),
     reader=True,
     extra="dicom",
+    judged="pydicom, SimpleITK",
 )

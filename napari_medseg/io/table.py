@@ -15,6 +15,8 @@ NAMES = (
     "nifti",
     "jpeg",
     "bmp",
+    # asked before DICOM, which reads the headers of a folder's files
+    "ome_zarr",
     "dicom",
     "nrrd",
 )

@@ -15,8 +15,8 @@ import tifffile
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
-from napari_medseg.io.image import IN_MM, Grid, Image
 from napari_medseg.io.grey import grey
+from napari_medseg.io.image import IN_MM, Grid, Image
 from napari_medseg.io.mask import as_told
 from napari_medseg.io.tiff_colours import drop_empty, has_opacity, to_shown, told
 from napari_medseg.io.tiff_layout import PALETTE_TOLD, Layout, layout_of
@@ -179,4 +179,5 @@ FORMAT = Format(
     gives=Gives(axes=(2, 3)),
     takes=Takes(colour=True),
     keeps=Keeps(spacing=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
+    judged="tifffile; of volumes SimpleITK",
 )

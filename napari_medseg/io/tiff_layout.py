@@ -89,10 +89,11 @@ def layout_of(file: tifffile.TiffFile, path: Path) -> Layout:
         told += (COLOURS_TOLD,)
     elif page.photometric == tifffile.PHOTOMETRIC.PALETTE:
         told += (PALETTE_TOLD,)
-    if int(page.tags.valueof(274, 1)) not in (0, 1):
+    turned = int(page.tags.valueof(274, 1))
+    if turned not in (0, 1):
         raise ImageReadError(
-            f"{path} holds {shape[0]} slices that are looked at turned (orientation {page.tags.valueof(274)}); expected "
-            "them upright. Export the volume again so."
+            f"{path} holds {shape[0]} slices that are looked at turned (orientation {turned}); expected them upright. "
+            "Export the volume again so."
         )
     return Layout(series, page, shape, planar, shape[0], told)
 

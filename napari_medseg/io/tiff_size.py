@@ -76,7 +76,7 @@ def _ome_depth(file: Any) -> float | None:
     """From a slice to the next, mm; None where OME's XML does not say it."""
     try:
         pixels = _ome_pixels(file)
-        return float(pixels.attrib["PhysicalSizeZ"]) * NAMED_IN_UM[_unit(pixels.get("PhysicalSizeZUnit", "um"))] / 1e3
+        return float(pixels.attrib["PhysicalSizeZ"]) * NAMED_IN_UM[unit_of(pixels.get("PhysicalSizeZUnit", "um"))] / 1e3
     except _UNSOUND:
         return None
 
@@ -84,7 +84,7 @@ def _ome_depth(file: Any) -> float | None:
 def _imagej_depth(file: Any) -> tuple[float | None, tuple[str, ...]]:
     """ImageJ leaves out a distance of 1."""
     facts = file.imagej_metadata or {}
-    factor = NAMED_IN_UM.get(_unit(str(facts.get("zunit") or facts.get("unit", ""))))
+    factor = NAMED_IN_UM.get(unit_of(str(facts.get("zunit") or facts.get("unit", ""))))
     if factor is None:
         return None, ()
     said = facts.get("spacing")
@@ -109,7 +109,7 @@ def _ome_size(file: Any) -> tuple[tuple[float, float], str] | None:
         pixels = _ome_pixels(file)
         sizes = []
         for axis in "YX":
-            factor = NAMED_IN_UM[_unit(pixels.get(f"PhysicalSize{axis}Unit", "um"))]
+            factor = NAMED_IN_UM[unit_of(pixels.get(f"PhysicalSize{axis}Unit", "um"))]
             sizes.append(float(pixels.attrib[f"PhysicalSize{axis}"]) * factor)
     except _UNSOUND:
         return None
@@ -128,7 +128,7 @@ def _ome_pixels(file: Any) -> Any:
 def _imagej_size(file: Any) -> tuple[tuple[float, float], str] | None:
     """ImageJ writes pixels a unit into the resolution, and the unit's name into the description."""
     facts = file.imagej_metadata if file.is_imagej else None
-    factor = NAMED_IN_UM.get(_unit(str((facts or {}).get("unit", ""))))
+    factor = NAMED_IN_UM.get(unit_of(str((facts or {}).get("unit", ""))))
     tags = file.pages.first.tags
     if factor is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
         return None
@@ -140,7 +140,7 @@ def _imagej_size(file: Any) -> tuple[tuple[float, float], str] | None:
     return (sizes[0], sizes[1]), "um"
 
 
-def _unit(name: str) -> str:
+def unit_of(name: str) -> str:
     """A unit's name as :data:`NAMED_IN_UM` has it."""
     # ImageJ writes what is not ASCII as \\u00B5; there are two characters that look like a mu
     return re.sub(r"\\u00b5|[\u00b5\u03bc]", "u", name.strip(), flags=re.IGNORECASE).lower()

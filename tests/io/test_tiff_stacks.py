@@ -53,20 +53,20 @@ def test_slices_come_in_as_a_volume(tmp_path, way):
 
 
 SIZES = {
-    "imagej": (dict(imagej=True, resolution=(5, 2.5), metadata=UM), (2.5e-3, 0.4e-3, 0.2e-3), ()),
-    "imagej in mm": (dict(imagej=True, resolution=(5, 2.5), metadata={**UM, "unit": "mm"}), (2.5, 0.4, 0.2), ()),
+    "imagej": ({"imagej": True, "resolution": (5, 2.5), "metadata": UM}, (2.5e-3, 0.4e-3, 0.2e-3), ()),
+    "imagej in mm": ({"imagej": True, "resolution": (5, 2.5), "metadata": {**UM, "unit": "mm"}}, (2.5, 0.4, 0.2), ()),
     "imagej leaves out 1": (
-        dict(imagej=True, resolution=(5, 2.5), metadata={"axes": "ZYX", "unit": "micron"}),
+        {"imagej": True, "resolution": (5, 2.5), "metadata": {"axes": "ZYX", "unit": "micron"}},
         (1e-3, 0.4e-3, 0.2e-3),
         (ONE,),
     ),
-    "ome": (dict(ome=True, metadata=OME), (2.5e-3, 0.4e-3, 0.2e-3), ()),
+    "ome": ({"ome": True, "metadata": OME}, (2.5e-3, 0.4e-3, 0.2e-3), ()),
     "ome without depth": (
-        dict(ome=True, metadata={"axes": "ZYX", "PhysicalSizeX": 0.2, "PhysicalSizeY": 0.4}),
+        {"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 0.2, "PhysicalSizeY": 0.4}},
         None,
         (UNSAID,),
     ),
-    "resolution": (dict(resolution=(30000, 30000), resolutionunit="CENTIMETER"), None, (UNSAID,)),
+    "resolution": ({"resolution": (30000, 30000), "resolutionunit": "CENTIMETER"}, None, (UNSAID,)),
     "nothing": ({}, None, ()),
 }
 
@@ -142,7 +142,7 @@ def test_a_volume_of_one_slice_is_an_image(tmp_path):
 @pytest.mark.parametrize("kind", ["imagej", "pages"])
 def test_a_volume_in_colour_is_shown_in_grey(tmp_path, kind):
     data = np.random.default_rng(0).integers(0, 255, (5, 20, 30, 3), np.uint8)
-    options = {"imagej": dict(imagej=True, metadata={"axes": "ZYXS"}), "pages": dict(metadata=None)}[kind]
+    options = {"imagej": {"imagej": True, "metadata": {"axes": "ZYXS"}}, "pages": {"metadata": None}}[kind]
     tifffile.imwrite(tmp_path / "a.tif", data, photometric="rgb", **options)
     image = read_image(tmp_path / "a.tif")
     np.testing.assert_allclose(image.data, data @ [0.299, 0.587, 0.114], atol=0.51)
