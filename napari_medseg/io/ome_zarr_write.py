@@ -121,6 +121,7 @@ def _fill(folder: Path, data: np.ndarray, attributes: Mapping[str, Any]) -> None
         shape=data.shape,
         dtype=data.dtype,
         chunks=tuple(min(n, side) for n in data.shape),
+        compressors=zarr.codecs.ZstdCodec(level=3, checksum=True),
         fill_value=0,
         dimension_names=tuple("zyx"[-data.ndim :]),
         # one that is missing was then lost
