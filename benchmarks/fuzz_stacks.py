@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ def make_stacks(folder: Path) -> None:
     rng = np.random.default_rng(3)
     data = np.kron(rng.integers(0, 4, (3, 6, 8), np.uint8), np.ones((1, 4, 4), np.uint8))
     _tiffs(folder, data)
+    _metas(folder, data)
     # it has left Python 3.10
     if find_spec("zarr") is not None:
         _stores(folder, data)
@@ -37,6 +39,17 @@ def _tiffs(folder: Path, data: np.ndarray) -> None:
     with tifffile.TiffWriter(folder / "slices.ome.tif", bigtiff=True, ome=True) as file:
         file.write(data, subifds=1, tile=(16, 16), metadata=sizes)
         file.write(data[:, ::2, ::2], subfiletype=1, tile=(16, 16))
+
+
+def _metas(folder: Path, data: np.ndarray) -> None:
+    head = (
+        "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = {}\n"
+        "TransformMatrix = 0 1 0 1 0 0 0 0 -1\nOffset = 1 2 3\nElementSpacing = 0.5 0.7 2\nDimSize = 32 24 3\n"
+        'ElementType = MET_UCHAR\nMedSeg = {{"values": "label numbers"}}\nElementDataFile = LOCAL\n'
+    )
+    for name, packed in (("plain", False), ("packed", True)):
+        blob = zlib.compress(data.tobytes()) if packed else data.tobytes()
+        (folder / f"{name}.mha").write_bytes(head.format(packed).encode() + blob)
 
 
 def _stores(folder: Path, data: np.ndarray) -> None:

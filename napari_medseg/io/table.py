@@ -19,6 +19,7 @@ NAMES = (
     "ome_zarr",
     "dicom",
     "nrrd",
+    "mha",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)

@@ -31,10 +31,11 @@ from napari_medseg.io.format import Keeps, Takes
 from napari_medseg.io.table import suffixes
 from napari_medseg.plugin.readers import get_reader
 from napari_medseg.project import Project
+from tests.io.test_contract import at_hand
 
 REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
 ROOT = Path(__file__).parents[2]
-each_mask = pytest.mark.parametrize("format", formats_for("mask"), ids=lambda one: one.name)
+each_mask = pytest.mark.parametrize("format", at_hand(formats_for("mask")), ids=lambda one: one.name)
 
 
 @each_mask
