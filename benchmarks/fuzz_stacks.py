@@ -55,16 +55,17 @@ def _metas(folder: Path, data: np.ndarray) -> None:
 def _stores(folder: Path, data: np.ndarray) -> None:
     import numcodecs
     import zarr
+    from zarr.codecs import GzipCodec
 
     packings: dict[str, dict[str, Any]] = {
         "plain": {"compressors": None},
         "zstd": {"chunks": (1, 24, 16)},
-        "shards": {"chunks": (1, 12, 16), "shards": (3, 24, 32), "compressors": [zarr.codecs.GzipCodec()]},
+        "shards": {"chunks": (1, 12, 16), "shards": (3, 24, 32), "compressors": [GzipCodec()]},
         "older": {"compressors": numcodecs.Blosc(), "chunks": (2, 24, 32)},
         "zlib": {"compressors": numcodecs.Zlib(), "chunks": (3, 10, 10)},
     }
     for name, options in packings.items():
-        version = 2 if name in ("older", "zlib") else 3
+        version: Any = 2 if name in ("older", "zlib") else 3
         axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
         steps = [{"type": "scale", "scale": [2, 0.5, 0.5]}, {"type": "translation", "translation": [1, 2, 3]}]
         image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": steps}]}

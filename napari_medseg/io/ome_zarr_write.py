@@ -112,20 +112,22 @@ def _image(path: Path, data: np.ndarray, grid: Grid) -> dict[str, Any]:
 
 def _fill(folder: Path, data: np.ndarray, attributes: Mapping[str, Any]) -> None:
     import zarr
+    from zarr.codecs import ZstdCodec
 
     side = _FLAT if data.ndim == 2 else _DEEP
     zarr.create_group(folder, zarr_format=3, attributes=dict(attributes))
+    # one that is missing was then lost
+    whole: Any = {"write_empty_chunks": True}
     array = zarr.create_array(
         folder,
         name="0",
         shape=data.shape,
         dtype=data.dtype,
         chunks=tuple(min(n, side) for n in data.shape),
-        compressors=zarr.codecs.ZstdCodec(level=3, checksum=True),
+        compressors=ZstdCodec(level=3, checksum=True),
         fill_value=0,
         dimension_names=tuple("zyx"[-data.ndim :]),
-        # one that is missing was then lost
-        config={"write_empty_chunks": True},
+        config=whole,
     )
     array[...] = data
 

@@ -82,7 +82,7 @@ def layout_of(file: tifffile.TiffFile, path: Path) -> Layout:
         return Layout(series, page, shape, planar=_channels(shape, axes, page, path))
     if len(deep) > 1 or deep[0] not in SLICES or "C" in axes or axes[0] != deep[0] or len(axes) > 4:
         raise _too_many(path, kept)
-    told = (PAGES_TOLD.format(shape[0]),) if deep[0] == "I" else ()
+    told: tuple[str, ...] = (PAGES_TOLD.format(shape[0]),) if deep[0] == "I" else ()
     planar = False
     if len(axes) == 4:
         planar = _channels(shape[1:], axes[1:], page, path)

@@ -64,7 +64,8 @@ def size_of_voxels(file: Any, sized: Sized) -> Deep:
         # nobody measured them
         return Deep()
     y, x = (size * IN_MM[sized.unit] for size in sized.spacing)
-    depth, told = _ome_depth(file), ()
+    depth = _ome_depth(file)
+    told: tuple[str, ...] = ()
     if depth is None and file.is_imagej:
         depth, told = _imagej_depth(file)
     if depth is None or not usable_sizes((depth,)):

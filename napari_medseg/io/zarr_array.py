@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Facts:
     Parameters
     ----------
     name : str
-    format : int
+    format : {2, 3}
     shape, chunk : tuple of int
         Of a sharded array, ``chunk`` is what is packed, ``shard`` what is a file.
     shard : tuple of int
@@ -46,7 +46,7 @@ class Facts:
     """
 
     name: str
-    format: int
+    format: Literal[2, 3]
     shape: tuple[int, ...]
     chunk: tuple[int, ...]
     shard: tuple[int, ...]
@@ -63,11 +63,12 @@ class Facts:
 
 def facts_of(store: Store, name: str, path: Path) -> Facts:
     """What the metadata of an array says; everything but ImageReadError means that it is damaged."""
-    found, sharding = store.json(f"{name}/zarr.json"), None
+    found = version = store.json(f"{name}/zarr.json")
+    sharding = None
     if found is not None:
         if found["node_type"] != "array" or not isinstance(found["data_type"], str):
             raise ValueError("no array")
-        kind, version = found["data_type"], 3
+        kind = found["data_type"]
         shard = chunk = _sides(found["chunk_grid"]["configuration"]["chunk_shape"])
         codecs = found["codecs"]
         if [one["name"] for one in codecs] == ["sharding_indexed"]:
@@ -80,7 +81,7 @@ def facts_of(store: Store, name: str, path: Path) -> Facts:
         found = store.json(f"{name}/.zarray")
         if found is None:
             raise ImageReadError(f"{path} names the array '{name[:60]}', which is not there. Copy or export it again.")
-        kind, version = found["dtype"], 2
+        kind = found["dtype"]
         shard = chunk = _sides(found["chunks"])
         named = [str(one["id"]) for one in (*(found.get("filters") or ()), found.get("compressor")) if one]
     other = [one for one in named if one not in (*PACKINGS, *_HARMLESS)]
@@ -99,7 +100,7 @@ def facts_of(store: Store, name: str, path: Path) -> Facts:
         raise ValueError("no shape")
     return Facts(
         name=name,
-        format=version,
+        format=2 if version is None else 3,
         shape=shape,
         chunk=chunk,
         shard=shard,
