@@ -33,7 +33,7 @@ def _tiffs(folder: Path, data: np.ndarray) -> None:
 
     facts = {"axes": "ZYX", "unit": "micron", "spacing": 2.0}
     tifffile.imwrite(folder / "slices-imagej.tif", data, imagej=True, resolution=(3, 3), metadata=facts)
-    tifffile.imwrite(folder / "slices-packed.tif", data, compression="zlib", metadata=None)
+    tifffile.imwrite(folder / "slices-packed.tif", data, compression="zlib", photometric="minisblack", metadata=None)
     tifffile.imwrite(folder / "slices-colour.tif", np.stack([data] * 3, axis=-1), photometric="rgb", compression="lzw")
     sizes = {"axes": "ZYX", "PhysicalSizeX": 0.3, "PhysicalSizeY": 0.3, "PhysicalSizeZ": 1.0}
     with tifffile.TiffWriter(folder / "slices.ome.tif", bigtiff=True, ome=True) as file:

@@ -322,9 +322,9 @@ HUGE = {
 
 @pytest.mark.parametrize("case", HUGE)
 def test_claims_are_weighed_before_anything_is_read(tmp_path, case):
-    path = store(tmp_path / "a.zarr", VOLUME, chunks=(1, 1, 1) if case == "crumbs" else (6, 40, 50))
-    if case == "crumbs":
-        shutil.rmtree(path / "s0" / "c" / "1")
+    crumbs = case == "crumbs"
+    data = VOLUME[:, :4, :5] if crumbs else VOLUME
+    path = store(tmp_path / "a.zarr", data, chunks=(1, 1, 1) if crumbs else data.shape)
     edit(path / "s0", HUGE[case])
     with pytest.raises(ImageReadError, match=r"a\.zarr .*(expected|damaged).*\.$"):
         read_image(path)
