@@ -16,6 +16,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.json_file import to_json
 from napari_medseg.io.limits import check_claim, in_words
 from napari_medseg.io.mask import NUMBERS, VALUES, as_told
 from napari_medseg.io.mha_header import NAMES, Header, lie_of, parse, placed
@@ -187,12 +188,12 @@ def write(path: Path, data: np.ndarray, *, grid: Grid, provenance: Mapping[str, 
 
 
 def _line(provenance: Mapping[str, Any]) -> str:
-    text = json.dumps(dict(provenance), sort_keys=True, default=str)
+    text = to_json(provenance)
     if len(text) <= _LINE:
         return text
     short = {name: provenance[name] for name in (VALUES, "classes", "colours") if name in provenance}
-    text = json.dumps({**short, "shortened": True}, sort_keys=True, default=str)
-    return text if len(text) <= _LINE else json.dumps({VALUES: NUMBERS})
+    text = to_json({**short, "shortened": True})
+    return text if len(text) <= _LINE else to_json({VALUES: NUMBERS})
 
 
 FORMAT = Format(

@@ -14,8 +14,9 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_folder, atomic_path
 from napari_medseg.errors import OutputError
-from napari_medseg.io.colours import palette_of
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.image import Grid
+from napari_medseg.io.json_file import plain
 from napari_medseg.io.ome_zarr_meta import KEY
 
 SUFFIXES = (".ome.zarr", ".zarr", ".zarr.zip")
@@ -52,7 +53,7 @@ def write_labels(
         If it cannot be written, or there is a folder of this name that this program did not write.
     """
     facts: dict[str, Any] = {"colors": _colours(labels, provenance)}
-    names = _names(provenance)
+    names = names_of(provenance)
     if names:
         facts["properties"] = [{"label-value": number, "name": name} for number, name in names.items()]
     if source is not None and source.is_dir() and source.name.lower().endswith(SUFFIXES):
@@ -70,8 +71,7 @@ def _write(
 ) -> None:
     own: dict[str, Any] = {"grid": grid.to_json()}
     if provenance is not None:
-        # as a text may say it, so that any value can be kept
-        own["provenance"] = json.loads(json.dumps(dict(provenance), sort_keys=True, default=str))
+        own["provenance"] = plain(provenance)
     attributes = {"ome": {"version": VERSION, "multiscales": [_image(path, data, grid)], **more}, KEY: own}
     if path.name.lower().endswith(".zip"):
         with atomic_path(path) as temporary:
@@ -144,14 +144,5 @@ def _pack(folder: Path, target: Path) -> None:
 
 def _colours(labels: np.ndarray, provenance: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     palette = palette_of(provenance)
-    numbers = sorted({*np.flatnonzero(np.bincount(labels.ravel())).tolist(), *_names(provenance)} - {0})
-    return [
-        {"label-value": number, "rgba": [*palette[number].tolist(), 255]} for number in numbers if number < len(palette)
-    ]
-
-
-def _names(provenance: Mapping[str, Any] | None) -> dict[int, str]:
-    """Names of the labels, by number."""
-    said = (provenance or {}).get("classes")
-    found = said.items() if isinstance(said, Mapping) else ()
-    return {int(number): str(name) for number, name in found if str(number).isdecimal()}
+    numbers = sorted({*np.flatnonzero(np.bincount(labels.ravel())).tolist(), *names_of(provenance)} - {0})
+    return [{"label-value": number, "rgba": [*colour_in(palette, number), 255]} for number in numbers]

@@ -20,6 +20,8 @@ NAMES = (
     "dicom",
     "nrrd",
     "mha",
+    "coco",
+    "geojson",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)

@@ -217,6 +217,14 @@ def test_what_is_written_says_what_the_specification_has(tmp_path):
     np.testing.assert_allclose(read_grid(path).affine, grid.affine)
 
 
+def test_metadata_is_json_that_every_program_reads(tmp_path):
+    facts = {"dice": float("nan"), "Größe": np.float32(0.5), "when": Path("a")}
+    path = write_mask(tmp_path / "m.zarr", LABELS, provenance=facts)
+    found = json.loads((path / "zarr.json").read_text(), parse_constant=pytest.fail)
+    kept = found["attributes"]["medseg"]["provenance"]
+    assert (kept["dice"], kept["Größe"], kept["when"]) == (None, 0.5, "a")
+
+
 def test_a_turned_volume_is_kept_as_text(tmp_path):
     affine = np.array([[0.9, 0.1, 0, 10], [-0.1, 0.8, 0.2, -20], [0, -0.15, 2.5, 30], [0, 0, 0, 1]])
     grid = Grid.of_affine(LABELS.shape, affine, stored="LPS")
