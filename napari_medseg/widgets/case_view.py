@@ -62,6 +62,7 @@ class CaseView(OpenCases):
         # a contour that is open takes its last click back instead, and says so
         self.take_back: Callable[[], bool] = lambda: False
         bus.proposed.connect(self._proposed)
+        bus.late.connect(self._closed_meanwhile)
 
     def in_hand(self) -> set[int]:
         """Numbers of the cases that are open or about to be; may be asked on any thread."""
@@ -72,6 +73,11 @@ class CaseView(OpenCases):
     def is_opening(self, case_id: int) -> bool:
         """Whether a case is being loaded, to be shown."""
         return self._loading == case_id
+
+    @property
+    def opening(self) -> bool:
+        """Whether any case is being loaded."""
+        return self._loading is not None
 
     def open_case(self, case_id: int) -> None:
         """Load a case off the GUI thread and show it; what was asked before and is not shown yet is dropped."""
@@ -138,7 +144,7 @@ class CaseView(OpenCases):
 
     # ---- from a proposal on the user's own layers ----------------------------------------------------------------
 
-    def _proposed(self, image: Image, prediction: Prediction, picture: tuple) -> None:
+    def _proposed(self, image: Image, prediction: Prediction, picture: tuple, over: int | None) -> None:
         """Show a proposal; where the image is no case yet, keep it in the project so that strokes are stored too."""
         opened = self._open.get(image.metadata.get("medseg_case", 0))
         if opened is not None and opened.image == image and opened.picture not in (None, picture):
@@ -147,7 +153,7 @@ class CaseView(OpenCases):
             opened = None
         if opened is not None and opened.image == image:
             opened.picture = picture
-            opened.propose(prediction, self._tell)
+            opened.offer(prediction, over=over, late=partial(self._came_late, opened.image.name), failed=self._tell)
             self._viewer.layers.selection.active = opened.labels
             return
         data, project = plain_image(image), self._state.project
@@ -170,6 +176,26 @@ class CaseView(OpenCases):
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
+
+    def _came_late(self, name: str) -> None:
+        """An accepted mask stays; the proposal is one press away."""
+        self.say(
+            tr("The mask of '{name}' is accepted, and stays. The new proposal is kept: Redo there shows it.", name=name)
+        )
+        self._bus.cases_changed.emit()
+
+    def _closed_meanwhile(self, project: Project, case_id: int, prediction: Prediction) -> None:
+        """Nobody saw it: what the image shows stays as it was left."""
+
+        def keep(ticket: Ticket, progress: Any) -> str:
+            project.set_aside(case_id, prediction.labels, prediction.kept_origin)
+            return project.case(case_id).name
+
+        def told(name: str) -> None:
+            self.say(tr("'{name}' was closed meanwhile. Its proposal is kept: open it, and Redo shows it.", name=name))
+            self._bus.cases_changed.emit()
+
+        self._workers.run(keep, on_done=told, on_error=self._tell, lane="files")
 
     def _kept(
         self,
@@ -206,6 +232,9 @@ class CaseView(OpenCases):
                 labels.data = np.where(drawn != proposed, drawn, stored.labels)
             opened = self._follow(project, case, image, labels, stored, picture=picture, listed=False)
             self._state.case_id = opened.case_id
+        if case.state == "accepted":
+            # in this project, perhaps long ago
+            self._came_late(image.name)
         self._bus.cases_changed.emit()
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
@@ -256,19 +285,31 @@ class CaseView(OpenCases):
         if opened is not None and copy is not None and (why := take_over(self._viewer, opened, copy)) is not None:
             self.say(why)
 
-    def accept(self, done: Callable[[Revision, str], None]) -> None:
-        """Accept the labels as they are drawn now; where they are not the case's, say why."""
+    def accept(self, done: Callable[[Revision, str], None], *, proposed: int | None = None) -> None:
+        """Accept the labels as they are drawn now; where they are not the case's, say why.
+
+        Nothing is accepted where more than ``proposed`` proposals were shown by then: the person saw the mask before.
+        """
         opened = self.to_change()
         if opened is None:
             return
 
         def accept() -> None:
+            if proposed is not None and opened.proposed != proposed:
+                self.say(tr("Nothing was accepted: a new proposal came before that. Look at it, and accept it then."))
+                return
             if (why := opened.problem() or unseen(opened.labels)) is not None:
                 self.say(why)
                 return
             other = opened.resized()
+            changes = opened.changes
             accepted = opened.session.accept(np.asarray(opened.labels.data), opened.other_picture())
-            self._when_done(accepted, lambda revision: done(revision, other or ""))
+
+            def tell(revision: Revision) -> None:
+                opened.accepted = opened.changes == changes
+                done(revision, other or "")
+
+            self._when_done(accepted, tell)
 
         opened.then(accept)
 

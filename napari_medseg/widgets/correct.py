@@ -9,7 +9,7 @@ from typing import Any
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Case, Project, Revision
@@ -160,6 +160,14 @@ class CorrectSection(QWidget):
         self.take.clicked.connect(self.view.take_over)
         self.view.copy_selected.connect(self.take.setVisible)
         self.refresh()
+
+    def deciding(self) -> tuple[QAbstractButton, ...]:
+        """The buttons that act on the mask that is shown."""
+        tools, pieces, spots = self.tools, self.pieces, self.spots
+        return (
+            *(self.accept, self.unlock, self.take, self.undo, self.redo, tools.objects, *tools.buttons.values()),
+            *(pieces.largest, pieces.all, spots.previous, spots.next),
+        )
 
     # ---- the project ---------------------------------------------------------------------------------------------
 
@@ -315,9 +323,12 @@ class CorrectSection(QWidget):
             if note:
                 warn_unseen(self, note)
             self._bus.cases_changed.emit()
-            self.open_next(note)
+            # accepted twice, or another one was asked for: nobody is taken away from that
+            if self.view.current is opened and not self.view.opening:
+                self.open_next(note)
 
-        self.pieces.before(lambda: self.view.accept(done))
+        proposed = None if opened is None else opened.proposed
+        self.pieces.before(lambda: self.view.accept(done, proposed=proposed))
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""

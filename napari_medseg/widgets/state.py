@@ -119,8 +119,11 @@ class Bus:
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
     """How storing the open case goes: a SaveStatus."""
-    proposed = Signal(object, object, object)
-    """A network's word on an image layer: (Image, Prediction, and of which picture, see app/picture.py)."""
+    proposed = Signal(object, object, object, object)
+    """A network's word on an image layer: (Image, Prediction, of which picture, see app/picture.py, and the number of
+    the accepted mask that it was asked to replace, or None)."""
+    late = Signal(object, object, object)
+    """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
     told = Signal(str)
