@@ -24,6 +24,7 @@ from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
+from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
@@ -54,6 +55,7 @@ class CorrectSection(QWidget):
         self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
+        self.opening = OpeningBar(self.view.opener)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.rest_in_3d = RestIn3D(viewer, lambda: self.view.current)
@@ -143,6 +145,7 @@ class CorrectSection(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(self.bar)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.opening)
         layout.addWidget(self.everything)
         layout.addWidget(self.more)
         layout.addWidget(self.proposes)
@@ -289,7 +292,7 @@ class CorrectSection(QWidget):
     def _show_opening(self, opening: bool) -> None:
         if opening:
             self.status.forget()
-        self.saved.setText(tr("Opening the image and its proposal...") if opening else "")
+        self.saved.setText(tr("Opening the image...") if opening else "")
 
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")

@@ -19,7 +19,12 @@ class InTurn(QObject):
         super().__init__(parent)
         self.closed = False
         self._busy, self._waiting = False, deque[Callable[[], None]]()
-        self._called.connect(lambda call: call(), Qt.ConnectionType.QueuedConnection)
+        # a bound method: what is told to someone who is gone is told to nobody
+        self._called.connect(self._call, Qt.ConnectionType.QueuedConnection)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        if not self.closed:
+            call()
 
     def then(self, action: Callable[[], None]) -> None:
         """Do something as soon as what was asked for before is shown: now, if nothing is on its way."""
@@ -49,7 +54,10 @@ class InTurn(QObject):
                 self.end()
 
         self.begin()
-        # who is closed by then asks no more
+        self.tell(future, call)
+
+    def tell(self, future: Future[Any], call: Callable[[], None]) -> None:
+        """Call when that is done; who is closed by then asks no more."""
         future.add_done_callback(lambda _: self.closed or self._called.emit(call))
 
     def _is_free(self) -> bool:

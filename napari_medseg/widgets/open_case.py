@@ -24,6 +24,7 @@ from napari_medseg.io import Grid
 from napari_medseg.project import Project
 from napari_medseg.widgets.in_turn import InTurn
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image, show_part
+from napari_medseg.widgets.offers import Offers
 from napari_medseg.words import tr
 
 SETTLE_MS = 200
@@ -87,6 +88,8 @@ class OpenCase(InTurn):
         self._pixels = plain_image(image)
         self.session = CorrectionSession(project, case_id, on_status)
         self._tracker = StrokeTracker(self.session, stored)
+        # proposals that come late
+        self.offers = Offers(self, self.session, self._show_proposal)
         # of the mouse tool that is on, for the history; None: napari's own
         self.tool: str | None = None
         # (Y, X) of the image, at (), or of slices, at (z,): those that were drawn so far
@@ -94,8 +97,6 @@ class OpenCase(InTurn):
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
         labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown, **naming())
-        # proposals that wait for their turn: what keeps them
-        self._offered: list[Callable[[], None]] = []
         # how often the mask was another one, and shown proposals were among that, since it was opened
         self.changes = self.proposed = 0
         # what is shown was accepted here
@@ -278,42 +279,6 @@ class OpenCase(InTurn):
         self.changed.emit()
         self.proposal_shown.emit()
 
-    def offer(
-        self,
-        prediction: Prediction,
-        *,
-        over: int | None,
-        late: Callable[[], None],
-        failed: Callable[[BaseException], None],
-    ) -> None:
-        """As :meth:`propose`, of one that was asked for a while ago: over a mask that was accepted since, it is not shown.
-
-        Parameters
-        ----------
-        over : int or None
-            The accepted mask that it was asked to replace.
-        late : callable
-            Called where the proposal is only kept: redo shows it.
-        failed : callable
-            As :meth:`propose` has it.
-        """
-
-        def decide(accepted: int | None) -> None:
-            self._offered.remove(offered)
-            if accepted in (None, over):
-                self._show_proposal(prediction, failed)
-            else:
-                keep()
-
-        def keep() -> None:
-            self.session.set_aside(prediction.labels, prediction.kept_origin)
-            late()
-
-        # where the image is closed before its turn
-        offered = keep
-        self._offered.append(offered)
-        self.then(lambda: self.ask(self.session.accepted(), decide, failed))
-
     def unlock(self) -> None:
         """Let later proposals change what was drawn so far."""
 
@@ -372,8 +337,7 @@ class OpenCase(InTurn):
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
         self._note_origin()
-        for keep in self._offered:
-            keep()
+        self.offers.close(tell=not force)
         self.session.close(timeout=0.5)
         self.closed = True
         return told

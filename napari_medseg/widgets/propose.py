@@ -292,6 +292,7 @@ class ProposeSection(QWidget):
         # what is proposed on is what is seen
         layer.visible = True
         project, case_id = self._state.project, layer.metadata.get("medseg_case")
+        self._bus.asking.emit(layer)
 
         def work(ticket: Ticket, progress: Any) -> tuple[Prediction, tuple, int | None]:
             over = accepted_now(project, case_id)

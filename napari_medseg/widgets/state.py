@@ -122,6 +122,8 @@ class Bus:
     proposed = Signal(object, object, object, object)
     """A network's word on an image layer: (Image, Prediction, of which picture, see app/picture.py, and the number of
     the accepted mask that it was asked to replace, or None)."""
+    asking = Signal(object)
+    """A person asks for a proposal on an image layer."""
     late = Signal(object, object, object)
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
     opening = Signal(bool)

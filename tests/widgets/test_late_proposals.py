@@ -146,7 +146,7 @@ def test_an_accept_that_waited_does_not_take_a_proposal_that_nobody_saw(held, pa
     # something is on its way as A is pressed, and a proposal comes before it is done
     case.begin()
     panel.correct.accept_and_next()
-    case.offer(_prediction(case), over=None, late=lambda: None, failed=lambda error: None)
+    case.offers.add(_prediction(case), over=None, late=lambda closed: None, failed=lambda error: None)
     case._waiting.rotate(1)
     case.end()
     told = "Nothing was accepted: a new proposal came before that."
