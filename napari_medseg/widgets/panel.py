@@ -93,6 +93,9 @@ class MedSegPanel(QWidget):
         bind(napari_viewer, actions)
         self.correct.view.actions = actions
         self._watch_presses()
+        if not self.correct.last.isHidden() and not napari_viewer.layers:
+            # where the project of last time is offered
+            self.tabs.setCurrentIndex(1)
         self._closed = False
         self._ending = Ending(self, self._may_close, self.shut_down)
         self._drops = Drops(self, self._take, self._came)
