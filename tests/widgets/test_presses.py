@@ -175,6 +175,8 @@ def test_every_button_that_decides_is_watched(seen, qtbot, tmp_path):
 
     def takes(button, made):
         seen.tabs.currentWidget().ensureWidgetVisible(button)
+        # the list of images may have been read anew, and greyed it
+        button.setEnabled(True)
         click(button, made=made, release=False)
         down = button.isDown()
         button.setDown(False)
