@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -34,14 +34,19 @@ def only_task(known: Sequence[Known], *, volume: bool = False) -> str:
     return tasks[0] if len(tasks) == 1 else ""
 
 
-def ranked(known: Sequence[Known], task: str) -> list[Known]:
-    """Weights for a task: a person's own first, then the most accurate."""
+def ranked(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> list[Known]:
+    """Weights for a task: a person's own first, then the most accurate; last, own ones that were measured ``worse``."""
     able = [one for one in known if task in one[1].tasks]
-    return sorted(able, key=lambda one: (one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
+    return sorted(able, key=lambda one: (one[0] in worse, one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
 
 
 def best_for(
-    known: Sequence[Known], task: str = "", image: np.ndarray | None = None, *, volume: bool = False
+    known: Sequence[Known],
+    task: str = "",
+    image: np.ndarray | None = None,
+    *,
+    volume: bool = False,
+    worse: Collection[str] = (),
 ) -> Known | None:
     """The weights to begin with.
 
@@ -55,6 +60,8 @@ def best_for(
         As it was read: looked at where nobody said what it shows.
     volume : bool
         It is one.
+    worse : collection of str
+        Paths of those that a round of retraining measured as worse than what it began with.
 
     Returns
     -------
@@ -63,11 +70,11 @@ def best_for(
     """
     tasks, only = tasks_of(known, volume=volume), only_task(known, volume=volume)
     if only and (not volume or task not in tasks):
-        return ranked(known, only)[0]
+        return ranked(known, only, worse)[0]
     if task not in tasks and image is not None and not volume:
         description = look(image)
         task = "" if description is None else kind_of(description)
-    return next(iter(ranked(known, task)), None)
+    return next(iter(ranked(known, task, worse)), None)
 
 
 def for_boxes(known: Sequence[Known], chosen: str, task: str) -> Known | None:

@@ -321,7 +321,7 @@ def predict_files(
                     raise ShapeError(f"{path}: {error}") from error
                 except DeviceError as error:
                     raise DeviceError(f"{path}: {error}") from error.__cause__
-                facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+                facts = {"image": path.name, **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
                 written += export_masks(
