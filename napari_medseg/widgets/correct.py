@@ -171,6 +171,7 @@ class CorrectSection(QWidget):
         return (
             *(self.accept, self.unlock, self.take, self.undo, self.redo, tools.objects, *tools.buttons.values()),
             *(pieces.largest, pieces.all, spots.previous, spots.next),
+            *(tools.neighbours.button, tools.neighbours.take),
         )
 
     # ---- the project ---------------------------------------------------------------------------------------------
