@@ -112,6 +112,23 @@ class Source:
         found[list(self.order)] = stored
         return found
 
+    def stored_affine(self) -> np.ndarray:
+        """Of a volume: (4, 4), from (column, row, plane) to mm of RAS."""
+        from nibabel import orientations
+
+        assert self.turned is not None and self.turned.grid.affine is not None
+        planes = (int(self.headers[0].Columns), int(self.headers[0].Rows), len(self.order))
+        there = orientations.inv_ornt_aff(self.turned.orientation, planes)
+        return np.asarray(self.turned.grid.affine @ np.linalg.inv(there))
+
+    def distance(self) -> float | None:
+        """How far one plane is from the next, along their normal, mm; None of a single one."""
+        if self.turned is None or len(self.order) < 2:
+            return None
+        affine = self.stored_affine()
+        normal = np.cross(affine[:3, 0], affine[:3, 1])
+        return float(f"{abs(affine[:3, 2] @ normal / np.linalg.norm(normal)):.10g}")
+
     def check(self, grid: Grid) -> None:
         """Make sure that a mask of this grid lies on the image's pixels.
 
@@ -164,7 +181,15 @@ def open_source(path: Path | None, *, names: bool, title: str) -> Source:
     with silenced():
         headers = tuple(_complete(open_header(file), file, names=names) for file in files)
         _alike(headers, path)
-    return Source(path=path, headers=headers, order=order, turned=turned)
+        source = Source(path=path, headers=headers, order=order, turned=turned)
+        distance = source.distance()
+        for header in headers:
+            if not header.get("SliceThickness"):
+                header.SliceThickness = distance
+            # some say it with a sign, or of other slices
+            if distance is not None:
+                header.SpacingBetweenSlices = distance
+    return source
 
 
 def is_dicom_image(path: Path | None) -> bool:
@@ -178,24 +203,35 @@ def is_dicom_image(path: Path | None) -> bool:
 
 
 def _complete(header: Any, file: Path, *, names: bool) -> Any:
-    missing = [name for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID") if not header.get(name)]
-    if missing:
-        raise ImageReadError(
-            f"{file} has no {missing[0]}, by which others refer to it; expected one. Choose TIFF or NIfTI instead."
+    from pydicom.uid import generate_uid
+
+    # who blanked the tags may have left what stands before them
+    meta = header.file_meta
+    for name, known in (("SOPInstanceUID", "MediaStorageSOPInstanceUID"), ("SOPClassUID", "MediaStorageSOPClassUID")):
+        if not header.get(name) and meta.get(known):
+            setattr(header, name, meta.get(known))
+    root = str(header.get("FrameOfReferenceUID") or header.get("SeriesInstanceUID") or "")
+    if not header.get("SOPInstanceUID") or not header.get("SOPClassUID") or not root:
+        raise InputError(
+            f"{file} has no UID by which others could refer to it; expected SOPInstanceUID, SOPClassUID and "
+            "SeriesInstanceUID. Choose TIFF or NIfTI instead."
         )
+    lies = _lies(header)
     if not names:
         header = _technical(header)
     for name in ASKED:
         if name not in header:
             setattr(header, name, None)
-    for name, value in (("Modality", "OT"), ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.7")):
+    # a number for a space in which nothing lies
+    if not lies and "FrameOfReferenceUID" in header:
+        del header.FrameOfReferenceUID
+    if not header.get("Modality"):
+        header.Modality = "OT"
+    # the images of a series have one study, and those that lie in space one frame of reference, also where a program
+    # blanked its number: one is made, the same each time
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", *(("FrameOfReferenceUID",) if lies else ())):
         if not header.get(name):
-            setattr(header, name, value)
-    if not header.get("FrameOfReferenceUID") and _lies(header):
-        from pydicom.uid import generate_uid
-
-        # the images of a series have one frame of reference, also where none is named
-        header.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(header.SeriesInstanceUID), "frame of reference"])
+            setattr(header, name, generate_uid(entropy_srcs=[root, name]))
     return header
 
 
