@@ -154,7 +154,9 @@ def _labels(path: Path, header: Any) -> dict[int, int]:
             found[number] = int(told[1]) if told else number
     high, low = max(found.values(), default=0), min(found, default=1)
     if high > _HIGHEST or low < 1 or len(set(found.values())) < len(found):
-        raise ImageReadError(f"{path} counts its segments to {high}; expected 1 to {_HIGHEST}, each once. Export again.")
+        raise ImageReadError(
+            f"{path} counts its segments to {high}; expected 1 to {_HIGHEST}, each once. Export again."
+        )
     return found
 
 

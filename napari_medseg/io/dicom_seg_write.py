@@ -16,11 +16,12 @@ from napari_medseg.io.codes import SCHEME, WHAT, Coding, Concept, default_coding
 from napari_medseg.io.colours import palette_of
 from napari_medseg.io.dicom_source import Source, open_source, silenced
 from napari_medseg.io.image import Grid
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, MANUAL, SEMIAUTOMATIC
 
 TITLE = "DICOM-SEG"
-# what the provenance of a mask says for this format: who made each label, what each is, and whether names are asked for
-MADE_KEY, CODES_KEY, NAMES_KEY, OBJECTS_KEY = "made", "codes", "names of patients", "objects"
-AUTOMATIC, SEMIAUTOMATIC, MANUAL = "automatic", "semiautomatic", "manual"
+# what the provenance of a mask says for this format: what each label is, whether names are asked for, and whether each
+# label is an object
+CODES_KEY, NAMES_KEY, OBJECTS_KEY = "codes", "names of patients", "objects"
 # of the facts, those that segments say; and those that may name somebody, as file names do
 _IN_SEGMENTS = ("classes", "colours", MADE_KEY, CODES_KEY, NAMES_KEY, "values")
 _NAMING = ("case", "image", "author")
@@ -169,10 +170,14 @@ def _segment(number: int, label: int, facts: Mapping[str, Any]) -> Any:
 
 
 def _coding(label: int, facts: Mapping[str, Any]) -> Coding:
-    told = _by_label(facts, CODES_KEY).get(label)
+    codes = _by_label(facts, CODES_KEY)
+    if facts.get(OBJECTS_KEY):
+        # an object is of the one class that there is; of several, nobody knows of which
+        codes = {label: next(iter(codes.values()))} if len(codes) == 1 else {}
+    told = codes.get(label)
     if isinstance(told, Mapping) and told.get(WHAT):
         return Coding.from_plain(told)
-    return default_coding(str(_by_label(facts, "classes").get(label, "")))
+    return default_coding("" if facts.get(OBJECTS_KEY) else str(_by_label(facts, "classes").get(label, "")))
 
 
 def _code(concept: Concept) -> Any:

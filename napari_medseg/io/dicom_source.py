@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import ImageReadError, InputError, MedsegError, OutputError
+from napari_medseg.errors import InputError, MedsegError, OutputError
 from napari_medseg.io.dicom import layout
 from napari_medseg.io.dicom_file import open_header
-from napari_medseg.io.geometry import same_place
+from napari_medseg.io.dicom_tags import size_of
+from napari_medseg.io.geometry import SIZE_TOLERANCE, same_place
 from napari_medseg.io.image import Grid
 from napari_medseg.io.ras import ToRas
 
@@ -142,7 +143,10 @@ class Source:
             same = grid.affine is not None and own is not None and same_place(own, grid.affine, shape)
             alike = grid.shape == shape and same
         else:
+            size = size_of(self.headers[0]).spacing
             alike = grid.shape == ((rows, columns) if len(self.order) == 1 else (len(self.order), rows, columns))
+            if size is not None and grid.spacing_mm is not None and len(self.order) == 1:
+                alike = alike and np.allclose(size, grid.spacing_mm, rtol=SIZE_TOLERANCE)
         if not alike:
             there = Grid((rows, columns)) if self.turned is None else self.turned.grid
             raise InputError(
@@ -171,12 +175,7 @@ def open_source(path: Path | None, *, names: bool, title: str) -> Source:
     ImageReadError
         If it cannot be read.
     """
-    if not is_dicom_image(path):
-        what = "no image that is known" if path is None else f"'{path.name}', which is no DICOM file"
-        raise InputError(
-            f"{title} refers to DICOM images alone, and this mask is of {what}. Choose TIFF or NIfTI instead."
-        )
-    assert path is not None
+    path = check_image(path, title)
     files, turned, order = layout(path)
     with silenced():
         headers = tuple(_complete(open_header(file), file, names=names) for file in files)
@@ -190,6 +189,20 @@ def open_source(path: Path | None, *, names: bool, title: str) -> Source:
             if distance is not None:
                 header.SpacingBetweenSlices = distance
     return source
+
+
+def check_image(path: Path | None, title: str) -> Path:
+    """Make sure that something can refer to an image.
+
+    Raises
+    ------
+    InputError
+        As :func:`open_source`, for what can be known in a moment.
+    """
+    if path is None or not is_dicom_image(path):
+        what = "of an image whose file is not known" if path is None else f"of '{path.name}', which is no DICOM image"
+        raise InputError(f"{title} refers to DICOM images alone, and this mask is {what}. Choose TIFF or NIfTI.")
+    return path
 
 
 def is_dicom_image(path: Path | None) -> bool:

@@ -51,7 +51,8 @@ class Turn:
         if not self.planes:
             return turned
         whole, across = np.zeros(self.shape, mask.dtype), self.axes.index(0)
-        whole[(*(np.s_[:],) * across, list(self.planes))] = turned
+        # a view: what is written into it is written into the whole
+        np.moveaxis(whole, across, 0)[list(self.planes)] = np.moveaxis(turned, across, 0)
         return whole
 
 

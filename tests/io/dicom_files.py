@@ -113,7 +113,14 @@ def write_series(folder, data, affine_lps, *, names=None, **tags):
     uid, study = generate_uid(), generate_uid()
     names = names or [f"IM{(7 * z + 3) % 101:04}" for z in range(len(data))]
     for z, name in enumerate(names):
-        facts = {"kind": CT, "SeriesInstanceUID": uid, "StudyInstanceUID": study, "InstanceNumber": z + 1, **shared, **tags}
+        facts = {
+            "kind": CT,
+            "SeriesInstanceUID": uid,
+            "StudyInstanceUID": study,
+            "InstanceNumber": z + 1,
+            **shared,
+            **tags,
+        }
         write(folder / name, data[z], ImagePositionPatient=each[z], **facts)
     return folder
 
