@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_medseg.io.dicom_seg_read import LABEL_MAP, SEGMENTATION, read, read_grid, read_names
+from napari_medseg.io.dicom_seg_read import read, read_grid, read_names
 from napari_medseg.io.dicom_seg_write import TITLE, write
+from napari_medseg.io.dicom_tags import LABEL_MAP, SEGMENTATION
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.plain import open_plain
 

@@ -20,8 +20,6 @@ from napari_medseg.io.limits import check_claim, check_stored
 from napari_medseg.io.ras import LPS, is_place
 from napari_medseg.names import one_line
 
-# SOP classes
-SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 _NUMBER = re.compile(r"class (\d{1,3})\b")
 _HIGHEST = 65535
 
@@ -63,7 +61,9 @@ def read_names(path: Path) -> dict[int, str]:
         found = _labels(path, header)
         items = {tags.count(item, "SegmentNumber"): item for item in header.SegmentSequence}
         named = {label: str(items[number].get("SegmentLabel") or "") for number, label in found.items()}
-        return {label: one_line(" ".join(name.split())) for label, name in named.items() if name.strip()}
+        names = {label: one_line(" ".join(name.split())) for label, name in named.items()}
+        # a number is no name
+        return {label: name for label, name in names.items() if name not in ("", f"label {label}", f"object {label}")}
 
 
 def _read(path: Path) -> Image:
@@ -80,7 +80,7 @@ def _read(path: Path) -> Image:
     planes = max(layout.plane_of) + 1
     check_claim(path, (planes, *shape[1:]), dtype().nbytes, mask=True)
     found = np.zeros((planes, *shape[1:]), dtype)
-    if whole.SOPClassUID == LABEL_MAP or tags.code(whole, "SegmentationType") == "LABELMAP":
+    if whole.SOPClassUID == tags.LABEL_MAP or tags.code(whole, "SegmentationType") == "LABELMAP":
         table = np.zeros(int(frames.max()) + 1, dtype)
         for number, label in labels.items():
             if number < len(table):
@@ -132,7 +132,7 @@ def _lay_segments(
 
 def _check(path: Path, header: Any) -> tuple[int, int, int]:
     """(pictures, rows, columns) of a segmentation."""
-    if str(header.get("SOPClassUID")) not in (SEGMENTATION, LABEL_MAP) or not header.get("SegmentSequence"):
+    if str(header.get("SOPClassUID")) not in (tags.SEGMENTATION, tags.LABEL_MAP) or not header.get("SegmentSequence"):
         raise ImageReadError(f"{path} is DICOM, but no segmentation; expected {TITLE}. Give the file of the mask.")
     shape = tags.frames_of(header), tags.count(header, "Rows"), tags.count(header, "Columns")
     if min(shape) < 1:

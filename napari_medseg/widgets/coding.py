@@ -139,7 +139,9 @@ class CodingBox(QWidget):
         def work(ticket: Any, progress: Any) -> tuple[list[LabelClass], dict[int, Coding]]:
             return shown_classes(project, case_id, **naming), remembered(project)
 
-        self._workers.run(work, on_done=lambda found: self._fill(project, *found, naming["task"]), lane="files")
+        self._workers.run(
+            work, on_done=lambda found: self._fill(project, found[0], found[1], naming["task"]), lane="files"
+        )
 
     def _fill(self, project: Project | None, classes: list[LabelClass], known: dict[int, Coding], task: str) -> None:
         if project is not self._state.project:
