@@ -306,7 +306,7 @@ def predict_files(
                     raise ShapeError(f"{path}: {error}") from error
                 except DeviceError as error:
                     raise DeviceError(f"{path}: {error}") from error.__cause__
-                facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+                facts = {"image": path.name, **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
                 facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)

@@ -45,4 +45,5 @@ FORMAT = Format(
     kin="dicom",
     reader=True,
     extra="dicom",
+    judged="dciodvfy, dcmqi, highdicom, SimpleITK",
 )

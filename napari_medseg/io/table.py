@@ -15,10 +15,13 @@ NAMES = (
     "nifti",
     "jpeg",
     "bmp",
+    # asked before DICOM, which reads the headers of a folder's files
+    "ome_zarr",
     # before the one whose files are called alike
     "dicom_seg",
     "dicom",
     "nrrd",
+    "mha",
     "coco",
     "geojson",
 )
