@@ -268,7 +268,7 @@ def export_project(
         )
     folder = check_folder(out)
     written: list[Path] = []
-    stems = _free_stems(ready)
+    stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
     targets = [folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects)]
     check_apart(targets, (case.image for case in project.cases()))
@@ -327,7 +327,7 @@ def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = Fa
     return told
 
 
-def _free_stems(cases: Sequence[Case]) -> dict[int, str]:
+def free_stems(cases: Sequence[Case]) -> dict[int, str]:
     """A stem of its own for each case, by number: two patients' images may have one name."""
     # a case's own name is kept for it; some file systems take 'A' and 'a' for one
     names = {name_key(case.name) for case in cases}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
+from napari_medseg.cli.measure import measure
 from napari_medseg.cli.output import (
     DEFAULT_FORMAT,
     IGNORE_HELP,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(project_app, name="project")
 app.command()(train)
+app.command()(measure)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]

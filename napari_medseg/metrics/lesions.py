@@ -207,9 +207,7 @@ def _of_class(
                 deviation=_number(deviations, index),
                 point=seen,
                 axis=scale.axis,
-                box=tuple(
-                    (int(first), int(first) + length) for first, length in zip(start, inside.shape, strict=True)
-                ),
+                box=tuple((int(first), int(first) + length) for first, length in zip(start, inside.shape, strict=True)),
             )
         )
         progress(number / count)

@@ -1,7 +1,7 @@
 """How long and how wide an object is in one plane, and how long its rim.
 
-The rim of pixels runs half-way between each pixel inside and its neighbour outside, as marching squares have it (and
-pyradiomics, whose "maximum 2D diameter" is the longest one here). Pixels that touch at a corner are one object.
+The rim of pixels runs half-way between each pixel inside and its neighbour outside, as marching squares have it. Pixels
+that touch at a corner are one object.
 """
 
 from __future__ import annotations
