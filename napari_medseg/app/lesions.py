@@ -1,4 +1,4 @@
-"""The lesions of a mask, in mm or, where nobody knows the size of a pixel, in px: for the window, for CSV and for DICOM."""
+"""The lesions of a mask, in mm or, where nobody knows the size of a pixel, in px."""
 
 from __future__ import annotations
 

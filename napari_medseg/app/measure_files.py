@@ -139,7 +139,7 @@ def measure_files(
     Raises
     ------
     InputError
-        If a file is missing, an image has no mask, a mask does not lie on its image, or holds a number that is no class.
+        If a file is missing, an image has no mask, a mask does not lie on its image, or a number in it is no class.
     PartlyDoneError, OutputError
         As :func:`measure_project`.
     """

@@ -90,10 +90,10 @@ def largest_possible(shape: tuple[int, int], flat: np.ndarray) -> float:
 def perimeters(numbered: np.ndarray, flat: np.ndarray, count: int) -> np.ndarray:
     """Length of the rim of each object, holes too, by Crofton's formula in four directions.
 
-    So often as lines cross the rim, so long it is: for each direction the crossings times the distance of the lines, each
-    direction for the angles that are nearest to it (Legland, Kiêu and Devaux 2007; Lehmann and Legland 2012, for pixels
-    that are not square). Discs come out right within a few percent, boxes along the axes 5 % short. The image's edge is
-    rim, too.
+    The more often lines cross a rim, the longer it is: in each direction the crossings times the distance of the lines,
+    weighted by the angles that are nearest to that direction (Legland, Kiêu and Devaux 2007; Lehmann and Legland 2012,
+    for pixels that are not square). Discs come out right within a few percent, boxes along the axes 5 % short, and what
+    has few pixels shorter still. The image's edge is rim, too.
 
     Parameters
     ----------
