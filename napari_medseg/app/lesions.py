@@ -140,7 +140,8 @@ def csv_rows(image: str, measured: Measured) -> Iterator[Sequence[Cell]]:
     if not rows:
         yield _row(image, None, "", 0, None, measured, plane)
     for label, lesions in rows.items():
-        for one in lesions or [None]:
+        found: list[Lesion] | list[None] = lesions or [None]
+        for one in found:
             yield _row(image, label, measured.names.get(label, ""), len(lesions), one, measured, plane)
 
 

@@ -48,6 +48,7 @@ KEYS = (
     Key("Shift-O", "number_objects", mark("number the objects, touching ones apart")),
     Key("Shift-I", "interpolate", mark("fill the slices between drawn ones")),
     Key("Shift-C", "next_plane", mark("next plane of a volume: axial, coronal, sagittal")),
+    Key("Shift-M", "measure", mark("table of measurements")),
     Key("Ctrl-Z", "undo", mark("undo, also after a restart")),
     Key("Ctrl-Shift-Z", "redo", mark("redo")),
     Key("Shift-B", "draw_boxes", mark("draw boxes")),
