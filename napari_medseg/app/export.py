@@ -13,6 +13,7 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
+from napari_medseg.app.coding import Coded, for_project, told
 from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
 from napari_medseg.app.places import unit_named
 from napari_medseg.atomic import output_error
@@ -21,9 +22,12 @@ from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
+from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
 from napari_medseg.io.labels import MOST_NUMBER
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.names import name_key
 from napari_medseg.project import Case, Project
+from napari_medseg.project.files import fault
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 from napari_medseg.words import tr, trn
@@ -130,7 +134,7 @@ def export_masks(
     masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     # of objects, number 1 is one among others, and its colour none of a class
-    of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
+    of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
     return [
         export_labels(
             paths[name],
@@ -171,11 +175,18 @@ def case_provenance(
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
+        MADE_KEY: _made(project.made_by(case.id, below, labels), origin),
         "classes": {one.label: one.name for one in classes},
         COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }
+
+
+def _made(made: Mapping[int, str], origin: Mapping[str, Any]) -> dict[int, str]:
+    """Who made each label; what a network found in boxes that a person drew, both did."""
+    prompted = bool(origin.get("boxes"))
+    return {label: SEMIAUTOMATIC if prompted and kind == AUTOMATIC else kind for label, kind in made.items()}
 
 
 def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -216,6 +227,7 @@ def export_project(
     overwrite: bool = False,
     chosen: tuple[str, str] | None = None,
     task: str = "",
+    coded: Coded | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
@@ -241,6 +253,8 @@ def export_project(
     chosen : tuple of str, optional
     task : str
         As the window shows the names of classes; see :func:`napari_medseg.app.classes.class_table`.
+    coded : Coded, optional
+        For formats whose masks refer to their image: what classes are, and whether the patient is named.
 
     Returns
     -------
@@ -275,6 +289,7 @@ def export_project(
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
+    asked = for_project(project, coded or Coded())
     batch = Batch(len(ready), _not_written)
     for number, case in enumerate(ready):
         if progress is not None:
@@ -283,6 +298,17 @@ def export_project(
             newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
             labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
             facts = case_provenance(project, case, labels, chosen, task=task)
+            facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
+            if format_named(format).takes.source and (wrong := fault(case.image, case.sha256)) is not None:
+                raise InputError(
+                    tr(
+                        "{image}, to which the mask of '{name}' is to refer, is {wrong}; expected the image that was "
+                        "added. Bring it back, or choose another format.",
+                        image=case.image,
+                        name=case.name,
+                        wrong=wrong,
+                    )
+                )
             written += export_masks(
                 folder / stems[case.id],
                 labels,
@@ -302,7 +328,9 @@ def _not_written(count: int) -> str:
     return trn("{n} mask was not written", "{n} masks were not written", count)
 
 
-def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = False) -> list[str]:
+def export_losses(
+    project: Project, *, format: str = DEFAULT, objects: bool = False, patient: bool = False
+) -> list[str]:
     """Sentences to tell before :func:`export_project`: what its masks lose in that format; empty where nothing is.
 
     Parameters are those of :func:`export_project`.
@@ -318,13 +346,13 @@ def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = Fa
         # of a damaged case, the export tells
         with suppress(InputError):
             grids.setdefault(chosen, []).append(case_grid(case))
-    told = []
+    lines = told(format_named(format), (case.image for case in project.cases()), patient=patient)
     for name, lie in grids.items():
         one = format_named(name)
         # of objects there may be many
         lost = losses(one, lie, classes=bool(project.classes()), highest=MOST_NUMBER if objects else MOST_CLASS)
-        told += [tr("{format} does not keep {fact}.", format=one.title, fact=words) for words in lost]
-    return told
+        lines += [tr("{format} does not keep {fact}.", format=one.title, fact=words) for words in lost]
+    return lines
 
 
 def free_stems(cases: Sequence[Case]) -> dict[int, str]:

@@ -128,6 +128,8 @@ def advice(name: str) -> str:
     ]
     if lost := losses(format):
         parts.append(tr("Lost: {facts}.", facts="; ".join(lost)))
+    if format.takes.source:
+        parts.append(tr("For masks of DICOM images alone: it refers to them, and belongs to their study."))
     if format.white:
         parts.append(tr("One class is shown as 0 and 255."))
     if format.write_coloured is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.fields import parse_json
 from napari_medseg.names import one_line
 from napari_medseg.project import audit, history, seals
 from napari_medseg.project.case_store import CaseStore
@@ -197,6 +198,7 @@ class Project:
     revisions = _part("_drawn", LabelStore.revisions)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
     strokes_below = _part("_drawn", LabelStore.strokes_below)
+    made_by = _part("_drawn", LabelStore.made_by)
     corrected = _part("_drawn", LabelStore.corrected)
     touched = _part("_drawn", LabelStore.touched)
     undo = _part("_drawn", LabelStore.undo)
@@ -240,6 +242,27 @@ class Project:
         with self._db.transaction() as db:
             db.execute("INSERT OR REPLACE INTO classes VALUES (?, ?, ?)", (label, name, colour))
             history.add(db, None, "class", {"label": label, "name": name, "colour": colour})
+
+    def set_coding(self, label: int, coding: Mapping[str, str]) -> None:
+        """Remember what a class is and where it lies, as entries of the list of codes."""
+        if self.codings().get(label) != dict(coding):
+            with self._db.transaction() as db:
+                history.add(db, None, "coding", {"label": label, **coding})
+
+    def codings(self) -> dict[int, dict[str, str]]:
+        """What was remembered last of each class, by label.
+
+        Raises
+        ------
+        ProjectError
+            If a row is damaged.
+        """
+        found = {}
+        with damage_told(f"{self._db.path}, what classes are coded as"):
+            for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'coding' ORDER BY id"):
+                facts = {key: str(fact) for key, fact in parse_json(text).items()}
+                found[int(facts.pop("label"))] = facts
+        return found
 
     # ---- the whole -----------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg.app.classes import only_label_1
+from napari_medseg.app.coding import check_format, for_project, told
 from napari_medseg.app.export import (
     ACCEPTED,
     ALL,
@@ -37,14 +38,17 @@ from napari_medseg.app.export import (
     export_project,
     to_export,
 )
-from napari_medseg.app.formats import DEFAULT, advice, names, suffix_for
+from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.places import grid_under
+from napari_medseg.app.places import file_under, grid_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Project
+from napari_medseg.project.labels import labels_sha256
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered
@@ -96,6 +100,10 @@ class ExportSection(QWidget):
         form.addRow(tr("Folder"), row)
         self.hint = QLabel(advice(self.format.currentText()))
         self.hint.setWordWrap(True)
+        self.coding = CodingBox(state, workers)
+        # who is named, told before anything is written
+        self.naming = TextLabel()
+        self.naming.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addWidget(self.this)
         layout.addWidget(self.all)
@@ -104,6 +112,8 @@ class ExportSection(QWidget):
         layout.addWidget(self.objects)
         layout.addWidget(self.overwrite)
         layout.addWidget(self.hint)
+        layout.addWidget(self.coding)
+        layout.addWidget(self.naming)
         layout.addWidget(self.export)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
@@ -111,10 +121,22 @@ class ExportSection(QWidget):
         layout.addStretch()
         self.show_folder.hide()
         self.progress.hide()
-        self.format.currentTextChanged.connect(lambda name: self.hint.setText(advice(name)))
+        self.format.currentTextChanged.connect(self._format_chosen)
+        self.coding.patient.toggled.connect(self._tell_naming)
+        self._format_chosen(self.format.currentText())
         self.browse.clicked.connect(self._ask)
         self.export.clicked.connect(self.start)
         self.show_folder.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written_to))))
+
+    def _format_chosen(self, name: str) -> None:
+        self.hint.setText(advice(name))
+        self.coding.show_for(name)
+        self._tell_naming()
+
+    def _tell_naming(self, *_: Any) -> None:
+        lines = told(format_named(self.format.currentText()), (), patient=self.coding.patient.isChecked())
+        self.naming.setText(" ".join(lines))
+        self.naming.setVisible(bool(lines))
 
     def _ask(self) -> None:
         dialog = QFileDialog(self, tr("Folder to write to"), self.folder.text())
@@ -127,6 +149,7 @@ class ExportSection(QWidget):
         """Export off the GUI thread."""
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
         wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
+        coded, chosen = self.coding.coded(), format_named(format)
         save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
@@ -140,7 +163,16 @@ class ExportSection(QWidget):
                 return
 
             self._run(
-                partial(self._write_all, project, folder, state=state, format=format, **wishes, **self._state.naming())
+                partial(
+                    self._write_all,
+                    project,
+                    folder,
+                    state=state,
+                    format=format,
+                    coded=coded,
+                    **wishes,
+                    **self._state.naming(),
+                )
             )
             return
         layer = self._selected()
@@ -155,13 +187,16 @@ class ExportSection(QWidget):
                 raise InputError(why)
             grid = grid_under(images_in(self._viewer), layer)
             grid = grid if opened is None else opened.grid(grid)
+            file = file_under(images_in(self._viewer), layer)
+            file = file if opened is None else opened.project.case(opened.case_id).image
+            check_format(chosen, file)
         except InputError as error:
             self._failed(error)
             return
         labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
-        project = self._state.project
+        project, task = self._state.project, self._state.task
         problem = None if opened is None else opened.other_picture()
 
         def write(ticket: Any, progress: Any) -> list[Path]:
@@ -169,11 +204,20 @@ class ExportSection(QWidget):
                 raise InputError(tr("{wrong} Nothing was written.", wrong=wrong))
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
-            facts = proposal if ask is None else ask(labels)
+            facts = _of_proposal(proposal, labels) if ask is None else ask(labels)
+            asked = coded if project is None else for_project(project, coded)
+            facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
             # as in all other files of the project
             numbers = ask is not None and project is not None and not only_label_1(project)
             return export_masks(
-                folder / stem, labels, suffix=suffix, grid=grid, provenance=facts, numbers=numbers, **wishes
+                folder / stem,
+                labels,
+                suffix=suffix,
+                grid=grid,
+                provenance=facts,
+                numbers=numbers,
+                source=file,
+                **wishes,
             )
 
         self._run(write)
@@ -295,6 +339,14 @@ class ExportSection(QWidget):
         self.message.setText("\n".join(text for text in (why, told) if text))
         self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
         warn_unseen(self, why)
+
+
+def _of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
+    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
+    if proposal.get("labels_sha256") != labels_sha256(labels):
+        return proposal
+    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
+    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def _there(error: FilesThereError) -> str:
