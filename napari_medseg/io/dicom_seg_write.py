@@ -14,7 +14,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import InputError
 from napari_medseg.io.codes import SCHEME, WHAT, Coding, Concept, default_coding
 from napari_medseg.io.colours import palette_of
-from napari_medseg.io.dicom_source import Source, open_source, silenced
+from napari_medseg.io.dicom_source import PLACES, Source, open_source, silenced
 from napari_medseg.io.image import Grid
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, MANUAL, SEMIAUTOMATIC
 
@@ -31,7 +31,7 @@ FILM = (
     "Choose TIFF or NIfTI instead."
 )
 # characters that a text of such a kind takes
-_LONG, _COMMENTS = 64, 10240
+_LONG, _COMMENTS, _DECIMAL = 64, 10240, 16
 
 
 def write(
@@ -120,12 +120,29 @@ def _complete(found: Any, image: Source) -> None:
     if head.get("PatientIdentityRemoved"):
         found.PatientIdentityRemoved = head.PatientIdentityRemoved
         found.DeidentificationMethod = head.DeidentificationMethod
+    for group in (*found.SharedFunctionalGroupsSequence, *found.PerFrameFunctionalGroupsSequence):
+        _shorten(group)
     measures = found.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence")
     if measures:
         distance = image.distance() or measures[0].get("SpacingBetweenSlices") or measures[0].get("SliceThickness")
         for name in ("SliceThickness", "SpacingBetweenSlices"):
             if distance and not measures[0].get(name):
                 setattr(measures[0], name, distance)
+
+
+def _shorten(group: Any) -> None:
+    """Numbers as text take sixteen characters; some images have longer ones, which are copied with their places."""
+    from pydicom.valuerep import format_number_as_ds
+
+    for name in PLACES:
+        for item in group.get(name) or []:
+            for element in item:
+                if element.VR == "DS" and element.value is not None:
+                    numbers = [element.value] if element.VM == 1 else list(element.value)
+                    short = [
+                        str(one) if len(str(one)) <= _DECIMAL else format_number_as_ds(float(one)) for one in numbers
+                    ]
+                    element.value = short[0] if element.VM == 1 else short
 
 
 def _comments(facts: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ TECHNICAL = (
     *("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "BurnedInAnnotation"),
 )
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
-_PLACES = ("PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence")
+PLACES = ("PixelMeasuresSequence", "PlaneOrientationSequence", "PlanePositionSequence")
 LEFT_OUT = "names, numbers and dates left out; UIDs kept"
 _LOCK = threading.RLock()
 for _name in ("highdicom", "pydicom"):
@@ -262,7 +262,7 @@ def _technical(header: Any) -> Any:
     found = only(header, TECHNICAL)
     for name in _GROUPS:
         if header.get(name):
-            setattr(found, name, [only(group, _PLACES) for group in header[name].value])
+            setattr(found, name, [only(group, PLACES) for group in header[name].value])
     found.PatientIdentityRemoved, found.DeidentificationMethod = "YES", LEFT_OUT
     return found
 
