@@ -16,6 +16,7 @@ from napari_medseg.app.classes import class_table, only_label_1
 from napari_medseg.app.coding import Coded, for_project, told
 from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
 from napari_medseg.app.places import unit_named
+from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
 from napari_medseg.atomic import output_error
 from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
@@ -98,16 +99,19 @@ def export_labels(
     InputError, OutputError
         As :func:`napari_medseg.io.write_mask`.
     """
-    facts = {
+    facts = {**_program(), **(provenance or {})}
+    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
+    return write_mask(path, labels, **place, provenance=facts, numbers=numbers)
+
+
+def _program() -> dict[str, str]:
+    return {
         "software": "napari-medseg",
         "version": __version__,
         "exported": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "use": "research only, no medical device",
-        **(provenance or {}),
     }
-    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
-    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    return write_mask(path, labels, **place, provenance=facts, numbers=numbers)
 
 
 def export_masks(
@@ -127,15 +131,18 @@ def export_masks(
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
     Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
+    Where measurements are asked for, see :class:`napari_medseg.app.coding.Coded`, their report is written, too.
     """
     kinds = mask_kinds(objects)
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
-    check_free(paths.values(), overwrite=overwrite)
+    provenance = dict(provenance or {})
+    measured = bool(provenance.pop(REPORT_KEY, False))
+    check_free([*paths.values(), *(report_paths(stem, suffix) if measured else ())], overwrite=overwrite)
     masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     # of objects, number 1 is one among others, and its colour none of a class
-    of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
-    return [
+    of_objects = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
+    written = [
         export_labels(
             paths[name],
             data,
@@ -145,6 +152,12 @@ def export_masks(
         )
         for name, data in masks.items()
     ]
+    if measured and grid is not None and source is not None:
+        facts = {**_program(), **provenance}
+        written += write_report(
+            stem, labels, mask=paths["mask"], suffix=suffix, grid=grid, provenance=facts, source=source
+        )
+    return written
 
 
 def mask_kinds(objects: bool) -> tuple[str, ...]:
@@ -284,12 +297,14 @@ def export_project(
     written: list[Path] = []
     stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
+    asked = for_project(project, coded or Coded())
     targets = [folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects)]
+    if asked.measurements and format_named(format).takes.source:
+        targets += [path for i in stems for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
-    asked = for_project(project, coded or Coded())
     batch = Batch(len(ready), _not_written)
     for number, case in enumerate(ready):
         if progress is not None:

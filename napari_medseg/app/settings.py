@@ -21,7 +21,16 @@ SETTINGS: Mapping[str, fields.Check] = {
     ),
     **dict.fromkeys(
         (
-            *("disagreement", "edges", "export_objects", "measure_apart", "measurements", "mirrored", "probability"),
+            *(
+                "disagreement",
+                "edges",
+                "export_objects",
+                "export_report",
+                "measure_apart",
+                "measurements",
+                "mirrored",
+                "probability",
+            ),
             *("three_planes", "toured"),
         ),
         fields.FLAG,

@@ -20,6 +20,7 @@ from napari_medseg.cli.output import (
     Network,
     Overwrite,
     Patient,
+    Report,
     check_log,
     print_done,
     print_json,
@@ -189,17 +190,19 @@ def predict(
     code: Code = None,
     anatomy: Anatomy = None,
     patient: Patient = False,
+    report: Report = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Propose a mask for each image."""
-    from napari_medseg.app.coding import parse_coded
+    from napari_medseg.app.coding import parse_coded, with_report
     from napari_medseg.app.predict import PredictRequest, predict_files
     from napari_medseg.weights.store import find_weights
 
     entry, _ = find_weights(network, weights)
     named = dict(zip(entry.labels, entry.classes, strict=True))
     coded = parse_coded(code or [], anatomy or [], named, patient=patient, task=entry.task)
+    coded = with_report(coded, format) if report else coded
     request = PredictRequest(
         network=network,
         weights=weights,

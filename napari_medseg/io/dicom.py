@@ -294,4 +294,6 @@ FORMAT = Format(
     gives=Gives(axes=(2, 3), masks=False, folder=True),
     reader=True,
     extra="dicom",
+    # reports of measurements beside an image
+    inner=(".sr",),
 )

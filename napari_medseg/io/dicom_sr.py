@@ -21,7 +21,7 @@ from napari_medseg.io.dicom_seg_write import (
     made_of,
     series_number,
 )
-from napari_medseg.io.dicom_source import open_source, silenced
+from napari_medseg.io.dicom_source import Source, open_source, silenced
 from napari_medseg.io.mask import MANUAL
 
 TITLE = "DICOM SR"
@@ -111,8 +111,8 @@ def write(path: Path, groups: Sequence[Group], *, segments: Path, source: Path, 
         )
         report = highdicom.sr.MeasurementReport(
             observation_context=highdicom.sr.ObservationContext(observer_device_context=device),
-            procedure_reported=_procedure(str(head.Modality)),
-            imaging_measurements=[_group(one, found, str(head.Modality), facts) for one in groups],
+            procedure_reported=codes.SCT.ImagingProcedure,
+            imaging_measurements=[_group(one, found, image, facts) for one in groups],
             title=codes.DCM.ImagingMeasurementReport,
         )
         whole = highdicom.sr.Comprehensive3DSR(
@@ -138,28 +138,39 @@ def write(path: Path, groups: Sequence[Group], *, segments: Path, source: Path, 
             whole.save_as(temporary)
 
 
-def _group(one: Group, segments: Any, modality: str, facts: Mapping[str, Any]) -> Any:
+def _group(one: Group, segments: Any, image: Source, facts: Mapping[str, Any]) -> Any:
     import highdicom
-    from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
     coding = coding_of(one.label, facts)
     tracking = segments.SegmentSequence[one.segment - 1].get("TrackingUID") or generate_uid()
-    flat = "volume" not in one.sizes
     common = {
         "tracking_identifier": highdicom.sr.TrackingIdentifier(uid=tracking, identifier=one.name[:_LONG]),
         "finding_type": code_of(coding.what),
         "finding_category": code_of(coding.what.category),
         "finding_sites": None if coding.where is None else [highdicom.sr.FindingSite(code_of(coding.where))],
-        "measurements": _measurements(one, modality),
+        "measurements": _measurements(one, str(image.headers[0].Modality)),
         "algorithm_id": None if made_of(one.label, facts) == MANUAL else _algorithm(facts),
     }
-    del codes
-    if flat and segments.NumberOfFrames == 1:
-        frame = highdicom.sr.ReferencedSegmentationFrame.from_segmentation(segments, segment_number=one.segment)
-        return highdicom.sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_segment=frame, **common)
-    segment = highdicom.sr.ReferencedSegment.from_segmentation(segments, segment_number=one.segment)
-    return highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **common)
+    # of a flat image too: a planar region would refer to a frame instead, in which dcmqi finds no segment
+    return highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        referenced_segment=_segment(one.segment, segments, image), **common
+    )
+
+
+def _segment(number: int, segments: Any, image: Source) -> Any:
+    import highdicom
+
+    head = image.headers[0]
+    file = highdicom.sr.SourceImageForSegmentation(head.SOPClassUID, head.SOPInstanceUID)
+    series = highdicom.sr.SourceSeriesForSegmentation(head.SeriesInstanceUID)
+    return highdicom.sr.ReferencedSegment(
+        sop_class_uid=segments.SOPClassUID,
+        sop_instance_uid=segments.SOPInstanceUID,
+        segment_number=number,
+        source_images=[file] if len(image.headers) == 1 else None,
+        source_series=None if len(image.headers) == 1 else series,
+    )
 
 
 def _measurements(one: Group, modality: str) -> list[Any]:
@@ -199,17 +210,6 @@ def _code(scheme: str, keyword: str) -> Any:
     from pydicom.sr.codedict import codes
 
     return getattr(getattr(codes, scheme), keyword)
-
-
-def _procedure(modality: str) -> Any:
-    from pydicom.sr.codedict import codes
-
-    known = {
-        "CT": codes.SCT.ComputedTomography,
-        "MR": codes.SCT.MagneticResonanceImaging,
-        "US": codes.SCT.UltrasonicImaging,
-    }
-    return known.get(modality, codes.SCT.ImagingProcedure)
 
 
 def _algorithm(facts: Mapping[str, Any]) -> Any:

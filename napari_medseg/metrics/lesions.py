@@ -291,3 +291,20 @@ def _moved(lengths: Diameters, offset: np.ndarray) -> Diameters:
 
 def _number(values: np.ndarray | None, index: int) -> float | None:
     return None if values is None or not np.isfinite(values[index]) else float(values[index])
+
+
+def number_lesions(labels: np.ndarray, lesions: list[Lesion], objects: np.ndarray | None = None) -> np.ndarray:
+    """Each lesion of :func:`measure_lesions` by its place in the list, from 1; parameters are as there.
+
+    Returns
+    -------
+    np.ndarray
+        Of the labels' shape, uint8 where that holds all numbers, else int32; 0 is none of them.
+    """
+    found = np.zeros(labels.shape, np.uint8 if len(lesions) <= np.iinfo(np.uint8).max else np.int32)
+    for number, one in enumerate(lesions, start=1):
+        box = tuple(slice(start, stop) for start, stop in one.box)
+        numbered = _numbered(labels[box] == one.label, None if objects is None else objects[box])
+        at = tuple(place - side.start for place, side in zip(one.point, box, strict=True))
+        found[box][numbered == numbered[at]] = number
+    return found

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_medseg.metrics.lesions import measure_lesions, plane_axis
+from napari_medseg.metrics.lesions import measure_lesions, number_lesions, plane_axis
 
 
 def ball(radius, sizes, shape):
@@ -147,3 +147,13 @@ def test_whoever_gives_up_ends_it():
     seen = []
     measure_lesions(np.kron(np.eye(6, dtype=np.uint8), np.pad([[1]], 2)).astype(np.uint8), progress=seen.append)
     assert seen == sorted(seen) and seen[-1] == 1
+
+
+def test_lesions_are_numbered_as_they_are_listed():
+    rng = np.random.default_rng(1)
+    labels = (rng.random((4, 30, 40)) < 0.03).astype(np.uint8) * rng.integers(1, 3, (4, 30, 40)).astype(np.uint8)
+    found = measure_lesions(labels)
+    numbered = number_lesions(labels, found)
+    assert np.array_equal(numbered > 0, labels > 0) and numbered.dtype == np.uint8
+    for number, one in enumerate(found, start=1):
+        assert (numbered == number).sum() == one.pixels and set(labels[numbered == number]) == {one.label}
