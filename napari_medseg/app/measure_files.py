@@ -38,6 +38,8 @@ from napari_medseg.project.grids import case_grid
 from napari_medseg.words import tr, trn
 
 SUFFIX = ".csv"
+# of a project; of one mask behind its name
+TABLE = "measurements.csv"
 Progress = Callable[[float, str], None]
 
 
@@ -166,6 +168,11 @@ def measure_files(
 
     named = [(stem_of(mask if image is None else image), (image, mask)) for image, mask in pairs]
     return _write(path, named, one, told, progress)
+
+
+def write_table(path: str | Path, image: str, measured: Measured) -> Path:
+    """Write the lesions of one mask; parameters are those of :func:`napari_medseg.app.lesions.csv_rows`."""
+    return write_csv(path, [HEADER, *csv_rows(image, measured)])
 
 
 def _pairs(paths: Sequence[str | Path], masks: Path) -> list[tuple[Path | None, Path]]:

@@ -26,6 +26,7 @@ SETTINGS: Mapping[str, fields.Check] = {
                 "edges",
                 "export_objects",
                 "export_report",
+                "export_table",
                 "measure_apart",
                 "measurements",
                 "mirrored",

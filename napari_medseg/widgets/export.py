@@ -41,22 +41,19 @@ from napari_medseg.app.export import (
 )
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.lesions import HEADER, csv_rows, measure
-from napari_medseg.app.measure_files import SUFFIX as CSV
-from napari_medseg.app.measure_files import measure_project
+from napari_medseg.app.lesions import measure
+from napari_medseg.app.measure_files import TABLE, measure_project, write_table
 from napari_medseg.app.places import file_under, grid_under, image_under
-from napari_medseg.app.report import REPORT
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
-from napari_medseg.io.spreadsheet import write_csv
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Project
 from napari_medseg.project.labels import labels_sha256
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
-from napari_medseg.widgets.keys import key_of
+from napari_medseg.widgets.export_table import TableChoice
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered, plain_image
 from napari_medseg.widgets.once import warn_unseen
@@ -86,13 +83,7 @@ class ExportSection(QWidget):
         self.whole = QRadioButton(tr("All masks, also those that nobody accepted"))
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox(tr("Also number the objects (nuclei, cells)"))
-        self.table = QCheckBox(tr("Also a table of all lesions (CSV)"))
-        self.table.setToolTip(
-            tr("What each measures, a row a lesion: NAME_measurements.csv, or measurements.csv of a whole project")
-        )
-        self.table.setChecked(bool(stored.get("export_table", False)))
-        self.show_table = QPushButton(tr("Measurements"))
-        self.show_table.setToolTip(tr("The table of the mask in view, below the image  ({key})", key=key_of("measure")))
+        self.table = TableChoice()
         # not remembered: each time it is for these files alone
         self.overwrite = QCheckBox(tr(REPLACE))
         self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), TextLabel()
@@ -125,10 +116,7 @@ class ExportSection(QWidget):
         layout.addWidget(self.whole)
         layout.addLayout(form)
         layout.addWidget(self.objects)
-        tables = QHBoxLayout()
-        tables.addWidget(self.table, 1)
-        tables.addWidget(self.show_table)
-        layout.addLayout(tables)
+        layout.addWidget(self.table)
         layout.addWidget(self.overwrite)
         layout.addWidget(self.hint)
         layout.addWidget(self.coding)
@@ -169,8 +157,8 @@ class ExportSection(QWidget):
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
         wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
         coded, chosen = self.coding.coded(), format_named(format)
-        table = self.table.isChecked()
-        save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"], export_table=table)
+        table = self.table.wanted
+        save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
             if project is None:
@@ -230,7 +218,7 @@ class ExportSection(QWidget):
             facts = _of_proposal(proposal, labels) if ask is None else ask(labels)
             asked = coded if project is None else for_project(project, coded)
             facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
-            csv = folder / f"{stem}_{REPORT}{CSV}"
+            csv = folder / f"{stem}_{TABLE}"
             if table:
                 check_free([csv], overwrite=wishes["overwrite"])
             # as in all other files of the project
@@ -246,8 +234,7 @@ class ExportSection(QWidget):
                 **wishes,
             )
             if table:
-                measured = measure(labels, grid, values, names=facts.get("classes"))
-                written.append(write_csv(csv, [HEADER, *csv_rows(stem, measured)]))
+                written.append(write_table(csv, stem, measure(labels, grid, values, names=facts.get("classes"))))
             return written
 
         self._run(write)
@@ -261,7 +248,7 @@ class ExportSection(QWidget):
             _go_on(ticket)
             progress(share, name)
 
-        csv = folder / f"{REPORT}{CSV}"
+        csv = folder / TABLE
         if table:
             check_free([csv], overwrite=wishes["overwrite"])
         written = export_project(project, folder, progress=step, **wishes)

@@ -21,10 +21,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg.app.lesion_columns import summary
-from napari_medseg.app.lesions import HEADER, Measured, csv_rows, measure
+from napari_medseg.app.lesions import Measured, measure
+from napari_medseg.app.measure_files import TABLE, write_table
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, sentence
-from napari_medseg.io.spreadsheet import write_csv
 from napari_medseg.metrics.lesions import Lesion
 from napari_medseg.names import clean_name
 from napari_medseg.widgets.case_view import CaseView
@@ -46,7 +46,6 @@ REST_MS, PATIENCE_MS = 600, 700
 HEIGHT = 210
 # so much more than half the longest diameter is seen around a lesion
 ROOM = 0.8
-SUFFIX = ".csv"
 
 
 class Measurements(QWidget):
@@ -314,11 +313,11 @@ class Measurements(QWidget):
         if self._of is None:
             return
         folder = Path(str(load_settings().get("export_folder", Path.home())))
-        name = clean_name(self._of.image.name) + "_measurements" + SUFFIX
+        name = f"{clean_name(self._of.image.name)}_{TABLE}"
         dialog = QFileDialog(self, tr("Save measurements"), str((folder if folder.is_dir() else Path.home()) / name))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter(tr("Tables (*.csv)"))
-        dialog.setDefaultSuffix(SUFFIX[1:])
+        dialog.setDefaultSuffix("csv")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda file: self.write(Path(file)))
         dialog.open()
@@ -334,7 +333,7 @@ class Measurements(QWidget):
             self._tell(sentence(error))
 
         self._workers.run(
-            lambda ticket, progress: write_csv(path, [HEADER, *csv_rows(name, measured)]),
+            lambda ticket, progress: write_table(path, name, measured),
             on_done=lambda written: self._tell(tr("Wrote {file}.", file=written)),
             on_error=failed,
             lane="export",
