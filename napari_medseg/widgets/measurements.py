@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_medseg.app.lesion_columns import summary
 from napari_medseg.app.lesions import Measured, measure
 from napari_medseg.app.measure_files import TABLE, write_table
+from napari_medseg.app.places import grid_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, sentence
 from napari_medseg.metrics.lesions import Lesion
@@ -161,6 +162,9 @@ class Measurements(QWidget):
             self._forget()
         elif self._of is None or (self._of.image, self._of.mask) != (self._sight.image, self._sight.mask):
             self._forget()
+            self.measure()
+        elif grid_of(self._of.image).describe() != self._of.lies.describe():
+            # of another size, or elsewhere
             self.measure()
 
     def _make_dock(self) -> None:

@@ -30,22 +30,24 @@ class ShownMask:
         (Y, X) or (Z, Y, X): the layer's own array, what nobody stored yet included.
     values : np.ndarray or None
         Of the image.
+    lies : Grid
+        As it is shown; see :meth:`facts`.
     """
 
     image: Image
     mask: Labels
     labels: np.ndarray
     values: np.ndarray | None
-    _lies: Grid
+    lies: Grid
     _case: tuple[Project, int] | None
     _naming: dict[str, Any]
 
     def facts(self) -> tuple[Grid, dict[int, str]]:
         """Where it lies, and what its classes are called: off the GUI thread."""
         if self._case is None:
-            return self._lies, {}
+            return self.lies, {}
         project, number = self._case
-        grid = _known(self._lies, kept_grid(project.case(number)))
+        grid = _known(self.lies, kept_grid(project.case(number)))
         return grid, {one.label: one.name for one in shown_classes(project, number, **self._naming)}
 
 

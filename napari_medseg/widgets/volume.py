@@ -71,7 +71,8 @@ class VolumeBox(QWidget):
         for label in (self.position, self.measured):
             label.setWordWrap(True)
         # no higher than the line beside it
-        self.table.setStyleSheet("QPushButton { padding: 1px 8px; }")
+        self.table.setStyleSheet("QPushButton { padding: 0px 8px; }")
+        self.table.setMaximumHeight(self.table.fontMetrics().height() + 2)
         self.table.setToolTip(
             as_tip(
                 tr(
