@@ -345,7 +345,7 @@ class ExportSection(QWidget):
         lines = [told, left if self._left_out else "", *self._not_measured[:MOST_TOLD]]
         self.message.setText(" ".join(line for line in lines if line))
         self._offer(written)
-        show_info(trn("Wrote {n} mask.", "Wrote {n} masks.", len(written)))
+        show_info(trn("Wrote {n} file.", "Wrote {n} files.", len(written)))
 
     def _show_idle(self) -> None:
         self.export.setEnabled(True)
