@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QCompleter, QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QCompleter, QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_medseg.app.classes import shown_classes
 from napari_medseg.app.coding import Coded, coding_of, remember, remembered
@@ -13,13 +13,15 @@ from napari_medseg.app.formats import format_named
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io.codes import WHAT, WHERE, Coding, Concept, concepts
 from napari_medseg.project import LabelClass, Project
-from napari_medseg.widgets.labels import SPACING, TextLabel
+from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import tr
 
-# letters of a list, so that two fit beside a class's name
-_WIDE = 12
+# of a list, px
+_NARROW = 60
+# of a class's name, px
+_WIDEST = 110
 
 
 class ConceptList(QComboBox):
@@ -31,8 +33,9 @@ class ConceptList(QComboBox):
         super().__init__()
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(_WIDE)
+        # two fit beside a class's name, however narrow the panel is
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(_NARROW)
         if use == WHERE:
             self.addItem(tr("not said"), "")
         for one in concepts(use):
@@ -43,6 +46,7 @@ class ConceptList(QComboBox):
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         self.setCompleter(completer)
+        completer.activated.connect(self._completed)
         # what was typed and is no entry gives way to the one that is chosen
         edit = self.lineEdit()
         if edit is not None:
@@ -54,7 +58,15 @@ class ConceptList(QComboBox):
         self.setCurrentIndex(max(0, self.findData("" if one is None else one.id)))
         self._from_start()
 
+    def _completed(self, text: str) -> None:
+        self.setCurrentIndex(self.findText(text))
+        self._picked()
+
     def _settle(self) -> None:
+        popup = self.completer().popup()
+        if popup is not None and popup.isVisible():
+            # an entry is about to be picked
+            return
         typed = self.currentText().strip().casefold()
         found = next((row for row in range(self.count()) if self.itemText(row).casefold() == typed), -1)
         if found < 0:
@@ -174,6 +186,8 @@ class CodingBox(QWidget):
                 box.show_concept(one)
                 box.chosen.connect(lambda label=label: self._keep(label))
                 self._grid.addWidget(box, row, column)
+            text.setToolTip(as_tip(text.text()))
+            text.setMaximumWidth(_WIDEST)
             self._grid.addWidget(text, row, 0)
             self.rows[label] = lists
 
