@@ -130,8 +130,11 @@ def with_report(asked: Coded, format: str) -> Coded:
     """
     if not format_named(format).takes.source:
         raise InputError(
-            f"--sr is given with --format {format}; expected dicom-seg, to whose segments a report refers. Choose "
-            "that, or write the measurements as CSV by 'medseg measure'."
+            tr(
+                "--sr is given with --format {format}; expected dicom-seg, to whose segments a report refers. Choose "
+                "that, or write the measurements as CSV by 'medseg measure'.",
+                format=format,
+            )
         )
     return replace(asked, measurements=True)
 

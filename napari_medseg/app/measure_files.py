@@ -12,7 +12,8 @@ import numpy as np
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table
 from napari_medseg.app.export import ACCEPTED, free_stems, to_export
-from napari_medseg.app.lesions import HEADER, Measured, csv_rows, measure
+from napari_medseg.app.lesion_csv import HEADER, csv_rows
+from napari_medseg.app.lesions import Measured, measure
 from napari_medseg.classes import Classes
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.io import (
@@ -171,7 +172,7 @@ def measure_files(
 
 
 def write_table(path: str | Path, image: str, measured: Measured) -> Path:
-    """Write the lesions of one mask; parameters are those of :func:`napari_medseg.app.lesions.csv_rows`."""
+    """Write the lesions of one mask; parameters are those of :func:`napari_medseg.app.lesion_csv.csv_rows`."""
     return write_csv(path, [HEADER, *csv_rows(image, measured)])
 
 
@@ -183,8 +184,14 @@ def _pairs(paths: Sequence[str | Path], masks: Path) -> list[tuple[Path | None, 
     alone = [path for path in files if path not in matched]
     if alone:
         raise InputError(
-            f"{len(alone)} of {len(files)} images have no mask in {masks}, first '{alone[0].name}'; expected a file "
-            "named '<stem>' or '<stem>_mask'. Add the masks, or leave these images out."
+            tr(
+                "{n} of {of} images have no mask in {masks}, first '{first}'; expected a file named '<stem>' or "
+                "'<stem>_mask'. Add the masks, or leave these images out.",
+                n=len(alone),
+                of=len(files),
+                masks=masks,
+                first=alone[0].name,
+            )
         )
     return list(matched.items())
 

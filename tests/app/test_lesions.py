@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_medseg.app.lesions import HEADER, csv_rows, measure, steps_of
+from napari_medseg.app.lesion_csv import HEADER, csv_rows
+from napari_medseg.app.lesions import measure, steps_of
 from napari_medseg.io import Grid
 from tests.io.test_orientation import turned
 
