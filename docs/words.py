@@ -35,7 +35,7 @@ SECTIONS = {
     "Correct: drawing": "classes toolbar tool_table tools snap_tool livewire_tool mouse_tool spots undo_buttons "
     "ask_undo ask_again edge_maps case_view open_cases open_case elsewhere keys",
     "Retrain": "retrain rounds run_text outcome app/gate wipe curves versions",
-    "Export": "export app/formats",
+    "Export": "export export_table app/formats",
     "What can go wrong, and other sentences": "",
 }
 # rooms whose texts a person at the window reads

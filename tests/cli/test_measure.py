@@ -29,3 +29,10 @@ def test_what_is_no_project_needs_masks(medseg, folders, tmp_path):
     for arguments in ((), (folders[0],), (folders[0], folders[1])):
         refused(medseg("measure", *arguments, "--csv", out), "--masks")
     refused(medseg("measure", folders[0], "--masks", folders[1], "--csv", out, "--all"), "--all")
+
+
+def test_a_report_goes_with_dicom_seg_alone(medseg, folders, tmp_path):
+    medseg("project", "create", tmp_path / "p")
+    export = ("project", "export", tmp_path / "p", "--out", tmp_path / "o", "--sr")
+    refused(medseg(*export, "--format", "tiff"), "--sr", "expected dicom-seg")
+    assert not (tmp_path / "o").exists()

@@ -8,6 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_medseg.app.settings import load_settings
+from napari_medseg.widgets.rings import go_to, in_view
 from tests.widgets.helpers import WAIT
 from tests.widgets.test_room import look
 from tests.widgets.test_tools import open_case
@@ -198,6 +199,15 @@ def test_in_a_volume_it_goes_to_the_slice_and_the_plane_of_the_diameters(panel, 
     assert box.sight.in_view == 0 and panel.viewer.dims.current_step[0] == 4
     lines = panel.viewer.layers["diameters"].data
     assert set(lines[:, 0, 0]) == {4.0} and not lines[:, 1, 0].any()
+    # whichever plane is in view, a place is in its middle
+    for axis in (1, 2, 0):
+        box.sight.bring(axis)
+        seen = [one for one in range(3) if one != axis]
+        box.sight.go((0, 0, 0))
+        assert not in_view(panel.viewer, case.labels, (4, 12, 15))
+        go_to(panel.viewer, case.labels, (4, 12, 15))
+        assert panel.viewer.scene.camera.center[-2:] == tuple((4, 12, 15)[one] for one in seen)
+        assert in_view(panel.viewer, case.labels, (4, 12, 15))
 
 
 def test_beside_the_table_the_panel_keeps_its_height_and_nothing_scrolls(project_panel, qtbot):
