@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,22 @@ from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
 from napari_medseg.app.coding import Coded, for_project, told
-from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
+from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
+from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
 from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
+from napari_medseg.app.stems import free_stems
+from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
-from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, write_mask
+from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
-from napari_medseg.io.labels import MOST_NUMBER
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
-from napari_medseg.names import name_key
+from napari_medseg.io.sidecar import may_write
+from napari_medseg.io.sidecar import written as written_of
+from napari_medseg.names import clean_name
 from napari_medseg.project import Case, Project
 from napari_medseg.project.files import fault
 from napari_medseg.project.grids import case_grid
@@ -74,6 +77,7 @@ def export_labels(
     provenance: Mapping[str, Any] | None = None,
     numbers: bool = False,
     source: Path | None = None,
+    parts: np.ndarray | None = None,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -93,6 +97,8 @@ def export_labels(
         As :func:`napari_medseg.io.write_mask` takes it; so it is where there are other classes than 1.
     source : Path, optional
         The image that was segmented.
+    parts : np.ndarray, optional
+        Numbers of the objects, for formats of objects; as :func:`napari_medseg.io.write_mask` takes them.
 
     Raises
     ------
@@ -102,7 +108,7 @@ def export_labels(
     facts = {**_program(), **(provenance or {})}
     numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    return write_mask(path, labels, **place, provenance=facts, numbers=numbers)
+    return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
 
 
 def _program() -> dict[str, str]:
@@ -130,34 +136,43 @@ def export_masks(
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
+    In formats of objects, each object of the latter keeps its class, and those that touch are parted.
+
     Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
-    Where measurements are asked for, see :class:`napari_medseg.app.coding.Coded`, their report is written, too.
+
+    Returns
+    -------
+    list of Path
+        Also files beside the masks, see ``io/sidecar.py``. Where measurements are asked for, see
+        :class:`napari_medseg.app.coding.Coded`, also their report.
     """
-    kinds = mask_kinds(objects)
-    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
+    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
     provenance = dict(provenance or {})
     measured = bool(provenance.pop(REPORT_KEY, False))
-    check_free([*paths.values(), *(report_paths(stem, suffix) if measured else ())], overwrite=overwrite)
-    masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
+    reports = report_paths(stem, suffix) if measured else ()
+    check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    # of objects, number 1 is one among others, and its colour none of a class
-    of_objects = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
-    written = [
-        export_labels(
-            paths[name],
-            data,
-            **place,
-            provenance=of_objects if name == "objects" else provenance,
-            numbers=numbers or name == "objects",
-        )
-        for name, data in masks.items()
-    ]
+    files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
     if measured and grid is not None and source is not None:
         facts = {**_program(), **provenance}
-        written += write_report(
+        files += write_report(
             stem, labels, mask=paths["mask"], suffix=suffix, grid=grid, provenance=facts, source=source
         )
-    return written
+    if not objects:
+        return files
+    parts, format = number_objects(labels), format_of(paths["objects"])
+    if format is not None and format.takes.parts:
+        # what is too small for an object is part of none
+        labels = np.where(parts > 0, labels, 0)
+        return files + written_of(export_labels(paths["objects"], labels, **place, provenance=provenance, parts=parts))
+    # of objects, number 1 is one among others, and its colour none of a class
+    facts = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
+    return files + written_of(export_labels(paths["objects"], parts, **place, provenance=facts, numbers=True))
+
+
+def may_replace(paths: Iterable[Path]) -> list[Path]:
+    """What writing these masks may replace: also the files beside them."""
+    return [file for path in paths for file in may_write(path)]
 
 
 def mask_kinds(objects: bool) -> tuple[str, ...]:
@@ -182,6 +197,8 @@ def case_provenance(
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
         "case": case.name,
+        # of an image that the project keeps under a name of its own, the name that people know
+        "image": case.image.name if clean_name(stem_of(case.image)) == case.name else case.name,
         "image_sha256": case.sha256,
         "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,
@@ -207,6 +224,14 @@ def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
     if not origin:
         return None
     return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
+
+
+def of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
+    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
+    if proposal.get("labels_sha256") != labels_sha256(labels):
+        return proposal
+    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
+    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:
@@ -244,6 +269,8 @@ def export_project(
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
+
+    Where the format does that, the masks of several images go into one file: see :class:`Together`.
 
     In all files a class has its own number; only where label 1 is the one class of the project, PNG
     shows it as 255.
@@ -298,43 +325,40 @@ def export_project(
     stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
     asked = for_project(project, coded or Coded())
-    targets = [folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects)]
+    volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
+    together = Together(folder, format, volumes.values(), kinds)
+    single = [i for i in stems if not together.joins(volume=volumes[i])]
+    targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
+    targets += together.targets()
     if asked.measurements and format_named(format).takes.source:
-        targets += [path for i in stems for path in report_paths(folder / stems[i], suffixes[i])]
+        targets += [path for i in single for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
     batch = Batch(len(ready), _not_written)
-    for number, case in enumerate(ready):
-        if progress is not None:
-            progress(number / len(ready), case.name)
-        with batch.item():
-            newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
-            labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
-            facts = case_provenance(project, case, labels, chosen, task=task)
-            facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
-            if format_named(format).takes.source and (wrong := fault(case.image, case.sha256)) is not None:
-                raise InputError(
-                    tr(
-                        "{image}, to which the mask of '{name}' is to refer, is {wrong}; expected the image that was "
-                        "added. Bring it back, or choose another format.",
-                        image=case.image,
-                        name=case.name,
-                        wrong=wrong,
-                    )
+    with together.writing(written):
+        for number, case in enumerate(ready):
+            if progress is not None:
+                progress(number / len(ready), case.name)
+            with batch.item():
+                newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
+                labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
+                facts = case_provenance(project, case, labels, chosen, task=task)
+                facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
+                if format_named(format).takes.source:
+                    _check_there(case)
+                written += export_masks(
+                    together.place(volume=volumes[case.id]) / stems[case.id],
+                    labels,
+                    suffix=suffixes[case.id],
+                    objects=objects,
+                    overwrite=overwrite,
+                    grid=case_grid(case),
+                    provenance=facts,
+                    numbers=numbers,
+                    source=case.image,
                 )
-            written += export_masks(
-                folder / stems[case.id],
-                labels,
-                suffix=suffixes[case.id],
-                objects=objects,
-                overwrite=overwrite,
-                grid=case_grid(case),
-                provenance=facts,
-                numbers=numbers,
-                source=case.image,
-            )
     batch.end(written)
     return written
 
@@ -355,31 +379,25 @@ def export_losses(
     InputError
         If the format is not known.
     """
-    grids: dict[str, list[Grid]] = {}
+    grids = list[Grid]()
     for case in project.cases():
-        chosen = written_as(format, volume=len(case.shape) == 3).name
         # of a damaged case, the export tells
         with suppress(InputError):
-            grids.setdefault(chosen, []).append(case_grid(case))
+            grids.append(case_grid(case))
     lines = told(format_named(format), (case.image for case in project.cases()), patient=patient)
-    for name, lie in grids.items():
-        one = format_named(name)
-        # of objects there may be many
-        lost = losses(one, lie, classes=bool(project.classes()), highest=MOST_NUMBER if objects else MOST_CLASS)
-        lines += [tr("{format} does not keep {fact}.", format=one.title, fact=words) for words in lost]
-    return lines
+    return lines + mask_losses(grids, format=format, classes=bool(project.classes()), objects=objects)
 
 
-def free_stems(cases: Sequence[Case]) -> dict[int, str]:
-    """A stem of its own for each case, by number: two patients' images may have one name."""
-    # a case's own name is kept for it; some file systems take 'A' and 'a' for one
-    names = {name_key(case.name) for case in cases}
-    stems: dict[int, str] = {}
-    taken: set[str] = set()
-    for case in cases:
-        stem = case.name
-        while name_key(stem) in taken or (stem != case.name and name_key(stem) in names):
-            stem = f"{stem}_{case.id}"
-        taken.add(name_key(stem))
-        stems[case.id] = stem
-    return stems
+def _check_there(case: Case) -> None:
+    """Make sure that an image to which a mask is to refer is the one that was added."""
+    wrong = fault(case.image, case.sha256)
+    if wrong is not None:
+        raise InputError(
+            tr(
+                "{image}, to which the mask of '{name}' is to refer, is {wrong}; expected the image that was added. "
+                "Bring it back, or choose another format.",
+                image=case.image,
+                name=case.name,
+                wrong=wrong,
+            )
+        )

@@ -11,9 +11,10 @@ import numpy as np
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table
-from napari_medseg.app.export import ACCEPTED, free_stems, to_export
+from napari_medseg.app.export import ACCEPTED, to_export
 from napari_medseg.app.lesion_csv import HEADER, csv_rows
 from napari_medseg.app.lesions import Measured, measure
+from napari_medseg.app.stems import free_stems
 from napari_medseg.classes import Classes
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.io import (

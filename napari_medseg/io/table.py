@@ -19,6 +19,8 @@ NAMES = (
     "dicom_seg",
     "dicom",
     "nrrd",
+    "coco",
+    "geojson",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)

@@ -14,6 +14,7 @@ from napari_medseg.app.export import export_labels
 from napari_medseg.app.formats import DEFAULT, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, MAP_SUFFIXES, shows
 from napari_medseg.app.places import file_under, grid_under
+from napari_medseg.io.sidecar import written
 from napari_medseg.io.table import format_of
 
 
@@ -43,4 +44,5 @@ def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> lis
         # nobody asked to have anybody named
         facts |= Coded().facts(format, facts.get("classes") or {1: ""})
     source = file_under(images, layer)
-    return [str(export_labels(path, labels, grid=grid_under(images, layer), provenance=facts, source=source))]
+    mask = export_labels(path, labels, grid=grid_under(images, layer), provenance=facts, source=source)
+    return [str(file) for file in written(mask)]

@@ -37,6 +37,7 @@ from napari_medseg.app.export import (
     check_folder,
     export_masks,
     export_project,
+    of_proposal,
     to_export,
 )
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
@@ -46,10 +47,8 @@ from napari_medseg.app.measure_files import TABLE, measure_project, write_table
 from napari_medseg.app.places import file_under, grid_under, image_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Project
-from napari_medseg.project.labels import labels_sha256
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
@@ -215,7 +214,7 @@ class ExportSection(QWidget):
                 raise InputError(tr("{wrong} Nothing was written.", wrong=wrong))
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
-            facts = _of_proposal(proposal, labels) if ask is None else ask(labels)
+            facts = of_proposal(proposal, labels) if ask is None else ask(labels)
             asked = coded if project is None else for_project(project, coded)
             facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
             csv = folder / f"{stem}_{TABLE}"
@@ -345,7 +344,7 @@ class ExportSection(QWidget):
         lines = [told, left if self._left_out else "", *self._not_measured[:MOST_TOLD]]
         self.message.setText(" ".join(line for line in lines if line))
         self._offer(written)
-        show_info(trn("Wrote {n} file.", "Wrote {n} files.", len(written)))
+        show_info(told)
 
     def _show_idle(self) -> None:
         self.export.setEnabled(True)
@@ -368,14 +367,6 @@ class ExportSection(QWidget):
         self.message.setText("\n".join(text for text in (why, told) if text))
         self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
         warn_unseen(self, why)
-
-
-def _of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
-    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
-    if proposal.get("labels_sha256") != labels_sha256(labels):
-        return proposal
-    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
-    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def _there(error: FilesThereError) -> str:
