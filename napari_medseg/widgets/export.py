@@ -53,7 +53,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.export_table import TableChoice
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered, plain_image
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
@@ -110,6 +110,7 @@ class ExportSection(QWidget):
         self.naming = TextLabel()
         self.naming.setWordWrap(True)
         layout = QVBoxLayout(self)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.this)
         layout.addWidget(self.all)
         layout.addWidget(self.whole)
