@@ -106,7 +106,10 @@ def parse_coded(
         number, sign, name = text.partition("=")
         if sign and not number.strip().isdigit():
             raise InputError(
-                f"--anatomy is '{text}'; expected CONCEPT or NUMBER=CONCEPT, such as abdomen. See 'medseg codes'."
+                tr(
+                    "--anatomy is '{text}'; expected CONCEPT or NUMBER=CONCEPT, such as abdomen. See 'medseg codes'.",
+                    text=text,
+                )
             )
         for label in [int(number)] if sign else list(classes) or [1]:
             where[label] = concept(name if sign else text, WHERE)

@@ -112,8 +112,7 @@ def _lay_segments(
             f"{path} holds shares of pixels (a fractional segmentation); expected whole ones as labels. Threshold it, "
             "and export it as binary."
         )
-    for number, (plane, frame) in enumerate(zip(layout.plane_of, frames, strict=True)):
-        segment = _segment_of(whole, number)
+    for segment, plane, frame in zip(_segments_of(whole, len(frames)), layout.plane_of, frames, strict=True):
         if segment not in labels:
             raise ImageReadError(
                 f"{path} has a picture of segment {segment}, which it does not describe; expected one of "
@@ -160,13 +159,19 @@ def _labels(path: Path, header: Any) -> dict[int, int]:
     return found
 
 
-def _segment_of(whole: Any, number: int) -> int:
-    """Which segment a picture shows."""
-    own = list(whole.get("PerFrameFunctionalGroupsSequence") or [])[number : number + 1]
-    for group in (*own, *list(whole.get("SharedFunctionalGroupsSequence") or [])[:1]):
-        for item in group.get("SegmentIdentificationSequence") or []:
-            return tags.count(item, "ReferencedSegmentNumber")
-    return tags.count(whole.SegmentSequence[0], "SegmentNumber") if len(whole.SegmentSequence) == 1 else 0
+def _segments_of(whole: Any, pictures: int) -> list[int]:
+    """Which segment each picture shows; 0 where nothing says it."""
+
+    def of(group: Any) -> int | None:
+        items = group.get("SegmentIdentificationSequence") or []
+        return tags.count(items[0], "ReferencedSegmentNumber") if len(items) else None
+
+    only = tags.count(whole.SegmentSequence[0], "SegmentNumber") if len(whole.SegmentSequence) == 1 else 0
+    shared = next((of(group) for group in whole.get("SharedFunctionalGroupsSequence") or []), None)
+    others = only if shared is None else shared
+    own = [of(group) for group in _groups(whole)]
+    own += [None] * (pictures - len(own))
+    return [others if one is None else one for one in own[:pictures]]
 
 
 def _layout(path: Path, header: Any, shape: tuple[int, int, int]) -> _Layout:

@@ -247,12 +247,7 @@ class LabelStore:
     def made_by(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> dict[int, str]:
         """Who made each of the current labels, or of a revision's: see :func:`napari_medseg.project.touched.made_by`.
 
-        Parameters
-        ----------
-        case_id : int
-        revision_id : int, optional
-        shown : np.ndarray, optional
-            What a case shows, (Y, X) or (Z, Y, X) uint8, if that is not stored yet: a person changed the rest.
+        ``shown`` is what the case shows, (Y, X) or (Z, Y, X) uint8, if not all of it is stored: a person drew that.
 
         Raises
         ------

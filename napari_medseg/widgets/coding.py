@@ -40,7 +40,7 @@ class ConceptList(QComboBox):
             self.addItem(tr("not said"), "")
         for one in concepts(use):
             self.addItem(f"{one.meaning} ({one.words})" if one.words else one.meaning, one.id)
-            self.setItemData(self.count() - 1, f"SNOMED CT {one.code}", Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(self.count() - 1, tr("SNOMED CT {code}", code=one.code), Qt.ItemDataRole.ToolTipRole)
         completer = QCompleter(self.model(), self)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
