@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from napari_medseg.app.formats import format_named
+from napari_medseg.app.report import REPORT_KEY
 from napari_medseg.errors import InputError, OutputError
 from napari_medseg.io import Format
 from napari_medseg.io.codes import WHERE, Coding, Concept, concept, default_coding, parse_codes
@@ -36,17 +38,21 @@ class Coded:
         By label; what is missing is as the project remembers it, else as the class's name and the task tell.
     patient : bool
         Patient and study are named as in the image; else what names them is left empty.
+    measurements : bool
+        What the lesions measure is written beside the mask.
     """
 
     codes: Mapping[int, Coding] = field(default_factory=dict)
     patient: bool = False
+    measurements: bool = False
 
     def facts(self, format: Format, classes: Mapping[int, str], task: str = "") -> dict[str, Any]:
         """What a mask's provenance says of it; nothing of formats that have no room for it."""
         if not format.takes.source:
             return {}
         codes = {label: coding_of(name, task) for label, name in classes.items()} | dict(self.codes)
-        return {CODES_KEY: {label: one.to_plain() for label, one in codes.items()}, NAMES_KEY: self.patient}
+        facts = {CODES_KEY: {label: one.to_plain() for label, one in codes.items()}, NAMES_KEY: self.patient}
+        return facts | ({REPORT_KEY: True} if self.measurements else {})
 
 
 def coding_of(name: str, task: str = "") -> Coding:
@@ -72,7 +78,7 @@ def remember(project: Project, codes: Mapping[int, Coding]) -> None:
 
 def for_project(project: Project, asked: Coded) -> Coded:
     """What is asked now, and of the other classes what the project remembers."""
-    return Coded(codes={**remembered(project), **asked.codes}, patient=asked.patient)
+    return replace(asked, codes={**remembered(project), **asked.codes})
 
 
 def parse_coded(
@@ -115,6 +121,25 @@ def parse_coded(
         if label in what and label not in where:
             found[label] = Coding(what[label], start.where if what[label] == start.what else None)
     return Coded(codes=found, patient=patient)
+
+
+def with_report(asked: Coded, format: str) -> Coded:
+    """With measurements beside the masks.
+
+    Raises
+    ------
+    InputError
+        If masks of this format refer to no image, as a report has to.
+    """
+    if not format_named(format).takes.source:
+        raise InputError(
+            tr(
+                "--sr is given with --format {format}; expected dicom-seg, to whose segments a report refers. Choose "
+                "that, or write the measurements as CSV by 'medseg measure'.",
+                format=format,
+            )
+        )
+    return replace(asked, measurements=True)
 
 
 def check_format(format: Format, image: Path | None) -> None:

@@ -17,6 +17,8 @@ from napari_medseg.app.coding import Coded, for_project, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
+from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
+from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
@@ -27,7 +29,7 @@ from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
-from napari_medseg.names import clean_name, name_key
+from napari_medseg.names import clean_name
 from napari_medseg.project import Case, Project
 from napari_medseg.project.files import fault
 from napari_medseg.project.grids import case_grid
@@ -103,16 +105,19 @@ def export_labels(
     InputError, OutputError
         As :func:`napari_medseg.io.write_mask`.
     """
-    facts = {
+    facts = {**_program(), **(provenance or {})}
+    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
+    return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
+
+
+def _program() -> dict[str, str]:
+    return {
         "software": "napari-medseg",
         "version": __version__,
         "exported": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "use": "research only, no medical device",
-        **(provenance or {}),
     }
-    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
-    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
 
 
 def export_masks(
@@ -138,12 +143,21 @@ def export_masks(
     Returns
     -------
     list of Path
-        Also files beside the masks, see ``io/sidecar.py``.
+        Also files beside the masks, see ``io/sidecar.py``. Where measurements are asked for, see
+        :class:`napari_medseg.app.coding.Coded`, also their report.
     """
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
-    check_free(may_replace(paths.values()), overwrite=overwrite)
+    provenance = dict(provenance or {})
+    measured = bool(provenance.pop(REPORT_KEY, False))
+    reports = report_paths(stem, suffix) if measured else ()
+    check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    if measured and grid is not None and source is not None:
+        facts = {**_program(), **provenance}
+        files += write_report(
+            stem, labels, mask=paths["mask"], suffix=suffix, grid=grid, provenance=facts, source=source
+        )
     if not objects:
         return files
     parts, format = number_objects(labels), format_of(paths["objects"])
@@ -152,7 +166,7 @@ def export_masks(
         labels = np.where(parts > 0, labels, 0)
         return files + written_of(export_labels(paths["objects"], labels, **place, provenance=provenance, parts=parts))
     # of objects, number 1 is one among others, and its colour none of a class
-    facts = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
+    facts = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
     return files + written_of(export_labels(paths["objects"], parts, **place, provenance=facts, numbers=True))
 
 
@@ -210,6 +224,14 @@ def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
     if not origin:
         return None
     return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
+
+
+def of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
+    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
+    if proposal.get("labels_sha256") != labels_sha256(labels):
+        return proposal
+    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
+    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:
@@ -300,18 +322,20 @@ def export_project(
         )
     folder = check_folder(out)
     written: list[Path] = []
-    stems = _free_stems(ready)
+    stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
+    asked = for_project(project, coded or Coded())
     volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
     together = Together(folder, format, volumes.values(), kinds)
     single = [i for i in stems if not together.joins(volume=volumes[i])]
     targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
     targets += together.targets()
+    if asked.measurements and format_named(format).takes.source:
+        targets += [path for i in single for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
-    asked = for_project(project, coded or Coded())
     batch = Batch(len(ready), _not_written)
     with together.writing(written):
         for number, case in enumerate(ready):
@@ -377,18 +401,3 @@ def _check_there(case: Case) -> None:
                 wrong=wrong,
             )
         )
-
-
-def _free_stems(cases: Sequence[Case]) -> dict[int, str]:
-    """A stem of its own for each case, by number: two patients' images may have one name."""
-    # a case's own name is kept for it; some file systems take 'A' and 'a' for one
-    names = {name_key(case.name) for case in cases}
-    stems: dict[int, str] = {}
-    taken: set[str] = set()
-    for case in cases:
-        stem = case.name
-        while name_key(stem) in taken or (stem != case.name and name_key(stem) in names):
-            stem = f"{stem}_{case.id}"
-        taken.add(name_key(stem))
-        stems[case.id] = stem
-    return stems

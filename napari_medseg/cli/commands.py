@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
+from napari_medseg.cli.measure import measure
 from napari_medseg.cli.output import (
     DEFAULT_FORMAT,
     IGNORE_HELP,
@@ -19,6 +20,7 @@ from napari_medseg.cli.output import (
     Network,
     Overwrite,
     Patient,
+    Report,
     check_log,
     print_done,
     print_json,
@@ -41,6 +43,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(project_app, name="project")
 app.command()(train)
 app.command()(stack)
+app.command()(measure)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]
@@ -189,17 +192,19 @@ def predict(
     code: Code = None,
     anatomy: Anatomy = None,
     patient: Patient = False,
+    report: Report = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Propose a mask for each image."""
-    from napari_medseg.app.coding import parse_coded
+    from napari_medseg.app.coding import parse_coded, with_report
     from napari_medseg.app.predict import PredictRequest, predict_files
     from napari_medseg.weights.store import find_weights
 
     entry, _ = find_weights(network, weights)
     named = dict(zip(entry.labels, entry.classes, strict=True))
     coded = parse_coded(code or [], anatomy or [], named, patient=patient, task=entry.task)
+    coded = with_report(coded, format) if report else coded
     request = PredictRequest(
         network=network,
         weights=weights,

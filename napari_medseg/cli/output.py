@@ -34,6 +34,9 @@ Anatomy = Annotated[
 Patient = Annotated[
     bool, typer.Option("--patient", help="Name patient and study as the image does, in formats that hold them.")
 ]
+Report = Annotated[
+    bool, typer.Option("--sr", help="Beside DICOM-SEG also what each lesion measures, as DICOM SR (TID 1500).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]

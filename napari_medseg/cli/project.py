@@ -15,6 +15,7 @@ from napari_medseg.cli.output import (
     Format,
     Overwrite,
     Patient,
+    Report,
     print_done,
     print_json,
     print_table,
@@ -253,10 +254,11 @@ def export(
     code: Code = None,
     anatomy: Anatomy = None,
     patient: Patient = False,
+    report: Report = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
-    from napari_medseg.app.coding import parse_coded, remember
+    from napari_medseg.app.coding import parse_coded, remember, with_report
     from napari_medseg.app.export import ACCEPTED, ALL, export_losses, export_project
     from napari_medseg.project import Project
 
@@ -264,6 +266,7 @@ def export(
         classes = {one.label: one.name for one in project.classes()} or {1: ""}
         task = project.chosen()[0]
         coded = parse_coded(code or [], anatomy or [], classes, patient=patient, task=task)
+        coded = with_report(coded, format) if report else coded
         for told in export_losses(project, format=format, objects=objects, patient=patient):
             typer.echo(told, err=True)
         written = export_project(

@@ -296,4 +296,6 @@ FORMAT = Format(
     reader=True,
     extra="dicom",
     judged="pydicom, SimpleITK",
+    # reports of measurements beside an image
+    inner=(".sr",),
 )

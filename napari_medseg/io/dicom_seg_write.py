@@ -89,7 +89,7 @@ def write(
             segmentation_type="BINARY",
             segment_descriptions=[_segment(n, label, facts) for n, label in enumerate(described, start=1)],
             series_instance_uid=generate_uid(),
-            series_number=_series_number(head),
+            series_number=series_number(head),
             sop_instance_uid=generate_uid(),
             instance_number=1,
             manufacturer=MANUFACTURER,
@@ -160,7 +160,7 @@ def _no_paths(fact: Any) -> Any:
     return [_no_paths(one) for one in fact] if isinstance(fact, (list, tuple)) else fact
 
 
-def _series_number(head: Any) -> int:
+def series_number(head: Any) -> int:
     """Behind the image's own, as a workstation's list has it."""
     try:
         return min(int(head.get("SeriesNumber") or 0), 10**6) * 100 + 1
@@ -171,22 +171,23 @@ def _series_number(head: Any) -> int:
 def _segment(number: int, label: int, facts: Mapping[str, Any]) -> Any:
     import highdicom
 
-    coding = _coding(label, facts)
+    coding = coding_of(label, facts)
     made = made_of(label, facts)
     red, green, blue = (int(part) for part in palette_of(facts)[label])
     return highdicom.seg.SegmentDescription(
         segment_number=number,
         segment_label=name_of(label, facts)[:_LONG],
-        segmented_property_category=_code(coding.what.category),
-        segmented_property_type=_code(coding.what),
+        segmented_property_category=code_of(coding.what.category),
+        segmented_property_type=code_of(coding.what),
         algorithm_type=made.upper(),
         algorithm_identification=None if made == MANUAL else _algorithm(facts),
-        anatomic_regions=None if coding.where is None else [_code(coding.where)],
+        anatomic_regions=None if coding.where is None else [code_of(coding.where)],
         display_color=highdicom.color.CIELabColor.from_rgb(red, green, blue),
     )
 
 
-def _coding(label: int, facts: Mapping[str, Any]) -> Coding:
+def coding_of(label: int, facts: Mapping[str, Any]) -> Coding:
+    """What a label is, and where: as the facts say, else as its name tells."""
     codes = _by_label(facts, CODES_KEY)
     if facts.get(OBJECTS_KEY):
         # an object is of the one class that there is; of several, nobody knows of which
@@ -197,7 +198,8 @@ def _coding(label: int, facts: Mapping[str, Any]) -> Coding:
     return default_coding("" if facts.get(OBJECTS_KEY) else str(_by_label(facts, "classes").get(label, "")))
 
 
-def _code(concept: Concept) -> Any:
+def code_of(concept: Concept) -> Any:
+    """As highdicom takes it."""
     import highdicom
 
     return highdicom.sr.CodedConcept(concept.code, SCHEME, concept.meaning)
@@ -233,10 +235,8 @@ def _network(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return told if isinstance(told, Mapping) else {}
 
 
-def _algorithm(facts: Mapping[str, Any]) -> Any:
-    import highdicom
-    from pydicom.sr.codedict import codes
-
+def algorithm_parts(facts: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """Name, version and parameters of the networks that proposed, as a file may hold them."""
     told = _network(facts)
     # own weights are called by a path, which may name anybody
     weights = _plain(told.get("weights"))
@@ -246,12 +246,21 @@ def _algorithm(facts: Mapping[str, Any]) -> Any:
             parameters[f"network {number}"] = str(other.get("network"))
             parameters[f"weights {number}"] = _plain(other.get("weights"))
             parameters[f"sha256 {number}"] = str(other.get("sha256") or "")
+    version = f"{facts.get('version', 'unknown')}, {weights}"[:_LONG]
+    return str(told.get("network"))[:_LONG], version, {key: value for key, value in parameters.items() if value}
+
+
+def _algorithm(facts: Mapping[str, Any]) -> Any:
+    import highdicom
+    from pydicom.sr.codedict import codes
+
+    name, version, parameters = algorithm_parts(facts)
     return highdicom.AlgorithmIdentificationSequence(
-        name=str(told.get("network"))[:_LONG],
+        name=name,
         family=codes.DCM.ArtificialIntelligence,
-        version=f"{facts.get('version', 'unknown')}, {weights}"[:_LONG],
+        version=version,
         source=MANUFACTURER,
-        parameters={key: value for key, value in parameters.items() if value},
+        parameters=parameters,
     )
 
 

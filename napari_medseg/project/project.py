@@ -118,6 +118,11 @@ class Project:
             raise output_error(folder, error) from error
         return cls(folder, create=True)
 
+    @staticmethod
+    def is_one(path: str | Path) -> bool:
+        """Whether a folder holds a project, or the path names its ``project.sqlite``."""
+        return is_there(_folder_of(path) / FILE_NAME)
+
     @classmethod
     def open(cls, path: str | Path) -> Project:
         """Open the project in a folder; the path may also name its ``project.sqlite``.
@@ -127,10 +132,8 @@ class Project:
         ProjectError
             If there is none, it is damaged, of a newer version, or open elsewhere.
         """
-        folder = Path(path)
-        if folder.name == FILE_NAME:
-            folder = folder.parent
-        if not is_there(folder / FILE_NAME):
+        folder = _folder_of(path)
+        if not cls.is_one(folder):
             raise ProjectError(f"{folder} holds no project (no {FILE_NAME}). Choose another folder, or create one.")
         check_own(folder / FILE_NAME)
         return cls(folder, create=False)
@@ -303,3 +306,8 @@ class Project:
             "runs": len(self.runs()),
             "adopted": self.adopted(),
         }
+
+
+def _folder_of(path: str | Path) -> Path:
+    path = Path(path)
+    return path.parent if path.name == FILE_NAME else path

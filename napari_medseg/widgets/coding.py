@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QCompleter, QGridLayout, QLabel
 from napari_medseg.app.classes import shown_classes
 from napari_medseg.app.coding import Coded, coding_of, remember, remembered
 from napari_medseg.app.formats import format_named
+from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io.codes import WHAT, WHERE, Coding, Concept, concepts
 from napari_medseg.project import LabelClass, Project
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
@@ -105,6 +106,15 @@ class CodingBox(QWidget):
                 "puts it beside its image. Else they are left empty. The file's name never holds them."
             )
         )
+        self.report = QCheckBox(tr("Also what each lesion measures, as DICOM SR"))
+        self.report.setToolTip(
+            tr(
+                "A second file, NAME_measurements.sr.dcm. Where a class has several lesions, a third has a segment for "
+                "each"
+            )
+        )
+        self.report.setChecked(bool(load_settings().get("export_report", False)))
+        self.report.toggled.connect(lambda on: save_settings(export_report=on))
         self._grid = QGridLayout()
         self._grid.setSpacing(SPACING)
         self._grid.setColumnStretch(1, 1)
@@ -112,6 +122,7 @@ class CodingBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._grid)
+        layout.addWidget(self.report)
         layout.addWidget(self.patient)
         self.hide()
         state.events.project.connect(self._project_changed)
@@ -128,7 +139,7 @@ class CodingBox(QWidget):
     def coded(self) -> Coded:
         """What is chosen."""
         found = {label: self._coding(label) for label in self.rows}
-        return Coded(codes=found, patient=self.patient.isChecked())
+        return Coded(codes=found, patient=self.patient.isChecked(), measurements=self.report.isChecked())
 
     def _coding(self, label: int) -> Coding:
         what, where = (box.currentData() for box in self.rows[label])

@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.coding import check_format, for_project, told
 from napari_medseg.app.export import (
@@ -36,22 +37,24 @@ from napari_medseg.app.export import (
     check_folder,
     export_masks,
     export_project,
+    of_proposal,
     to_export,
 )
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.places import file_under, grid_under
+from napari_medseg.app.lesions import measure
+from napari_medseg.app.measure_files import TABLE, measure_project, write_table
+from napari_medseg.app.places import file_under, grid_under, image_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Project
-from napari_medseg.project.labels import labels_sha256
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
-from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import image_of, images_in, is_numbered
+from napari_medseg.widgets.export_table import TableChoice
+from napari_medseg.widgets.labels import SPACING, TextLabel
+from napari_medseg.widgets.layers import image_of, images_in, is_numbered, plain_image
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -71,13 +74,15 @@ class ExportSection(QWidget):
         # what is being written
         self._ticket: Ticket | None = None
         self._begun, self._ended = Event(), Event()
-        # images that have no mask to write
+        # images that have no mask to write, and what was not measured of others
         self._left_out = 0
+        self._not_measured: list[str] = []
         self.this = QRadioButton(tr("The selected mask"))
         self.all = QRadioButton(tr("All accepted masks of the project"))
         self.whole = QRadioButton(tr("All masks, also those that nobody accepted"))
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox(tr("Also number the objects (nuclei, cells)"))
+        self.table = TableChoice()
         # not remembered: each time it is for these files alone
         self.overwrite = QCheckBox(tr(REPLACE))
         self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), TextLabel()
@@ -105,11 +110,13 @@ class ExportSection(QWidget):
         self.naming = TextLabel()
         self.naming.setWordWrap(True)
         layout = QVBoxLayout(self)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.this)
         layout.addWidget(self.all)
         layout.addWidget(self.whole)
         layout.addLayout(form)
         layout.addWidget(self.objects)
+        layout.addWidget(self.table)
         layout.addWidget(self.overwrite)
         layout.addWidget(self.hint)
         layout.addWidget(self.coding)
@@ -150,6 +157,7 @@ class ExportSection(QWidget):
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
         wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
         coded, chosen = self.coding.coded(), format_named(format)
+        table = self.table.wanted
         save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
@@ -170,6 +178,7 @@ class ExportSection(QWidget):
                     state=state,
                     format=format,
                     coded=coded,
+                    table=table,
                     **wishes,
                     **self._state.naming(),
                 )
@@ -198,18 +207,23 @@ class ExportSection(QWidget):
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
         project, task = self._state.project, self._state.task
         problem = None if opened is None else opened.other_picture()
+        under = image_under(images_in(self._viewer), layer)
+        values = None if under is None else plain_image(under)
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             if problem is not None and (wrong := problem()) is not None:
                 raise InputError(tr("{wrong} Nothing was written.", wrong=wrong))
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
-            facts = _of_proposal(proposal, labels) if ask is None else ask(labels)
+            facts = of_proposal(proposal, labels) if ask is None else ask(labels)
             asked = coded if project is None else for_project(project, coded)
             facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
+            csv = folder / f"{stem}_{TABLE}"
+            if table:
+                check_free([csv], overwrite=wishes["overwrite"])
             # as in all other files of the project
             numbers = ask is not None and project is not None and not only_label_1(project)
-            return export_masks(
+            written = export_masks(
                 folder / stem,
                 labels,
                 suffix=suffix,
@@ -219,17 +233,31 @@ class ExportSection(QWidget):
                 source=file,
                 **wishes,
             )
+            if table:
+                written.append(write_table(csv, stem, measure(labels, grid, values, names=facts.get("classes"))))
+            return written
 
         self._run(write)
 
-    def _write_all(self, project: Project, folder: Path, ticket: Ticket, progress: Any, **wishes: Any) -> list[Path]:
+    def _write_all(
+        self, project: Project, folder: Path, ticket: Ticket, progress: Any, *, table: bool, **wishes: Any
+    ) -> list[Path]:
         self._left_out = len(project.cases()) - len(to_export(project, wishes["state"]))
 
         def step(share: float, name: str) -> None:
             _go_on(ticket)
             progress(share, name)
 
-        return export_project(project, folder, progress=step, **wishes)
+        csv = folder / TABLE
+        if table:
+            check_free([csv], overwrite=wishes["overwrite"])
+        written = export_project(project, folder, progress=step, **wishes)
+        if table:
+            wanted = ("state", "overwrite", "chosen", "task")
+            found = measure_project(project, csv, progress=step, **{name: wishes[name] for name in wanted})
+            written.append(found.path)
+            self._not_measured = found.told
+        return written
 
     def _stem(self, layer: Labels) -> str:
         """What the layer's file is called after: no two masks of the viewer after one."""
@@ -257,7 +285,7 @@ class ExportSection(QWidget):
         self.export.setEnabled(False)
         self.message.setText(tr("Writing..."))
         self.show_folder.hide()
-        self._left_out = 0
+        self._left_out, self._not_measured = 0, []
         begun, ended = self._begun, self._ended = Event(), Event()
 
         def whole(ticket: Ticket, progress: Any) -> list[Path]:
@@ -314,7 +342,8 @@ class ExportSection(QWidget):
             "{n} images without such a mask were left out.",
             self._left_out,
         )
-        self.message.setText(f"{told} {left}" if self._left_out else told)
+        lines = [told, left if self._left_out else "", *self._not_measured[:MOST_TOLD]]
+        self.message.setText(" ".join(line for line in lines if line))
         self._offer(written)
         show_info(told)
 
@@ -339,14 +368,6 @@ class ExportSection(QWidget):
         self.message.setText("\n".join(text for text in (why, told) if text))
         self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
         warn_unseen(self, why)
-
-
-def _of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
-    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
-    if proposal.get("labels_sha256") != labels_sha256(labels):
-        return proposal
-    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
-    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def _there(error: FilesThereError) -> str:
