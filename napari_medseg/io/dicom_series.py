@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.dicom_file import guarded, is_dicom, open_header
 from napari_medseg.io.dicom_place import Slice
-from napari_medseg.io.dicom_tags import OF_SERIES, code, count, frames_of, places
+from napari_medseg.io.dicom_tags import LABEL_MAP, OF_SERIES, SEGMENTATION, code, count, frames_of, places
 from napari_medseg.names import one_line
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -196,6 +196,9 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
     # of a damaged one, whoever opens it is told
     with suppress(ImageReadError), guarded(path):
         header = open_header(path, OF_SERIES)
+        # masks of a series lie beside it
+        if str(header.get("SOPClassUID")) in (SEGMENTATION, LABEL_MAP):
+            return None
         if count(header, "Rows") and count(header, "Columns"):
             series = str(header.get("SeriesInstanceUID") or "")
             return _Seen(series, _words(header), frames_of(header), _part(path, header))

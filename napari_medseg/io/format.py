@@ -43,6 +43,13 @@ class Holds(Protocol):
         """Never raises: False of what is not there or cannot be read."""
 
 
+class Names(Protocol):
+    """Says what the labels of a mask are called; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> dict[int, str]:
+        """Names by label; of those that have one."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -188,6 +195,10 @@ class Format:
         Needed where an image may be a folder whose other files are no part of it.
     holds : Holds, optional
         Where names do not tell: asked of files without a suffix of the table, and of folders.
+    names : Names, optional
+        Where files of the format say what their labels are called.
+    kin : str
+        Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
         Name of a file that lists others, in capitals: an image where it is named, passed over where a folder is.
     inner : tuple of str
@@ -219,6 +230,8 @@ class Format:
     keeps: Keeps = field(default_factory=Keeps)
     files: Files | None = None
     holds: Holds | None = None
+    names: Names | None = None
+    kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()
     white: bool = False

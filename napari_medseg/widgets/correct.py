@@ -98,6 +98,7 @@ class CorrectSection(QWidget):
             "number_objects": self.tools.number_objects,
             "to_neighbours": self.tools.neighbours.go,
             "next_plane": self.volume.next_plane,
+            "measure": self.volume.measurements.toggle,
             "undo": self.view.undo,
             "redo": self.view.redo,
             "unlock": self.unlock_drawn,

@@ -5,7 +5,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_medseg.app.layer_keys import GRID_KEY
-from napari_medseg.io import read_image
+from napari_medseg.io import fit_mask, read_image, read_mask
 from napari_medseg.plugin.readers import get_reader
 from napari_medseg.widgets.layers import show_image
 from tests.io.dicom_files import US, write, write_series
@@ -44,3 +44,18 @@ def test_words_on_how_a_file_was_read_are_told(tmp_path, monkeypatch):
 def test_a_folder_that_is_no_series_is_left_to_others(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     assert get_reader(str(tmp_path)) is None
+
+
+@pytest.mark.gui
+def test_a_mask_is_saved_as_dicom_seg_onto_the_series_it_lies_on(make_napari_viewer, series, tmp_path):
+    viewer = make_napari_viewer()
+    (image,) = viewer.open(str(series), plugin="napari-medseg")
+    labels = np.zeros(image.data.shape, np.uint8)
+    labels[1, 2:5, 3:6] = 1
+    layer = viewer.add_labels(labels, scale=image.scale, units=image.units)
+    written = layer.save(str(tmp_path / "m.seg.dcm"), plugin="napari-medseg")
+    assert written == [str(tmp_path / "m.seg.dcm")]
+    path = tmp_path / "m.seg.dcm"
+    mask, _ = fit_mask(read_image(series), read_mask(path), image_path=series, mask_path=path)
+    np.testing.assert_array_equal(mask, labels)
+    assert b"ZZMARKER" not in (tmp_path / "m.seg.dcm").read_bytes()
