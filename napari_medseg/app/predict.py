@@ -19,6 +19,7 @@ from napari_medseg.io import (
     FORMATS,
     by_stem,
     is_volume,
+    name_of,
     read_image,
     stem_of,
     walk_images,
@@ -260,7 +261,7 @@ def predict_files(
     wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
     kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
     kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
-    stems = {path: short_name(stem_of(path)) for path in images}
+    stems = {path: short_name(name_of(path, alone=True)) for path in images}
     targets = [
         Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path), what=what)}"
         for path, stem in stems.items()
@@ -273,7 +274,7 @@ def predict_files(
     batch = Batch(len(images), _not_segmented)
     for number, path in enumerate(images):
         if progress is not None:
-            progress(number / len(images), path.name)
+            progress(number / len(images), stems[path])
         with batch.item():
             image, stem = read_image(path), stems[path]
             for words in image.told:
@@ -287,7 +288,8 @@ def predict_files(
                 raise ShapeError(f"{path}: {error}") from error
             except DeviceError as error:
                 raise DeviceError(f"{path}: {error}") from error.__cause__
-            facts = {"image": path.name, **{k: v for k, v in result.origin.items() if k != "messages"}}
+            called = path.name if stem == short_name(stem_of(path)) else stem
+            facts = {"image": called, **{k: v for k, v in result.origin.items() if k != "messages"}}
             facts["classes"] = dict(result.classes)
             facts["unlike"] = bool(advice)
             written += export_masks(

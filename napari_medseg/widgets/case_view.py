@@ -34,7 +34,7 @@ from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.open_cases import OpenCases
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr
 
 
@@ -89,10 +89,15 @@ class CaseView(OpenCases):
         self._loading = case_id
         self._bus.opening.emit(True)
         self._opening = self._workers.run(
-            lambda ticket, progress: load_case(project, case_id, state, self.ahead, ticket),
+            lambda ticket, progress: load_case(project, case_id, state, self.ahead, ticket, stepping(ticket, progress)),
             on_done=self._show,
             on_error=self._failed,
+            waits=tr("Opening the image..."),
+            on_cancelled=self._cancelled,
         )
+
+    def _cancelled(self) -> None:
+        self._failed(InputError(tr("Cancelled: the image was not opened.")))
 
     def _failed(self, error: BaseException) -> None:
         self._opening = self._loading = None

@@ -9,6 +9,7 @@ from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import predict_array
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid, read_image
+from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Image
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
@@ -27,10 +28,12 @@ class Loaded(NamedTuple):
     picture: tuple
 
 
-def load_case(project: Project, case_id: int, state: PanelState, ahead: Ahead, ticket: Ticket) -> Loaded:
+def load_case(
+    project: Project, case_id: int, state: PanelState, ahead: Ahead, ticket: Ticket, step: Progress | None = None
+) -> Loaded:
     """Read a case; of one that nobody saw yet, with a proposal, made now or ahead."""
     case = project.case(case_id)
-    image = read_image(case.image)
+    image = read_image(case.image, step)
     stored = case_labels(project, case_id)
     request, prediction = state.request_for(volume=image.volume, image=image.data), None
     if case.state == "new" and request is not None:

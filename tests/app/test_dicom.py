@@ -40,7 +40,7 @@ def test_a_series_is_one_image_of_a_project(folder, tmp_path):
     series = folder / "SE1"
     with Project.create(tmp_path / "p") as project:
         added, refused = add_images(project, [folder])
-        assert refused == [] and [case.name for case in added] == ["IM7", "SE1", "mr"]
+        assert refused == [] and [case.name for case in added] == ["IM7", "CT-4slices", "mr"]
         case = added[1]
         assert case.image == series and case.shape == DATA.shape and not case.missing
         project.commit_stroke(case.id, (read_image(series).data > 500).astype(np.uint8))
@@ -51,9 +51,9 @@ def test_a_series_is_one_image_of_a_project(folder, tmp_path):
         assert project.find_image(series).id == case.id
         shutil.copytree(series, tmp_path / "copy")
         assert add_images(project, [tmp_path / "copy"])[1][0].endswith(
-            "is in the project already as 'SE1'. Add each image once."
+            "is in the project already as 'CT-4slices'. Add each image once."
         )
-        (mask,) = [path for path in export_project(project, tmp_path / "out") if "SE1" in path.name]
+        (mask,) = [path for path in export_project(project, tmp_path / "out") if "CT" in path.name]
         np.testing.assert_array_equal(read_mask(mask), read_image(series).data > 500)
         np.testing.assert_allclose(read_grid(mask).affine, read_grid(series).affine, atol=1e-4)
         # a slice that was changed, or is gone, is told
