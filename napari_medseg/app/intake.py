@@ -232,23 +232,27 @@ def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = 
                 )
             )
         kept = []
+        choices = mixed(Path(here), progress)
+        apart = {Path(here)} if choices else set()
         for name in sorted(inner):
             path = Path(here) / name
             if name.startswith(".") or (path / FILE_NAME).exists() or (seen == 0 and name in skip):
                 continue
             if name.replace("_", "").replace("-", "").replace(" ", "").casefold() in MASK_FOLDERS:
                 found.masks.append(name)
-            elif mixed(path, progress) or not _is_one_image(path):
+            elif mixed(path, progress):
+                apart.add(path)
+                kept.append(name)
+            elif not _is_one_image(path):
                 kept.append(name)
         inner[:] = kept
-        known: set[Path] = set()
-        choices = mixed(Path(here), progress)
+        known = {file for one in choices for file in one.series.files}
         found.choices += choices
-        known.update(file for one in choices for file in one.series.files)
         # a folder without an image is no mistake here
         with suppress(InputError):
             taken, results = walk_images([here])
-            found.images += [image for image in taken if not choices or not is_dicom_image(image)]
+            # what is to choose from comes apart
+            found.images += [image for image in taken if image.parent not in apart or not is_dicom_image(image)]
             known.update(taken, results)
         shown = (name for name in files if not name.startswith(".") and name.upper() not in indexes)
         found.others += sum(Path(here) / name not in known for name in shown)

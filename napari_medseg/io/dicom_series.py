@@ -266,7 +266,8 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
     with suppress(ImageReadError), guarded(path):
         header = open_header(path, (*OF_SERIES, *PEOPLE))
         if not (count(header, "Rows") and count(header, "Columns")):
-            return None
+            # of a report or a plan; one that ends before it says what it is, is damaged
+            return None if header.get("SOPClassUID") else _DAMAGED
         series, shape = str(header.get("SeriesInstanceUID") or ""), (count(header, "Rows"), count(header, "Columns"))
         return _Seen(series, _words(header), frames_of(header), _part(path, header), shape, bool(told(header)))
     return _DAMAGED

@@ -49,6 +49,8 @@ def list_images(folder: str | Path, *, masks: bool = False) -> list[Path]:
         found = sorted(p for p in seen if _is_image(p, masks=masks))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check who may read it.") from error
+    # a folder among them may hold several
+    found = [one for path in found for one in ((path.is_dir() and images_within(path)) or (path,))]
     if within:
         # files of its format are slices of these, or among them
         format = format_of(folder)

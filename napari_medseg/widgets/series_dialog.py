@@ -141,8 +141,12 @@ class SeriesDialog(QDialog):
         picture = np.ascontiguousarray(picture)
         kind = QImage.Format.Format_RGB888 if picture.ndim == 3 else QImage.Format.Format_Grayscale8
         image = QImage(picture.data, picture.shape[1], picture.shape[0], picture.strides[0], kind).copy()
+        icon, shown = QIcon(), QPixmap.fromImage(image)
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+            # else Qt colours the one of the row that is marked
+            icon.addPixmap(shown, mode)
         self.table.blockSignals(True)
-        item.setIcon(QIcon(QPixmap.fromImage(image)))
+        item.setIcon(icon)
         self.table.blockSignals(False)
 
     # ---- ticks ---------------------------------------------------------------------------------------------------
