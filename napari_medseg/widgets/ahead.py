@@ -57,7 +57,7 @@ class Ahead:
             if case is None or case.state != "new":
                 return None
             image = read_image(case.image)
-            request = state.request_for(volume=image.volume, image=image.data)
+            request = state.unasked_for(image)
             if request is None or (case.id, request.weights) in known:
                 return None
             prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)

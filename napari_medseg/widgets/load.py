@@ -35,7 +35,7 @@ def load_case(
     case = project.case(case_id)
     image = read_image(case.image, step)
     stored = case_labels(project, case_id)
-    request, prediction = state.request_for(volume=image.volume, image=image.data), None
+    request, prediction = state.unasked_for(image), None
     if case.state == "new" and request is not None:
         prediction = ahead.take(case_id, request.weights) or predict_array(
             image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled

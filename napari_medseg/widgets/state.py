@@ -12,7 +12,9 @@ from napari_medseg.app.choosing import best_for
 from napari_medseg.app.familiar import kind_of, look
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest, takes
+from napari_medseg.io import Image
 from napari_medseg.project import Project
+from napari_medseg.tasks import contradicts
 from napari_medseg.weights import WeightsEntry, list_weights
 
 
@@ -92,6 +94,16 @@ class PanelState:
             return chosen if best is None else self._asked(best)
         best = best_for(able, self.task, image)
         return None if best is None else self._asked(best)
+
+    def unasked_for(self, image: Image) -> PredictRequest | None:
+        """What to run on an image that is opened, of which nobody said anything; to be asked off the GUI thread.
+
+        None also where the weights are for images that are taken with another device: a person may ask them all the
+        same. Weights of the person's own are for what they made them for.
+        """
+        request = self.request_for(volume=image.volume, image=image.data)
+        tasks = [entry.tasks for entry in list_weights() if request is not None and entry.id == request.weights]
+        return None if tasks and contradicts(tasks[0], image.modality) else request
 
     def _asked(self, known: tuple[str, WeightsEntry]) -> PredictRequest:
         return PredictRequest(network=known[1].network, weights=known[0], device=self.device)

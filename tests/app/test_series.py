@@ -8,7 +8,7 @@ from napari_medseg.app.intake import find_images, make_project
 from napari_medseg.app.series import FEW, choices_in, gathered, is_slice_of, mixed, small_picture, ticked_at_first
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
-from tests.io.dicom_files import US, dataset, of, write, write_series
+from tests.io.dicom_files import CT, US, dataset, of, write, write_series
 
 RAMP = np.arange(6)[:, None, None]
 DATA = (np.zeros((6, 120, 200)) + RAMP * 50).astype(np.int16)
@@ -60,6 +60,14 @@ def test_a_mixed_folder_is_to_choose_from_and_other_images_are_not(study):
     assert found.images == (other,) and found.choices == mixed(study)
     chosen = found.with_chosen(found.choices[:1])
     assert chosen.images == (other, study / found.choices[0].series.name) and chosen.choices == ()
+
+
+def test_a_volume_beside_a_scout_is_to_choose_from_too(tmp_path):
+    folder = write_series(tmp_path / "in" / "one", DATA, AXIAL)
+    write(folder / "scout", DATA[0], kind=CT, SeriesNumber=1)
+    for place in (folder, folder.parent):
+        found = find_images([place])
+        assert found.images == () and [one.count for one in found.choices] == [6, 1]
 
 
 def test_one_series_is_no_question(tmp_path):
