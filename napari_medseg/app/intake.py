@@ -252,9 +252,7 @@ def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = 
         with suppress(InputError):
             taken, results = walk_images([here])
             # what is to choose from comes apart
-            found.images += [
-                image for image in taken if not apart & {image, image.parent} or not is_dicom_image(image)
-            ]
+            found.images += [image for image in taken if not apart & {image, image.parent} or not is_dicom_image(image)]
             known.update(taken, results)
         shown = (name for name in files if not name.startswith(".") and name.upper() not in indexes)
         found.others += sum(Path(here) / name not in known for name in shown)

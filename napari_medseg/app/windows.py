@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from napari_medseg.io.image import Window
@@ -14,6 +15,8 @@ _CT = (
     (mark("Bone"), 1800, 400),
     (mark("Abdomen"), 400, 50),
 )
+# as scanners call windows that nobody named
+_COUNTED = re.compile(r"WIN(DOW)?[ _]*\d*$")
 # of limits that differ by less, a slider was not touched, as a share of their width
 _ALIKE = 1e-3
 
@@ -39,7 +42,7 @@ def windows_for(windows: Sequence[Window], modality: str, ends: tuple[float, flo
     found = []
     for number, (name, low, high) in enumerate(windows):
         shown = tr("As the file says") if number == 0 else tr("As the file says, {n}", n=number + 1)
-        found.append((f"{shown} ({name.capitalize()})" if name else shown, low, high))
+        found.append((f"{shown} ({name.capitalize()})" if name and not _COUNTED.match(name) else shown, low, high))
     if modality == "CT":
         found += [(tr(name), level - width / 2, level + width / 2) for name, width, level in _CT]
     return [*found, (tr("All values"), *ends)]

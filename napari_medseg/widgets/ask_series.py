@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from qtpy.QtCore import QEventLoop, QObject, Qt
-from qtpy.QtWidgets import QApplication, QProgressDialog
+from qtpy.QtWidgets import QApplication, QMainWindow, QProgressDialog, QWidget
 
 from napari_medseg.app.series import Choice
 from napari_medseg.io.format import Progress
@@ -21,7 +21,13 @@ _STEPS = 1000
 
 def has_window() -> bool:
     """Whether there is somebody to ask."""
-    return QApplication.instance() is not None and any(one.isVisible() for one in QApplication.topLevelWidgets())
+    return QApplication.instance() is not None and _window() is not None
+
+
+def _window() -> QWidget | None:
+    """The one that is in front; where the system does not say it, one that is seen."""
+    seen = (one for one in QApplication.topLevelWidgets() if isinstance(one, QMainWindow) and one.isVisible())
+    return QApplication.activeWindow() or next(seen, None)
 
 
 def ask_series(choices: Sequence[Choice]) -> list[Choice]:
@@ -31,7 +37,7 @@ def ask_series(choices: Sequence[Choice]) -> list[Choice]:
     owner = QObject()
     found: list[Choice] = []
     workers = Workers(owner, lambda error: None)
-    dialog = SeriesDialog(choices, workers, QApplication.activeWindow())
+    dialog = SeriesDialog(choices, workers, _window())
     dialog.chosen.connect(found.extend)
     dialog.exec()
     workers.close()
@@ -48,7 +54,7 @@ def wait_for(work: Callable[[Progress], _Found]) -> _Found | None:
     """
     owner, loop, found = QObject(), QEventLoop(), dict[str, Any]()
     workers = Workers(owner, lambda error: None)
-    dialog = QProgressDialog(tr("Opening the image..."), tr("Cancel"), 0, _STEPS, QApplication.activeWindow())
+    dialog = QProgressDialog(tr("Opening the image..."), tr("Cancel"), 0, _STEPS, _window())
     dialog.setWindowTitle("MedSeg")
     dialog.setWindowModality(Qt.WindowModality.ApplicationModal)
     dialog.setMinimumDuration(round(AFTER_SECONDS * 1000))

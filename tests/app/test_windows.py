@@ -11,9 +11,9 @@ PICTURE = np.arange(-500, 700, dtype=np.int16).reshape(30, 40)
 
 
 def test_the_file_s_own_come_first_and_ct_has_usual_ones(tmp_path):
-    tags = {"WindowCenter": [50, 300], "WindowWidth": [101, 2001], "WindowCenterWidthExplanation": ["SOFT", "<b>x"]}
+    tags = {"WindowCenter": [50, 300], "WindowWidth": [101, 2001], "WindowCenterWidthExplanation": ["SOFT", "WINDOW2"]}
     image = read_image(write(tmp_path / "a", PICTURE, kind=CT, **tags))
-    assert image.windows == (("SOFT", -0.5, 99.5), ("", -700.5, 1299.5)) and image.window == (-0.5, 99.5)
+    assert image.windows == (("SOFT", -0.5, 99.5), ("WINDOW2", -700.5, 1299.5)) and image.window == (-0.5, 99.5)
     found = windows_for(*facts_of(image)[WINDOWS_KEY])
     assert [name for name, _, _ in found] == [
         *("As the file says (Soft)", "As the file says, 2"),

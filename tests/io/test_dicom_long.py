@@ -49,9 +49,7 @@ def test_empty_and_damaged_files_beside_a_series_are_told(folder):
     (folder / "half.dcm").write_bytes((folder / "Bild 0 ü").read_bytes()[:300])
     image = read_image(folder)
     assert image.shape == DATA.shape
-    assert image.told == (
-        "2 DICOM files there are empty or damaged, and were left out; they may be slices of it.",
-    )
+    assert image.told == ("2 DICOM files there are empty or damaged, and were left out; they may be slices of it.",)
 
 
 def test_a_volume_of_one_slice_is_an_image(tmp_path):

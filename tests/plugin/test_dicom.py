@@ -21,7 +21,7 @@ def series(tmp_path):
 
 def test_a_series_opens_in_its_window_and_on_its_grid(series):
     ((data, look, kind),) = get_reader(str(series))(str(series))
-    assert (kind, look["name"], look["contrast_limits"]) == ("image", "SE1", (-160, 239))
+    assert (kind, look["name"], look["contrast_limits"]) == ("image", "CT-4slices", (-160, 239))
     grid = look["metadata"][GRID_KEY]
     assert grid.shape == data.shape
     np.testing.assert_allclose(look["scale"], grid.spacing)
