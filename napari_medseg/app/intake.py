@@ -164,7 +164,8 @@ def without(found: Found, project: Project) -> Found:
     """What of it is not in the project yet, by its place."""
     known = {case.image for case in project.cases()}
     images = tuple(image for image in found.images if image.resolve() not in known)
-    return replace(found, images=images, folders=len({image.parent for image in images}))
+    fresh = (one for one in found.choices if not known.issuperset(image.resolve() for image in one.images))
+    return replace(found, images=images, choices=tuple(fresh), folders=len({image.parent for image in images}))
 
 
 def make_project(dropped: Sequence[Path], found: Found) -> Project:

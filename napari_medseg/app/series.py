@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import format_of, read_image
-from napari_medseg.io.dicom import images_of
+from napari_medseg.io.dicom_paths import images_of
 from napari_medseg.io.dicom_series import INDEX, Series, list_series, seems_dicom
 from napari_medseg.io.format import Progress
 from napari_medseg.words import tr

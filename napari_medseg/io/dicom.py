@@ -13,21 +13,10 @@ import numpy as np
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io import dicom_tags as tags
 from napari_medseg.io.dicom_file import guarded, is_dicom, is_packed, kind_of, open_header, open_whole, unpack
-from napari_medseg.io.dicom_names import NAMED, PEOPLE, names_people, neutral_of, without_key
+from napari_medseg.io.dicom_paths import called, is_many, series_of_path, several
 from napari_medseg.io.dicom_pixels import grey, values
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
-from napari_medseg.io.dicom_series import (
-    INDEX,
-    SUFFIXES,
-    Part,
-    Series,
-    damaged_in,
-    is_series,
-    lies_in,
-    list_series,
-    series_at,
-    volumes_in,
-)
+from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, damaged_in, is_series, lies_in, list_series
 from napari_medseg.io.format import Format, Gives, Progress
 from napari_medseg.io.image import Grid, Image, Window
 from napari_medseg.io.limits import check_claim, check_stored
@@ -51,17 +40,12 @@ def read(path: Path, *, mask: bool = False, progress: Progress | None = None) ->
     ImageReadError
         If it is damaged, no image, or its slices are no volume; no tag that names anyone is in the message.
     """
-    if _is_many(path):
-        series = _only(path)
+    if is_many(path):
+        series = series_of_path(path)
         image = read_series(series, path, progress)
         return replace(image, told=(*image.told, *_left_out(path, series)))
     with guarded(path):
         return _read(path)
-
-
-def _is_many(path: Path) -> bool:
-    """Whether a path means a series of files: a folder, an index, or the name of one in them."""
-    return path.is_dir() or path.name.upper() == INDEX or lies_in(path) is not None
 
 
 def _left_out(path: Path, series: Series) -> tuple[str, ...]:
@@ -180,8 +164,8 @@ def _read_series(series: Series, path: Path, progress: Progress) -> Image:
 
 def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie, by the headers; None where an image cannot be read. Errors are those of :func:`read`."""
-    if _is_many(path):
-        parts, _ = _slices(_only(path), path)
+    if is_many(path):
+        parts, _ = _slices(series_of_path(path), path)
         return _place(path, [part.place for part in parts if part.place is not None])[0].grid
     with guarded(path):
         return _grid(path)
@@ -200,73 +184,12 @@ def _grid(path: Path) -> Grid:
 
 def files(path: Path) -> tuple[Path, ...]:
     """The files that a series consists of; errors are those of :func:`read`."""
-    return _only(path).files if _is_many(path) else (path,)
+    return series_of_path(path).files if is_many(path) else (path,)
 
 
 def holds(path: Path) -> bool:
     """Whether a file is DICOM, or a folder holds slices of a volume, by what is in it; or the name of a series."""
     return is_series(path) if path.is_dir() else lies_in(path) is not None or is_dicom(path)
-
-
-def several(path: Path) -> tuple[Path, ...]:
-    """Images of a folder or an index that hold several series of slices: each series by its name, others by file."""
-    if len(volumes_in(path)) < 2:
-        return ()
-    return tuple(one for series in list_series(path) for one in images_of(series, path))
-
-
-def images_of(series: Series, home: Path) -> tuple[Path, ...]:
-    """The images of a series, by paths that are read: a volume is one. None of what holds no image."""
-    if series.modality == "SEG":
-        return ()
-    return (home / series.name,) if series.is_volume else series.files
-
-
-def called(path: Path, *, alone: bool) -> str:
-    """What an image is called, without anybody's name.
-
-    A series is called by its tags. A file keeps its own name, by which masks are found, and so does a folder among
-    others (``alone``), save where that says what the tags say of a person.
-    """
-    if lies_in(path) is not None:
-        return path.name if alone else without_key(path.name)
-    if not _is_many(path):
-        with guarded(path):
-            header = open_header(path, (*tags.OF_SERIES, *PEOPLE))
-            own = path.name[: -len(path.suffix)] if path.suffix.lower() in SUFFIXES else path.name
-            return neutral_of(header, tags.frames_of(header)) if names_people(own, header) else own
-    series = _only(path)
-    if alone and path.is_dir():
-        with guarded(path):
-            header = open_header(series.files[0], PEOPLE)
-            if not NAMED.fullmatch(path.name) and not names_people(path.resolve().name, header):
-                return path.name
-    return series.name if alone else without_key(series.name)
-
-
-def _only(path: Path) -> Series:
-    """The one series of a folder."""
-    if (home := lies_in(path)) is not None:
-        series = series_at(path)
-        if series is None:
-            raise ImageReadError(
-                f"{path} names no series that lies in {home.name}; expected one of these. List them: medseg series."
-            )
-        return series
-    found = volumes_in(path)
-    every = found or list_series(path)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise ImageReadError(
-            f"{path} is a folder without slices of a volume among its {sum(len(one.parts) for one in every)} DICOM "
-            "images; expected those of one series. Give a file of it."
-        )
-    each = ", ".join(f"{one.modality or 'one'} of {one.slices}" for one in found)
-    raise ImageReadError(
-        f"{path} holds {len(found)} series of slices ({each}); expected one. Name one of "
-        "those that 'medseg series' lists."
-    )
 
 
 def _slices(series: Series, path: Path) -> tuple[list[Part], tuple[str, ...]]:

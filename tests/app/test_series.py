@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_medseg.app.images import add_images
-from napari_medseg.app.intake import find_images, make_project
+from napari_medseg.app.intake import find_images, make_project, without
 from napari_medseg.app.series import FEW, choices_in, gathered, is_slice_of, mixed, small_picture, ticked_at_first
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
@@ -100,6 +100,8 @@ def test_a_dicomdir_is_to_choose_from_wherever_its_files_lie(tmp_path):
         added, refused = add_images(project, paths)
         assert refused == [] and [case.name for case in added] == ["CT-series1-6slices", "CT-series2-6slices"]
         assert not any(case.missing for case in project.cases()) and project.verify() == []
+        # these are not asked about again
+        assert without(found, project).choices == ()
 
 
 def test_cases_that_would_be_called_the_same_get_a_number(tmp_path):
