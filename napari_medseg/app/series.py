@@ -87,6 +87,10 @@ def choices_in(place: str | Path, progress: Progress | None = None) -> tuple[Cho
         If the library for DICOM is missing.
     """
     place = Path(place)
+    if not (is_index(place) or place.is_dir()):
+        raise ImageReadError(
+            tr("{path} is no folder; expected one of DICOM files, or a DICOMDIR. Check the path.", path=place)
+        )
     found = ((series, images_of(series, place)) for series in list_series(place, progress))
     return tuple(Choice(series, images) for series, images in found if images)
 

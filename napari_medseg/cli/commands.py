@@ -160,6 +160,8 @@ def series(
     if json:
         print_json(rows)
         return
+    if not found:
+        typer.echo("no DICOM images there", err=True)
     columns = ("modality", "description", "number", "slices", "size", "note")
     print_table(str(folder), columns, [tuple(row[name] for name in columns) for row in rows])
     for one in found:

@@ -126,16 +126,16 @@ class Workers(QObject):
                 return
             try:
                 result = function(ticket, progress)
-                under_way.over = True
             except Cancelled:
                 return
             # shown to the user, and to nobody else: a thread has no caller
             except Exception as error:  # noqa: BLE001
-                under_way.over = True
                 log.tell(error, expected=isinstance(error, MedsegError))
                 caught, handler = error, on_error or self._on_error
                 self._finished.emit((ticket, lambda: handler(caught), True))
                 return
+            finally:
+                under_way.over = True
             drop = None if on_dropped is None else lambda: on_dropped(result)
             with self._lock:
                 closed = self._closed
