@@ -72,6 +72,8 @@ def _peak() -> int:
 def _ways(name: str) -> tuple[Callable[[Path], object], ...]:
     if ".boxes." in name or name.startswith("boxes-"):
         return (_boxes,)
+    if name.endswith(".coco.json"):
+        return (_mask, _header)
     if name.endswith(".json"):
         return (_spec,)
     if name.endswith(".safetensors"):

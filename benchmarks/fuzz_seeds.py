@@ -28,6 +28,7 @@ def make_seeds(folder: Path) -> list[Path]:
     _tiffs(folder)
     _volumes(folder)
     make_medical(folder)
+    _objects(folder)
     _others(folder)
     return sorted(path for path in folder.iterdir() if path.is_file())
 
@@ -108,6 +109,16 @@ def _volumes(folder: Path) -> None:
     noted = nibabel.Nifti1Image(labels, np.eye(4), nibabel.Nifti1Header(endianness=">"))
     noted.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b'{"medseg": {"network": "n"}}'))
     noted.to_filename(folder / "noted.nii")
+
+
+def _objects(folder: Path) -> None:
+    from napari_medseg.io import Grid, write_mask
+
+    labels = np.zeros((24, 32), np.uint8)
+    labels[2:9, 3:12], labels[5, 6], labels[12:20, 20:31] = 1, 0, 2
+    grid, facts = Grid(labels.shape, (0.5, 0.5), "mm"), {"classes": {1: "lesion", 2: "cyst"}}
+    for name in ("objects.coco.json", "objects.geojson"):
+        write_mask(folder / name, labels, grid=grid, provenance=facts)
 
 
 def _others(folder: Path) -> None:

@@ -104,8 +104,10 @@ def main(arguments: list[str]) -> int:
         spec = RunSpec.read(folder / SPEC_FILE)
         if spec.budget.nice and hasattr(os, "nice"):
             os.nice(spec.budget.nice)
+        from src_train.start_up import without_compiler
         from src_train.trainer import Trainer
 
+        without_compiler()
         Trainer(spec, folder).run()
     except _Stop:
         _tell(folder, "cancelled", "Training was cancelled; its whole epochs are kept.")

@@ -95,14 +95,21 @@ class Engine:
         if self.processes > 1 and self.device.type == "cuda":
             # statistics of the whole batch, not of this process's share
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        wrapped, stepper = self._accelerator.prepare(network, optimizer)
+        wrapped, stepper = self._accelerator.prepare(
+            # said here, or it loads half of torch to find out
+            network,
+            optimizer,
+            device_placement=[True, True],
+        )
         return wrapped, stepper
 
     def plain_copy(self, network: nn.Module) -> nn.Module:
         """A copy without the precision that :meth:`prepare` gave it, for the network that was handed to it."""
-        from accelerate.utils import extract_model_from_parallel
-
-        plain: nn.Module = extract_model_from_parallel(copy.deepcopy(network), keep_fp32_wrapper=False)
+        inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+        plain: nn.Module = copy.deepcopy(inner)
+        # accelerate does this too, after loading torch's compiler: a third of the time until the first batch
+        for name in ("forward", "_original_forward"):
+            plain.__dict__.pop(name, None)
         return plain
 
     def place(self, module: nn.Module) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,18 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
-from napari_medseg.app.formats import DEFAULT, format_named, losses, suffix_for, written_as
+from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
+from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
+from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
-from napari_medseg.classes import MOST_CLASS
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, write_mask
+from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
-from napari_medseg.io.labels import MOST_NUMBER
-from napari_medseg.names import name_key
+from napari_medseg.io.sidecar import may_write
+from napari_medseg.io.sidecar import written as written_of
+from napari_medseg.names import clean_name, name_key
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
@@ -69,6 +71,7 @@ def export_labels(
     provenance: Mapping[str, Any] | None = None,
     numbers: bool = False,
     source: Path | None = None,
+    parts: np.ndarray | None = None,
 ) -> Path:
     """Write labels with the program, its version and the time added to their provenance.
 
@@ -88,6 +91,8 @@ def export_labels(
         As :func:`napari_medseg.io.write_mask` takes it; so it is where there are other classes than 1.
     source : Path, optional
         The image that was segmented.
+    parts : np.ndarray, optional
+        Numbers of the objects, for formats of objects; as :func:`napari_medseg.io.write_mask` takes them.
 
     Raises
     ------
@@ -103,7 +108,7 @@ def export_labels(
     }
     numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    return write_mask(path, labels, **place, provenance=facts, numbers=numbers)
+    return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
 
 
 def export_masks(
@@ -122,25 +127,34 @@ def export_masks(
 ) -> list[Path]:
     """Write labels as ``<stem>_mask<suffix>``, and where wished as ``<stem>_objects<suffix>``, each object by a number.
 
+    In formats of objects, each object of the latter keeps its class, and those that touch are parted.
+
     Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
+
+    Returns
+    -------
+    list of Path
+        Also files beside the masks, see ``io/sidecar.py``.
     """
-    kinds = mask_kinds(objects)
-    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in kinds}
-    check_free(paths.values(), overwrite=overwrite)
-    masks = {name: number_objects(labels) if name == "objects" else labels for name in kinds}
+    paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
+    check_free(may_replace(paths.values()), overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
+    files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    if not objects:
+        return files
+    parts, format = number_objects(labels), format_of(paths["objects"])
+    if format is not None and format.takes.parts:
+        # what is too small for an object is part of none
+        labels = np.where(parts > 0, labels, 0)
+        return files + written_of(export_labels(paths["objects"], labels, **place, provenance=provenance, parts=parts))
     # of objects, number 1 is one among others, and its colour none of a class
-    of_objects = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
-    return [
-        export_labels(
-            paths[name],
-            data,
-            **place,
-            provenance=of_objects if name == "objects" else provenance,
-            numbers=numbers or name == "objects",
-        )
-        for name, data in masks.items()
-    ]
+    facts = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
+    return files + written_of(export_labels(paths["objects"], parts, **place, provenance=facts, numbers=True))
+
+
+def may_replace(paths: Iterable[Path]) -> list[Path]:
+    """What writing these masks may replace: also the files beside them."""
+    return [file for path in paths for file in may_write(path)]
 
 
 def mask_kinds(objects: bool) -> tuple[str, ...]:
@@ -165,6 +179,8 @@ def case_provenance(
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
         "case": case.name,
+        # of an image that the project keeps under a name of its own, the name that people know
+        "image": case.image.name if clean_name(stem_of(case.image)) == case.name else case.name,
         "image_sha256": case.sha256,
         "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,
@@ -220,6 +236,8 @@ def export_project(
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
+    Where the format does that, the masks of several images go into one file: see :class:`Together`.
+
     In all files a class has its own number; only where label 1 is the one class of the project, PNG
     shows it as 255.
 
@@ -270,30 +288,35 @@ def export_project(
     written: list[Path] = []
     stems = _free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
-    targets = [folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in stems for kind in mask_kinds(objects)]
+    volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
+    together = Together(folder, format, volumes.values(), kinds)
+    single = [i for i in stems if not together.joins(volume=volumes[i])]
+    targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
+    targets += together.targets()
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
     numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
     batch = Batch(len(ready), _not_written)
-    for number, case in enumerate(ready):
-        if progress is not None:
-            progress(number / len(ready), case.name)
-        with batch.item():
-            newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
-            labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
-            facts = case_provenance(project, case, labels, chosen, task=task)
-            written += export_masks(
-                folder / stems[case.id],
-                labels,
-                suffix=suffixes[case.id],
-                objects=objects,
-                overwrite=overwrite,
-                grid=case_grid(case),
-                provenance=facts,
-                numbers=numbers,
-                source=case.image,
-            )
+    with together.writing(written):
+        for number, case in enumerate(ready):
+            if progress is not None:
+                progress(number / len(ready), case.name)
+            with batch.item():
+                newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
+                labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
+                facts = case_provenance(project, case, labels, chosen, task=task)
+                written += export_masks(
+                    together.place(volume=volumes[case.id]) / stems[case.id],
+                    labels,
+                    suffix=suffixes[case.id],
+                    objects=objects,
+                    overwrite=overwrite,
+                    grid=case_grid(case),
+                    provenance=facts,
+                    numbers=numbers,
+                    source=case.image,
+                )
     batch.end(written)
     return written
 
@@ -312,19 +335,12 @@ def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = Fa
     InputError
         If the format is not known.
     """
-    grids: dict[str, list[Grid]] = {}
+    grids = list[Grid]()
     for case in project.cases():
-        chosen = written_as(format, volume=len(case.shape) == 3).name
         # of a damaged case, the export tells
         with suppress(InputError):
-            grids.setdefault(chosen, []).append(case_grid(case))
-    told = []
-    for name, lie in grids.items():
-        one = format_named(name)
-        # of objects there may be many
-        lost = losses(one, lie, classes=bool(project.classes()), highest=MOST_NUMBER if objects else MOST_CLASS)
-        told += [tr("{format} does not keep {fact}.", format=one.title, fact=words) for words in lost]
-    return told
+            grids.append(case_grid(case))
+    return mask_losses(grids, format=format, classes=bool(project.classes()), objects=objects)
 
 
 def _free_stems(cases: Sequence[Case]) -> dict[int, str]:

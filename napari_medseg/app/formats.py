@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, Format, Grid, Kept, formats_for
 from napari_medseg.io.labels import MOST_NUMBER
+from napari_medseg.io.sidecar import ENDING, facts_beside
 from napari_medseg.io.table import What
 from napari_medseg.words import mark, tr
 
@@ -95,20 +96,55 @@ def losses(
     list of str
         Phrases, such as ``the size of its pixels, for other programs``; empty where all is kept.
     """
+    return [*_refused(format, highest), *_lost(format, _known(format, grids, classes=classes)).values()]
+
+
+def losses_told(format: Format, grids: Iterable[Grid], *, classes: bool, highest: int) -> list[str]:
+    """A sentence for each of :func:`losses`, and where it is kept instead."""
+    known = _known(format, grids, classes=classes)
+    apart = facts_beside(format, known)
+    told = [_does_not_keep(format, words) for words in _refused(format, highest)]
+    for fact, words in _lost(format, known).items():
+        sentence = _does_not_keep(format, words)
+        if fact in apart:
+            sentence += " " + tr("It goes into a file beside each mask, NAME_mask{ending}.", ending=_beside(format))
+        told.append(sentence)
+    return told
+
+
+def _does_not_keep(format: Format, words: str) -> str:
+    return tr("{format} does not keep {fact}.", format=format.title, fact=words)
+
+
+def _beside(format: Format) -> str:
+    return format.suffix + ENDING
+
+
+def _known(format: Format, grids: Iterable[Grid] | None, *, classes: bool) -> dict[str, bool]:
+    """Which facts there are of masks."""
     known = {"classes": classes, "provenance": True, "spacing": True, "position": 3 in format.takes.axes}
     if grids is not None:
         lie = list(grids)
         known["spacing"] = any(grid.spacing_mm is not None for grid in lie)
         known["position"] = any(grid.affine is not None for grid in lie)
+    return known
+
+
+def _refused(format: Format, highest: int) -> list[str]:
     most = format.takes.highest
-    lost = [tr("labels above {most}, which are refused", most=most)] if highest > most else []
+    return [tr("labels above {most}, which are refused", most=most)] if highest > most else []
+
+
+def _lost(format: Format, known: Mapping[str, bool]) -> dict[str, str]:
+    """Of the facts that are known, what a file of the format does not say, in words."""
+    lost = {}
     for fact, words in FACTS.items():
         kept = _kept(format, fact)
         if known[fact] and kept is Kept.NOT:
-            lost.append(tr(words))
+            lost[fact] = tr(words)
         # names and a history are text in any format; a size is not
         elif known[fact] and kept is Kept.AS_TEXT and fact in ("spacing", "position"):
-            lost.append(tr("{fact}, for other programs", fact=tr(words)))
+            lost[fact] = tr("{fact}, for other programs", fact=tr(words))
     return lost
 
 
@@ -120,14 +156,23 @@ def _kept(format: Format, fact: str) -> Kept:
 def advice(name: str) -> str:
     """What to tell of a format where it is chosen: what it keeps, what it loses, and where volumes go."""
     format = format_named(name)
-    kept = [tr(words) for fact, words in FACTS.items() if fact != "position" and _kept(format, fact) is not Kept.NOT]
+    known = _known(format, None, classes=True)
+    apart, lost = facts_beside(format, known), _lost(format, known)
+    kept = [tr(words) for fact, words in FACTS.items() if fact != "position" and fact not in lost]
     parts = [
         tr("{format} keeps {facts}.", format=format.title, facts=_listed(kept))
         if kept
         else tr("{format} keeps the labels alone.", format=format.title)
     ]
-    if lost := losses(format):
-        parts.append(tr("Lost: {facts}.", facts="; ".join(lost)))
+    if apart:
+        facts = "; ".join(lost[fact] for fact in apart)
+        parts.append(tr("In a file beside it, NAME{ending}: {facts}.", ending=_beside(format), facts=facts))
+    if left := [*_refused(format, MOST_NUMBER), *(words for fact, words in lost.items() if fact not in apart)]:
+        parts.append(tr("Lost: {facts}.", facts="; ".join(left)))
+    if format.takes.parts:
+        parts.append(tr("Each connected piece is an object; numbered objects are parted where they touch."))
+    if format.join is not None:
+        parts.append(tr("Masks of several images go into one file, masks{suffix}.", suffix=format.suffix))
     if format.white:
         parts.append(tr("One class is shown as 0 and 255."))
     if format.write_coloured is not None:

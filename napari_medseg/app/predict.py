@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
-from napari_medseg.app.export import check_folder, export_masks, mask_kinds
+from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
+from napari_medseg.app.losses import file_losses
 from napari_medseg.app.prompts import prompts_of
+from napari_medseg.app.together import Together
 from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
     FORMATS,
@@ -262,57 +264,66 @@ def predict_files(
     kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
     kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
     stems = {path: short_name(name_of(path, alone=True)) for path in images}
-    targets = [
-        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=is_volume(path), what=what)}"
+    volumes = {path: is_volume(path) for path in images}
+    together = Together(Path(out), format, volumes.values(), mask_kinds(objects))
+    targets = may_replace(
+        Path(out) / f"{stem}_{kind}{suffix_for(format, volume=volumes[path], what=what)}"
         for path, stem in stems.items()
         for kind, what in kinds.items()
-    ]
+        if what == "map" or not together.joins(volume=volumes[path])
+    )
+    targets += together.targets()
     check_apart(targets, images)
     check_free(targets, overwrite=overwrite)
+    for text in file_losses(images, format=format, objects=objects):
+        tell(text)
     folder = check_folder(out)
     written: list[Path] = []
     batch = Batch(len(images), _not_segmented)
-    for number, path in enumerate(images):
-        if progress is not None:
-            progress(number / len(images), stems[path])
-        with batch.item():
-            image, stem = read_image(path), stems[path]
-            for words in image.told:
-                tell(f"{path}: {words}")
-            suffix = suffix_for(format, volume=image.volume)
-            if advice := advise_file(image.data, request.network, request.weights):
-                tell(f"{path}: {advice.text}")
-            try:
-                result = predict_array(image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing)
-            except ShapeError as error:
-                raise ShapeError(f"{path}: {error}") from error
-            except DeviceError as error:
-                raise DeviceError(f"{path}: {error}") from error.__cause__
-            called = path.name if stem == short_name(stem_of(path)) else stem
-            facts = {"image": called, **{k: v for k, v in result.origin.items() if k != "messages"}}
-            facts["classes"] = dict(result.classes)
-            facts["unlike"] = bool(advice)
-            written += export_masks(
-                folder / stem,
-                result.labels,
-                suffix=suffix,
-                objects=objects,
-                overwrite=overwrite,
-                spacing=image.spacing,
-                unit=image.unit,
-                grid=image.grid,
-                provenance=facts,
-                source=path,
-            )
-            maps = {
-                "prob": result.probabilities[0] if probabilities else None,
-                "edges": result.edges if edges else None,
-                "disagreement": result.disagreement if disagreement else None,
-            }
-            suffix = suffix_for(format, volume=image.volume, what="map")
-            for name, data in maps.items():
-                if data is not None:
-                    written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
+    with together.writing(written):
+        for number, path in enumerate(images):
+            if progress is not None:
+                progress(number / len(images), stems[path])
+            with batch.item():
+                image, stem = read_image(path), stems[path]
+                for words in image.told:
+                    tell(f"{path}: {words}")
+                suffix = suffix_for(format, volume=image.volume)
+                if advice := advise_file(image.data, request.network, request.weights):
+                    tell(f"{path}: {advice.text}")
+                try:
+                    result = predict_array(
+                        image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing
+                    )
+                except ShapeError as error:
+                    raise ShapeError(f"{path}: {error}") from error
+                except DeviceError as error:
+                    raise DeviceError(f"{path}: {error}") from error.__cause__
+                called = path.name if stem == short_name(stem_of(path)) else stem
+                facts = {"image": called, **{k: v for k, v in result.origin.items() if k != "messages"}}
+                facts["classes"] = dict(result.classes)
+                facts["unlike"] = bool(advice)
+                written += export_masks(
+                    together.place(volume=image.volume) / stem,
+                    result.labels,
+                    suffix=suffix,
+                    objects=objects,
+                    overwrite=overwrite,
+                    spacing=image.spacing,
+                    unit=image.unit,
+                    grid=image.grid,
+                    provenance=facts,
+                    source=path,
+                )
+                maps = {
+                    "prob": result.probabilities[0] if probabilities else None,
+                    "edges": result.edges if edges else None,
+                    "disagreement": result.disagreement if disagreement else None,
+                }
+                suffix = suffix_for(format, volume=image.volume, what="map")
+                for name, data in maps.items():
+                    if data is not None:
+                        written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
     batch.end(written)
     return written
 

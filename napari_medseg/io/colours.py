@@ -1,4 +1,4 @@
-"""Colours of labels in files that have a palette: the numbers stay, and viewers show them in colour."""
+"""Colours and names of labels in files that have them: the numbers stay, and viewers show them in colour."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ def palette_of(provenance: Mapping[str, object] | None = None) -> np.ndarray:
             colour = colour_of(label)
         palette[label] = list(bytes.fromhex(colour[1:]))
     return palette
+
+
+def colour_in(palette: np.ndarray, label: int) -> list[int]:
+    """Red, green and blue of a label, 0 to 255, also of one that no palette has."""
+    return palette[label].tolist() if label <= MOST_CLASS else list(bytes.fromhex(colour_of(label)[1:]))
+
+
+def names_of(provenance: Mapping[str, object] | None) -> dict[int, str]:
+    """Names of classes by their labels, as the provenance tells them; what is no label of a file is passed over."""
+    told = (provenance or {}).get("classes")
+    found = {str(label): name for label, name in told.items()} if isinstance(told, Mapping) else {}
+    return {int(label): str(name) for label, name in found.items() if re.fullmatch("[1-9][0-9]{0,4}", label)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -106,6 +106,13 @@ class ArrayWriter(Protocol):
         """``data``: a map is float32 in [0, 1]; an image has any real dtype, and channels last."""
 
 
+class Joiner(Protocol):
+    """Makes one file of several that hold a mask each, whole or not at all."""
+
+    def __call__(self, path: Path, files: Sequence[Path], /) -> None:
+        """``files``: as the format's ``write_mask`` wrote them, in order."""
+
+
 class Kept(Enum):
     """What becomes of something that a mask comes with."""
 
@@ -148,12 +155,15 @@ class Takes:
         Largest number of a label.
     source : bool
         A mask refers to its image: the writer is told the image's file, as ``source``, where it is known.
+    parts : bool
+        A mask is written object by object: the writer is told which, as ``parts``, where somebody numbered them.
     """
 
     axes: tuple[int, ...] = (2,)
     colour: bool = False
     highest: int = 65535
     source: bool = False
+    parts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +210,8 @@ class Format:
     write_coloured : ColouredWriter, optional
         Takes the place of ``write_mask`` where no label is above 255; needed where viewers would show labels black.
     write_map, write_image : ArrayWriter, optional
+    join : Joiner, optional
+        Masks of several images go into one file.
     gives : Gives
     takes : Takes
     keeps : Keeps
@@ -221,6 +233,8 @@ class Format:
         What may stand before the suffix and belongs to it, as in ``a.ome.tif``.
     white : bool
         Viewers expect a mask as 0 and 255: where label 1 is the only one there can be, it is shown so.
+    plain : bool
+        Anyone can open it as text: what it keeps so needs no file beside it.
     reader : bool
         napari cannot read it by itself, so that we offer to (decision 6).
     extra : str
@@ -236,6 +250,7 @@ class Format:
     write_coloured: ColouredWriter | None = None
     write_map: ArrayWriter | None = None
     write_image: ArrayWriter | None = None
+    join: Joiner | None = None
     gives: Gives = field(default_factory=Gives)
     takes: Takes = field(default_factory=Takes)
     keeps: Keeps = field(default_factory=Keeps)
@@ -248,6 +263,7 @@ class Format:
     index: str = ""
     inner: tuple[str, ...] = ()
     white: bool = False
+    plain: bool = False
     reader: bool = False
     extra: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Grid, Image
-from napari_medseg.io.mask import to_labels
+from napari_medseg.io.mask import as_told, to_labels
+from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
 
 
@@ -56,7 +58,8 @@ def read_grid(path: str | Path) -> Grid | None:
     if format is None or format.grid is None:
         return None
     with format.libraries():
-        return format.grid(path)
+        grid = format.grid(path)
+    return grid if grid is None else add_grid(path, grid)
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
@@ -157,7 +160,10 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
             image = format.read(path, mask=mask)
     if 0 in image.data.shape:
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
-    return image
+    grid = add_grid(path, image.grid)
+    image = image if grid is image.grid else replace(image, grid=grid, spacing=grid.spacing, unit=grid.unit)
+    # a file that says so itself is asked first
+    return as_told(image, provenance_beside(path)) if mask and not image.numbered else image
 
 
 def read_mask(path: str | Path, *, white: bool = True) -> np.ndarray:

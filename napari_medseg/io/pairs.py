@@ -12,6 +12,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io.formats import name_of, read_grid
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.sidecar import told_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of, without_inner
 from napari_medseg.names import name_key, short_name
 
@@ -240,7 +241,7 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
     mask : np.ndarray
         Of the image's shape.
     told : str or None
-        What to tell the user, where the mask had to be turned.
+        What to tell the user, where the mask had to be turned, or what stands beside it is not used.
 
     Raises
     ------
@@ -254,7 +255,7 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         # what no header of an image tells, the pixels do
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
-    return turn(mask), turn.told
+    return turn(mask), " ".join(filter(None, (turn.told, told_beside(mask_path)))) or None
 
 
 def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
@@ -275,4 +276,5 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
         image, mask = read_grid(image_path), read_grid(mask_path)
         if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
             told.append(turned)
+        told += filter(None, [told_beside(mask_path)])
     return told

@@ -17,6 +17,8 @@ NAMES = (
     "bmp",
     "dicom",
     "nrrd",
+    "coco",
+    "geojson",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)

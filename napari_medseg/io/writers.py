@@ -13,6 +13,7 @@ from napari_medseg.io.colours import palette_of
 from napari_medseg.io.format import Format
 from napari_medseg.io.image import SIZES, Grid, usable_sizes
 from napari_medseg.io.mask import NUMBERS, ONE_IS_WHITE, VALUES, WHITE
+from napari_medseg.io.sidecar import with_facts
 from napari_medseg.io.table import What, format_of, formats_for, suffixes
 
 
@@ -26,8 +27,11 @@ def write_mask(
     provenance: Mapping[str, Any] | None = None,
     numbers: bool = False,
     source: Path | None = None,
+    parts: np.ndarray | None = None,
 ) -> Path:
     """Write labels, whole or not at all. Read back, they are the same in all formats.
+
+    What the format does not hold goes into a file beside it, see ``io/sidecar.py``.
 
     Parameters
     ----------
@@ -48,6 +52,9 @@ def write_mask(
         hold the first only.
     source : Path, optional
         The image that was segmented, for formats whose masks refer to it.
+    parts : np.ndarray, optional
+        The number of the object that each pixel is part of, for formats of objects; each has one label. Default:
+        connected pieces.
 
     Raises
     ------
@@ -78,13 +85,14 @@ def write_mask(
     grid = _grid_for(path, small.shape, grid, spacing, unit)
     shades = small * np.uint8(255) if white else small
     assert format.write_mask is not None
-    with format.libraries():
+    with format.libraries(), with_facts(path, format, grid, provenance) as place:
         if coloured is not None:
-            coloured(path, small, grid=grid, provenance=provenance, palette=palette_of(provenance))
+            coloured(place, small, grid=grid, provenance=provenance, palette=palette_of(provenance))
             return path
-        # only some writers know it
-        of_image: dict[str, Any] = {"source": source} if format.takes.source else {}
-        format.write_mask(path, shades, grid=grid, provenance=provenance, **of_image)
+        # only some writers know these
+        more: dict[str, Any] = {"source": source} if format.takes.source else {}
+        more |= {"parts": parts} if format.takes.parts else {}
+        format.write_mask(place, shades, grid=grid, provenance=provenance, **more)
     return path
 
 

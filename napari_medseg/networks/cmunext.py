@@ -47,6 +47,8 @@ class LargeKernelBlock(nn.Module):
     input, output : (B, channels, H, W), float
     """
 
+    norms_ahead = (("expand.2", "project.0"),)
+
     def __init__(self, channels: int, *, kernel_size: int, depthwise: int, activation: Callable[[], nn.Module]) -> None:
         super().__init__()
         self.depthwise = nn.ModuleList(

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from napari_medseg.networks.backbones.resnet import FrozenBatchNorm
+
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
+_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d, FrozenBatchNorm)
 
 
 def prepare_for_inference(network: nn.Module) -> nn.Module:
-    """Merge parallel depthwise kernels and fold batch norms into the convolutions ahead of them.
+    """Merge parallel depthwise kernels, and fold batch norms into the convolutions beside them.
+
+    Modules say more than order tells: ``folds``, names of convolutions and of the norms that follow them; and
+    ``norms_ahead``, of norms and of the 1 x 1 convolutions that alone read them.
 
     Changes the network in place, which can then no longer be trained; its output stays the same up to rounding.
 
@@ -30,16 +41,47 @@ def prepare_for_inference(network: nn.Module) -> nn.Module:
             if hasattr(child, "merged"):
                 setattr(parent, name, child.merged().eval())
     for module in list(network.modules()):
-        if isinstance(module, nn.Sequential):
-            for i, conv, norm in _pairs(module):
-                module[i] = fuse_conv_bn_eval(conv, norm)
-                module[i + 1] = nn.Identity()
+        for convolution, norm in _pairs(module):
+            module.set_submodule(convolution, _folded(module.get_submodule(convolution), module.get_submodule(norm)))
+            module.set_submodule(norm, nn.Identity())
+        for norm, convolution in getattr(module, "norms_ahead", ()):
+            scaled, following = module.get_submodule(norm), module.get_submodule(convolution)
+            if isinstance(scaled, _NORMS):
+                module.set_submodule(convolution, _with_norm_ahead(scaled, following))
+                module.set_submodule(norm, nn.Identity())
     return network
 
 
-def _pairs(layers: nn.Sequential) -> Iterator[tuple[int, nn.Module, nn.Module]]:
-    """Convolutions directly followed by a batch norm."""
-    for i in range(len(layers) - 1):
-        a, b = layers[i], layers[i + 1]
-        if isinstance(a, (nn.Conv2d, nn.Conv3d)) and isinstance(b, (nn.BatchNorm2d, nn.BatchNorm3d)):
-            yield i, a, b
+def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
+    """Names of convolutions and of the batch norms that follow them directly: in a sequence, or as the module says."""
+    layers = dict(module.named_modules())
+    in_order = itertools.pairwise(dict(module.named_children())) if isinstance(module, nn.Sequential) else ()
+    for first, second in (*in_order, *getattr(module, "folds", ())):
+        # some layers are there in some sizes only
+        if isinstance(layers.get(first), _CONVOLUTIONS) and isinstance(layers.get(second), _NORMS):
+            yield first, second
+
+
+def _folded(convolution: Any, norm: Any) -> nn.Module:
+    """A convolution that scales and shifts as the norm behind it did."""
+    folded = copy.deepcopy(convolution)
+    folded.weight, folded.bias = fuse_conv_bn_weights(
+        convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    return folded
+
+
+def _with_norm_ahead(norm: Any, convolution: Any) -> nn.Module:
+    """A convolution of single places that takes what came into the norm ahead of it.
+
+    Of a wider kernel it would not be the same: what is padded has not been through the norm.
+    """
+    assert set(convolution.kernel_size) == {1} and convolution.groups == 1
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    shift = norm.bias - norm.running_mean * scale
+    taken = copy.deepcopy(convolution)
+    matrix = convolution.weight.flatten(1)
+    taken.weight = nn.Parameter((matrix * scale).reshape(convolution.weight.shape), requires_grad=False)
+    bias = matrix @ shift + (0 if convolution.bias is None else convolution.bias)
+    taken.bias = nn.Parameter(bias, requires_grad=False)
+    return taken

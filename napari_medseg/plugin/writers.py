@@ -13,6 +13,7 @@ from napari_medseg.app.export import export_labels
 from napari_medseg.app.formats import DEFAULT, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, MAP_SUFFIXES, shows
 from napari_medseg.app.places import grid_under
+from napari_medseg.io.sidecar import written
 from napari_medseg.io.table import format_of
 
 
@@ -37,4 +38,5 @@ def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> lis
     if format_of(path) is None and not Path(path).suffix[1:].isalnum():
         path += suffix_for(DEFAULT, volume=labels.ndim == 3)
     facts = ask(labels) if ask is not None else dict(layer.metadata.get("medseg", {}))
-    return [str(export_labels(path, labels, grid=grid_under(images, layer), provenance=facts))]
+    mask = export_labels(path, labels, grid=grid_under(images, layer), provenance=facts)
+    return [str(file) for file in written(mask)]

@@ -272,7 +272,7 @@ class ExportSection(QWidget):
         )
         self.message.setText(f"{told} {left}" if self._left_out else told)
         self._offer(written)
-        show_info(trn("Wrote {n} mask.", "Wrote {n} masks.", len(written)))
+        show_info(told)
 
     def _show_idle(self) -> None:
         self.export.setEnabled(True)

@@ -17,6 +17,7 @@ from napari_medseg.app.samples import samples_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import (
     FORMATS,
+    WRITE_SUFFIXES,
     Format,
     Grid,
     Kept,
@@ -43,7 +44,8 @@ def test_predicting_a_folder_twice_reads_the_same_images(tmp_path, format):
     shutil.copy(samples_of("nuclei")[0].image, tmp_path / "a.png")
     wishes = {"probabilities": True, "objects": True, "format": format.name}
     first = predict_files([tmp_path], REQUEST, tmp_path, **wishes)
-    assert {suffix_of(path) for path in first} == {suffix_for(format.name, volume=False)}
+    suffixes = {suffix_for(format.name, volume=False, what=what) for what in ("mask", "map")}
+    assert {suffix_of(path) for path in first} == suffixes
     assert predict_files([tmp_path], REQUEST, tmp_path, overwrite=True, **wishes) == first
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.png", *first])
 
@@ -66,9 +68,11 @@ def project(tmp_path):
 
 @each_mask
 def test_a_project_goes_out_in_any_format(project, tmp_path, format):
-    written = {
-        path.name.partition("_")[0]: path for path in export_project(project, tmp_path / "o", format=format.name)
-    }
+    files = export_project(project, tmp_path / "o", format=format.name)
+    assert sorted(files) == sorted((tmp_path / "o").iterdir())
+    beside = [path for path in files if suffix_of(path) not in WRITE_SUFFIXES]
+    assert len(beside) == (1 if losses(format, [Grid((2, 3), (1, 1), "mm")]) and not format.plain else 0)
+    written = {path.name.partition("_")[0]: path for path in files if path not in beside}
     for name, volume in (("flat", False), ("deep", True)):
         assert suffix_of(written[name]) == suffix_for(format.name, volume=volume)
         assert read_mask(written[name]).max() == 1
@@ -81,6 +85,8 @@ def test_what_is_lost_is_told_before_it_is(project, format):
     one = written_as(format.name, volume=False)
     words = "the size of its pixels"
     assert any(f"{one.title} does not keep {words}" in line for line in told) == (one.keeps.spacing is not Kept.WHOLE)
+    apart = f"It goes into a file beside each mask, NAME_mask{one.suffix}.json."
+    assert any(apart in line for line in told) == (one.keeps.spacing is not Kept.WHOLE and not one.plain)
     assert all(line.endswith(".") for line in told)
 
 
@@ -129,7 +135,12 @@ def test_the_choice_is_told_in_words():
         "their colours; a viewer that knows no palettes shows their numbers, near black. Volumes are written as NIfTI, "
         "onto the voxels of their image."
     )
-    assert "Lost: the size of its pixels, for other programs. One class is shown as 0 and 255." in advice("png")
+    apart = "In a file beside it, NAME.png.json: the size of its pixels, for other programs."
+    assert f"{apart} One class is shown as 0 and 255." in advice("png")
+    assert (
+        "Lost: the size of its pixels, for other programs. Each connected piece is an object; numbered objects are "
+        "parted where they touch. Masks of several images go into one file, masks.coco.json."
+    ) in advice("coco")
 
 
 # what stands in other files because it cannot be computed there

@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_medseg.classes import colour_of
 from napari_medseg.io import FORMATS, formats_for, read_image, read_mask, write_mask
-from napari_medseg.io.colours import palette_of
+from napari_medseg.io.colours import names_of, palette_of
 
 LABELS = np.array([[0, 1, 2], [2, 1, 7]], np.uint8)
 COLOURED = [one for one in FORMATS if one.write_coloured is not None]
@@ -85,3 +85,9 @@ def test_every_label_has_a_colour_that_is_not_the_background():
     assert palette.shape == (256, 3) and palette.dtype == np.uint8
     assert not palette[0].any() and palette[1:].any(axis=1).all()
     assert tuple(palette[9]) == tuple(palette[1])
+
+
+def test_names_are_those_of_labels_whatever_else_a_file_says():
+    told = {1: "größer", "2": 3, "x": "a", "-1": "b", 0: "c", None: "d", "999999": "e", 1.5: "f"}
+    assert names_of({"classes": told}) == {1: "größer", 2: "3"}
+    assert names_of({"classes": ["a"]}) == names_of({}) == names_of(None) == {}

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_medseg.networks import create_network, get_spec, list_networks, prepare_for_inference
+from napari_medseg.networks.backbones.resnet import FrozenBatchNorm
 from napari_medseg.networks.blocks.depthwise import ParallelDepthwise, SplitDepthwise
 from napari_medseg.networks.blocks.patch_attention import PatchTransformer
 from napari_medseg.networks.blocks.sampling import DynamicUpsample
@@ -16,7 +17,7 @@ def lively(network: nn.Module) -> nn.Module:
     """Batch norms with statistics of their own, as after training."""
     generator = torch.Generator().manual_seed(1)
     for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, (nn.modules.batchnorm._BatchNorm, FrozenBatchNorm)):
             for tensor in (module.running_mean, module.bias):
                 tensor.data = torch.rand(tensor.shape, generator=generator) - 0.5
             for tensor in (module.running_var, module.weight):
@@ -35,6 +36,14 @@ def test_a_prepared_network_gives_the_same(name):
     assert (plain - fast).abs().max() < 1e-4 * plain.abs().max()
     left = sum(isinstance(module, (ParallelDepthwise, SplitDepthwise)) for module in network.modules())
     assert left == 0
+    assert not [name for name, module in network.named_modules() if isinstance(module, FrozenBatchNorm)]
+
+
+@pytest.mark.parametrize("name", ["sgd-net", "sgd-net-s", "dcsnet-s", "dcsnet"])
+def test_no_norm_of_a_backbone_is_left(name):
+    network = prepare_for_inference(fresh(name).eval())
+    backbone = network.detector.backbone if name.startswith("dcs") else network.backbone
+    assert not [one for one, module in backbone.named_modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 def test_a_network_in_training_is_refused():

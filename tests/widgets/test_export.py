@@ -309,6 +309,29 @@ def test_the_folder_is_opened_by_a_click(panel, qtbot, tmp_path):
     assert opened == [str(tmp_path / "out")]
 
 
+def test_objects_of_all_masks_go_into_one_file_and_sizes_beside_them(project_panel, qtbot, tmp_path):
+    panel = project_panel
+    accept(panel, qtbot)
+    project = panel.state.project
+    other = project.cases()[-1]
+    project.commit_stroke(other.id, np.ones(other.shape, np.uint8))
+    project.accept(other.id)
+    panel.export.format.setCurrentText("coco")
+    assert "go into one file, masks.coco.json" in panel.export.hint.text()
+    assert "Wrote 1 file" in export_all(panel, qtbot, tmp_path / "coco", panel.export.all)
+    found = json.loads((tmp_path / "coco" / "masks.coco.json").read_text())
+    assert len(found["images"]) == 2
+    mine = panel.viewer.add_labels(np.eye(9, dtype=int), name="mine", scale=(0.5, 0.5), units=("mm", "mm"))
+    panel.viewer.layers.selection.active = mine
+    panel.export.this.setChecked(True)
+    panel.export.format.setCurrentText("png")
+    assert "In a file beside it, NAME.png.json: the size of its pixels" in panel.export.hint.text()
+    assert "Wrote 2 files" in export(panel, qtbot, tmp_path / "png")
+    assert sorted(path.name for path in (tmp_path / "png").iterdir()) == ["mine_mask.png", "mine_mask.png.json"]
+    panel.viewer.layers.selection.active = mine
+    assert "2 of 2 files to write" in export(panel, qtbot, tmp_path / "png")
+
+
 def test_three_clicks_export_all(project_panel, qtbot, tmp_path):
     panel = project_panel
     accept(panel, qtbot)

@@ -76,6 +76,8 @@ class InvertedResidual(nn.Module):
     output : (B, channels, H / stride, W / stride), float
     """
 
+    folds = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+
     def __init__(self, in_channels: int, channels: int, *, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         inner = in_channels * expansion
@@ -108,6 +110,8 @@ class EfficientNetLite0(nn.Module):
     input : (B, in_channels, H, W), float; sides multiples of 32
     output : list of (B, WIDTHS[i], H / 2^(i + 2), W / 2^(i + 2)), four maps
     """
+
+    folds = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
 
     def __init__(self, *, in_channels: int = 3, imagenet_head: bool = False) -> None:
         super().__init__()

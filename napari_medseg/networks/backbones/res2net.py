@@ -49,6 +49,8 @@ class ScaleBlock(nn.Module):
         self.bns = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(scale - 1))
         self.conv3 = nn.Conv2d(width * scale, out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out)
+        inner = ((f"convs.{i}", f"bns.{i}") for i in range(scale - 1))
+        self.folds = (("conv1", "bn1"), *inner, ("conv3", "bn3"))
         self.downsample: nn.Sequential | None = None
         if first:
             self.downsample = nn.Sequential(
@@ -89,6 +91,8 @@ class Res2Net(nn.Module):
     input : (B, in_channels, H, W), float; sides multiples of 32
     output : list of (B, 4 planes 2^i, H / 2^(i + 2), W / 2^(i + 2))
     """
+
+    folds = (("conv1.6", "bn1"),)
 
     def __init__(
         self,

@@ -24,6 +24,8 @@ class FrozenBatchNorm(nn.Module):
     input, output : (B, channels, H, W), float
     """
 
+    eps = 1e-5
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
@@ -31,7 +33,7 @@ class FrozenBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale and shift."""
-        scale = self.get_buffer("weight") * (self.get_buffer("running_var") + 1e-5).rsqrt()
+        scale = self.get_buffer("weight") * (self.get_buffer("running_var") + self.eps).rsqrt()
         shift = self.get_buffer("bias") - self.get_buffer("running_mean") * scale
         return x * scale[:, None, None] + shift[:, None, None]
 
@@ -49,6 +51,8 @@ class Bottleneck(nn.Module):
     input : (B, in_channels, H, W), float
     output : (B, 4 planes, H / stride, W / stride), float
     """
+
+    folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 
     def __init__(self, in_channels: int, planes: int, *, stride: int, norm: type[nn.Module] = FrozenBatchNorm) -> None:
         super().__init__()
@@ -85,6 +89,8 @@ class ResNet(nn.Module):
     input : (B, 3, H, W), float; sides multiples of 32
     output : list of (B, 4 planes 2^i, H / 2^(i + 2), W / 2^(i + 2))
     """
+
+    folds = (("conv1", "bn1"),)
 
     def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3), frozen: bool = True) -> None:
         super().__init__()

@@ -24,6 +24,8 @@ class SkipFusion(nn.Module):
     output : (B, channels, *spatial), float
     """
 
+    norms_ahead = (("mix.2", "expand.0"), ("expand.2", "project.0"))
+
     def __init__(
         self,
         channels: int,

@@ -1,0 +1,276 @@
+"""COCO: a JSON file of objects, each by its class, box, area and pixels in runs; of one image or of many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.atomic import atomic_path
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io.colours import colour_in, names_of, palette_of
+from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
+from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.json_file import read_json, to_json, write_json
+from napari_medseg.io.outlines import fill
+from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
+
+# what only this program writes and reads stands below one name
+OURS = "medseg"
+
+
+def write_mask(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    grid: Grid,
+    provenance: Mapping[str, Any] | None = None,
+    parts: np.ndarray | None = None,
+) -> None:
+    """Write labels (Y, X) as objects: connected pieces, or what ``parts`` numbers.
+
+    The image is called as the provenance's ``image`` says; where it says none, as the mask's file.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    facts = dict(provenance or {})
+    height, width = labels.shape
+    objects, label_of = objects_in(labels, parts)
+    name = re.sub(r"_(mask|objects)\.coco\.json$", "", path.name, flags=re.IGNORECASE)
+    document = {
+        "info": _info(facts),
+        "licenses": [],
+        "images": [
+            {
+                "id": 1,
+                "file_name": str(facts.get("image") or name),
+                "height": height,
+                "width": width,
+                OURS: facts_of(grid, facts),
+            }
+        ],
+        "categories": _categories(facts, label_of.values()),
+        "annotations": [
+            {"id": number, "image_id": 1, "category_id": label_of[one], "iscrowd": 0, **shape}
+            for number, (one, shape) in enumerate(_shapes(objects), start=1)
+        ],
+    }
+    write_json(path, document)
+
+
+def _info(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "description": "Masks of medical images. Research use only, no medical device.",
+        "contributor": f"napari-medseg {facts.get('version', '')}".strip(),
+        "date_created": facts.get("exported", ""),
+    }
+
+
+def _categories(facts: Mapping[str, Any], labels: Any) -> list[dict[str, Any]]:
+    """A category for each class that there is, its number the label's."""
+    names, palette = names_of(facts), palette_of(facts)
+    return [
+        {
+            "id": label,
+            "name": names.get(label, f"label {label}"),
+            "supercategory": "",
+            "color": colour_in(palette, label),
+        }
+        for label in sorted(names.keys() | set(labels))
+    ]
+
+
+def _shapes(objects: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Area, box and pixels of each object, in order of their numbers. Runs go down the columns, one after the other."""
+    height, width = objects.shape
+    columns = np.ascontiguousarray(objects.T).ravel()
+    pixels = np.flatnonzero(columns)
+    numbers = columns[pixels]
+    order = np.argsort(numbers, kind="stable")
+    pixels, numbers = pixels[order], numbers[order]
+    if not len(pixels):
+        return
+    starts = np.flatnonzero(np.diff(numbers, prepend=0))
+    for first, last in zip(starts, [*starts[1:], len(pixels)], strict=True):
+        mine = pixels[first:last]
+        gaps = np.flatnonzero(np.diff(mine) > 1)
+        ends = np.stack([mine[np.r_[0, gaps + 1]], mine[np.r_[gaps, -1]] + 1], axis=1).ravel()
+        counts = np.diff(ends, prepend=0, append=height * width)
+        x, y = np.divmod(mine, height)
+        left, top = int(x[0]), int(y.min())
+        shape = {
+            "segmentation": {
+                "size": [height, width],
+                # where it reaches the last pixel, nothing follows
+                "counts": (counts if counts[-1] else counts[:-1]).tolist(),
+            },
+            "area": len(mine),
+            "bbox": [left, top, int(x[-1]) - left + 1, int(y.max()) - top + 1],
+        }
+        yield int(numbers[first]), shape
+
+
+def join(path: Path, files: Sequence[Path]) -> None:
+    """Make one file of many that :func:`write_mask` wrote; of classes that differ in name, the names are all told.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    images, categories = list[Any](), dict[int, dict[str, Any]]()
+    info: dict[str, Any] = {}
+    count = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="ascii") as stream:
+        stream.write('{"annotations":[')
+        for number, file in enumerate(files, start=1):
+            one = read_json(file)
+            info = info or one["info"]
+            images += [{**image, "id": number} for image in one["images"]]
+            for category in one["categories"]:
+                known = categories.setdefault(category["id"], category)
+                if category["name"] not in known["name"].split(" / "):
+                    known["name"] += f" / {category['name']}"
+            for annotation in one["annotations"]:
+                stream.write("," if count else "")
+                count += 1
+                stream.write(to_json({**annotation, "id": count, "image_id": number}))
+        rest = {
+            "info": info,
+            "licenses": [],
+            "images": images,
+            "categories": [categories[label] for label in sorted(categories)],
+        }
+        stream.write(f"],{to_json(rest)[1:]}")
+
+
+def read(path: Path, *, mask: bool = False) -> Image:
+    """Read a mask: of one image, and its objects by their pixels or polygons; the number of a category is the label.
+
+    Raises
+    ------
+    ImageReadError
+        If it holds several images, or is not whole.
+    """
+    document = read_json(path)
+    image = _image_of(document, path)
+    canvas = Canvas(path, [image.get("height"), image.get("width")])
+    annotations = document.get("annotations")
+    if not isinstance(annotations, list):
+        raise ImageReadError(f"{path} has no list of annotations; expected a COCO file. Export it again.")
+    for one in annotations:
+        if not isinstance(one, dict) or one.get("image_id") != image.get("id"):
+            raise _damaged(path, "an annotation of no image")
+        y, x = _pixels(one.get("segmentation"), canvas.labels.shape, path)
+        canvas.paint(y, x, one.get("category_id"))
+    spacing, unit = spacing_in(image.get(OURS))
+    return Image(canvas.labels, spacing, unit, path, numbered=True)
+
+
+def read_grid(path: Path) -> Grid | None:
+    """Size of the image; None where the file does not say it."""
+    try:
+        image = _image_of(read_json(path), path)
+        shape = Canvas(path, [image.get("height"), image.get("width")]).labels.shape
+    except ImageReadError:
+        return None
+    spacing, unit = spacing_in(image.get(OURS))
+    return Grid(shape, spacing=spacing, unit=unit)
+
+
+def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    images = document.get("images")
+    if not isinstance(images, list) or not all(isinstance(one, dict) for one in images):
+        raise ImageReadError(f"{path} has no list of images; expected a COCO file. Export it again.")
+    if len(images) != 1:
+        raise ImageReadError(
+            f"{path} holds the masks of {len(images)} images; expected those of one. Export a file for each image."
+        )
+    return images[0]
+
+
+def _pixels(segmentation: object, shape: tuple[int, ...], path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of an object's pixels."""
+    height, width = shape
+    if isinstance(segmentation, dict):
+        if segmentation.get("size") != [height, width]:
+            raise _damaged(path, f"an object of size {segmentation.get('size')} on an image of {[height, width]}")
+        counts = segmentation.get("counts")
+        runs = _unpacked(counts, path) if isinstance(counts, str) else counts
+        x, y = np.divmod(_in_runs(runs, height * width, path), height)
+        return y, x
+    if isinstance(segmentation, list):
+        parts = [fill([_ring(one, path)], (height, width)) for one in segmentation]
+        if parts:
+            y, x = (np.concatenate(axis) for axis in zip(*parts, strict=True))
+            return y, x
+    raise _damaged(path, "an object without its pixels")
+
+
+def _in_runs(runs: object, size: int, path: Path) -> np.ndarray:
+    """Pixels of runs, which are outside and inside by turns."""
+    fitting = isinstance(runs, list) and all(isinstance(n, int) and 0 <= n <= size for n in runs)
+    counts = np.array(runs if fitting else [], np.int64)
+    if not fitting or int(counts.sum()) != size:
+        raise _damaged(path, f"runs of other than {size} pixels")
+    ends = np.cumsum(counts)[1::2]
+    lengths = counts[1::2]
+    return np.arange(lengths.sum()) + np.repeat(ends - np.cumsum(lengths), lengths)
+
+
+def _unpacked(text: str, path: Path) -> list[int]:
+    """Runs from their short form: 5 bits a sign, the lowest first; from the fourth on, what is added to the last but
+    one."""
+    runs = list[int]()
+    value = shift = 0
+    for sign in text:
+        bits = ord(sign) - 48
+        if not 0 <= bits < 64 or shift > 60:
+            raise _damaged(path, "runs in an unknown form")
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    if shift:
+        raise _damaged(path, "runs that are cut off")
+    return runs
+
+
+def _ring(numbers: object, path: Path) -> np.ndarray:
+    """A polygon of COCO: x and y by turns."""
+    try:
+        found = np.array(numbers, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _damaged(path, "a polygon that is none") from error
+    if found.ndim != 1 or len(found) < 6 or len(found) % 2 or not np.isfinite(found).all():
+        raise _damaged(path, "a polygon that is none")
+    return found.reshape(-1, 2)
+
+
+def _damaged(path: Path, what: str) -> ImageReadError:
+    return ImageReadError(f"{path} has {what}; expected a whole COCO file. Export it again.")
+
+
+FORMAT = Format(
+    name="coco",
+    title="COCO",
+    suffixes=(".coco.json",),
+    read=read,
+    grid=read_grid,
+    write_mask=write_mask,
+    join=join,
+    gives=Gives(images=False),
+    takes=Takes(parts=True),
+    keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),
+    plain=True,
+)

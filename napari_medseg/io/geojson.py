@@ -1,0 +1,153 @@
+"""GeoJSON as QuPath reads and writes it: objects as polygons along the edges of their pixels, each with its class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_medseg.errors import ImageReadError
+from napari_medseg.io.colours import colour_in, names_of, palette_of
+from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
+from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.json_file import read_json, write_json
+from napari_medseg.io.outlines import Polygon, fill, outlines
+from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
+
+# what only this program writes and reads stands below one name; QuPath passes it over
+OURS = "medseg"
+# QuPath keeps such texts with an object
+NUMBER = "label"
+
+
+def write_mask(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    grid: Grid,
+    provenance: Mapping[str, Any] | None = None,
+    parts: np.ndarray | None = None,
+) -> None:
+    """Write labels (Y, X) as objects: connected pieces, or what ``parts`` numbers.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    facts = dict(provenance or {})
+    names, palette = names_of(facts), palette_of(facts)
+    objects, label_of = objects_in(labels, parts)
+    shapes = outlines(objects)
+    document = {
+        "type": "FeatureCollection",
+        "features": [_feature(shapes[one], label, names, palette) for one, label in label_of.items()],
+        OURS: facts_of(grid, facts),
+    }
+    write_json(path, document)
+
+
+def _feature(polygons: list[Polygon], label: int, names: Mapping[int, str], palette: np.ndarray) -> dict[str, Any]:
+    one = len(polygons) == 1
+    return {
+        "type": "Feature",
+        "geometry": {
+            "type": "Polygon" if one else "MultiPolygon",
+            "coordinates": polygons[0] if one else polygons,
+        },
+        "properties": {
+            "objectType": "annotation",
+            "classification": {"name": names.get(label, f"label {label}"), "color": colour_in(palette, label)},
+            "metadata": {NUMBER: str(label)},
+        },
+    }
+
+
+def read(path: Path, *, mask: bool = False) -> Image:
+    """Read a mask of ours: a pixel is part of an object if its centre is.
+
+    Raises
+    ------
+    ImageReadError
+        If it does not say how large its image is, as QuPath does not, or is not whole.
+    """
+    document = read_json(path)
+    canvas = Canvas(path, _facts(document).get("shape"))
+    features = document.get("features")
+    if not isinstance(features, list):
+        raise _damaged(path, "no list of features")
+    for feature in features:
+        label = _label(feature, path)
+        for polygon in _polygons(feature.get("geometry"), path):
+            y, x = fill(polygon, canvas.labels.shape)
+            canvas.paint(y, x, label)
+    spacing, unit = spacing_in(_facts(document))
+    return Image(canvas.labels, spacing, unit, path, numbered=True)
+
+
+def read_grid(path: Path) -> Grid | None:
+    """Size of the image; None where the file does not say it."""
+    try:
+        facts = _facts(read_json(path))
+        shape = Canvas(path, facts.get("shape")).labels.shape
+    except ImageReadError:
+        return None
+    spacing, unit = spacing_in(facts)
+    return Grid(shape, spacing=spacing, unit=unit)
+
+
+def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    found = document.get(OURS)
+    return found if isinstance(found, dict) else {}
+
+
+def _label(feature: object, path: Path) -> int:
+    """The number that we gave an object."""
+    try:
+        return int(feature["properties"]["metadata"][NUMBER])  # type: ignore[index]
+    except (TypeError, KeyError, ValueError) as error:
+        raise _damaged(path, "an object without the number of its class") from error
+
+
+def _polygons(geometry: object, path: Path) -> list[list[np.ndarray]]:
+    if not isinstance(geometry, dict):
+        raise _damaged(path, "an object without a shape")
+    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
+    if kind not in ("Polygon", "MultiPolygon") or not isinstance(coordinates, list):
+        raise ImageReadError(
+            f"{path} has an object that is a {kind!s:.40}; expected polygons. Make it an area, or leave it out."
+        )
+    polygons = [coordinates] if kind == "Polygon" else coordinates
+    if not all(isinstance(polygon, list) and polygon for polygon in polygons):
+        raise _damaged(path, "a polygon that is none")
+    return [[_ring(ring, path) for ring in polygon] for polygon in polygons]
+
+
+def _ring(points: object, path: Path) -> np.ndarray:
+    try:
+        found = np.array(points, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _damaged(path, "a polygon that is none") from error
+    if found.ndim != 2 or found.shape[1] != 2 or len(found) < 3 or not np.isfinite(found).all():
+        raise _damaged(path, "a polygon that is none")
+    return found
+
+
+def _damaged(path: Path, what: str) -> ImageReadError:
+    return ImageReadError(f"{path} has {what}; expected a whole GeoJSON file of this program. Export it again.")
+
+
+FORMAT = Format(
+    name="geojson",
+    title="GeoJSON (QuPath)",
+    suffixes=(".geojson",),
+    read=read,
+    grid=read_grid,
+    write_mask=write_mask,
+    gives=Gives(images=False),
+    takes=Takes(parts=True),
+    keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),
+    plain=True,
+)
