@@ -113,7 +113,7 @@ def test_nobody_s_name_is_written_anywhere(folder, tmp_path, recwarn, caplog, ca
                 said += [case.name, case.group]
                 project.commit_stroke(case.id, np.ones(case.shape, np.uint8))
                 project.accept(case.id)
-            for format in ("tiff", "png", "nifti", "nrrd"):
+            for format in ("tiff", "png", "nifti", "nrrd", "coco", "geojson"):
                 export_project(project, tmp_path / "out" / format, format=format)
             for bad in (folder / "broken.dcm", folder / "gaps"):
                 try:
