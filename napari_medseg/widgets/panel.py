@@ -58,6 +58,7 @@ class MedSegPanel(QWidget):
         self.workers = Workers(self, lambda error: show_error(sentence(error)))
         self.waiting, self.image_bar = Waiting(), ImageBar(napari_viewer)
         self.workers.began.connect(self.waiting.follow)
+        self.workers.ended.connect(self.waiting.look)
         self.propose = ProposeSection(napari_viewer, self.state, self.bus, self.workers)
         self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)

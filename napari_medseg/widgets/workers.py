@@ -78,6 +78,8 @@ class Workers(QObject):
     _finished = Signal(object)
     # a Work, and what is to be called where a person ends it
     began = Signal(object, object)
+    # something is over, and is about to be told
+    ended = Signal()
 
     def __init__(self, parent: QObject, on_error: Callable[[BaseException], None]) -> None:
         super().__init__(parent)
@@ -158,6 +160,7 @@ class Workers(QObject):
             self._tickets.discard(ticket)
             with self._lock:
                 drop = self._undelivered.pop(ticket, None)
+            self.ended.emit()
         if not ticket.cancelled and not self._closed:
             call()
         elif drop is not None:

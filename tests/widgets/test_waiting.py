@@ -42,7 +42,6 @@ def test_it_is_shown_while_it_lasts_and_a_click_ends_it(panel, qtbot):
     # what is over goes by itself
     panel.workers.run(lambda ticket, progress: 1, on_done=heard.append, lane="export", waits="Again...")
     qtbot.waitUntil(lambda: heard == ["cancelled", 1], timeout=WAIT)
-    line.look()
     assert line.isHidden()
 
 
