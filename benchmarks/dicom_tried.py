@@ -19,7 +19,7 @@ import numpy as np
 from napari_medseg.errors import MedsegError
 from napari_medseg.io import files_of, format_of, read_image
 from napari_medseg.io.dicom_file import open_header, syntax_of
-from napari_medseg.io.dicom_pixels import grey
+from napari_medseg.io.grey import grey
 from napari_medseg.io.image import Image
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "dicom.md"

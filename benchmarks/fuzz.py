@@ -145,7 +145,7 @@ def _note(result: Result, found: dict[str, object], path: Path, *, sound: bool =
     outcome, text = str(found["outcome"]), str(found["text"])
     if outcome == "fault":
         result.faults.append(f"{path.name}: {text}")
-    elif sound and outcome != "read" and "stack" not in path.name and "two" not in path.name:
+    elif sound and outcome != "read" and "two" not in path.name:
         result.faults.append(f"{path.name}: a sound file was refused: {text}")
     elif seconds > SECONDS or peak > BYTES:
         result.faults.append(f"{path.name}: {seconds:.1f} s, {peak / 1e6:.0f} MB")

@@ -9,6 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def warm_up() -> None:
     """Import what takes seconds, so that no file is blamed for it."""
     for name in ("scipy.fft", "skimage.transform", "nibabel", "imagecodecs", "napari_medseg.weights.load"):
         import_module(name)
+    # it has left Python 3.10
+    with suppress(ModuleNotFoundError):
+        import_module("zarr")
 
 
 def judge(path: Path) -> dict[str, object]:

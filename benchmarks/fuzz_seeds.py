@@ -23,11 +23,13 @@ ODD = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000
 def make_seeds(folder: Path) -> list[Path]:
     """Write the seeds; each is read by what its name ends in."""
     from fuzz_medical import make_medical
+    from fuzz_stacks import make_stacks
 
     _pictures(folder)
     _tiffs(folder)
     _volumes(folder)
     make_medical(folder)
+    make_stacks(folder)
     _objects(folder)
     _others(folder)
     return sorted(path for path in folder.iterdir() if path.is_file())
@@ -154,6 +156,10 @@ def damage(blob: bytes, other: bytes, chance: random.Random, *, name: str) -> by
     """
     if name.endswith(".gz") and chance.random() < 0.5:
         return gzip.compress(_mutate(gzip.decompress(blob), other, chance), 1)
+    if name.endswith(".zip") and chance.random() < 0.8:
+        from fuzz_stacks import damage_zip
+
+        return damage_zip(blob, other, chance, _mutate, ODD)
     if name.endswith(".tif") and chance.random() < 0.4:
         return _damage_tag(blob, chance)
     changed = _mutate(blob, other, chance)

@@ -52,6 +52,7 @@ PLAIN = frozenset(
         # of the terminal, and of the table in the docs
         "epoch xx/xx",
         "kept of what is written",
+        "compared with",
         ", in colours",
         "masks (labels to xxxx)",
         "maps (float32)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import time
 import uuid
@@ -81,6 +82,46 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         # where the folder is none or cannot be written, there is nothing to remove and asking would raise again
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """As :func:`atomic_path`, of a folder: the yielded one is not there yet; what there is of the name is replaced.
+
+    Two folders cannot change places in one step: should the computer stop in between, the old one lies beside, with a
+    dot before its name.
+    """
+    path = Path(path)
+    mark = uuid.uuid4().hex[:12]
+    ending = path.name[-LONGEST_ENDING:].lower()
+    temporary, old = (path.with_name(f".{mark}.{kind}.{ending}") for kind in ("tmp", "old"))
+    try:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with file.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+        there = os.path.lexists(path)
+        if there:
+            replace(path, old)
+        try:
+            replace(temporary, path)
+        except OSError:
+            if there:
+                replace(old, path)
+            raise
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if os.path.lexists(path):
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    old.unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

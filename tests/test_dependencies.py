@@ -27,7 +27,8 @@ def plain(name):
 def declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["gui"], *extras["dicom"], *extras["nrrd"], *extras["train"]]
+    wanted = [*project["dependencies"], *extras["gui"], *extras["dicom"], *extras["nrrd"], *extras["zarr"]]
+    wanted += extras["train"]
     return {plain(re.match(r"[A-Za-z0-9._-]+", text)[0]) for text in wanted}
 
 

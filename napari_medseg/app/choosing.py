@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -19,13 +19,15 @@ def tasks_of(known: Sequence[Known]) -> list[str]:
     return sorted({task for _, entry in known for task in entry.tasks})
 
 
-def ranked(known: Sequence[Known], task: str) -> list[Known]:
-    """Weights for a task: a person's own first, then the most accurate."""
+def ranked(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> list[Known]:
+    """Weights for a task: a person's own first, then the most accurate; last, own ones that were measured ``worse``."""
     able = [one for one in known if task in one[1].tasks]
-    return sorted(able, key=lambda one: (one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
+    return sorted(able, key=lambda one: (one[0] in worse, one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
 
 
-def best_for(known: Sequence[Known], task: str = "", image: np.ndarray | None = None) -> Known | None:
+def best_for(
+    known: Sequence[Known], task: str = "", image: np.ndarray | None = None, *, worse: Collection[str] = ()
+) -> Known | None:
     """The weights to begin with.
 
     Parameters
@@ -36,6 +38,8 @@ def best_for(known: Sequence[Known], task: str = "", image: np.ndarray | None = 
         What a person said is on it; empty: nothing yet.
     image : np.ndarray, optional
         As it was read: looked at where nobody said what it shows.
+    worse : collection of str
+        Paths of those that a round of retraining measured as worse than what it began with.
 
     Returns
     -------
@@ -44,11 +48,11 @@ def best_for(known: Sequence[Known], task: str = "", image: np.ndarray | None = 
     """
     tasks = tasks_of(known)
     if len(tasks) == 1:
-        return ranked(known, tasks[0])[0]
+        return ranked(known, tasks[0], worse)[0]
     if task not in tasks and image is not None:
         description = look(image)
         task = "" if description is None else kind_of(description)
-    return next(iter(ranked(known, task)), None)
+    return next(iter(ranked(known, task, worse)), None)
 
 
 def for_boxes(known: Sequence[Known], chosen: str, task: str) -> Known | None:

@@ -177,6 +177,15 @@ class CorrectionSession:
         part = np.array(labels)
         return self._enqueue(lambda: self.project.set_proposal(self.case_id, part, origin), drawn=True)
 
+    def set_aside(self, labels: np.ndarray, origin: Any) -> Future[None]:
+        """Keep a proposal that came too late: what is shown stays, redo shows it."""
+        part = np.array(labels)
+        return self._enqueue(lambda: self.project.set_aside(self.case_id, part, origin))
+
+    def accepted(self) -> Future[int | None]:
+        """The revision that is shown after all that was asked before, if it is accepted."""
+        return self._enqueue(lambda: self.project.accepted_revision(self.case_id))
+
     def shown(self) -> Future[CaseLabels | None]:
         """What the project holds after all that was asked before."""
         return self._enqueue(lambda: case_labels(self.project, self.case_id))

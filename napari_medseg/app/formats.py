@@ -19,7 +19,7 @@ FACTS = {
     "classes": mark("the names of its classes"),
     "provenance": mark("where it comes from"),
 }
-COLUMNS = ("format", "name", "suffixes", "read", "written", "kept of what is written")
+COLUMNS = ("format", "name", "suffixes", "read", "written", "kept of what is written", "compared with")
 
 
 def names() -> tuple[str, ...]:
@@ -210,7 +210,10 @@ def _listed(words: list[str]) -> str:
 
 def table() -> list[tuple[str, ...]]:
     """A row a format, cells as :data:`COLUMNS` has them."""
-    return [(one.title, one.name, ", ".join(one.suffixes), _read(one), _written(one), _keeping(one)) for one in FORMATS]
+    return [
+        (one.title, one.name, ", ".join(one.suffixes), _read(one), _written(one), _keeping(one), one.judged)
+        for one in FORMATS
+    ]
 
 
 def _read(format: Format) -> str:

@@ -221,7 +221,8 @@ def keep_proposal(
         # of an image, the person may have said how large its pixels are; of a volume, the file says where they lie
         lies = read_grid(path) if volume else grid
         case = project.add_case(path, shape=shape, name=name, split=split, grid=lies, look=look)
-    project.set_proposal(case.id, prediction.labels, {k: v for k, v in prediction.origin.items() if k != "messages"})
+    # who has the image open as a layer may have accepted it in the project
+    project.offer_proposal(case.id, prediction.labels, prediction.kept_origin)
     return project.case(case.id), case_labels(project, case.id)
 
 

@@ -16,7 +16,7 @@ from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
 from napari_medseg.io.format import Progress
 from napari_medseg.io.pairs import result_of
-from napari_medseg.io.table import FORMATS
+from napari_medseg.io.table import FORMATS, suffix_of
 from napari_medseg.names import clean_name
 from napari_medseg.project import Project
 from napari_medseg.project.database import FILE_NAME
@@ -178,7 +178,8 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
     ProjectError, OutputError
         If none can be opened.
     """
-    folder = next((path for path in dropped if path.is_dir()), None)
+    # a folder that is called like an image is one, as a file is
+    folder = next((path for path in dropped if path.is_dir() and not _is_called_image(path)), None)
     if folder is None:
         return open_scratch()
     base = user_data_path("napari-medseg", appauthor=False) / "projects"
@@ -258,6 +259,11 @@ def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = 
         shown = (name for name in files if not name.startswith(".") and name.upper() not in indexes)
         found.others += sum(Path(here) / name not in known for name in shown)
     return found
+
+
+def _is_called_image(folder: Path) -> bool:
+    format = format_of(folder)
+    return format is not None and format.gives.folder and suffix_of(folder) in format.suffixes
 
 
 def _is_one_image(folder: Path) -> bool:

@@ -97,8 +97,12 @@ def edge_letters(
     return (*vertical, *((right, OPPOSITE[right]) if left else (OPPOSITE[right], right)))
 
 
+# a voxel that is smaller, mm, was seen through a microscope
+_SMALL = 0.05
+
+
 def position_text(grid: Grid, index: Sequence[int], letters: Letters | None) -> str:
-    """Where a voxel (z, y, x) lies, in voxels and in mm, and how large the voxels are.
+    """Where a voxel (z, y, x) lies, in voxels and in mm, of a microscope's in µm, and how large the voxels are.
 
     Where the sides of the patient are known, the mm are the file's own; otherwise they begin at the first voxel.
     """
@@ -107,16 +111,19 @@ def position_text(grid: Grid, index: Sequence[int], letters: Letters | None) -> 
     sizes = grid.spacing_mm
     if sizes is None:
         return f"{text}. {tr('The size of a voxel is not known.')}"
+    unit, times = ("µm", 1e3) if max(sizes) < _SMALL else ("mm", 1.0)
+    sizes = tuple(size * times for size in sizes)
     if letters is not None and grid.affine is not None:
-        place = (grid.affine @ (x, y, z, 1))[:3]
+        place = (grid.affine @ (x, y, z, 1))[:3] * times
         sides = zip(("R", "A", "S"), place, strict=True)
         told = ", ".join(f"{OPPOSITE[side] if value < 0 else side} {abs(value):.1f}" for side, value in sides)
     else:
         told = ", ".join(f"{i * size:.1f}" for i, size in zip((x, y, z), reversed(sizes), strict=True))
     return tr(
-        "{voxel}: {place} mm. A voxel is {size} mm.",
+        "{voxel}: {place} {unit}. A voxel is {size} {unit}.",
         voxel=text,
         place=told,
+        unit=unit,
         size=" × ".join(f"{size:.4g}" for size in reversed(sizes)),
     )
 

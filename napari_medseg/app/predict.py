@@ -300,7 +300,7 @@ def predict_files(
                 except DeviceError as error:
                     raise DeviceError(f"{path}: {error}") from error.__cause__
                 called = path.name if stem == short_name(stem_of(path)) else stem
-                facts = {"image": called, **{k: v for k, v in result.origin.items() if k != "messages"}}
+                facts = {"image": called, **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
                 written += export_masks(

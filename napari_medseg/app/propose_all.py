@@ -129,6 +129,5 @@ def _propose(
     doubt = opinion_of(prediction).doubt
     if left_alone():
         return None
-    origin = {key: fact for key, fact in prediction.origin.items() if key != "messages"}
-    project.set_proposal(case.id, prediction.labels, {**origin, REQUEST_KEY: asked, DOUBT_KEY: doubt})
-    return doubt
+    facts = {**prediction.kept_origin, REQUEST_KEY: asked, DOUBT_KEY: doubt}
+    return doubt if project.offer_proposal(case.id, prediction.labels, facts) else None

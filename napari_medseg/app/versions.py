@@ -125,6 +125,20 @@ def adopt_run(project: Project, run_id: int, weights: Path) -> Path:
     return target
 
 
+def measured_worse(project: Project) -> set[Path]:
+    """Weights of rounds that something spoke against when they were judged, and that a person took all the same."""
+    judged = ((run.weights, run.result) for run in project.runs() if run.weights is not None and run.result)
+    return {weights for weights, result in judged if _spoken_against(result)}
+
+
+def _spoken_against(result: str | None) -> bool:
+    try:
+        return any(check["passed"] is False for check in json.loads(result or "{}").get("checks", ()))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # of a damaged row, the audit tells
+        return False
+
+
 def project_weights(project: Project) -> list[Path]:
     """Weights that were adopted in a project, newest first; all stay selectable."""
     return sorted((project.path / "weights").glob("*.safetensors"), reverse=True)

@@ -24,6 +24,7 @@ from napari_medseg.cli.output import (
     tell_left_out,
 )
 from napari_medseg.cli.project import project_app
+from napari_medseg.cli.stack import stack
 from napari_medseg.cli.training import train
 from napari_medseg.cli.weights import weights_app
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(project_app, name="project")
 app.command()(train)
+app.command()(stack)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]

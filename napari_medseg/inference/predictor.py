@@ -54,6 +54,11 @@ class Prediction:
     classes: Mapping[int, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def kept_origin(self) -> dict[str, Any]:
+        """The origin as files and projects keep it: without the messages."""
+        return {key: fact for key, fact in self.origin.items() if key != "messages"}
+
 
 class Predictor:
     """A network with its weights on a device.

@@ -273,4 +273,5 @@ FORMAT = Format(
     takes=Takes(parts=True),
     keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),
     plain=True,
+    judged="pycocotools",
 )

@@ -14,10 +14,11 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io import dicom_tags as tags
 from napari_medseg.io.dicom_file import guarded, is_dicom, is_packed, kind_of, open_header, open_whole, unpack
 from napari_medseg.io.dicom_paths import called, is_many, series_of_path, several
-from napari_medseg.io.dicom_pixels import grey, values
+from napari_medseg.io.dicom_pixels import values
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
 from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, damaged_in, is_series, lies_in, list_series
 from napari_medseg.io.format import Format, Gives, Progress
+from napari_medseg.io.grey import grey
 from napari_medseg.io.image import Grid, Image, Window
 from napari_medseg.io.limits import check_claim, check_stored
 from napari_medseg.io.ras import ToRas
@@ -295,4 +296,5 @@ FORMAT = Format(
     gives=Gives(axes=(2, 3), masks=False, folder=True),
     reader=True,
     extra="dicom",
+    judged="pydicom, SimpleITK",
 )

@@ -10,9 +10,6 @@ from napari_medseg.io.dicom_file import by_table, coloured
 from napari_medseg.io.dicom_tags import GREY, code, count, numbers, rescales, windows
 from napari_medseg.io.image import Window
 
-# brightness of red, green and blue
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
 
 def values(stored: np.ndarray, header: Any) -> tuple[np.ndarray, tuple[Window, ...]]:
     """What unpacked numbers mean.
@@ -52,16 +49,6 @@ def values(stored: np.ndarray, header: Any) -> tuple[np.ndarray, tuple[Window, .
     if empty is not None and not empty.all():
         data[empty] = data[~empty].min()
     return data, shown
-
-
-def grey(data: np.ndarray) -> np.ndarray:
-    """The brightness of colours, in their dtype: (..., 3) becomes (...)."""
-    if (data[..., 0] == data[..., 1]).all() and (data[..., 0] == data[..., 2]).all():
-        return np.ascontiguousarray(data[..., 0])
-    out = np.empty(data.shape[:-1], data.dtype)
-    for number, frame in enumerate(data):
-        out[number] = np.round(frame @ _LUMA)
-    return out
 
 
 def _empty(stored: np.ndarray, header: Any) -> np.ndarray | None:

@@ -239,6 +239,8 @@ class Format:
         napari cannot read it by itself, so that we offer to (decision 6).
     extra : str
         What pip has to install beside this package; the libraries are imported where they are used.
+    judged : str
+        Programs and libraries that its tests compare it with.
     """
 
     name: str
@@ -266,6 +268,7 @@ class Format:
     plain: bool = False
     reader: bool = False
     extra: str = ""
+    judged: str = ""
 
     @property
     def suffix(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +17,9 @@ from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.mask import as_told, to_labels
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
+
+# one letter alone is a drive; pathlib makes one slash of two
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 
 
 def axes_of(path: str | Path) -> int | None:
@@ -128,6 +132,11 @@ def name_of(path: str | Path, *, alone: bool = False) -> str:
 
 
 def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -> Image:
+    if _ADDRESS.match(str(path)):
+        raise ImageReadError(
+            f"{path} is an address on a network; expected a file or a folder of this computer, as MedSeg never goes "
+            "there. Copy it here first."
+        )
     format = format_of(path)
     if format is None and path.is_dir():
         raise ImageReadError(f"{path} is a folder; expected an image. Give a file in it, or the folder of a series.")

@@ -252,4 +252,5 @@ FORMAT = Format(
     takes=Takes(axes=(2, 3)),
     keeps=Keeps(spacing=Kept.WHOLE, position=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
     reader=True,
+    judged="nibabel, SimpleITK",
 )

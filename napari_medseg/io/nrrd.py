@@ -195,4 +195,5 @@ FORMAT = Format(
     inner=(".seg",),
     reader=True,
     extra="nrrd",
+    judged="pynrrd, SimpleITK",
 )

@@ -86,4 +86,5 @@ FORMAT = Format(
     write_map=write_map,
     keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT, steps=STEPS),
     white=True,
+    judged="Pillow",
 )

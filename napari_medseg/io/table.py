@@ -15,8 +15,11 @@ NAMES = (
     "nifti",
     "jpeg",
     "bmp",
+    # asked before DICOM, which reads the headers of a folder's files
+    "ome_zarr",
     "dicom",
     "nrrd",
+    "mha",
     "coco",
     "geojson",
 )

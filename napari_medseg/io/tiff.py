@@ -14,11 +14,14 @@ import tifffile
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.format import Format, Keeps, Kept, Takes
+from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
+from napari_medseg.io.grey import grey
 from napari_medseg.io.image import IN_MM, Grid, Image
-from napari_medseg.io.mask import as_told, choose_labels, says_numbers
+from napari_medseg.io.mask import as_told
+from napari_medseg.io.tiff_colours import drop_empty, has_opacity, to_shown, told
+from napari_medseg.io.tiff_layout import PALETTE_TOLD, Layout, layout_of
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
-from napari_medseg.io.tiff_size import Sized, size_of_pixels
+from napari_medseg.io.tiff_size import Deep, Sized, size_of_pixels, size_of_voxels
 
 ORIENTATION = 274
 # TIFF's numbers of what may change values a little: JPEG, JPEG 2000, JPEG XR, LERC, WebP, JPEG XL. Which of them left
@@ -29,7 +32,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # a damaged file is to
 
 
 def read(path: Path, *, mask: bool = False) -> Image:
-    """Read the single page of a TIFF, upright as its orientation says.
+    """Read an image, upright as its orientation says, or the slices of a volume: (Y, X[, C]) or (Z, Y, X).
 
     Parameters
     ----------
@@ -40,33 +43,28 @@ def read(path: Path, *, mask: bool = False) -> Image:
     Raises
     ------
     ImageReadError
-        If the file is damaged, holds several images, or channels or colours that are no grey or RGB.
+        If the file is damaged, holds several images, times or channels, or colours that are no grey or RGB.
     """
     try:
         with _opened(path) as file:
             check_chain(file, path)
-            found = _whole(file)
-            series, page = found[0], found[0].keyframe
-            if len(found) > 1:
-                shapes = " and ".join(" x ".join(map(str, one.shape)) for one in found[:2])
-                raise ImageReadError(
-                    f"{path} holds {len(found)} images ({shapes}); expected one 2D image. "
-                    "Save the one you need as a file of its own."
-                )
-            shape, planar = _layout(series, page, path)
-            check_sizes(series, page, path, mask=mask)
-            data = series.asarray().reshape(shape)
-            if planar:
-                data = np.moveaxis(data, 0, -1)
-            data = _drop_empty(data, page, path)
-            if data.ndim == 3 and (data.shape[-1] == 1 or (data.shape[-1] == 2 and not mask)):
+            layout = layout_of(file, path)
+            page = layout.page
+            check_sizes(layout.series, page, path, mask=mask)
+            data = layout()
+            if layout.slices and data.ndim == 4:
+                data = _one_channel(data, page, path, mask=mask)
+            data = drop_empty(data, page, path) if not layout.slices else data
+            if not layout.slices and data.ndim == 3 and (data.shape[-1] == 1 or (data.shape[-1] == 2 and not mask)):
                 # as in PNG, grey stays when it has an opacity
                 data = data[..., 0]
-            # in a mask that ImageJ wrote, 255 is foreground, whether its look-up table shows that as black or white
-            data, numbered = _to_rgb(data, page, path, mask=mask, keep=mask and file.is_imagej)
-            lies = _lies(page, size_of_pixels(file))
-            lossy = page.compression in LOSSY
-            turn, told = page.tags.valueof(ORIENTATION, 0), _told(page)
+            if mask or PALETTE_TOLD not in layout.told:
+                # in a mask that ImageJ wrote, 255 is foreground, whether its table of colours shows that black or white
+                data, numbered = to_shown(data, page, path, mask=mask, keep=mask and file.is_imagej)
+            else:
+                numbered = False
+            lies, unsaid = _lies(file, layout)
+            lossy, said = page.compression in LOSSY, told(page)
     except ImageReadError:
         raise
     # a damaged TIFF fails in many ways: TiffFileError, struct.error, ValueError, IndexError, zlib errors, ...
@@ -75,9 +73,12 @@ def read(path: Path, *, mask: bool = False) -> Image:
             f"{path} is damaged or no TIFF ({type(error).__name__}); expected a whole TIFF. Copy or export it again."
         ) from error
     if data.ndim < 2 or data.dtype.kind not in "buif":
-        raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected a 2D image of real numbers.")
-    image = Image(data, lies.spacing, lies.unit, path, grid=lies, numbered=numbered, lossy=lossy).upright(turn)
-    return as_told(image, told) if mask else image
+        raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected real numbers.")
+    words = layout.told + unsaid
+    image = Image(data, lies.spacing, lies.unit, path, grid=lies, numbered=numbered, lossy=lossy, told=words)
+    if not layout.slices:
+        image = image.upright(page.tags.valueof(ORIENTATION, 0))
+    return as_told(image, said) if mask else image
 
 
 def _opened(path: Path) -> tifffile.TiffFile:
@@ -85,137 +86,14 @@ def _opened(path: Path) -> tifffile.TiffFile:
     return tifffile.TiffFile(path, _multifile=False)
 
 
-def _told(page: Any) -> object:
-    """What this program wrote into a mask's description; nothing where another did."""
-    # RecursionError: brackets in brackets without end
-    with suppress(ValueError, RecursionError, KeyError, TypeError):
-        return json.loads(page.description)["medseg"]
-    return None
-
-
-def _whole(file: tifffile.TiffFile) -> list[Any]:
-    """Images of a file; a reduced copy is no further image."""
-    return [series for series in file.series if not series.keyframe.is_reduced] or list(file.series[:1])
-
-
-def _has_opacity(page: Any) -> bool:
-    """Whether the last sample of a pixel is its opacity; one that is not said to be anything is a channel."""
-    return bool(page.extrasamples) and int(page.extrasamples[-1]) in (1, 2)
-
-
-def _layout(series: Any, page: Any, path: Path) -> tuple[tuple[int, ...], bool]:
-    """The shape to read, and whether its channels come first.
-
-    Raises
-    ------
-    ImageReadError
-        If there are several pages, or channels that are no grey or RGB.
-    """
-    kept = [(n, axis) for n, axis in zip(series.shape, series.axes, strict=True) if n != 1 or len(series.shape) <= 3]
-    shape, axes = tuple(n for n, _ in kept), "".join(axis for _, axis in kept)
-    if len(shape) < 3:
-        return shape, False
-    last, first = axes[-1] in "SC", axes[0] in "SC"
-    planar = first and not last
-    channels = shape[0] if planar else shape[-1]
-    if len(shape) > 3 or not (first or last or channels in (1, 3, 4)):
+def _one_channel(data: np.ndarray, page: Any, path: Path, *, mask: bool) -> np.ndarray:
+    """A volume (Z, Y, X, C) in grey; of a mask, only where its channels agree."""
+    colours = data[..., :-1] if data.shape[-1] in (2, 4) and has_opacity(page) else data[..., :3]
+    if mask and (colours != colours[..., :1]).any():
         raise ImageReadError(
-            f"{path} is a stack of {shape[0]} pages of shape {shape[1:]}; expected one 2D image. "
-            "Save the page you need as a file of its own."
+            f"{path} is a volume in colours; expected a mask with one channel. Export its labels as their numbers."
         )
-    if channels not in (1, 3, 4) and not (channels == 2 and _has_opacity(page)):
-        raise ImageReadError(
-            f"{path} holds {channels} channels; expected one (grey) or three (RGB). "
-            "Save the channel you need as a file of its own."
-        )
-    return shape, planar
-
-
-def _drop_empty(data: np.ndarray, page: Any, path: Path) -> np.ndarray:
-    """Of four channels, a last one that is no opacity goes only where it is the same all over."""
-    if data.ndim < 3 or data.shape[-1] != 4 or _has_opacity(page):
-        return data
-    if data[..., 3].min() != data[..., 3].max():
-        raise ImageReadError(
-            f"{path} holds 4 channels, of which the last is not said to be an opacity; expected one (grey) or three "
-            "(RGB). Save the channels you need as a file of its own."
-        )
-    return data[..., :3]
-
-
-def _to_rgb(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool) -> tuple[np.ndarray, bool]:
-    """Grey or RGB as the page's colour model says: 0 is black, colours of a palette are looked up.
-
-    Parameters
-    ----------
-    data : np.ndarray
-        As stored.
-    mask : bool
-        The numbers of a palette are labels.
-    keep : bool
-        Leave an inverted scale as it is.
-
-    Returns
-    -------
-    data : np.ndarray
-    numbered : bool
-        Whether these are numbers of a palette.
-
-    Raises
-    ------
-    ImageReadError
-        If the colours are no RGB, or labels cannot be told from their inverse.
-    """
-    if "PhotometricInterpretation" not in page.tags:
-        return data, False
-    model = tifffile.PHOTOMETRIC(page.photometric)
-    if model == tifffile.PHOTOMETRIC.PALETTE:
-        # 16 bits a colour, of which viewers show the upper 8
-        palette = (page.colormap // 256).astype(np.uint8)
-        if says_numbers(_told(page)):
-            return data, True
-        if mask:
-            return choose_labels(data, palette.T, path)
-        # of one bit, numbers too
-        return np.moveaxis(palette[:, data.astype(np.uint16, copy=False)], 0, -1), False
-    if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
-        if data.dtype.kind == "b":
-            return ~data, False
-        white = 2**page.bitspersample - 1
-        if not mask or _shown_inverted(data, white, path):
-            return (white - data).astype(data.dtype), False
-        return data, False
-    if model == tifffile.PHOTOMETRIC.MINISWHITE and not mask and data.dtype.kind not in "bu":
-        raise ImageReadError(
-            f"{path} says that its zero is white, and holds {data.dtype}, of which the inverse is not known; expected "
-            "black as zero. Export it again so."
-        )
-    # a JPEG inside is RGB once it is read
-    jpeg = page.compression in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
-    if model.name not in ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "MASK") and not (
-        model.name == "YCBCR" and jpeg
-    ):
-        raise ImageReadError(f"{path} has colours in {model.name}; expected grey or RGB. Export it as RGB.")
-    return data, False
-
-
-def _shown_inverted(data: np.ndarray, white: int, path: Path) -> bool:
-    """Whether the labels of a file where zero is white are the inverse of its numbers: the background tells.
-
-    Raises
-    ------
-    ImageReadError
-        If both could be.
-    """
-    zero, full = data == 0, data == white
-    if full.any() and (not zero.any() or (zero | full).all()):
-        return True
-    if zero.any() and not full.any() and not zero.all():
-        return False
-    raise ImageReadError(
-        f"{path} says that its zero is white, and holds numbers from {data.min()} to {data.max()}, of which either "
-        "end could be the background; expected black as zero. Export it again so."
-    )
+    return np.ascontiguousarray(colours[..., 0]) if mask or colours.shape[-1] == 1 else grey(colours)
 
 
 def read_grid(path: Path) -> Grid | None:
@@ -223,18 +101,27 @@ def read_grid(path: Path) -> Grid | None:
     # whoever reads the image tells what is wrong
     with suppress(Exception), _opened(path) as file:
         check_chain(file, path)
-        page = _whole(file)[0].keyframe
-        sized = Sized()
-        with suppress(Exception):
-            sized = size_of_pixels(file)
-        return _lies(page, sized).upright(page.tags.valueof(ORIENTATION, 0))
+        layout = layout_of(file, path)
+        grid = _lies(file, layout)[0]
+        return grid if layout.slices else grid.upright(layout.page.tags.valueof(ORIENTATION, 0))
     return None
 
 
-def _lies(page: Any, sized: Sized) -> Grid:
-    """The grid of the pixels as they are stored; what we wrote has no orientation, and is upright."""
-    shape, said = (page.imagelength, page.imagewidth), 0 if _told(page) is None else 1
-    return Grid(shape, spacing=sized.spacing, unit=sized.unit, printed=sized.printed, orientation=said)
+def _lies(file: tifffile.TiffFile, layout: Layout) -> tuple[Grid, tuple[str, ...]]:
+    """The grid of the pixels as they are stored, and words on it; what we wrote has no orientation, and is upright."""
+    sized = Sized()
+    with suppress(Exception):
+        sized = size_of_pixels(file)
+    if not layout.slices:
+        ours = 0 if told(layout.page) is None else 1
+        return Grid(layout.sides, sized.spacing, sized.unit, printed=sized.printed, orientation=ours), ()
+    deep = Deep()
+    with suppress(Exception):
+        deep = size_of_voxels(file, sized)
+    # no file says how such a volume lies in a patient: its rows and columns run as they are stored
+    z, y, x = deep.spacing or (1.0, 1.0, 1.0)
+    unit = "px" if deep.spacing is None else "mm"
+    return Grid.of_affine(layout.sides, np.diag((x, y, z, 1.0)), unit=unit), deep.told
 
 
 def write(
@@ -289,6 +176,8 @@ FORMAT = Format(
     write_coloured=write,
     write_map=write,
     write_image=write,
+    gives=Gives(axes=(2, 3)),
     takes=Takes(colour=True),
     keeps=Keeps(spacing=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
+    judged="tifffile; of volumes SimpleITK",
 )

@@ -14,7 +14,7 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.inner import HEAD, PICTURES, picture_size
 from napari_medseg.io.limits import check_claim, check_stored
 
-PAGES = 10_000  # a stack; of one image and its reduced copies there are a few
+PAGES = 10_000  # slices of a volume; of one image and its reduced copies there are a few
 
 
 def check_chain(file: tifffile.TiffFile, path: Path) -> None:
@@ -39,11 +39,14 @@ def check_chain(file: tifffile.TiffFile, path: Path) -> None:
             )
         if len(seen) > PAGES:
             raise ImageReadError(
-                f"{path} is a stack of more than {PAGES} pages; expected one 2D image. Save the page you need as a "
-                "file of its own."
+                f"{path} holds more than {PAGES} pages; expected at most as many. Save the slices you need as a file "
+                "of their own."
             )
         if offset >= stream.size:
-            return
+            raise ImageReadError(
+                f"{path} is truncated or damaged: its page {len(seen) + 1} begins at byte {offset}; expected at most "
+                f"{stream.size}, where the file ends. Copy or export it again."
+            )
 
 
 def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:
@@ -52,7 +55,7 @@ def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:
     Parameters
     ----------
     series, page
-        tifffile's, of the one image.
+        tifffile's, of the one image or volume.
     path : Path
     mask : bool
 
@@ -61,16 +64,31 @@ def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:
     ImageReadError
     """
     itemsize = page.dtype.itemsize
+    check_claim(path, series.shape, itemsize, mask=mask)
+    if series.dataoffset is not None:
+        # all in one piece, of which only the first slice may have a page
+        check_stored(path, series.dataoffset + math.prod(int(n) for n in series.shape) * itemsize)
+        return
     if page.compression == tifffile.COMPRESSION.NONE:
         bits = page.imagelength * page.imagewidth * page.imagedepth * page.samplesperpixel * page.bitspersample
         check_stored(path, bits // 8)
-    check_claim(path, series.shape, itemsize, mask=mask)
     # a tile is decoded whole, also where it is larger than the image
     check_claim(path, page.chunks, itemsize, mask=mask)
-    if len(page.dataoffsets) < math.prod(page.chunked):
+    for number, one in enumerate(series.pages):
+        if one is None:
+            raise ImageReadError(
+                f"{path} lacks its page {number + 1} of {len(series.pages)}, which may lie in another file; expected "
+                "them all in one. Export it again, as one file."
+            )
+        _check_pieces(one, page, path)
+
+
+def _check_pieces(page: Any, like: Any, path: Path) -> None:
+    """Strips or tiles of a page; ``like``: the first page of its series, which says how all of them are stored."""
+    if len(page.dataoffsets) < math.prod(like.chunked):
         raise ImageReadError(
             f"{path} is truncated or damaged: it has {len(page.dataoffsets)} strips or tiles; expected "
-            f"{math.prod(page.chunked)}. Copy or export it again."
+            f"{math.prod(like.chunked)}. Copy or export it again."
         )
     if 0 in page.databytecounts:
         raise ImageReadError(
@@ -79,18 +97,19 @@ def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:
         )
     ends = [start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)]
     # of a JPEG that is cut off, libraries make up the rest
-    if page.compression != tifffile.COMPRESSION.NONE and max(ends, default=0) > path.stat().st_size:
+    if like.compression != tifffile.COMPRESSION.NONE and max(ends, default=0) > path.stat().st_size:
         raise ImageReadError(
             f"{path} is truncated or damaged: a strip or tile ends at byte {max(ends)}; expected at most "
             f"{path.stat().st_size}, where the file ends. Copy or export it again."
         )
-    if page.compression in PICTURES:
+    if like.compression in PICTURES:
+        stream = like.parent.filehandle
         for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
-            page.parent.filehandle.seek(start)
-            found = picture_size(page.parent.filehandle.read(min(length, HEAD)))
+            stream.seek(start)
+            found = picture_size(stream.read(min(length, HEAD)))
             # programs fill up the last tiles
-            if found is not None and math.prod(found) > 4 * math.prod(page.chunks):
+            if found is not None and math.prod(found) > 4 * math.prod(like.chunks):
                 raise ImageReadError(
-                    f"{path} has a tile or strip of {found[0]} x {found[1]} px; expected {page.chunks[0]} x "
-                    f"{page.chunks[1]}, by its own header. It is damaged: export it again."
+                    f"{path} has a tile or strip of {found[0]} x {found[1]} px; expected {like.chunks[0]} x "
+                    f"{like.chunks[1]}, by its own header. It is damaged: export it again."
                 )

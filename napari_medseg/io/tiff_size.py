@@ -1,4 +1,4 @@
-"""How large the pixels of a TIFF are: three ways to say it."""
+"""How large the pixels and voxels of a TIFF are: three ways to say it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from napari_medseg.io.image import usable_sizes
+from napari_medseg.io.image import IN_MM, usable_sizes
 
 MM_PER_INCH = 25.4
 # names that OME and ImageJ give to units of length
@@ -22,6 +22,8 @@ NAMED_IN_UM = {
 # dots an inch that are written for printers and screens, in whatever unit; and how exactly they are written
 PRINT = (72, 96, 100, 120, 144, 150, 180, 200, 240, 250, 300, 350, 360, 400, 600, 720, 1200, 1440, 2400, 2880, 4800)
 PRINT_TOLERANCE = 0.002
+UNSAID = "it does not say how far its slices lie apart, so that the size of its voxels counts as unknown."
+ONE = "it does not say how far its slices lie apart: one unit was taken, as ImageJ does."
 
 
 class Sized(NamedTuple):
@@ -41,6 +43,55 @@ class Sized(NamedTuple):
     printed: bool = False
 
 
+class Deep(NamedTuple):
+    """How large a TIFF's voxels are.
+
+    Attributes
+    ----------
+    spacing : tuple of float or None
+        (z, y, x) in mm; None where one of them is not known.
+    told : tuple of str
+        What a person should know of it.
+    """
+
+    spacing: tuple[float, float, float] | None = None
+    told: tuple[str, ...] = ()
+
+
+def size_of_voxels(file: Any, sized: Sized) -> Deep:
+    """Size of a voxel, as a TIFF says that holds slices; ``sized``: that of its pixels."""
+    if sized.spacing is None or sized.printed:
+        # nobody measured them
+        return Deep()
+    y, x = (size * IN_MM[sized.unit] for size in sized.spacing)
+    depth = _ome_depth(file)
+    told: tuple[str, ...] = ()
+    if depth is None and file.is_imagej:
+        depth, told = _imagej_depth(file)
+    if depth is None or not usable_sizes((depth,)):
+        return Deep(None, (UNSAID,))
+    return Deep((depth, y, x), told)
+
+
+def _ome_depth(file: Any) -> float | None:
+    """From a slice to the next, mm; None where OME's XML does not say it."""
+    try:
+        pixels = _ome_pixels(file)
+        return float(pixels.attrib["PhysicalSizeZ"]) * NAMED_IN_UM[unit_of(pixels.get("PhysicalSizeZUnit", "um"))] / 1e3
+    except _UNSOUND:
+        return None
+
+
+def _imagej_depth(file: Any) -> tuple[float | None, tuple[str, ...]]:
+    """ImageJ leaves out a distance of 1."""
+    facts = file.imagej_metadata or {}
+    factor = NAMED_IN_UM.get(unit_of(str(facts.get("zunit") or facts.get("unit", ""))))
+    if factor is None:
+        return None, ()
+    said = facts.get("spacing")
+    return abs(float(1 if said is None else said)) * factor / 1e3, () if said is not None else (ONE,)
+
+
 def size_of_pixels(file: Any) -> Sized:
     """Size of a pixel (y, x) and its unit, as a TIFF says: OME's, ImageJ's, or what every program writes.
 
@@ -56,21 +107,29 @@ def _ome_size(file: Any) -> tuple[tuple[float, float], str] | None:
     if not file.is_ome:
         return None
     try:
-        pixels = next(node for node in ElementTree.fromstring(file.ome_metadata).iter() if node.tag.endswith("}Pixels"))
+        pixels = _ome_pixels(file)
         sizes = []
         for axis in "YX":
-            factor = NAMED_IN_UM[_unit(pixels.get(f"PhysicalSize{axis}Unit", "um"))]
+            factor = NAMED_IN_UM[unit_of(pixels.get(f"PhysicalSize{axis}Unit", "um"))]
             sizes.append(float(pixels.attrib[f"PhysicalSize{axis}"]) * factor)
-    # not every writer's XML is sound, and not every one knows its pixels
-    except (ElementTree.ParseError, StopIteration, KeyError, ValueError, TypeError):
+    except _UNSOUND:
         return None
     return (sizes[0], sizes[1]), "um"
+
+
+# not every writer's XML is sound, and not every one knows its pixels
+_UNSOUND = (ElementTree.ParseError, StopIteration, KeyError, ValueError, TypeError)
+
+
+def _ome_pixels(file: Any) -> Any:
+    """OME's element of the pixels; errors are of :data:`_UNSOUND`."""
+    return next(node for node in ElementTree.fromstring(file.ome_metadata).iter() if node.tag.endswith("}Pixels"))
 
 
 def _imagej_size(file: Any) -> tuple[tuple[float, float], str] | None:
     """ImageJ writes pixels a unit into the resolution, and the unit's name into the description."""
     facts = file.imagej_metadata if file.is_imagej else None
-    factor = NAMED_IN_UM.get(_unit(str((facts or {}).get("unit", ""))))
+    factor = NAMED_IN_UM.get(unit_of(str((facts or {}).get("unit", ""))))
     tags = file.pages.first.tags
     if factor is None or not {"XResolution", "YResolution"} <= {tag.name for tag in tags}:
         return None
@@ -82,7 +141,7 @@ def _imagej_size(file: Any) -> tuple[tuple[float, float], str] | None:
     return (sizes[0], sizes[1]), "um"
 
 
-def _unit(name: str) -> str:
+def unit_of(name: str) -> str:
     """A unit's name as :data:`NAMED_IN_UM` has it."""
     # ImageJ writes what is not ASCII as \\u00B5; there are two characters that look like a mu
     return re.sub(r"\\u00b5|[\u00b5\u03bc]", "u", name.strip(), flags=re.IGNORECASE).lower()

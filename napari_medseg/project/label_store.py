@@ -72,6 +72,7 @@ class LabelStore:
         box: Box | None = None,
         tool: str = "brush",
         origin: Mapping[str, Any] | None = None,
+        aside: bool = False,
     ) -> int | None:
         """Store what changed as one stroke, on the disk when this returns.
 
@@ -86,6 +87,8 @@ class LabelStore:
             What was used.
         origin : mapping, optional
             Of a proposal.
+        aside : bool
+            What is shown stays; redo shows the stroke.
 
         Returns
         -------
@@ -120,6 +123,9 @@ class LabelStore:
                 was = shown.side(box)
                 bits = None if touched is None else np.packbits(touched)
                 stroke = self._add_stroke(db, shown, tool, box, part, origin)
+                if aside:
+                    self._step_back(db, case_id, stroke, shown.cursor)
+                    return stroke
             # takes no memory: what is on the disk must not seem to have failed
             self._current.show(shown, Side(stroke, box, part, bits), was)
         return stroke
@@ -198,6 +204,48 @@ class LabelStore:
         assert stroke is not None  # a proposal is stored even where it changes nothing
         return stroke
 
+    def offer_proposal(
+        self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any], *, over: int | None = None
+    ) -> bool:
+        """Store a proposal that was asked for a while ago. Over a mask that was accepted since, it is not shown.
+
+        It is kept all the same: redo shows it.
+
+        Parameters
+        ----------
+        over : int, optional
+            The accepted mask that it was asked to replace, as :meth:`accepted_revision` told then.
+
+        Returns
+        -------
+        bool
+            Whether it is shown.
+
+        Raises
+        ------
+        ShapeError, OutputError
+            As :meth:`commit_stroke`.
+        """
+        with self._db.alone():
+            stays = self.accepted_revision(case_id) not in (None, over)
+            self.commit_stroke(case_id, labels, tool=PROPOSAL, origin=origin, aside=stays)
+        return not stays
+
+    def set_aside(self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any]) -> None:
+        """Keep a proposal in the history and show what is shown; redo shows it.
+
+        Raises
+        ------
+        ShapeError, OutputError
+            As :meth:`commit_stroke`.
+        """
+        self.commit_stroke(case_id, labels, tool=PROPOSAL, origin=origin, aside=True)
+
+    @staticmethod
+    def _step_back(db: Any, case_id: int, stroke: int, to: int) -> None:
+        db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (to, case_id))
+        history.add(db, case_id, "undo", {"stroke": stroke, "cursor": to})
+
     def undo(self, case_id: int) -> Box | None:
         """Go back by one stroke, also over a restart; the box that changed, None where there is nothing."""
         with self._db.transaction() as db:
@@ -205,8 +253,7 @@ class LabelStore:
             row = db.execute("SELECT parent, y0, x0, y1, x1 FROM strokes WHERE id = ?", (cursor,)).fetchone()
             if row is None:
                 return None
-            db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (row[0], case_id))
-            history.add(db, case_id, "undo", {"stroke": cursor, "cursor": row[0]})
+            self._step_back(db, case_id, cursor, row[0])
         return (row[1], row[2], row[3], row[4])
 
     def redo(self, case_id: int) -> Box | None:
@@ -269,6 +316,11 @@ class LabelStore:
             facts = {"revision": number, "stroke": cursor, "sha256": values[3]}
             self._note(db, case_id, "accept", facts, "revisions", int(inserted or 0))
         return next(r for r in self.revisions(case_id) if r.id == inserted)
+
+    def accepted_revision(self, case_id: int) -> int | None:
+        """The revision that a case shows, if that is its newest; None: what it shows is not accepted."""
+        row = self._db.row(queries.ACCEPTED, case_id)
+        return None if row is None else int(row[0])
 
     def revisions(self, case_id: int) -> list[Revision]:
         """Revisions of a case, oldest first."""

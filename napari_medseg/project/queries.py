@@ -36,6 +36,11 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
     c.depth, c.spacing_z, c.grid
 FROM cases c {} ORDER BY c.id
 """
+# of the newest revision, where it is what is shown
+ACCEPTED = """
+SELECT r.id FROM revisions r JOIN cases c ON c.id = r.case_id AND c.cursor = r.stroke_id
+WHERE c.id = ? AND r.number = (SELECT MAX(number) FROM revisions WHERE case_id = c.id)
+"""
 # where the project lay when it was told of an image's place
 PLACES = "SELECT case_id, detail FROM history WHERE kind IN ('add', 'move') ORDER BY id"
 REDO = "SELECT id, y0, x0, y1, x1 FROM strokes WHERE case_id = ? AND parent = ? ORDER BY id DESC LIMIT 1"

@@ -51,22 +51,20 @@ class Ahead:
         """Begin with the case after this one."""
         state, known, find = self._state, set(self.ready), self.next_of(project, after)
 
-        def work(ticket: Ticket, progress: Any) -> tuple[int, str, Prediction] | None:
+        def work(ticket: Ticket, progress: Any) -> None:
             case = find(ticket)
             self._case = None if case is None else case.id
             if case is None or case.state != "new":
-                return None
+                return
             image = read_image(case.image)
             request = state.unasked_for(image)
             if request is None or (case.id, request.weights) in known:
-                return None
+                return
             prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
-            return case.id, request.weights, prediction
-
-        def done(found: tuple[int, str, Prediction] | None) -> None:
-            if found is not None and self._state.project is project:
-                self.ready[found[0], found[1]] = found[2]
+            if state.project is project:
+                # at once: who waits for it comes next in this lane
+                self.ready[case.id, request.weights] = prediction
 
         self._case = None
         # an error is told when the case is opened
-        self._ticket = self._workers.run(work, on_done=done, on_error=lambda error: None)
+        self._ticket = self._workers.run(work, on_done=lambda _: None, on_error=lambda error: None)

@@ -15,16 +15,9 @@ class AcceptedError(Exception):
     """The mask of the image is accepted, and nobody was asked yet."""
 
 
-def check_not_accepted(project: Project | None, case_id: int | None) -> None:
-    """Make sure that no accepted mask would be replaced; off the GUI thread.
-
-    Raises
-    ------
-    AcceptedError
-        Where the case's mask is accepted as it is shown.
-    """
-    if project is not None and case_id is not None and project.case(case_id).state == "accepted":
-        raise AcceptedError
+def accepted_now(project: Project | None, case_id: int | None) -> int | None:
+    """The accepted mask that a case shows, which a proposal would replace; to be asked off the GUI thread."""
+    return None if project is None or case_id is None else project.accepted_revision(case_id)
 
 
 def ask_again(parent: QWidget, go: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
 from napari_medseg.widgets.ask_undo import ask_undo
 from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, take_over, unseen
+from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.layers import (
     MASK_SUFFIX,
     layers_of,
@@ -29,12 +30,13 @@ from napari_medseg.widgets.layers import (
     show_image,
     show_labels,
 )
-from napari_medseg.widgets.load import Loaded, load_case
+from napari_medseg.widgets.load import Loaded
 from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.open_cases import OpenCases
+from napari_medseg.widgets.opening import Opening
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.workers import Ticket, Workers, stepping
+from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
 
 
@@ -55,66 +57,81 @@ class CaseView(OpenCases):
     ) -> None:
         super().__init__(viewer, state, bus, parent)
         self._window, self._workers = parent, workers
-        self._opening: Ticket | None = None
-        # which case that is
-        self._loading: int | None = None
         self.ahead = Ahead(state, workers, next_of)
+        self.opener = Opening(
+            state,
+            workers,
+            self.ahead,
+            show=self._show,
+            offer=self._first_proposal,
+            failed=self._failed,
+            parent=self,
+        )
         # a contour that is open takes its last click back instead, and says so
         self.take_back: Callable[[], bool] = lambda: False
         bus.proposed.connect(self._proposed)
+        bus.late.connect(self._closed_meanwhile)
+        bus.asking.connect(self._asking)
+        self.opener.cancelled.connect(self._cancelled)
 
     def in_hand(self) -> set[int]:
         """Numbers of the cases that are open or about to be; may be asked on any thread."""
-        return {*tuple(self._open), *(() if self._loading is None else (self._loading,))}
+        loading = self.opener.case_id
+        return {*tuple(self._open), *(() if loading is None else (loading,))}
 
     # ---- from the project's list ---------------------------------------------------------------------------------
 
     def is_opening(self, case_id: int) -> bool:
         """Whether a case is being loaded, to be shown."""
-        return self._loading == case_id
+        return self.opener.case_id == case_id
+
+    @property
+    def opening(self) -> bool:
+        """Whether any case is being loaded."""
+        return self.opener.case_id is not None
 
     def open_case(self, case_id: int) -> None:
         """Load a case off the GUI thread and show it; what was asked before and is not shown yet is dropped."""
         project = self._state.project
         if project is None:
             return
-        if self._opening is not None:
-            self._opening.cancel()
-        self._loading = None
         self.ahead.make_way(case_id)
         if case_id in self._open:
+            if self.opening:
+                self.opener.stop()
             self._select(self._open[case_id])
             return
-        state = self._state
-        self._loading = case_id
         self._bus.opening.emit(True)
-        self._opening = self._workers.run(
-            lambda ticket, progress: load_case(project, case_id, state, self.ahead, ticket, stepping(ticket, progress)),
-            on_done=self._show,
-            on_error=self._failed,
-            waits=tr("Opening the image..."),
-            on_cancelled=self._cancelled,
-        )
-
-    def _cancelled(self) -> None:
-        self._failed(InputError(tr("Cancelled: the image was not opened.")))
+        self.opener.open(project, case_id)
 
     def _failed(self, error: BaseException) -> None:
-        self._opening = self._loading = None
         self._bus.opening.emit(False)
         self._tell(error)
 
-    def _show(self, loaded: Loaded) -> None:
-        with one_picture(self._window):
-            self._show_layers(loaded)
+    def _cancelled(self, shown: bool) -> None:
+        self._bus.opening.emit(False)
+        self.say(
+            tr("Cancelled: this image has no proposal. Draw, or ask for one  ({key}).", key=key_of("propose"))
+            if shown
+            else tr("Cancelled: the image was not opened.")
+        )
 
-    def _show_layers(self, loaded: Loaded) -> None:
-        case, image, stored, prediction, picture = loaded
-        self._opening = self._loading = None
+    def _asking(self, image: Image) -> None:
+        """The person asks a network themselves: the first proposal is not waited for."""
+        opened = self._open.get(image.metadata.get("medseg_case", 0))
+        if opened is not None and self.opener.proposes_on(opened):
+            self.opener.stop()
+
+    def _show(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
+        with one_picture(self._window):
+            return self._show_layers(loaded, prediction)
+
+    def _show_layers(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
+        case, image, stored, picture, _ = loaded
         self._bus.opening.emit(False)
         project = self._state.project
         if project is None or not self._close_listed():
-            return
+            return None
         own = list(self._open.values())
         shown = show_image(self._viewer, image, name=case.name)
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
@@ -130,6 +147,15 @@ class CaseView(OpenCases):
         mask.mode = self._habits.mode
         self._select(opened)
         self.ahead.compute(project, case.id)
+        return opened
+
+    def _first_proposal(self, opened: OpenCase, prediction: Prediction) -> None:
+        """It comes after its image: what was drawn on that meanwhile stays."""
+        if self.holds(opened):
+            late = partial(self._came_late, opened.image.name)
+            opened.offers.add(prediction, over=None, late=late, failed=self._tell)
+        else:
+            self._closed_meanwhile(opened.project, opened.case_id, prediction)
 
     def _select(self, opened: OpenCase) -> None:
         for layer in (opened.image, opened.labels):
@@ -143,7 +169,7 @@ class CaseView(OpenCases):
 
     # ---- from a proposal on the user's own layers ----------------------------------------------------------------
 
-    def _proposed(self, image: Image, prediction: Prediction, picture: tuple) -> None:
+    def _proposed(self, image: Image, prediction: Prediction, picture: tuple, over: int | None) -> None:
         """Show a proposal; where the image is no case yet, keep it in the project so that strokes are stored too."""
         opened = self._open.get(image.metadata.get("medseg_case", 0))
         if opened is not None and opened.image == image and opened.picture not in (None, picture):
@@ -152,7 +178,9 @@ class CaseView(OpenCases):
             opened = None
         if opened is not None and opened.image == image:
             opened.picture = picture
-            opened.propose(prediction, self._tell)
+            opened.offers.add(
+                prediction, over=over, late=partial(self._came_late, opened.image.name), failed=self._tell
+            )
             self._viewer.layers.selection.active = opened.labels
             return
         data, project = plain_image(image), self._state.project
@@ -175,6 +203,29 @@ class CaseView(OpenCases):
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
+
+    def _came_late(self, name: str, closed: bool = False) -> None:
+        """What is shown stays; the proposal is one press away."""
+        if closed:
+            told = tr("'{name}' was closed meanwhile. Its proposal is kept: open it, and Redo shows it.", name=name)
+        else:
+            told = tr(
+                "The mask of '{name}' is accepted, and stays. The new proposal is kept: Redo there shows it.", name=name
+            )
+        self.say(told)
+        self._bus.cases_changed.emit()
+
+    def _closed_meanwhile(self, project: Project, case_id: int, prediction: Prediction) -> None:
+        """Nobody saw it: what the image shows stays as it was left."""
+
+        def keep(ticket: Ticket, progress: Any) -> str:
+            project.set_aside(case_id, prediction.labels, prediction.kept_origin)
+            return project.case(case_id).name
+
+        def told(name: str) -> None:
+            self._came_late(name, closed=True)
+
+        self._workers.run(keep, on_done=told, on_error=self._tell, lane="files")
 
     def _kept(
         self,
@@ -211,6 +262,9 @@ class CaseView(OpenCases):
                 labels.data = np.where(drawn != proposed, drawn, stored.labels)
             opened = self._follow(project, case, image, labels, stored, picture=picture, listed=False)
             self._state.case_id = opened.case_id
+        if case.state == "accepted":
+            # in this project, perhaps long ago
+            self._came_late(image.name)
         self._bus.cases_changed.emit()
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
@@ -261,19 +315,31 @@ class CaseView(OpenCases):
         if opened is not None and copy is not None and (why := take_over(self._viewer, opened, copy)) is not None:
             self.say(why)
 
-    def accept(self, done: Callable[[Revision, str], None]) -> None:
-        """Accept the labels as they are drawn now; where they are not the case's, say why."""
+    def accept(self, done: Callable[[Revision, str], None], *, proposed: int | None = None) -> None:
+        """Accept the labels as they are drawn now; where they are not the case's, say why.
+
+        Nothing is accepted where more than ``proposed`` proposals were shown by then: the person saw the mask before.
+        """
         opened = self.to_change()
         if opened is None:
             return
 
         def accept() -> None:
+            if proposed is not None and opened.proposed != proposed:
+                self.say(tr("Nothing was accepted: a new proposal came before that. Look at it, and accept it then."))
+                return
             if (why := opened.problem() or unseen(opened.labels)) is not None:
                 self.say(why)
                 return
             other = opened.resized()
+            changes = opened.changes
             accepted = opened.session.accept(np.asarray(opened.labels.data), opened.other_picture())
-            self._when_done(accepted, lambda revision: done(revision, other or ""))
+
+            def tell(revision: Revision) -> None:
+                opened.accepted = opened.changes == changes
+                done(revision, other or "")
+
+            self._when_done(accepted, tell)
 
         opened.then(accept)
 
@@ -281,8 +347,6 @@ class CaseView(OpenCases):
 
     def close_all(self, *, force: bool = False) -> bool:
         """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
-        if self._opening is not None:
-            self._opening.cancel()
-            self._opening = self._loading = None
+        self.opener.stop()
         self.ahead.ready.clear()
         return super().close_all(force=force)

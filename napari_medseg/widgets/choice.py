@@ -115,9 +115,14 @@ class WeightsChoice(QObject):
         mine = self._mine[1] if self._mine[0] == task else None
         self.weights.blockSignals(True)
         self.weights.clear()
-        for identity, entry in ranked(self._known, task):
+        for identity, entry in ranked(self._known, task, self._state.worse):
             own, title = identity != entry.id, listed_title(entry, task)
-            self.weights.addItem(tr("{title} (retrained)", title=title) if own else title, identity)
+            if own:
+                worse = identity in self._state.worse
+                title = (
+                    tr("{title} (retrained, worse)", title=title) if worse else tr("{title} (retrained)", title=title)
+                )
+            self.weights.addItem(title, identity)
         wanted = (mine, self._adopted, self._person.get(task), before)
         self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))
         self.weights.setEnabled(self.weights.count() > 0)

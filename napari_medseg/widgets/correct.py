@@ -9,7 +9,7 @@ from typing import Any
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Case, Project, Revision
@@ -24,6 +24,7 @@ from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
+from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
@@ -54,6 +55,7 @@ class CorrectSection(QWidget):
         self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
+        self.opening = OpeningBar(self.view.opener)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
         self.tools = EditTools(viewer, state, self.view, workers)
         self.rest_in_3d = RestIn3D(viewer, lambda: self.view.current)
@@ -143,6 +145,7 @@ class CorrectSection(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(self.bar)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.opening)
         layout.addWidget(self.everything)
         layout.addWidget(self.more)
         layout.addWidget(self.proposes)
@@ -160,6 +163,14 @@ class CorrectSection(QWidget):
         self.take.clicked.connect(self.view.take_over)
         self.view.copy_selected.connect(self.take.setVisible)
         self.refresh()
+
+    def deciding(self) -> tuple[QAbstractButton, ...]:
+        """The buttons that act on the mask that is shown."""
+        tools, pieces, spots = self.tools, self.pieces, self.spots
+        return (
+            *(self.accept, self.unlock, self.take, self.undo, self.redo, tools.objects, *tools.buttons.values()),
+            *(pieces.largest, pieces.all, spots.previous, spots.next),
+        )
 
     # ---- the project ---------------------------------------------------------------------------------------------
 
@@ -281,7 +292,7 @@ class CorrectSection(QWidget):
     def _show_opening(self, opening: bool) -> None:
         if opening:
             self.status.forget()
-        self.saved.setText(tr("Opening the image and its proposal...") if opening else "")
+        self.saved.setText(tr("Opening the image...") if opening else "")
 
     def _case_changed(self, *_: Any) -> None:
         self.saved.setText("")
@@ -315,9 +326,12 @@ class CorrectSection(QWidget):
             if note:
                 warn_unseen(self, note)
             self._bus.cases_changed.emit()
-            self.open_next(note)
+            # accepted twice, or another one was asked for: nobody is taken away from that
+            if self.view.current is opened and not self.view.opening:
+                self.open_next(note)
 
-        self.pieces.before(lambda: self.view.accept(done))
+        proposed = None if opened is None else opened.proposed
+        self.pieces.before(lambda: self.view.accept(done, proposed=proposed))
 
     def unlock_drawn(self) -> None:
         """Let proposals change what was drawn so far; undo takes it back."""

@@ -22,36 +22,39 @@ class Key:
     action : str
     text : str
         Shown by tr.
+    decides : bool
+        Acts on the mask that is shown: a press from before it was shown does not count (see presses.py).
     """
 
     key: str
     action: str
     text: str
+    decides: bool = False
 
 
 KEYS = (
-    Key("G", "propose", mark("propose a mask")),
-    Key("A", "accept", mark("accept, open the next image")),
+    Key("G", "propose", mark("propose a mask"), decides=True),
+    Key("A", "accept", mark("accept, open the next image"), decides=True),
     Key("Shift-N", "next", mark("next image")),
     Key("Shift-P", "previous", mark("previous image")),
-    Key("N", "next_spot", mark("next place to check")),
-    Key("P", "previous_spot", mark("previous place to check")),
+    Key("N", "next_spot", mark("next place to check"), decides=True),
+    Key("P", "previous_spot", mark("previous place to check"), decides=True),
     Key("T", "toggle_mask", mark("mask on and off")),
     Key("R", "toggle_edges", mark("edge map on and off")),
     Key("W", "live_wire", mark("live-wire: click along an edge, double-click closes")),
     Key("S", "snap_brush", mark("snapping brush")),
-    Key("Shift-F", "fill_holes", mark("fill holes")),
-    Key("Shift-S", "smooth", mark("smooth the rim")),
-    Key("Shift-L", "keep_largest", mark("keep the largest piece")),
-    Key("Shift-R", "remove_small", mark("remove small pieces")),
-    Key("Shift-W", "split", mark("split touching objects")),
-    Key("Shift-O", "number_objects", mark("number the objects, touching ones apart")),
-    Key("Shift-I", "interpolate", mark("fill the slices between drawn ones")),
+    Key("Shift-F", "fill_holes", mark("fill holes"), decides=True),
+    Key("Shift-S", "smooth", mark("smooth the rim"), decides=True),
+    Key("Shift-L", "keep_largest", mark("keep the largest piece"), decides=True),
+    Key("Shift-R", "remove_small", mark("remove small pieces"), decides=True),
+    Key("Shift-W", "split", mark("split touching objects"), decides=True),
+    Key("Shift-O", "number_objects", mark("number the objects, touching ones apart"), decides=True),
+    Key("Shift-I", "interpolate", mark("fill the slices between drawn ones"), decides=True),
     Key("Shift-C", "next_plane", mark("next plane of a volume: axial, coronal, sagittal")),
-    Key("Ctrl-Z", "undo", mark("undo, also after a restart")),
-    Key("Ctrl-Shift-Z", "redo", mark("redo")),
+    Key("Ctrl-Z", "undo", mark("undo, also after a restart"), decides=True),
+    Key("Ctrl-Shift-Z", "redo", mark("redo"), decides=True),
     Key("Shift-B", "draw_boxes", mark("draw boxes")),
-    Key("U", "unlock", mark("let proposals overwrite what you drew")),
+    Key("U", "unlock", mark("let proposals overwrite what you drew"), decides=True),
     Key("K", "cheat_sheet", mark("this list")),
 )
 # napari's own and the layer's, shown beside ours

@@ -51,10 +51,11 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
         else:
             images.append(path)
     if images:
+        panel.tabs.setCurrentIndex(0)
         panel.propose.open_images(images)
     if last:
         panel.correct.last.reopen()
-        panel.tabs.setCurrentIndex(1 if panel.state.loading else 0)
+        panel.tabs.setCurrentIndex(1 if panel.state.loading else panel.tabs.currentIndex())
     if sample_project:
         panel.correct.open_or_make_samples(sample_folder())
         panel.tabs.setCurrentIndex(1)

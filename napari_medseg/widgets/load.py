@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.picture import picture_of
-from napari_medseg.app.predict import predict_array
+from napari_medseg.app.predict import PredictRequest, Progress, predict_array
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid, read_image
-from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Image
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
@@ -24,23 +24,27 @@ class Loaded(NamedTuple):
     case: Case
     image: Image
     stored: CaseLabels
-    prediction: Prediction | None
     picture: tuple
+    # whom to ask for its first proposal; None: it had one, or nobody takes it
+    request: PredictRequest | None
 
 
-def load_case(
-    project: Project, case_id: int, state: PanelState, ahead: Ahead, ticket: Ticket, step: Progress | None = None
-) -> Loaded:
-    """Read a case; of one that nobody saw yet, with a proposal, made now or ahead."""
+def read_case(project: Project, case_id: int, state: PanelState, step: Callable[[float], None] | None = None) -> Loaded:
+    """Read a case; of one that nobody saw yet, with whom to ask."""
     case = project.case(case_id)
     image = read_image(case.image, step)
     stored = case_labels(project, case_id)
-    request, prediction = state.unasked_for(image), None
-    if case.state == "new" and request is not None:
-        prediction = ahead.take(case_id, request.weights) or predict_array(
-            image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled
-        )
-    return Loaded(case, image, stored, prediction, picture_of(image.data))
+    request = state.unasked_for(image)
+    return Loaded(case, image, stored, picture_of(image.data), request if case.state == "new" else None)
+
+
+def first_proposal(loaded: Loaded, ahead: Ahead, ticket: Ticket, progress: Progress) -> Prediction:
+    """A proposal on a case that nobody saw yet, made now or ahead."""
+    image, request = loaded.image, loaded.request
+    assert request is not None
+    return ahead.take(loaded.case.id, request.weights) or predict_array(
+        image.data, request, spacing=image.spacing, progress=progress, cancelled=lambda: ticket.cancelled
+    )
 
 
 def kept_grid(case: Case) -> Grid | None:

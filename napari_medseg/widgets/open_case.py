@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,7 +22,9 @@ from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid
 from napari_medseg.project import Project
+from napari_medseg.widgets.in_turn import InTurn
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image, show_part
+from napari_medseg.widgets.offers import Offers
 from napari_medseg.words import tr
 
 SETTLE_MS = 200
@@ -31,7 +32,7 @@ CLOSE_SECONDS = 2.0
 TOOLS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
 
 
-class OpenCase(QObject):
+class OpenCase(InTurn):
     """Follows a Labels layer from here to :meth:`close`.
 
     What changes the mask as a whole (undo, an operation, a proposal, accepting) goes one after the other, by
@@ -60,6 +61,8 @@ class OpenCase(QObject):
     _answered = Signal()
     # the image layer shows another picture than this case's
     left = Signal()
+    # a network's mask is shown, which nobody has seen yet
+    proposal_shown = Signal()
     # the mask is another one than before, however that came: also while it is out of sight
     changed = Signal()
 
@@ -85,6 +88,8 @@ class OpenCase(QObject):
         self._pixels = plain_image(image)
         self.session = CorrectionSession(project, case_id, on_status)
         self._tracker = StrokeTracker(self.session, stored)
+        # proposals that come late
+        self.offers = Offers(self, self.session, self._show_proposal)
         # of the mouse tool that is on, for the history; None: napari's own
         self.tool: str | None = None
         # (Y, X) of the image, at (), or of slices, at (z,): those that were drawn so far
@@ -92,9 +97,12 @@ class OpenCase(QObject):
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
         labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown, **naming())
-        self.closed = False
-        # what :meth:`then` waits for, and what waits; an undo or redo that is on its way
-        self._busy, self._waiting = False, deque[Callable[[], None]]()
+        # how often the mask was another one, and shown proposals were among that, since it was opened
+        self.changes = self.proposed = 0
+        # what is shown was accepted here
+        self.accepted = False
+        self.changed.connect(self._count)
+        # an undo or redo that is on its way
         self._move: Future[CaseLabels | None] | None = None
         self._failed: Callable[[BaseException], None] = lambda error: None
         self._withheld: Callable[[], None] | None = None
@@ -110,6 +118,10 @@ class OpenCase(QObject):
         for name in PLACE:
             getattr(image.events, name).connect(self._image_moved)
         self.compare()
+
+    def _count(self) -> None:
+        self.changes += 1
+        self.accepted = False
 
     def _painted(self, event: Any = None) -> None:
         # napari tells of some changes just before it makes them: look now, and again a moment later
@@ -142,23 +154,8 @@ class OpenCase(QObject):
 
     # ---- one after the other -------------------------------------------------------------------------------------
 
-    def then(self, action: Callable[[], None]) -> None:
-        """Do something as soon as what was asked for before is shown: now, if nothing is on its way."""
-        self._waiting.append(action)
-        self._go_on()
-
-    def begin(self) -> None:
-        """What is asked for next waits until :meth:`end`."""
-        self._busy = True
-
-    def end(self) -> None:
-        """What waited goes on."""
-        self._busy = False
-        self._go_on()
-
-    def _go_on(self) -> None:
-        while self._waiting and not self._busy and self._move is None:
-            self._waiting.popleft()()
+    def _is_free(self) -> bool:
+        return super()._is_free() and self._move is None
 
     def move(self, ask: Callable[[], Future[CaseLabels | None]], failed: Callable[[BaseException], None]) -> None:
         """Show what the project will hold after an undo or a redo.
@@ -271,16 +268,16 @@ class OpenCase(QObject):
 
         ``failed`` is called with an error where what is shown is not stored: it would be gone.
         """
-        origin = {k: v for k, v in prediction.origin.items() if k != "messages"}
+        self.then(lambda: self._show_proposal(prediction, failed))
 
-        def show() -> None:
-            if (why := self.problem()) is not None:
-                failed(InputError(why))
-                return
-            self.labels.data = self._tracker.propose(prediction.labels, origin)
-            self.changed.emit()
-
-        self.then(show)
+    def _show_proposal(self, prediction: Prediction, failed: Callable[[BaseException], None]) -> None:
+        if (why := self.problem()) is not None:
+            failed(InputError(why))
+            return
+        self.labels.data = self._tracker.propose(prediction.labels, prediction.kept_origin)
+        self.proposed += 1
+        self.changed.emit()
+        self.proposal_shown.emit()
 
     def unlock(self) -> None:
         """Let later proposals change what was drawn so far."""
@@ -340,6 +337,7 @@ class OpenCase(QObject):
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
         self._note_origin()
+        self.offers.close(tell=not force)
         self.session.close(timeout=0.5)
         self.closed = True
         return told

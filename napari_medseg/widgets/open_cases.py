@@ -30,6 +30,8 @@ class OpenCases(QObject):
     _called = Signal(object)
     # another layer is selected; whether it is a copy of the open case's mask
     copy_selected = Signal(bool)
+    # a network's mask is shown on the case that is looked at
+    proposal_shown = Signal()
     # the mask of this case is another one
     mask_changed = Signal(object)
 
@@ -87,6 +89,7 @@ class OpenCases(QObject):
             parent=self,
         )
         opened.left.connect(lambda: self._left(opened))
+        opened.proposal_shown.connect(lambda: self.proposal_shown.emit() if opened is self.current else None)
         opened.changed.connect(lambda: self.mask_changed.emit(opened))
         self._open[case.id] = opened
         if current is not None:

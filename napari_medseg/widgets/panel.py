@@ -22,8 +22,10 @@ from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.help import Help
 from napari_medseg.widgets.image_bar import ImageBar
 from napari_medseg.widgets.keys import bind, unbind
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.logged import keep_log
 from napari_medseg.widgets.once import warn_unseen
+from napari_medseg.widgets.presses import Presses
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
@@ -91,15 +93,36 @@ class MedSegPanel(QWidget):
             layout.addWidget(above)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(note)
+        self.presses = Presses(self)
         own = {"propose": self.propose.start, "draw_boxes": self.propose.options.draw.click}
-        actions = {**self.correct.actions, **own}
+        actions = self.presses.guarded({**self.correct.actions, **own})
         bind(napari_viewer, actions)
         self.correct.view.actions = actions
+        self._watch_presses()
+        if not self.correct.last.isHidden() and not napari_viewer.layers:
+            # where the project of last time is offered
+            self.tabs.setCurrentIndex(1)
         self._closed = False
         self._ending = Ending(self, self._may_close, self.shut_down)
         self._drops = Drops(self, self._take, self._came)
         self.destroyed.connect(self.workers.close)
         self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
+
+    def _watch_presses(self) -> None:
+        """A press counts for what was on the screen when it was made."""
+        self.presses.watch(*self.correct.deciding(), self.propose.run, self.export.export)
+        self.state.events.case_id.connect(lambda case_id: None if case_id is None else self.presses.show_case())
+        self.correct.view.proposal_shown.connect(self.presses.show_other)
+        self.correct.pieces.asked.connect(self.presses.show_other)
+        self.presses.dropped.connect(self._tell_dropped)
+
+    def _tell_dropped(self, why: str) -> None:
+        """Said quietly, behind what is said already."""
+        message = self._messages()[self.tabs.currentIndex()]
+        message.setText(f"{message.text().removesuffix(why).strip()} {why}".strip())
+
+    def _messages(self) -> tuple[TextLabel, ...]:
+        return self.propose.message, self.correct.status, self.retrain.message, self.export.message
 
     def _came(self, window: QMainWindow) -> None:
         """Into a window in which the panel was closed before: what was open then is opened again."""
@@ -128,8 +151,7 @@ class MedSegPanel(QWidget):
 
     def _tell_here(self, why: str) -> None:
         """What was not done is said in the section that is looked at, too."""
-        messages = (self.propose.message, self.correct.status, self.retrain.message, self.export.message)
-        messages[self.tabs.currentIndex()].setText(why)
+        self._messages()[self.tabs.currentIndex()].setText(why)
         warn_unseen(self, why)
 
     def _may_close(self) -> bool:
@@ -206,6 +228,7 @@ class MedSegPanel(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Seen: the very first time of all, the tour begins."""
         super().showEvent(event)
+        self.presses.look()
         self.tour.seen()
 
     def event(self, event: QEvent) -> bool:
@@ -215,6 +238,7 @@ class MedSegPanel(QWidget):
                 self._removed()
             else:
                 self._ending.look()
+                self.presses.look()
         if event.type() in (QEvent.Type.Close, QEvent.Type.DeferredDelete):
             self.shut_down()
         return super().event(event)

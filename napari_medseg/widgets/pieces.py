@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.pieces import StrayPieces, do_not_ask
@@ -34,6 +35,9 @@ class PieceQuestion(QWidget):
         What a label is called.
     """
 
+    # there is something to answer
+    asked = Signal()
+
     def __init__(
         self, viewer: Any, view: CaseView, workers: Workers, rings: Rings, name_of: Callable[[int], str]
     ) -> None:
@@ -41,7 +45,7 @@ class PieceQuestion(QWidget):
         self._viewer, self._view, self._workers, self._rings, self._name_of = viewer, view, workers, rings, name_of
         self._pieces = StrayPieces()
         self._case: OpenCase | None = None
-        self._asked: list[Strays] = []
+        self._strays: list[Strays] = []
         self._accept: Callable[[], None] = lambda: None
         self._looking = False
         self.text, self.largest, self.all = (
@@ -76,7 +80,7 @@ class PieceQuestion(QWidget):
             # asked, and pressed again: it is meant
             self.keep_all()
             return
-        if (case.problem() or unseen(case.labels)) is not None:
+        if case.accepted or (case.problem() or unseen(case.labels)) is not None:
             # which is told there
             accept()
             return
@@ -84,14 +88,15 @@ class PieceQuestion(QWidget):
 
     def _look(self, case: OpenCase, accept: Callable[[], None]) -> None:
         labels, project, number = np.array(case.labels.data), case.project, case.case_id
+        name = case.image.name
 
         def done(found: list[Strays] | None) -> None:
             self._looking = False
             case.end()
             if not self._view.holds(case) or self._view.current is not case:
-                self._view.say(
-                    tr("'{name}' was not accepted: another image was opened. Accept it there.", name=case.image.name)
-                )
+                if not case.accepted:
+                    told = tr("'{name}' was not accepted: another image was opened. Accept it there.", name=name)
+                    self._view.say(told)
             elif found is None:
                 self._ask_empty(case, accept)
             elif found:
@@ -117,7 +122,7 @@ class PieceQuestion(QWidget):
         )
 
     def _ask_empty(self, case: OpenCase, accept: Callable[[], None]) -> None:
-        self._case, self._asked, self._accept = case, [], accept
+        self._case, self._strays, self._accept = case, [], accept
         self.text.setText(tr("The mask is empty: is there nothing to mark on this image?"))
         self.all.setText(tr("Accept as empty"))
         self.largest.hide()
@@ -125,7 +130,7 @@ class PieceQuestion(QWidget):
         self._show()
 
     def _ask(self, case: OpenCase, found: list[Strays], accept: Callable[[], None]) -> None:
-        self._case, self._asked, self._accept = case, found, accept
+        self._case, self._strays, self._accept = case, found, accept
         told = [tr("{n} pieces of {label}", n=len(one.pieces) + 1, label=self._name_of(one.label)) for one in found]
         self.text.setText(
             tr("{pieces}: keep the largest of each?", pieces=tr(" and ").join(told))
@@ -147,6 +152,7 @@ class PieceQuestion(QWidget):
 
     def _show(self) -> None:
         self.show()
+        self.asked.emit()
         if not self.isVisible():
             # in another tab, with the key
             self._view.say(f"{self.text.text()} {tr('Answer in the tab Correct; A again accepts the mask as it is.')}")
@@ -154,7 +160,7 @@ class PieceQuestion(QWidget):
     def hide_question(self) -> None:
         """Nothing is asked any more: it was answered, or the mask or the image is another one."""
         if self._case is not None:
-            self._case, self._asked = None, []
+            self._case, self._strays = None, []
             self._rings.hide()
         self.hide()
 
@@ -200,7 +206,7 @@ class PieceQuestion(QWidget):
             accept()
 
     def _answered(self) -> tuple[OpenCase | None, list[Strays], Callable[[], None]]:
-        case, asked, accept = self._case, self._asked, self._accept
+        case, asked, accept = self._case, self._strays, self._accept
         if case is not None and self.never.isChecked():
             for one in asked:
                 do_not_ask(case.project, one.label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image
@@ -27,7 +27,8 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.networks import get_spec
-from napari_medseg.widgets.ask_again import AcceptedError, ask_again, check_not_accepted
+from napari_medseg.project import Project
+from napari_medseg.widgets.ask_again import AcceptedError, accepted_now, ask_again
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
 from napari_medseg.widgets.familiar import FamiliarNote
@@ -44,6 +45,16 @@ from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
+
+
+class _Asked(NamedTuple):
+    """What a proposal was asked for."""
+
+    layer: Image
+    data: np.ndarray
+    project: Project | None
+    case_id: int | None
+    boxes: np.ndarray | None
 
 
 class ProposeSection(QWidget):
@@ -281,10 +292,12 @@ class ProposeSection(QWidget):
         # what is proposed on is what is seen
         layer.visible = True
         project, case_id = self._state.project, layer.metadata.get("medseg_case")
+        self._bus.asking.emit(layer)
 
-        def work(ticket: Ticket, progress: Any) -> tuple[Prediction, tuple]:
-            if not again:
-                check_not_accepted(project, case_id)
+        def work(ticket: Ticket, progress: Any) -> tuple[Prediction, tuple, int | None]:
+            over = accepted_now(project, case_id)
+            if over is not None and not again:
+                raise AcceptedError
             picture = picture_of(data)
             prediction = predict_array(
                 data,
@@ -295,11 +308,11 @@ class ProposeSection(QWidget):
                 progress=progress,
                 cancelled=lambda: ticket.cancelled,
             )
-            return prediction, picture
+            return prediction, picture, over
 
         self._ticket = self._workers.run(
             work,
-            on_done=lambda found: self._show(layer, data, *found, boxes=boxes),
+            on_done=lambda found: self._show(_Asked(layer, data, project, case_id, boxes), *found),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
             on_error=lambda error: self._ask_again(layer) if isinstance(error, AcceptedError) else self._failed(error),
         )
@@ -348,11 +361,13 @@ class ProposeSection(QWidget):
         self._say(sentence(error))
         show_error(sentence(error))
 
-    def _show(
-        self, layer: Image, data: np.ndarray, prediction: Prediction, picture: tuple, *, boxes: np.ndarray | None = None
-    ) -> None:
+    def _show(self, asked: _Asked, prediction: Prediction, picture: tuple, over: int | None) -> None:
         self._busy(False)
-        if (why := lost(self._viewer, layer, data)) is not None:
+        layer, boxes = asked.layer, asked.boxes
+        if asked.case_id is not None and layer not in self._viewer.layers:
+            self._bus.late.emit(asked.project, asked.case_id, prediction)
+            return
+        if (why := lost(self._viewer, layer, asked.data)) is not None:
             self._say(why)
             return
         if boxes is not None:
@@ -367,7 +382,7 @@ class ProposeSection(QWidget):
             self.boxes.show(layer, prediction.boxes)
         self._say(found_text(prediction, boxes))
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
-        self._bus.proposed.emit(layer, prediction, picture)
+        self._bus.proposed.emit(layer, prediction, picture, over)
 
     def _busy(self, busy: bool) -> None:
         if not busy:

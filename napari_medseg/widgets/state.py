@@ -12,6 +12,7 @@ from napari_medseg.app.choosing import best_for
 from napari_medseg.app.familiar import kind_of, look
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest, takes
+from napari_medseg.app.versions import measured_worse
 from napari_medseg.io import Image
 from napari_medseg.project import Project
 from napari_medseg.tasks import contradicts
@@ -43,6 +44,8 @@ class PanelState:
         A project is being opened: it will be the one.
     unusable : list of str
         A sentence for each of the project's weights that could not be listed.
+    worse : set of str
+        Paths of the project's weights that were measured as worse than those they began with.
     """
 
     task: str = ""
@@ -57,6 +60,7 @@ class PanelState:
     case_id: int | None = None
     loading: bool = False
     unusable: list[str] = field(default_factory=list)
+    worse: set[str] = field(default_factory=set)
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -90,9 +94,9 @@ class PanelState:
             # the image before said it of itself: this one is asked anew, and a doubtful one is taken for the same
             seen = look(cast(np.ndarray, image))
             kind = "" if seen is None else kind_of(seen)
-            best = best_for(able, kind) if kind not in ("", self.task) else None
+            best = best_for(able, kind, worse=self.worse) if kind not in ("", self.task) else None
             return chosen if best is None else self._asked(best)
-        best = best_for(able, self.task, image)
+        best = best_for(able, self.task, image, worse=self.worse)
         return None if best is None else self._asked(best)
 
     def unasked_for(self, image: Image) -> PredictRequest | None:
@@ -119,6 +123,7 @@ class PanelState:
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
         """Weights adopted in the project, bundled and installed: (id or path, entry)."""
         own, self.unusable = own_weights(self.project)
+        self.worse = set() if self.project is None else {str(path) for path in measured_worse(self.project)}
         return [(str(path), entry) for path, entry in own] + [(e.id, e) for e in list_weights()]
 
 
@@ -131,8 +136,13 @@ class Bus:
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
     """How storing the open case goes: a SaveStatus."""
-    proposed = Signal(object, object, object)
-    """A network's word on an image layer: (Image, Prediction, and of which picture, see app/picture.py)."""
+    proposed = Signal(object, object, object, object)
+    """A network's word on an image layer: (Image, Prediction, of which picture, see app/picture.py, and the number of
+    the accepted mask that it was asked to replace, or None)."""
+    asking = Signal(object)
+    """A person asks for a proposal on an image layer."""
+    late = Signal(object, object, object)
+    """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
     told = Signal(str)

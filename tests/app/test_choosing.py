@@ -40,6 +40,14 @@ def test_ones_own_come_first_then_the_most_accurate():
     assert scores == sorted(scores, reverse=True)
 
 
+def test_ones_own_that_were_measured_worse_come_last_and_are_not_taken_unasked():
+    own = WeightsEntry(id="cmunext-xxs/nuclei@7", network="cmunext-xxs", task="nuclei", metrics={"dice": 0.99})
+    known = [("/p/weights/own.safetensors", own), *FLAT]
+    assert ranked(known, "nuclei", {"/p/weights/own.safetensors"})[-1][1] is own
+    assert best_for(known, "nuclei")[1] is own
+    assert best_for(known, "nuclei", worse={"/p/weights/own.safetensors"})[1] is not own
+
+
 def test_boxes_are_filled_by_the_chosen_network_where_it_can_else_by_the_best():
     network = for_boxes(FLAT, "cmunext-xxs/nuclei@1", "nuclei")[1].network
     assert get_spec(network).capabilities.box_prompt

@@ -29,13 +29,15 @@ from napari_medseg.io import (
     write_image,
 )
 from napari_medseg.io.format import Keeps, Takes
+from napari_medseg.io.sidecar import facts_beside
 from napari_medseg.io.table import suffixes
 from napari_medseg.plugin.readers import get_reader
 from napari_medseg.project import Project
+from tests.io.test_contract import at_hand
 
 REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
 ROOT = Path(__file__).parents[2]
-each_mask = pytest.mark.parametrize("format", formats_for("mask"), ids=lambda one: one.name)
+each_mask = pytest.mark.parametrize("format", at_hand(formats_for("mask")), ids=lambda one: one.name)
 
 
 @each_mask
@@ -66,12 +68,18 @@ def project(tmp_path):
         yield project
 
 
+def has_beside(format, *, volume):
+    """Whether a mask of known size, and of a volume of known place, is written with a file beside it."""
+    known = {"spacing": True, "position": volume}
+    return bool(facts_beside(written_as(format.name, volume=volume), known))
+
+
 @each_mask
 def test_a_project_goes_out_in_any_format(project, tmp_path, format):
     files = export_project(project, tmp_path / "o", format=format.name)
     assert sorted(files) == sorted((tmp_path / "o").iterdir())
     beside = [path for path in files if suffix_of(path) not in WRITE_SUFFIXES]
-    assert len(beside) == (1 if losses(format, [Grid((2, 3), (1, 1), "mm")]) and not format.plain else 0)
+    assert len(beside) == sum(has_beside(format, volume=volume) for volume in (False, True))
     written = {path.name.partition("_")[0]: path for path in files if path not in beside}
     for name, volume in (("flat", False), ("deep", True)):
         assert suffix_of(written[name]) == suffix_for(format.name, volume=volume)
@@ -85,8 +93,9 @@ def test_what_is_lost_is_told_before_it_is(project, format):
     one = written_as(format.name, volume=False)
     words = "the size of its pixels"
     assert any(f"{one.title} does not keep {words}" in line for line in told) == (one.keeps.spacing is not Kept.WHOLE)
-    apart = f"It goes into a file beside each mask, NAME_mask{one.suffix}.json."
-    assert any(apart in line for line in told) == (one.keeps.spacing is not Kept.WHOLE and not one.plain)
+    for volume in (False, True):
+        apart = f"It goes into a file beside each mask, NAME_mask{suffix_for(format.name, volume=volume)}.json."
+        assert any(apart in line for line in told) or not has_beside(format, volume=volume)
     assert all(line.endswith(".") for line in told)
 
 

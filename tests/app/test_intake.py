@@ -118,3 +118,15 @@ def test_a_folder_that_is_dropped_is_taken_without_a_look_inside(tmp_path, monke
     # thousands of slices take seconds, and the GUI thread asks
     monkeypatch.setattr(intake, "format_of", lambda path: pytest.fail(f"{path} was looked into"))
     assert intake.can_take(tmp_path)
+
+
+def test_a_folder_of_zarr_is_an_image_as_a_file_is(tmp_path):
+    pytest.importorskip("zarr")
+    path = write_image(tmp_path / "ä 1.ome.zarr", np.ones((4, 20, 30), np.uint8), volume=True)
+    for dropped in (path, tmp_path):
+        found = find_images([dropped])
+        assert found.images == (path,) and found.others == 0
+    with make_project([path], find_images([path])) as project:
+        assert project.path.name == "my-images"
+        added, refused = add_images(project, [path])
+        assert [case.name for case in added] == ["ä 1"] and refused == []

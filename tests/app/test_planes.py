@@ -64,6 +64,12 @@ def test_a_place_is_told_in_voxels_and_in_the_files_mm():
     assert position_text(unknown, (4, 2, 1), None) == "Voxel 1, 2, 4 (x, y, z). The size of a voxel is not known."
 
 
+def test_what_a_microscope_saw_is_told_in_its_unit():
+    grid = Grid.of_affine((5, 6, 7), np.diag((0.0005, 0.0005, 0.002, 1)))
+    text = position_text(grid, (4, 2, 1), None)
+    assert text == "Voxel 1, 2, 4 (x, y, z): 0.5, 1.0, 8.0 µm. A voxel is 0.5 × 0.5 × 2 µm."
+
+
 def test_slices_that_were_filled_are_told_by_the_sliders_numbers():
     assert runs_text([12, 13, 14, 18]) == "12 to 14 and 18"
     assert runs_text([1, 3, 5, 6]) == "1, 3 and 5 to 6"

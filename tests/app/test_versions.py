@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from napari_medseg.app.versions import adopt_run, use_version, versions
+from napari_medseg.app.versions import adopt_run, measured_worse, use_version, versions
 from napari_medseg.errors import WeightsError
 from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE
@@ -40,6 +40,26 @@ def test_weights_changed_after_they_were_scored_are_not_adopted(project):
     flip(made)
     assert adopt_run(project, run, made).is_file()
     assert project.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "worse"),
+    [
+        ('{"adopt": true, "checks": [{"passed": true}]}', False),
+        ('{"adopt": false, "checks": [{"passed": null}, {"passed": true}]}', False),
+        ('{"adopt": false, "checks": [{"passed": true}, {"passed": false}]}', True),
+        (None, False),
+        # of another version, or damaged
+        ("[]", False),
+        ("{", False),
+        ('{"checks": [1]}', False),
+    ],
+)
+def test_what_a_round_measured_as_worse_is_known(project, result, worse):
+    run = project.add_run("{}", "runs/0001")
+    made = project.path / "weights" / "run-0001.safetensors"
+    project.set_run(run, "adopted", weights=made, result=result)
+    assert measured_worse(project) == ({made} if worse else set())
 
 
 def test_a_file_that_the_first_run_started_from_is_used_again_only_as_it_was(project, tmp_path):

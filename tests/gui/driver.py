@@ -61,8 +61,8 @@ class Driver:
         subprocess.run(["xdotool", *map(str, arguments)], check=True)
 
     def click(self, text: str) -> None:
-        """Click the middle of the button or tab with this text, once it can be clicked."""
-        state = self.wait(lambda s: s["items"].get(text, {}).get("enabled"))
+        """Click the middle of the button or tab with this text, once it can be clicked and the image was seen."""
+        state = self.wait(lambda s: s["items"].get(text, {}).get("enabled") and s["seen"])
         x, y, width, height = state["items"][text]["rect"]
         self.tool("mousemove", x + width // 2, y + height // 2, "sleep", 0.1, "click", 1)
         time.sleep(0.4)
@@ -88,7 +88,8 @@ class Driver:
         time.sleep(0.3)
 
     def key(self, key: str) -> None:
-        """Press a key where the focus is."""
+        """Press a key where the focus is, once the image was seen."""
+        self.wait(lambda s: s["seen"])
         self.tool("key", key)
         time.sleep(0.3)
 

@@ -61,6 +61,9 @@ def state():
         "case": case_id,
         "strokes": None if case is None else case.strokes,
         "case_state": None if case is None else case.state,
+        "accepted": 0 if project is None else sum(one.state == "accepted" for one in project.cases()),
+        # a key that is pressed now counts
+        "seen": panel.presses.seen,
         "history": [] if case is None else [row.kind for row in project.history(case_id)],
         "correct": panel.correct.status.text(),
         "propose": panel.propose.message.text(),

@@ -77,12 +77,6 @@ def test_kinds_of_tiff(tmp_path, dtype, shape):
     assert read.dtype == dtype
 
 
-def test_a_stack_is_told(tmp_path):
-    tifffile.imwrite(tmp_path / "s.tif", np.zeros((5, 7, 9), np.uint8), photometric="minisblack")
-    with pytest.raises(ImageReadError, match=r"s\.tif is a stack of 5 pages"):
-        read_image(tmp_path / "s.tif")
-
-
 def bad_files(folder):
     (folder / "empty.png").write_bytes(b"")
     (folder / "text.png").write_text("this is no picture")

@@ -25,12 +25,13 @@ from napari_medseg.io.format import Format, Gives, Keeps
 from napari_medseg.io.image import Image
 from napari_medseg.io.mask import NUMBERS, VALUES
 from napari_medseg.io.sidecar import beside, facts_beside, known_of, may_write, told_beside, written
+from tests.io.test_contract import at_hand
 
 GRID = Grid((3, 4), (0.5, 0.25), "mm")
 LABELS = np.eye(3, 4, dtype=np.uint8)
 AFFINE = np.array([[0.9, 0.1, 0, 10], [-0.1, 0.8, 0.2, -20], [0, -0.15, 2.5, 30], [0, 0, 0, 1]])
 FACTS = {"classes": {1: "größer", 2: 'a "b"'}, "colours": {1: "#102030"}, "proposal": {"dice": float("nan")}}
-each_mask = pytest.mark.parametrize("format", formats_for("mask"), ids=lambda one: one.name)
+each_mask = pytest.mark.parametrize("format", at_hand(formats_for("mask")), ids=lambda one: one.name)
 
 
 @each_mask

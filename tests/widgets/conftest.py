@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 
 from napari_medseg.app.demo import sample_project
+from napari_medseg.widgets import opening
 from napari_medseg.widgets.launch import HEAVY
 from tests.widgets.helpers import WAIT, blobs, choose, kept, propose
 
@@ -17,6 +18,12 @@ def quick_collections():
         import_module(name)
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def in_one_picture(monkeypatch):
+    """However busy the computer is, an image comes with its proposal; what is otherwise, test_opening.py says."""
+    monkeypatch.setattr(opening, "TOGETHER_MS", WAIT)
 
 
 @pytest.fixture

@@ -90,6 +90,8 @@ def test_images_that_were_only_opened_are_offered_again_too(panel, qtbot, make_n
     again = open_panel(make_napari_viewer())
     try:
         assert again.correct.last.text() == "Open last: my-images"
+        # it is in view
+        assert again.tabs.currentIndex() == 1
         again.correct.last.click()
         qtbot.waitUntil(lambda: again.state.case_id == case_id, timeout=WAIT)
     finally:

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from napari_medseg.app import images
 from napari_medseg.widgets import waiting
 from napari_medseg.widgets.workers import stepping
 from tests.io.dicom_files import CT, write
@@ -45,25 +46,23 @@ def test_it_is_shown_while_it_lasts_and_a_click_ends_it(panel, qtbot):
     assert line.isHidden()
 
 
-def test_opening_can_be_cancelled_and_tried_again(panel, qtbot, tmp_path, monkeypatch):
+def test_adding_can_be_cancelled_and_tried_again(panel, qtbot, tmp_path, monkeypatch):
     path = write(tmp_path / "ct", blobs(), kind=CT)
     panel.correct.create(tmp_path / "p")
     qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
     go = threading.Event()
-    from napari_medseg.widgets import load
-
-    real = load.read_image
+    real = images.read_image
 
     def slow(file, step=None):
         go.wait(20)
+        step(0.5)
         return real(file, step)
 
-    monkeypatch.setattr(load, "read_image", slow)
+    monkeypatch.setattr(images, "read_image", slow)
     panel.correct.add_files([str(path)], show=True)
-    qtbot.waitUntil(lambda: not panel.waiting.isHidden() and "Opening" in panel.waiting.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not panel.waiting.isHidden() and "Adding" in panel.waiting.text.text(), timeout=WAIT)
     panel.waiting.cancel.click()
     go.set()
-    assert panel.correct.status.text() == "Cancelled: the image was not opened."
-    assert panel.state.case_id is None and not panel.viewer.layers
-    panel.correct.view.open_case(1)
+    assert panel.correct.status.text() == "Cancelled: images that were not read yet were not added."
+    panel.correct.add_files([str(path)], show=True)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)

@@ -1,0 +1,145 @@
+"""From a row of the list to an image on the screen: at once when it is read, its first proposal with it or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_medseg.inference import Prediction
+from napari_medseg.project import Project
+from napari_medseg.widgets.ahead import Ahead
+from napari_medseg.widgets.load import Loaded, first_proposal, read_case
+from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
+from napari_medseg.words import tr
+
+# a proposal that comes within so long comes in one picture with its image
+TOGETHER_MS = 500
+
+
+class Opening(QObject):
+    """One image at a time; what was asked before and is not shown yet is dropped.
+
+    Parameters
+    ----------
+    state, workers, ahead
+    show : callable
+        Shows what was read, with a proposal if there is one by then; gives the case, None where it cannot be opened.
+    offer : callable
+        Called with a case that is shown already, and its proposal.
+    failed : callable
+        Called with an error.
+    parent : QObject
+
+    Attributes
+    ----------
+    case_id : int or None
+        What is read, or waits a moment for its proposal: it is about to be shown.
+    """
+
+    # how far it is, from 0 to 1 (below 0: nobody knows), and what is done; nothing is done any more
+    progressed = Signal(float, str)
+    ended = Signal()
+    # a person gave it up; whether the image is shown
+    cancelled = Signal(bool)
+
+    def __init__(
+        self,
+        state: PanelState,
+        workers: Workers,
+        ahead: Ahead,
+        *,
+        show: Callable[[Loaded, Prediction | None], OpenCase | None],
+        offer: Callable[[OpenCase, Prediction], None],
+        failed: Callable[[BaseException], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._workers, self._ahead = state, workers, ahead
+        self._show, self._offer, self._failed = show, offer, failed
+        self.case_id: int | None = None
+        self._ticket: Ticket | None = None
+        # read, and not shown yet; shown, and not proposed on yet
+        self._loaded: Loaded | None = None
+        self._case: OpenCase | None = None
+        self._together = QTimer(self, singleShot=True, interval=TOGETHER_MS)
+        self._together.timeout.connect(self._show_alone)
+
+    def open(self, project: Project, case_id: int) -> None:
+        """Read a case off the GUI thread."""
+        self.stop()
+        self.case_id = case_id
+        self.progressed.emit(-1.0, tr("Reading the image..."))
+        self._ticket = self._workers.run(
+            lambda ticket, progress: read_case(project, case_id, self._state, stepping(ticket, progress)),
+            on_done=self._was_read,
+            on_progress=lambda done, _: self.progressed.emit(done, tr("Reading the image...")),
+            on_error=self._not_read,
+            lane="open",
+        )
+
+    def stop(self) -> None:
+        """Give up what is under way; an image that is shown stays, without a proposal."""
+        if self._ticket is not None:
+            self._ticket.cancel()
+        self._together.stop()
+        self._ticket = self.case_id = self._loaded = self._case = None
+        self.ended.emit()
+
+    def cancel(self) -> None:
+        """As :meth:`stop`, and that is told."""
+        shown = self._case is not None
+        self.stop()
+        self.cancelled.emit(shown)
+
+    def proposes_on(self, case: OpenCase) -> bool:
+        """Whether the first proposal of a case that is shown is on its way."""
+        return self._case is case
+
+    # ---- one after the other ---------------------------------------------------------------------------------------
+
+    def _was_read(self, loaded: Loaded) -> None:
+        if loaded.request is None:
+            self.stop()
+            self._show(loaded, None)
+            return
+        self._loaded = loaded
+        self._ticket = self._workers.run(
+            lambda ticket, progress: first_proposal(loaded, self._ahead, ticket, progress),
+            on_done=self._proposed,
+            on_progress=lambda done, what: self.progressed.emit(done, tr("Proposal: {what}", what=what)),
+            on_error=self._not_proposed,
+        )
+        self._together.start()
+
+    def _not_read(self, error: BaseException) -> None:
+        self.stop()
+        self._failed(error)
+
+    def _show_alone(self) -> None:
+        """Nobody waits for a network to see an image."""
+        loaded, ticket = self._loaded, self._ticket
+        assert loaded is not None
+        self._loaded = self.case_id = None
+        case = self._show(loaded, None)
+        if case is None:
+            self.stop()
+        elif self._ticket is ticket:
+            self._case = case
+
+    def _proposed(self, prediction: Prediction) -> None:
+        loaded, case = self._loaded, self._case
+        self.stop()
+        if loaded is not None:
+            self._show(loaded, prediction)
+        elif case is not None:
+            self._offer(case, prediction)
+
+    def _not_proposed(self, error: BaseException) -> None:
+        loaded = self._loaded
+        self.stop()
+        if loaded is not None:
+            self._show(loaded, None)
+        self._failed(error)

@@ -1,0 +1,94 @@
+"""A folder of pictures as one volume, when asked for."""
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.io import list_images
+from napari_medseg.io.slices import COLOURS_TOLD, UNSIZED_TOLD, read_slices
+
+VOLUME = np.random.default_rng(0).integers(0, 255, (12, 20, 30), np.uint8)
+
+
+def write(folder, numbers, *, name="Schnitt ü {}.png", data=VOLUME):
+    folder.mkdir(exist_ok=True)
+    for number, one in zip(numbers, data, strict=False):
+        PillowImage.fromarray(one).save(folder / name.format(number))
+    return folder
+
+
+def test_slices_lie_in_the_order_of_their_numbers(tmp_path):
+    # 10 stands before 2 in a list of names
+    image = read_slices(write(tmp_path / "a", range(1, 13)), spacing=(2.5, 0.5, 0.25))
+    np.testing.assert_array_equal(image.data, VOLUME)
+    assert image.volume and image.told == ()
+    assert (image.spacing, image.unit) == ((2.5, 0.5, 0.25), "mm")
+    # otherwise they stay pictures
+    assert len(list_images(tmp_path / "a")) == 12
+
+
+@pytest.mark.parametrize("numbers", [[f"{n:03}" for n in range(12)], range(0, 120, 10), range(12, 24)])
+@pytest.mark.parametrize("name", ["{}.png", "p7_z{}_c1.png", "2024-{}.png"])
+def test_names(tmp_path, numbers, name):
+    image = read_slices(write(tmp_path / "a", numbers, name=name))
+    np.testing.assert_array_equal(image.data, VOLUME)
+    assert image.told == (UNSIZED_TOLD,) and image.grid.spacing_mm is None
+
+
+def test_gaps_are_told(tmp_path):
+    image = read_slices(write(tmp_path / "a", [1, 2, 3, 6, 7, 9]), spacing=(1, 1, 1))
+    assert image.shape == (6, 20, 30)
+    assert image.told[0].startswith("slices are missing between the numbers 3 and 6, 7 and 9: ")
+
+
+def test_what_counts_no_slices_is_refused(tmp_path):
+    cases = {
+        "one": (["1"], "called alike but for one number"),
+        "two kinds": (["1", "2", "x"], "called alike but for one number"),
+        "two numbers": (["1_1", "1_2", "2_1", "2_2"], "differ in more than one number"),
+        "twice": (["1", "01", "2"], "two slices of the number 1"),
+    }
+    for name, (numbers, text) in cases.items():
+        with pytest.raises(InputError, match=rf"{text}.*\.$"):
+            read_slices(write(tmp_path / name, numbers))
+    with pytest.raises(InputError, match="holds no image"):
+        (tmp_path / "empty").mkdir()
+        read_slices(tmp_path / "empty")
+    with pytest.raises(InputError, match=r"--spacing is 0 1 1; expected three sizes"):
+        read_slices(write(tmp_path / "s", [1, 2]), spacing=(0, 1, 1))
+
+
+def test_slices_are_of_one_size_and_kind(tmp_path):
+    folder = write(tmp_path / "a", [1, 2])
+    write(folder, [3], data=VOLUME[:, :9])
+    with pytest.raises(InputError, match=r"3\.png is 9 x 30 px of uint8; expected 20 x 30 px of uint8, as Schnitt ü 1"):
+        read_slices(folder)
+    write(folder, [3], data=VOLUME.astype(np.uint16))
+    with pytest.raises(InputError, match="of uint16; expected 20 x 30 px of uint8"):
+        read_slices(folder)
+    (folder / "Schnitt ü 3.png").write_bytes(b"no picture")
+    with pytest.raises(ImageReadError, match="Schnitt ü 3"):
+        read_slices(folder)
+
+
+def test_colours_become_grey(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 255, (4, 20, 30, 3), np.uint8)
+    image = read_slices(write(tmp_path / "a", range(4), data=colours), spacing=(1, 1, 1))
+    np.testing.assert_allclose(image.data, colours @ [0.299, 0.587, 0.114], atol=0.51)
+    assert image.told == (COLOURS_TOLD,)
+
+
+def test_masks(tmp_path):
+    labels = (VOLUME > 100).astype(np.uint8)
+    labels[0] = 0
+    np.testing.assert_array_equal(
+        read_slices(write(tmp_path / "a", range(12), data=labels * 255), mask=True).data, labels
+    )
+    np.testing.assert_array_equal(
+        read_slices(write(tmp_path / "b", range(12), data=labels * 3), mask=True).data, labels * 3
+    )
+    labels[3] *= 255
+    labels[4] *= 2
+    with pytest.raises(InputError, match="black and white only, and others of the set have"):
+        read_slices(write(tmp_path / "c", range(12), data=labels), mask=True)
