@@ -90,7 +90,8 @@ def test_of_many_none_is_ticked(study, qtbot, dialog):
 
 
 def shown_dialog():
-    return next((one for one in QApplication.topLevelWidgets() if isinstance(one, SeriesDialog)), None)
+    dialogs = (one for one in QApplication.topLevelWidgets() if isinstance(one, SeriesDialog))
+    return next((one for one in dialogs if one.isVisible()), None)
 
 
 def test_a_mixed_folder_that_is_dropped_asks_and_opens_what_is_chosen(panel, qtbot, study):
@@ -107,7 +108,7 @@ def test_a_mixed_folder_that_is_dropped_asks_and_opens_what_is_chosen(panel, qtb
     assert MARKER not in " ".join(seen)
     # the same again, and Escape: nothing comes
     drop(canvas(panel), study)
-    qtbot.waitUntil(lambda: shown_dialog() is not None and shown_dialog().isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: shown_dialog() is not None, timeout=WAIT)
     qtbot.keyClick(shown_dialog(), Qt.Key.Key_Escape)
     assert panel.correct.status.text() == "Cancelled: nothing was opened."
     assert len(panel.state.project.cases()) == 1
