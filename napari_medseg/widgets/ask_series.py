@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from qtpy.QtCore import QEventLoop, QObject, Qt
+from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow, QProgressDialog, QWidget
 
 from napari_medseg.app.series import Choice
+from napari_medseg.errors import Cancelled
 from napari_medseg.io.format import Progress
 from napari_medseg.widgets.series_dialog import SeriesDialog
 from napari_medseg.widgets.waiting import AFTER_SECONDS
-from napari_medseg.widgets.workers import Workers, stepping
+from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import tr
 
 _Found = TypeVar("_Found")
-_STEPS = 1000
+_STEPS, _LOOK_MS = 1000, 20
 
 
 def has_window() -> bool:
@@ -34,9 +37,9 @@ def ask_series(choices: Sequence[Choice]) -> list[Choice]:
     """Which of several series are meant, once a person says it; none where they cancel."""
     if not choices:
         return []
-    owner = QObject()
     found: list[Choice] = []
-    workers = Workers(owner, lambda error: None)
+    # it outlives the dialog: a picture may be on its way yet
+    workers = Workers(QApplication.instance(), lambda error: None)
     dialog = SeriesDialog(choices, workers, _window())
     dialog.chosen.connect(found.extend)
     dialog.exec()
@@ -52,31 +55,39 @@ def wait_for(work: Callable[[Progress], _Found]) -> _Found | None:
     Exception
         What it raises.
     """
-    owner, loop, found = QObject(), QEventLoop(), dict[str, Any]()
-    workers = Workers(owner, lambda error: None)
+    loop, given_up, share = QEventLoop(), threading.Event(), [0.0]
     dialog = QProgressDialog(tr("Opening the image..."), tr("Cancel"), 0, _STEPS, _window())
     dialog.setWindowTitle("MedSeg")
     dialog.setWindowModality(Qt.WindowModality.ApplicationModal)
     dialog.setMinimumDuration(round(AFTER_SECONDS * 1000))
     dialog.setAutoReset(False)
 
-    def keep(name: str, value: Any) -> None:
-        found[name] = value
+    def step(done: float) -> None:
+        if given_up.is_set():
+            raise Cancelled
+        share[0] = done
+
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="medseg-reader")
+    # the thread touches nothing of Qt: whoever cancels does not wait for a drive that does not answer
+    running = thread.submit(work, step)
+    timer = QTimer(interval=_LOOK_MS)
+
+    def look() -> None:
+        dialog.setValue(round(share[0] * (_STEPS - 1)))
+        if running.done():
+            loop.quit()
+
+    def cancel() -> None:
+        given_up.set()
         loop.quit()
 
-    ticket = workers.run(
-        lambda ticket, progress: work(stepping(ticket, progress)),
-        on_done=lambda value: keep("value", value),
-        on_error=lambda error: keep("error", error),
-        on_progress=lambda share, told: dialog.setValue(round(share * (_STEPS - 1))),
-        lane="files",
-    )
-    dialog.canceled.connect(ticket.cancel)
-    dialog.canceled.connect(loop.quit)
+    timer.timeout.connect(look)
+    dialog.canceled.connect(cancel)
+    timer.start()
     loop.exec()
-    workers.close()
+    timer.stop()
+    thread.shutdown(wait=False, cancel_futures=True)
+    dialog.canceled.disconnect(cancel)
     dialog.close()
     dialog.deleteLater()
-    if "error" in found:
-        raise found["error"]
-    return cast("_Found | None", found.get("value"))
+    return None if given_up.is_set() else running.result()
