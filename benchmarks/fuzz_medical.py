@@ -12,7 +12,35 @@ import numpy as np
 def make_medical(folder: Path) -> None:
     """Write the seeds."""
     _dicoms(folder)
+    _segmentations(folder)
     _nrrds(folder)
+
+
+def _segmentations(folder: Path) -> None:
+    """On a flat picture of its own, and, as other programs write them, as a map of labels."""
+    import tempfile
+
+    from pydicom import dcmread, uid
+
+    from napari_medseg.io import read_grid, write_mask
+
+    labels = np.zeros((48, 64), np.uint8)
+    labels[2:9, 3:12], labels[20:30, 20:31] = 1, 3
+    with tempfile.TemporaryDirectory() as home:
+        file = dcmread(folder / "plain.dcm")
+        file.StudyInstanceUID = file.SeriesInstanceUID = file.FrameOfReferenceUID = "1.2.4"
+        file.ImagePositionPatient, file.ImageOrientationPatient = [1, 2, 3], [1, 0, 0, 0, 0.8, 0.6]
+        file.PixelSpacing = [0.5, 0.7]
+        file.save_as(Path(home) / "image.dcm")
+        source = Path(home) / "image.dcm"
+        write_mask(folder / "bits.seg.dcm", labels, grid=read_grid(source), source=source)
+    found = dcmread(folder / "bits.seg.dcm")
+    found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID = uid.UID("1.2.840.10008.5.1.4.1.1.66.7")
+    found.SegmentationType, found.NumberOfFrames = "LABELMAP", 1
+    found.BitsAllocated, found.BitsStored, found.HighBit = 8, 8, 7
+    found.PixelData = np.where(labels == 3, 2, labels).astype(np.uint8).tobytes()
+    found.PerFrameFunctionalGroupsSequence = found.PerFrameFunctionalGroupsSequence[:1]
+    found.save_as(folder / "map.seg.dcm")
 
 
 def _dicoms(folder: Path) -> None:

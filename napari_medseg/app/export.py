@@ -13,19 +13,25 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
+from napari_medseg.app.coding import Coded, for_project, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
+from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
+from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
+from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
-from napari_medseg.names import clean_name, name_key
+from napari_medseg.names import clean_name
 from napari_medseg.project import Case, Project
+from napari_medseg.project.files import fault
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.labels import labels_sha256
 from napari_medseg.words import tr, trn
@@ -99,16 +105,19 @@ def export_labels(
     InputError, OutputError
         As :func:`napari_medseg.io.write_mask`.
     """
-    facts = {
+    facts = {**_program(), **(provenance or {})}
+    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
+    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
+    return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
+
+
+def _program() -> dict[str, str]:
+    return {
         "software": "napari-medseg",
         "version": __version__,
         "exported": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "use": "research only, no medical device",
-        **(provenance or {}),
     }
-    numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
-    place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
 
 
 def export_masks(
@@ -134,12 +143,21 @@ def export_masks(
     Returns
     -------
     list of Path
-        Also files beside the masks, see ``io/sidecar.py``.
+        Also files beside the masks, see ``io/sidecar.py``. Where measurements are asked for, see
+        :class:`napari_medseg.app.coding.Coded`, also their report.
     """
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
-    check_free(may_replace(paths.values()), overwrite=overwrite)
+    provenance = dict(provenance or {})
+    measured = bool(provenance.pop(REPORT_KEY, False))
+    reports = report_paths(stem, suffix) if measured else ()
+    check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    if measured and grid is not None and source is not None:
+        facts = {**_program(), **provenance}
+        files += write_report(
+            stem, labels, mask=paths["mask"], suffix=suffix, grid=grid, provenance=facts, source=source
+        )
     if not objects:
         return files
     parts, format = number_objects(labels), format_of(paths["objects"])
@@ -148,7 +166,7 @@ def export_masks(
         labels = np.where(parts > 0, labels, 0)
         return files + written_of(export_labels(paths["objects"], labels, **place, provenance=provenance, parts=parts))
     # of objects, number 1 is one among others, and its colour none of a class
-    facts = {key: fact for key, fact in (provenance or {}).items() if key != COLOURS_KEY}
+    facts = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
     return files + written_of(export_labels(paths["objects"], parts, **place, provenance=facts, numbers=True))
 
 
@@ -187,6 +205,7 @@ def case_provenance(
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
+        MADE_KEY: _made(project.made_by(case.id, below, labels), origin),
         "classes": {one.label: one.name for one in classes},
         COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
@@ -194,11 +213,25 @@ def case_provenance(
     }
 
 
+def _made(made: Mapping[int, str], origin: Mapping[str, Any]) -> dict[int, str]:
+    """Who made each label; what a network found in boxes that a person drew, both did."""
+    prompted = bool(origin.get("boxes"))
+    return {label: SEMIAUTOMATIC if prompted and kind == AUTOMATIC else kind for label, kind in made.items()}
+
+
 def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
     """Of a proposal's origin, every network that had a say."""
     if not origin:
         return None
     return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
+
+
+def of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
+    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
+    if proposal.get("labels_sha256") != labels_sha256(labels):
+        return proposal
+    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
+    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:
@@ -232,6 +265,7 @@ def export_project(
     overwrite: bool = False,
     chosen: tuple[str, str] | None = None,
     task: str = "",
+    coded: Coded | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
@@ -259,6 +293,8 @@ def export_project(
     chosen : tuple of str, optional
     task : str
         As the window shows the names of classes; see :func:`napari_medseg.app.classes.class_table`.
+    coded : Coded, optional
+        For formats whose masks refer to their image: what classes are, and whether the patient is named.
 
     Returns
     -------
@@ -286,13 +322,16 @@ def export_project(
         )
     folder = check_folder(out)
     written: list[Path] = []
-    stems = _free_stems(ready)
+    stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
+    asked = for_project(project, coded or Coded())
     volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
     together = Together(folder, format, volumes.values(), kinds)
     single = [i for i in stems if not together.joins(volume=volumes[i])]
     targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
     targets += together.targets()
+    if asked.measurements and format_named(format).takes.source:
+        targets += [path for i in single for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
@@ -306,6 +345,9 @@ def export_project(
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
+                facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
+                if format_named(format).takes.source:
+                    _check_there(case)
                 written += export_masks(
                     together.place(volume=volumes[case.id]) / stems[case.id],
                     labels,
@@ -325,7 +367,9 @@ def _not_written(count: int) -> str:
     return trn("{n} mask was not written", "{n} masks were not written", count)
 
 
-def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = False) -> list[str]:
+def export_losses(
+    project: Project, *, format: str = DEFAULT, objects: bool = False, patient: bool = False
+) -> list[str]:
     """Sentences to tell before :func:`export_project`: what its masks lose in that format; empty where nothing is.
 
     Parameters are those of :func:`export_project`.
@@ -340,19 +384,20 @@ def export_losses(project: Project, *, format: str = DEFAULT, objects: bool = Fa
         # of a damaged case, the export tells
         with suppress(InputError):
             grids.append(case_grid(case))
-    return mask_losses(grids, format=format, classes=bool(project.classes()), objects=objects)
+    lines = told(format_named(format), (case.image for case in project.cases()), patient=patient)
+    return lines + mask_losses(grids, format=format, classes=bool(project.classes()), objects=objects)
 
 
-def _free_stems(cases: Sequence[Case]) -> dict[int, str]:
-    """A stem of its own for each case, by number: two patients' images may have one name."""
-    # a case's own name is kept for it; some file systems take 'A' and 'a' for one
-    names = {name_key(case.name) for case in cases}
-    stems: dict[int, str] = {}
-    taken: set[str] = set()
-    for case in cases:
-        stem = case.name
-        while name_key(stem) in taken or (stem != case.name and name_key(stem) in names):
-            stem = f"{stem}_{case.id}"
-        taken.add(name_key(stem))
-        stems[case.id] = stem
-    return stems
+def _check_there(case: Case) -> None:
+    """Make sure that an image to which a mask is to refer is the one that was added."""
+    wrong = fault(case.image, case.sha256)
+    if wrong is not None:
+        raise InputError(
+            tr(
+                "{image}, to which the mask of '{name}' is to refer, is {wrong}; expected the image that was added. "
+                "Bring it back, or choose another format.",
+                image=case.image,
+                name=case.name,
+                wrong=wrong,
+            )
+        )

@@ -70,12 +70,15 @@ class Found:
 
 
 def can_take(path: Path) -> bool:
-    """Whether a path is something of ours: a folder, whatever is in it, a project, a file that is read as an image."""
+    """Whether a path is something of ours: a folder, whatever is in it, a project, a file that is read.
+
+    Of a file that holds masks only, a sentence tells where it belongs.
+    """
     if path.name == FILE_NAME or path.is_dir():
         # asked on the GUI thread: what a folder holds is found out later
         return True
     format = format_of(path)
-    return format is not None and format.gives.images
+    return format is not None and format.read is not None
 
 
 def project_at(path: Path) -> Path | None:

@@ -18,6 +18,7 @@ from napari_medseg.io import (
     check_white,
     fit_mask,
     match_masks,
+    names_of,
     read_image,
     read_numbers,
     walk_images,
@@ -70,7 +71,8 @@ def add_with_masks(
     Nothing is added before all masks were read. An image whose mask is bad is not added, so that both can be later.
 
     The numbers of the masks are those of the project's classes. Where it has none yet, all numbers that are found
-    become classes; more than the first, or another, get names in its table: ``label 2``.
+    become classes; more than the first, or another, get names in its table: those that the masks' files say, as
+    DICOM-SEG does, else ``label 2``.
 
     Parameters
     ----------
@@ -100,6 +102,7 @@ def add_with_masks(
     if bad and not readable:
         raise next(iter(bad.values()))
     numbers = all_numbers(found)
+    called = {} if rule.mapping else _called({file: matched[file] for file in readable}, classes)
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
@@ -110,8 +113,8 @@ def add_with_masks(
         split=split,
         progress=progress,
     )
-    if not classes and numbers - {1}:
-        classes = {number: f"label {number}" for number in sorted(numbers)}
+    if not classes and (numbers - {1} or called):
+        classes = {number: called.get(number, f"label {number}") for number in sorted(numbers)}
     named = name_classes(project, classes, ignore=rule.ignore)
     used, told = 0, list[str]()
     for file in readable:
@@ -126,6 +129,29 @@ def add_with_masks(
             used += 1
     refused += [sentence(error) for error in bad.values()]
     return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
+
+
+def _called(masks: Mapping[Path, Path], classes: Classes) -> dict[int, str]:
+    """What the files of masks say that their numbers are called, by number.
+
+    Raises
+    ------
+    InputError
+        If two files have two names for one number, or a number bears the name of another class.
+    """
+    found = dict[int, str]()
+    for path in masks.values():
+        for number, name in names_of(path).items():
+            other = next((label for label, known in classes.items() if known.casefold() == name.casefold()), number)
+            if found.setdefault(number, name) != name or other != number:
+                wanted = f"class {other}" if other != number else f"'{found[number]}', as in another mask"
+                raise InputError(
+                    f"mask {path} calls its number {number} '{name}'; expected {wanted}. Say which class it is with "
+                    f"--map {number}={other}, or rename it."
+                )
+    # two numbers of one name: the name says nothing
+    names = list(found.values())
+    return {number: name for number, name in found.items() if names.count(name) == 1}
 
 
 def _waits(project: Project, case: Case | None) -> bool:

@@ -6,11 +6,12 @@ Knows layers by what they can do, not napari: the panel and napari's Save dialog
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.layer_keys import GRID_KEY, OF_KEY, SIZE_KEY, UNSIZED_KEY
+from napari_medseg.app.layer_keys import FILE_KEY, GRID_KEY, OF_KEY, SIZE_KEY, UNSIZED_KEY
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid
 from napari_medseg.io.geometry import same_place
@@ -231,6 +232,18 @@ def grid_under(images: Sequence[Any], mask: Any) -> Grid:
     if (why := moved(ground) or (_turned(mask) if flat else None)) is not None:
         raise InputError(why)
     return grid_of(ground)
+
+
+def file_under(images: Sequence[Any], mask: Any) -> Path | None:
+    """The file of the image that a mask lies on; None where it lies on none, or nobody knows from where that is.
+
+    Parameters and errors are those of :func:`image_under`.
+    """
+    image = image_under(images, mask)
+    if image is None:
+        return None
+    known = image.metadata.get(FILE_KEY) or getattr(getattr(image, "source", None), "path", None)
+    return None if known is None else Path(known)
 
 
 def _same(a: Grid, b: Grid) -> bool:

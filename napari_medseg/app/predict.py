@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
+from napari_medseg.app.coding import Coded, check_format, told
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import file_losses
@@ -28,6 +29,7 @@ from napari_medseg.io import (
     write_probabilities,
 )
 from napari_medseg.io.formats import axes_of
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.io.table import What, suffixes
 from napari_medseg.names import short_name
 from napari_medseg.weights import list_weights
@@ -202,6 +204,7 @@ def predict_files(
     objects: bool = False,
     boxes: str | Path | None = None,
     overwrite: bool = False,
+    coded: Coded | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
@@ -229,6 +232,8 @@ def predict_files(
         network finds it.
     overwrite : bool
         Files that are there may be replaced.
+    coded : Coded, optional
+        For formats whose masks refer to their image: what classes are, and whether the patient is named.
     tell : callable
         Called with a sentence on each image that is unlike what the network knows; it is segmented all the same.
 
@@ -279,12 +284,15 @@ def predict_files(
         tell(text)
     folder = check_folder(out)
     written: list[Path] = []
+    for words in told(format_named(format), images, patient=(coded or Coded()).patient):
+        tell(words)
     batch = Batch(len(images), _not_segmented)
     with together.writing(written):
         for number, path in enumerate(images):
             if progress is not None:
                 progress(number / len(images), stems[path])
             with batch.item():
+                check_format(format_named(format), path)
                 image, stem = read_image(path), stems[path]
                 for words in image.told:
                     tell(f"{path}: {words}")
@@ -303,6 +311,9 @@ def predict_files(
                 facts = {"image": called, **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
+                facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)
+                task = next((entry.task for entry in list_weights() if entry.id == result.origin["weights"]), "")
+                facts |= (coded or Coded()).facts(format_named(format), facts["classes"], task)
                 written += export_masks(
                     together.place(volume=image.volume) / stem,
                     result.labels,

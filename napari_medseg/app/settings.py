@@ -20,7 +20,21 @@ SETTINGS: Mapping[str, fields.Check] = {
         ("device", "export_folder", "folder", "format", "order", "patients", "project", "task"), fields.TEXT
     ),
     **dict.fromkeys(
-        ("disagreement", "edges", "export_objects", "mirrored", "probability", "three_planes", "toured"), fields.FLAG
+        (
+            *(
+                "disagreement",
+                "edges",
+                "export_objects",
+                "export_report",
+                "export_table",
+                "measure_apart",
+                "measurements",
+                "mirrored",
+                "probability",
+            ),
+            *("three_planes", "toured"),
+        ),
+        fields.FLAG,
     ),
     "also": (lambda value: isinstance(value, list), "a list"),
     "brush_size": fields.number(1, 1000),

@@ -8,14 +8,19 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_medseg import __version__
+from napari_medseg.cli.measure import measure
 from napari_medseg.cli.output import (
     DEFAULT_FORMAT,
     IGNORE_HELP,
     MAP_HELP,
+    Anatomy,
+    Code,
     Format,
     Json,
     Network,
     Overwrite,
+    Patient,
+    Report,
     check_log,
     print_done,
     print_json,
@@ -38,6 +43,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(project_app, name="project")
 app.command()(train)
 app.command()(stack)
+app.command()(measure)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]
@@ -82,6 +88,26 @@ def formats(json: Json = False) -> None:
         print_json([dict(zip(COLUMNS, row, strict=True)) for row in table()])
         return
     print_table("Formats", COLUMNS, table())
+
+
+@app.command()
+def codes(
+    words: Annotated[Optional[list[str]], typer.Argument(help="Words that are looked for, such as kidney.")] = None,
+    json: Json = False,
+) -> None:
+    """List the codes of what a class is and where it lies, for formats that hold them."""
+    from napari_medseg.io.codes import WHAT, WHERE, search
+
+    found: dict[str, dict[str, str]] = {}
+    for use in (WHAT, WHERE):
+        for one in search(" ".join(words or []), use):
+            row = found.setdefault(one.id, {"id": one.id, "SNOMED CT": one.code, "meaning": one.meaning, "says": use})
+            row["says"] = use if row["says"] == use else f"{WHAT}, {WHERE}"
+    if json:
+        print_json(list(found.values()))
+        return
+    columns = ("id", "SNOMED CT", "meaning", "says")
+    print_table("Codes", columns, [tuple(row[name] for name in columns) for row in found.values()])
 
 
 @app.command()
@@ -196,12 +222,22 @@ def predict(
     ] = False,
     size: Annotated[Optional[int], typer.Option(help="Side of the network's input, px.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Probability from which a pixel counts.")] = 0.5,
+    code: Code = None,
+    anatomy: Anatomy = None,
+    patient: Patient = False,
+    report: Report = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Propose a mask for each image."""
+    from napari_medseg.app.coding import parse_coded, with_report
     from napari_medseg.app.predict import PredictRequest, predict_files
+    from napari_medseg.weights.store import find_weights
 
+    entry, _ = find_weights(network, weights)
+    named = dict(zip(entry.labels, entry.classes, strict=True))
+    coded = parse_coded(code or [], anatomy or [], named, patient=patient, task=entry.task)
+    coded = with_report(coded, format) if report else coded
     request = PredictRequest(
         network=network,
         weights=weights,
@@ -225,6 +261,7 @@ def predict(
             objects=objects,
             boxes=boxes,
             overwrite=overwrite,
+            coded=coded,
             progress=progress,
             tell=lambda text: typer.echo(text, err=True),
         )

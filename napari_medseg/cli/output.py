@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -23,6 +23,20 @@ IGNORE_HELP = "Number in the masks that does not count, such as 255."
 DEFAULT_FORMAT = "tiff"
 
 Format = Annotated[str, typer.Option(help="Name of a format that masks are written in, see 'medseg formats'.")]
+Code = Annotated[
+    Optional[list[str]],
+    typer.Option(help="What a class is: NUMBER=CONCEPT, see 'medseg codes'. For formats that hold codes. Repeatable."),
+]
+Anatomy = Annotated[
+    Optional[list[str]],
+    typer.Option(help="Where classes lie: CONCEPT, or NUMBER=CONCEPT, see 'medseg codes'. Repeatable."),
+]
+Patient = Annotated[
+    bool, typer.Option("--patient", help="Name patient and study as the image does, in formats that hold them.")
+]
+Report = Annotated[
+    bool, typer.Option("--sr", help="Beside DICOM-SEG also what each lesion measures, as DICOM SR (TID 1500).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Network = Annotated[str, typer.Option(help="Name of the network, see 'medseg networks'.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Files that are there may be replaced.")]

@@ -10,8 +10,12 @@ from napari_medseg.cli.output import (
     DEFAULT_FORMAT,
     IGNORE_HELP,
     MAP_HELP,
+    Anatomy,
+    Code,
     Format,
     Overwrite,
+    Patient,
+    Report,
     print_done,
     print_json,
     print_table,
@@ -255,14 +259,23 @@ def export(
     format: Format = DEFAULT_FORMAT,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Also masks that nobody accepted, as they are now.")] = False,
+    code: Code = None,
+    anatomy: Anatomy = None,
+    patient: Patient = False,
+    report: Report = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
+    from napari_medseg.app.coding import parse_coded, remember, with_report
     from napari_medseg.app.export import ACCEPTED, ALL, export_losses, export_project
     from napari_medseg.project import Project
 
     with print_done(), Project.open(folder) as project, progress_bar() as progress:
-        for told in export_losses(project, format=format, objects=objects):
+        classes = {one.label: one.name for one in project.classes()} or {1: ""}
+        task = project.chosen()[0]
+        coded = parse_coded(code or [], anatomy or [], classes, patient=patient, task=task)
+        coded = with_report(coded, format) if report else coded
+        for told in export_losses(project, format=format, objects=objects, patient=patient):
             typer.echo(told, err=True)
         written = export_project(
             project,
@@ -271,7 +284,9 @@ def export(
             format=format,
             objects=objects,
             overwrite=overwrite,
+            coded=coded,
             progress=progress,
         )
+        remember(project, coded.codes)
     for path in written:
         typer.echo(path)

@@ -183,6 +183,37 @@ def _grid(path: Path) -> Grid:
     return _film(shape) if lie is None else _place(path, lie)[0].grid
 
 
+def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]:
+    """What masks that refer to an image have to know of how it was read.
+
+    Returns
+    -------
+    files : tuple of Path
+        Of a series its slices along their normal, else the one file.
+    turned : ToRas or None
+        How a volume was turned; None of what lies nowhere, or is flat.
+    order : tuple of int
+        Which picture of the one file, or which of the files, each plane is.
+
+    Raises
+    ------
+    ImageReadError
+        As :func:`read`.
+    """
+    if is_many(path):
+        parts, _ = _slices(series_of_path(path), path)
+        turned, order = _place(path, [part.place for part in parts if part.place is not None])
+        return tuple(parts[number].path for number in order), turned, tuple(range(len(order)))
+    with guarded(path):
+        header = open_header(path)
+        frames = _check(path, header)[0]
+        lie = None if frames == 1 else _lie(header)
+        if lie is None:
+            return (path,), None, tuple(range(frames))
+        turned, order = _place(path, lie)
+        return (path,), turned, order
+
+
 def files(path: Path) -> tuple[Path, ...]:
     """The files that a series consists of; errors are those of :func:`read`."""
     return series_of_path(path).files if is_many(path) else (path,)
@@ -297,4 +328,6 @@ FORMAT = Format(
     reader=True,
     extra="dicom",
     judged="pydicom, SimpleITK",
+    # reports of measurements beside an image
+    inner=(".sr",),
 )

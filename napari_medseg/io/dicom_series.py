@@ -14,7 +14,16 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.dicom_file import guarded, is_dicom, open_header
 from napari_medseg.io.dicom_names import NAMED, PEOPLE, key_of, names_people, neutral
 from napari_medseg.io.dicom_place import Slice
-from napari_medseg.io.dicom_tags import OF_SERIES, code, count, frames_of, places, told
+from napari_medseg.io.dicom_tags import (
+    LABEL_MAP,
+    OF_SERIES,
+    SEGMENTATION,
+    code,
+    count,
+    frames_of,
+    places,
+    told,
+)
 from napari_medseg.io.format import Progress
 from napari_medseg.names import one_line
 
@@ -265,6 +274,9 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
     # whoever opens what it belongs to is told
     with suppress(ImageReadError), guarded(path):
         header = open_header(path, (*OF_SERIES, *PEOPLE))
+        # masks of a series lie beside it
+        if str(header.get("SOPClassUID")) in (SEGMENTATION, LABEL_MAP):
+            return None
         if not (count(header, "Rows") and count(header, "Columns")):
             # of a report or a plan; one that ends before it says what it is, is damaged
             return None if header.get("SOPClassUID") else _DAMAGED

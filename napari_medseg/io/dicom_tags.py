@@ -19,6 +19,8 @@ OF_SERIES = (
     *("Rows", "Columns", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
     *("SamplesPerPixel", "BitsAllocated", "InstanceNumber", "PhotometricInterpretation", "BurnedInAnnotation"),
 )
+# classes of masks: in bits, and as numbers
+SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 GREY = ("MONOCHROME1", "MONOCHROME2")
 _CENTIMETRE, _FLAT = 3, 1  # units and kind of a region of an ultrasound picture
 _WIDEST = 1e30

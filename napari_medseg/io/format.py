@@ -74,6 +74,13 @@ class Holds(Protocol):
         """Never raises: False of what is not there or cannot be read."""
 
 
+class Names(Protocol):
+    """Says what the labels of a mask are called; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> dict[int, str]:
+        """Names by label; of those that have one."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -227,6 +234,10 @@ class Format:
         Needed where such an image has no file of its own.
     called : Called, optional
         Needed where names of files may name people; default: by the stem.
+    names : Names, optional
+        Where files of the format say what their labels are called.
+    kin : str
+        Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
         Name of a file that lists others, in capitals: an image where it is named, passed over where a folder is.
     inner : tuple of str
@@ -262,6 +273,8 @@ class Format:
     several: Several | None = None
     lies_in: LiesIn | None = None
     called: Called | None = None
+    names: Names | None = None
+    kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()
     white: bool = False

@@ -66,6 +66,21 @@ def read_grid(path: str | Path) -> Grid | None:
     return grid if grid is None else add_grid(path, grid)
 
 
+def names_of(path: str | Path) -> dict[int, str]:
+    """What the labels of a mask are called, by number, where its file says it; nothing of other formats.
+
+    Raises
+    ------
+    ImageReadError
+        If it cannot be read.
+    """
+    path, format = Path(path), format_of(path)
+    if format is None or format.names is None:
+        return {}
+    with format.libraries():
+        return format.names(path)
+
+
 def files_of(path: str | Path) -> tuple[Path, ...]:
     """The files that an image consists of: of a series its slices, else the file itself.
 
@@ -146,8 +161,12 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
             "Export the image in one of these."
         )
     if not (format.gives.masks if mask else format.gives.images):
-        one, other = ("images", "a mask") if mask else ("masks", "an image")
-        raise ImageReadError(f"{path} is {format.title}, which holds {one} only; expected {other}. Give another file.")
+        one, other, advice = (
+            ("images", "a mask", "Give another file.")
+            if mask
+            else ("masks", "an image", "Give its image, and it as the mask: 'medseg project add IMAGE --masks FOLDER'.")
+        )
+        raise ImageReadError(f"{path} is {format.title}, which holds {one} only; expected {other}. {advice}")
     try:
         facts = (_home(path) or path).stat()
         folder = stat.S_ISDIR(facts.st_mode)

@@ -30,18 +30,30 @@ class Turn:
         What to tell of it; None where the two files agree.
     slice : bool
         The mask is a volume of one slice, its image a picture: masks of pictures are written to NIfTI so.
+    planes : tuple of int
+        Of a mask that holds some slices only: which slices of its image they are. On the others there is nothing.
+    shape : tuple of int
+        Of the image, where there are planes.
     """
 
     axes: tuple[int, ...]
     flipped: tuple[int, ...]
     told: str | None = None
     slice: bool = False
+    planes: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()
 
     def __call__(self, mask: np.ndarray) -> np.ndarray:
         """The mask on its image's pixels, each label exactly where it was."""
         if self.slice:
             mask = mask[0]
-        return np.ascontiguousarray(np.flip(mask.transpose(self.axes), self.flipped))
+        turned = np.ascontiguousarray(np.flip(mask.transpose(self.axes), self.flipped))
+        if not self.planes:
+            return turned
+        whole, across = np.zeros(self.shape, mask.dtype), self.axes.index(0)
+        # a view: what is written into it is written into the whole
+        np.moveaxis(whole, across, 0)[list(self.planes)] = np.moveaxis(turned, across, 0)
+        return whole
 
 
 def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
@@ -65,6 +77,12 @@ def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
             raise _place_error(image_path, mask_path, image, mask)
         told = _orientation_told(image, mask, image_path=image_path, mask_path=mask_path)
         return Turn(tuple(range(len(image.shape))), (), told)
+    if mask.planes:
+        found = (_by_planes(affine, image.shape, mask) for affine in (image.affine, *image.others))
+        laid = next((turn for turn in found if turn is not None), None)
+        if laid is None:
+            raise _place_error(image_path, mask_path, image, mask)
+        return laid
     for number, affine in enumerate((image.affine, *image.others)):
         turn = _turn(affine, image.shape, mask.affine, mask.shape)
         if turn is None:
@@ -121,6 +139,36 @@ def _turn(
     # from (x, y, z) to the arrays' (z, y, x)
     axes = tuple(int(2 - axis) for axis in source[::-1])
     return axes, tuple(int(2 - axis) for axis in np.flatnonzero(back)[::-1])
+
+
+def _by_planes(image: np.ndarray, shape: tuple[int, ...], mask: Grid) -> Turn | None:
+    """How the slices of a mask come to lie on those of its image, each by its own place; None where one lies beside."""
+    assert mask.affine is not None
+    sides, (_, rows, columns) = np.array(shape[::-1]), mask.shape
+    within = np.linalg.solve(image, mask.affine)[:3, :2]
+    steps = np.round(within)
+    if not (np.abs(steps).sum(axis=0) == 1).all() or (np.abs(steps).sum(axis=1) > 1).any():
+        return None
+    along, down = (int(axis) for axis in np.abs(steps).argmax(axis=0))
+    across = 3 - along - down
+    if (sides[along], sides[down]) != (columns, rows):
+        return None
+    # where the corners of each slice are, against where those of the image's slice are
+    corners = np.array([(x, y) for x in (0, columns - 1) for y in (0, rows - 1)])
+    starts = np.linalg.solve(image, np.c_[np.array(mask.planes), np.ones(len(mask.planes))].T)[:3].T
+    numbers = np.round(starts[:, across]).astype(int)
+    exact = np.where(steps.sum(axis=1) < 0, sides - 1, 0) + corners @ steps.T
+    wanted = np.repeat(exact[None], len(numbers), axis=0)
+    wanted[:, :, across] = numbers[:, None]
+    off = np.abs(starts[:, None] + corners @ within.T - wanted).max()
+    inside = numbers.min() >= 0 and numbers.max() < sides[across] and len(set(numbers.tolist())) == len(numbers)
+    if off >= TOLERANCE or not inside:
+        return None
+    axes = [0, 0, 0]
+    # from (x, y, z) to the arrays' (z, y, x)
+    axes[2 - along], axes[2 - down], axes[2 - across] = 2, 1, 0
+    flipped = tuple(sorted(2 - axis for axis in (along, down) if steps[axis].sum() < 0))
+    return Turn(tuple(axes), flipped, planes=tuple(numbers.tolist()), shape=shape)
 
 
 def _sizes_agree(image: Grid, mask: Grid) -> bool:

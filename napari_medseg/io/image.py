@@ -54,6 +54,9 @@ class Grid:
     orientation : int
         Of an image: how its file says that it is looked at (EXIF's and TIFF's tag 274), 1 is upright; 0 where it says
         nothing. The grid is that of the upright image.
+    planes : tuple of (x, y, z)
+        Of a mask that may hold some slices of its image only: where the first pixel of each lies, mm. The affine has
+        the first of them, and how far they are apart on average.
     """
 
     shape: tuple[int, ...]
@@ -65,6 +68,7 @@ class Grid:
     header: Mapping[str, Any] = field(default_factory=dict)
     printed: bool = False
     orientation: int = 0
+    planes: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
     def of_affine(cls, shape: tuple[int, ...], affine: np.ndarray, *, unit: str = "mm", **more: Any) -> Grid:

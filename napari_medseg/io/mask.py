@@ -15,6 +15,9 @@ from napari_medseg.io.image import Image
 WHITE, RIM_GREYS = (255, 65535), 8
 # what a file of ours says of its values, where they could be taken for something else
 VALUES, NUMBERS, ONE_IS_WHITE = "values", "label numbers", "label 1 is white"
+# who made each label, in the provenance: a network alone, a network and a person, or a person
+MADE_KEY = "made"
+AUTOMATIC, SEMIAUTOMATIC, MANUAL = "automatic", "semiautomatic", "manual"
 # greys up to here look black: those of a palette are then numbers too
 DARK = 64
 # a photograph has so many greys at least, and most of its neighbouring pixels differ

@@ -17,7 +17,7 @@ from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of, w
 from napari_medseg.names import name_key, short_name
 
 # what is written beside an image's stem
-RESULTS = ("mask", "objects", "prob", "edges", "disagreement")
+RESULTS = ("mask", "objects", "prob", "edges", "disagreement", "lesions", "measurements")
 MASK = "_mask"
 _RESULT = re.compile(rf"(.+)_(?:{'|'.join(RESULTS)})(?:_\d+)?", re.DOTALL)
 

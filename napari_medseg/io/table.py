@@ -17,6 +17,8 @@ NAMES = (
     "bmp",
     # asked before DICOM, which reads the headers of a folder's files
     "ome_zarr",
+    # before the one whose files are called alike
+    "dicom_seg",
     "dicom",
     "nrrd",
     "mha",
@@ -49,10 +51,15 @@ def stem_of(path: str | Path) -> str:
     What stands behind a dot is no suffix where the file is known by what it holds: ``1.2.840.7`` is all stem.
     """
     name, suffix, format = Path(path).name, suffix_of(path), format_of(path)
-    if format is not None and suffix not in format.suffixes:
+    if format is not None and suffix not in _called(format):
         return name
     stem = name[: len(name) - len(suffix)] or name
     return without_inner(stem, () if format is None else format.inner)
+
+
+def _called(format: Format) -> tuple[str, ...]:
+    """Suffixes that files of a format may have."""
+    return (*format.suffixes, *(suffix for one in FORMATS if one.name == format.kin for suffix in one.suffixes))
 
 
 def without_inner(stem: str, inner: tuple[str, ...] | None = None) -> str:
@@ -71,7 +78,9 @@ def format_of(path: str | Path) -> Format | None:
     named = next((one for one in FORMATS if suffix in one.suffixes), None)
     folder = _is_folder(path)
     if named is not None and not (folder and (named.holds is not None or not named.gives.folder)):
-        return named
+        # files of two formats may be called alike
+        kin = (one for one in FORMATS if one.kin == named.name and one.holds is not None and not folder)
+        return next((one for one in kin if one.holds is not None and one.holds(path)), named)
     asked = (one for one in FORMATS if one.holds is not None and (one.gives.folder or not folder))
     return next((one for one in asked if one.holds is not None and one.holds(path)), None)
 

@@ -9,10 +9,11 @@ import napari
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from napari_medseg.app.coding import Coded
 from napari_medseg.app.export import export_labels
 from napari_medseg.app.formats import DEFAULT, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, MAP_SUFFIXES, shows
-from napari_medseg.app.places import grid_under
+from napari_medseg.app.places import file_under, grid_under
 from napari_medseg.io.sidecar import written
 from napari_medseg.io.table import format_of
 
@@ -38,5 +39,10 @@ def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> lis
     if format_of(path) is None and not Path(path).suffix[1:].isalnum():
         path += suffix_for(DEFAULT, volume=labels.ndim == 3)
     facts = ask(labels) if ask is not None else dict(layer.metadata.get("medseg", {}))
-    mask = export_labels(path, labels, grid=grid_under(images, layer), provenance=facts)
+    format = format_of(path)
+    if format is not None and format.takes.source:
+        # nobody asked to have anybody named
+        facts |= Coded().facts(format, facts.get("classes") or {1: ""})
+    source = file_under(images, layer)
+    mask = export_labels(path, labels, grid=grid_under(images, layer), provenance=facts, source=source)
     return [str(file) for file in written(mask)]

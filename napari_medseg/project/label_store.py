@@ -19,7 +19,7 @@ from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import changed_box, labels_sha256, stacked, within, write_tiles
 from napari_medseg.project.records import Box, Revision
 from napari_medseg.project.shown import Shown, Side, inside
-from napari_medseg.project.touched import PROPOSAL, UNLOCK, keep_touched
+from napari_medseg.project.touched import PROPOSAL, UNLOCK, keep_touched, made_by
 
 
 class LabelStore:
@@ -290,6 +290,29 @@ class LabelStore:
         """Strokes of a person that the current labels, or a revision's, are made of: none that was undone."""
         row = self._db.row(queries.DRAWN, self._stroke(case_id, revision_id))
         return 0 if row is None else int(row[0])
+
+    def made_by(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> dict[int, str]:
+        """Who made each of the current labels, or of a revision's: see :func:`napari_medseg.project.touched.made_by`.
+
+        ``shown`` is what the case shows, (Y, X) or (Z, Y, X) uint8, if not all of it is stored: a person drew that.
+
+        Raises
+        ------
+        ProjectError
+            If a tile is damaged.
+        """
+        if revision_id is None:
+            stroke, shape = self._current.place(case_id)
+        else:
+            stroke, _, shape = self._revision(revision_id)
+        rows = stacked(shape)
+        row = self._db.row(queries.PROPOSED, stroke)
+        stored = self._current.labels_at(stroke, rows)
+        labels = stored if shown is None else shown.reshape(rows)
+        if row is None or row[0] is None:
+            return made_by(labels, labels != 0, None)
+        touched = self._current.touched_at(stroke, rows) | (labels != stored)
+        return made_by(labels, touched, self._current.labels_at(int(row[0]), rows))
 
     def _stroke(self, case_id: int, revision_id: int | None) -> int:
         return self._current.place(case_id)[0] if revision_id is None else self._revision(revision_id)[0]

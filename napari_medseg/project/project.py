@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.fields import parse_json
 from napari_medseg.io import is_there
 from napari_medseg.names import one_line
 from napari_medseg.project import audit, history, seals
@@ -118,6 +119,11 @@ class Project:
             raise output_error(folder, error) from error
         return cls(folder, create=True)
 
+    @staticmethod
+    def is_one(path: str | Path) -> bool:
+        """Whether a folder holds a project, or the path names its ``project.sqlite``."""
+        return is_there(_folder_of(path) / FILE_NAME)
+
     @classmethod
     def open(cls, path: str | Path) -> Project:
         """Open the project in a folder; the path may also name its ``project.sqlite``.
@@ -127,10 +133,8 @@ class Project:
         ProjectError
             If there is none, it is damaged, of a newer version, or open elsewhere.
         """
-        folder = Path(path)
-        if folder.name == FILE_NAME:
-            folder = folder.parent
-        if not is_there(folder / FILE_NAME):
+        folder = _folder_of(path)
+        if not cls.is_one(folder):
             raise ProjectError(f"{folder} holds no project (no {FILE_NAME}). Choose another folder, or create one.")
         check_own(folder / FILE_NAME)
         return cls(folder, create=False)
@@ -198,6 +202,7 @@ class Project:
     set_aside = _part("_drawn", LabelStore.set_aside)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
     strokes_below = _part("_drawn", LabelStore.strokes_below)
+    made_by = _part("_drawn", LabelStore.made_by)
     corrected = _part("_drawn", LabelStore.corrected)
     touched = _part("_drawn", LabelStore.touched)
     undo = _part("_drawn", LabelStore.undo)
@@ -242,6 +247,27 @@ class Project:
             db.execute("INSERT OR REPLACE INTO classes VALUES (?, ?, ?)", (label, name, colour))
             history.add(db, None, "class", {"label": label, "name": name, "colour": colour})
 
+    def set_coding(self, label: int, coding: Mapping[str, str]) -> None:
+        """Remember what a class is and where it lies, as entries of the list of codes."""
+        if self.codings().get(label) != dict(coding):
+            with self._db.transaction() as db:
+                history.add(db, None, "coding", {"label": label, **coding})
+
+    def codings(self) -> dict[int, dict[str, str]]:
+        """What was remembered last of each class, by label.
+
+        Raises
+        ------
+        ProjectError
+            If a row is damaged.
+        """
+        found = {}
+        with damage_told(f"{self._db.path}, what classes are coded as"):
+            for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'coding' ORDER BY id"):
+                facts = {key: str(fact) for key, fact in parse_json(text).items()}
+                found[int(facts.pop("label"))] = facts
+        return found
+
     # ---- the whole -----------------------------------------------------------------------------------------------
 
     def history(self, case_id: int | None = None) -> list[HistoryRow]:
@@ -281,3 +307,8 @@ class Project:
             "runs": len(self.runs()),
             "adopted": self.adopted(),
         }
+
+
+def _folder_of(path: str | Path) -> Path:
+    path = Path(path)
+    return path.parent if path.name == FILE_NAME else path

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from napari_medseg.io.mask import AUTOMATIC, MANUAL, SEMIAUTOMATIC
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.labels import TILE, decode_tile
 from napari_medseg.project.shown import inside
@@ -60,6 +61,39 @@ def touched_by(
                     touched[part] |= before != after
                 labels[part] = after
         return touched
+
+
+def made_by(labels: np.ndarray, touched: np.ndarray, proposed: np.ndarray | None) -> dict[int, str]:
+    """Who made each label of a mask, or of what was proposed for it.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        uint8.
+    touched : np.ndarray
+        What a person changed, of the same shape, bool.
+    proposed : np.ndarray or None
+        The newest proposal below the labels; None: there is none.
+
+    Returns
+    -------
+    dict of int to str
+        ``automatic``: just as it was proposed. ``semiautomatic``: a part of it was, or of what was proposed a part was
+        taken away. ``manual``: none of its pixels was proposed.
+    """
+    if proposed is None:
+        return {int(label): MANUAL for label in np.unique(labels) if label}
+    found = {}
+    for label in map(int, np.union1d(np.unique(labels), np.unique(proposed))):
+        now = labels == label
+        # what was unlocked is a person's until the next proposal
+        kept = now & ~touched & (proposed == label)
+        if label and now.any() and not kept.any():
+            found[label] = MANUAL
+        elif label:
+            whole = np.array_equal(kept, now) and not ((proposed == label) & ~now).any()
+            found[label] = AUTOMATIC if whole else SEMIAUTOMATIC
+    return found
 
 
 def keep_touched(proposed: np.ndarray, labels: np.ndarray, touched: np.ndarray) -> np.ndarray:

@@ -97,6 +97,7 @@ class CorrectSection(QWidget):
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
             "next_plane": self.volume.next_plane,
+            "measure": self.volume.measurements.toggle,
             "undo": self.view.undo,
             "redo": self.view.redo,
             "unlock": self.unlock_drawn,

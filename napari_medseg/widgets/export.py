@@ -28,26 +28,33 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import only_label_1
+from napari_medseg.app.coding import check_format, for_project, told
 from napari_medseg.app.export import (
     ACCEPTED,
     ALL,
     check_folder,
     export_masks,
     export_project,
+    of_proposal,
     to_export,
 )
-from napari_medseg.app.formats import DEFAULT, advice, names, suffix_for
+from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.places import grid_under
+from napari_medseg.app.lesions import measure
+from napari_medseg.app.measure_files import TABLE, measure_project, write_table
+from napari_medseg.app.places import file_under, grid_under, image_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
-from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import image_of, images_in, is_numbered
+from napari_medseg.widgets.export_table import TableChoice
+from napari_medseg.widgets.labels import SPACING, TextLabel
+from napari_medseg.widgets.layers import image_of, images_in, is_numbered, plain_image
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -67,13 +74,15 @@ class ExportSection(QWidget):
         # what is being written
         self._ticket: Ticket | None = None
         self._begun, self._ended = Event(), Event()
-        # images that have no mask to write
+        # images that have no mask to write, and what was not measured of others
         self._left_out = 0
+        self._not_measured: list[str] = []
         self.this = QRadioButton(tr("The selected mask"))
         self.all = QRadioButton(tr("All accepted masks of the project"))
         self.whole = QRadioButton(tr("All masks, also those that nobody accepted"))
         self.format, self.folder = QComboBox(), QLineEdit()
         self.objects = QCheckBox(tr("Also number the objects (nuclei, cells)"))
+        self.table = TableChoice()
         # not remembered: each time it is for these files alone
         self.overwrite = QCheckBox(tr(REPLACE))
         self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), TextLabel()
@@ -96,14 +105,22 @@ class ExportSection(QWidget):
         form.addRow(tr("Folder"), row)
         self.hint = QLabel(advice(self.format.currentText()))
         self.hint.setWordWrap(True)
+        self.coding = CodingBox(state, workers)
+        # who is named, told before anything is written
+        self.naming = TextLabel()
+        self.naming.setWordWrap(True)
         layout = QVBoxLayout(self)
+        layout.setSpacing(SPACING)
         layout.addWidget(self.this)
         layout.addWidget(self.all)
         layout.addWidget(self.whole)
         layout.addLayout(form)
         layout.addWidget(self.objects)
+        layout.addWidget(self.table)
         layout.addWidget(self.overwrite)
         layout.addWidget(self.hint)
+        layout.addWidget(self.coding)
+        layout.addWidget(self.naming)
         layout.addWidget(self.export)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
@@ -111,10 +128,22 @@ class ExportSection(QWidget):
         layout.addStretch()
         self.show_folder.hide()
         self.progress.hide()
-        self.format.currentTextChanged.connect(lambda name: self.hint.setText(advice(name)))
+        self.format.currentTextChanged.connect(self._format_chosen)
+        self.coding.patient.toggled.connect(self._tell_naming)
+        self._format_chosen(self.format.currentText())
         self.browse.clicked.connect(self._ask)
         self.export.clicked.connect(self.start)
         self.show_folder.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written_to))))
+
+    def _format_chosen(self, name: str) -> None:
+        self.hint.setText(advice(name))
+        self.coding.show_for(name)
+        self._tell_naming()
+
+    def _tell_naming(self, *_: Any) -> None:
+        lines = told(format_named(self.format.currentText()), (), patient=self.coding.patient.isChecked())
+        self.naming.setText(" ".join(lines))
+        self.naming.setVisible(bool(lines))
 
     def _ask(self) -> None:
         dialog = QFileDialog(self, tr("Folder to write to"), self.folder.text())
@@ -127,6 +156,8 @@ class ExportSection(QWidget):
         """Export off the GUI thread."""
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
         wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
+        coded, chosen = self.coding.coded(), format_named(format)
+        table = self.table.wanted
         save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
@@ -140,7 +171,17 @@ class ExportSection(QWidget):
                 return
 
             self._run(
-                partial(self._write_all, project, folder, state=state, format=format, **wishes, **self._state.naming())
+                partial(
+                    self._write_all,
+                    project,
+                    folder,
+                    state=state,
+                    format=format,
+                    coded=coded,
+                    table=table,
+                    **wishes,
+                    **self._state.naming(),
+                )
             )
             return
         layer = self._selected()
@@ -155,37 +196,68 @@ class ExportSection(QWidget):
                 raise InputError(why)
             grid = grid_under(images_in(self._viewer), layer)
             grid = grid if opened is None else opened.grid(grid)
+            file = file_under(images_in(self._viewer), layer)
+            file = file if opened is None else opened.project.case(opened.case_id).image
+            check_format(chosen, file)
         except InputError as error:
             self._failed(error)
             return
         labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
-        project = self._state.project
+        project, task = self._state.project, self._state.task
         problem = None if opened is None else opened.other_picture()
+        under = image_under(images_in(self._viewer), layer)
+        values = None if under is None else plain_image(under)
 
         def write(ticket: Any, progress: Any) -> list[Path]:
             if problem is not None and (wrong := problem()) is not None:
                 raise InputError(tr("{wrong} Nothing was written.", wrong=wrong))
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
-            facts = proposal if ask is None else ask(labels)
+            facts = of_proposal(proposal, labels) if ask is None else ask(labels)
+            asked = coded if project is None else for_project(project, coded)
+            facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
+            csv = folder / f"{stem}_{TABLE}"
+            if table:
+                check_free([csv], overwrite=wishes["overwrite"])
             # as in all other files of the project
             numbers = ask is not None and project is not None and not only_label_1(project)
-            return export_masks(
-                folder / stem, labels, suffix=suffix, grid=grid, provenance=facts, numbers=numbers, **wishes
+            written = export_masks(
+                folder / stem,
+                labels,
+                suffix=suffix,
+                grid=grid,
+                provenance=facts,
+                numbers=numbers,
+                source=file,
+                **wishes,
             )
+            if table:
+                written.append(write_table(csv, stem, measure(labels, grid, values, names=facts.get("classes"))))
+            return written
 
         self._run(write)
 
-    def _write_all(self, project: Project, folder: Path, ticket: Ticket, progress: Any, **wishes: Any) -> list[Path]:
+    def _write_all(
+        self, project: Project, folder: Path, ticket: Ticket, progress: Any, *, table: bool, **wishes: Any
+    ) -> list[Path]:
         self._left_out = len(project.cases()) - len(to_export(project, wishes["state"]))
 
         def step(share: float, name: str) -> None:
             _go_on(ticket)
             progress(share, name)
 
-        return export_project(project, folder, progress=step, **wishes)
+        csv = folder / TABLE
+        if table:
+            check_free([csv], overwrite=wishes["overwrite"])
+        written = export_project(project, folder, progress=step, **wishes)
+        if table:
+            wanted = ("state", "overwrite", "chosen", "task")
+            found = measure_project(project, csv, progress=step, **{name: wishes[name] for name in wanted})
+            written.append(found.path)
+            self._not_measured = found.told
+        return written
 
     def _stem(self, layer: Labels) -> str:
         """What the layer's file is called after: no two masks of the viewer after one."""
@@ -213,7 +285,7 @@ class ExportSection(QWidget):
         self.export.setEnabled(False)
         self.message.setText(tr("Writing..."))
         self.show_folder.hide()
-        self._left_out = 0
+        self._left_out, self._not_measured = 0, []
         begun, ended = self._begun, self._ended = Event(), Event()
 
         def whole(ticket: Ticket, progress: Any) -> list[Path]:
@@ -270,7 +342,8 @@ class ExportSection(QWidget):
             "{n} images without such a mask were left out.",
             self._left_out,
         )
-        self.message.setText(f"{told} {left}" if self._left_out else told)
+        lines = [told, left if self._left_out else "", *self._not_measured[:MOST_TOLD]]
+        self.message.setText(" ".join(line for line in lines if line))
         self._offer(written)
         show_info(told)
 

@@ -51,6 +51,7 @@ KEYS = (
     Key("Shift-O", "number_objects", mark("number the objects, touching ones apart"), decides=True),
     Key("Shift-I", "interpolate", mark("fill the slices between drawn ones"), decides=True),
     Key("Shift-C", "next_plane", mark("next plane of a volume: axial, coronal, sagittal")),
+    Key("Shift-M", "measure", mark("table of measurements")),
     Key("Ctrl-Z", "undo", mark("undo, also after a restart"), decides=True),
     Key("Ctrl-Shift-Z", "redo", mark("redo"), decides=True),
     Key("Shift-B", "draw_boxes", mark("draw boxes")),

@@ -69,6 +69,7 @@ class MedSegPanel(QWidget):
             self.export.may_close(self._ask_writing)
             and self.retrain.may_close(self._ask, tr("another project is opened"))
         )
+        self.export.table.show_table.clicked.connect(self.correct.volume.measurements.toggle)
         self.tabs = QTabWidget()
         for name, section in (
             (tr("Propose"), self.propose),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtGui import QCloseEvent, QColor, QResizeEvent, QShowEvent
-from qtpy.QtWidgets import QBoxLayout, QDockWidget, QMainWindow, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QResizeEvent, QShowEvent
+from qtpy.QtWidgets import QBoxLayout, QMainWindow, QWidget
 
+from napari_medseg.widgets.docks import Dock, dock_of
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.plane_view import PlaneView
 from napari_medseg.widgets.sight import Sight
@@ -35,7 +36,7 @@ class ThreePlanes(QWidget):
     def __init__(self, viewer: Any, sight: Sight, panel: QWidget) -> None:
         super().__init__()
         self._viewer, self._sight, self._panel = viewer, sight, panel
-        self.dock: _Dock | None = None
+        self.dock: Dock | None = None
         self.on = False
         # of the panel before the planes came, and of these before they went, px; 0: not seen yet
         self._beside_width = self._width = 0
@@ -63,7 +64,7 @@ class ThreePlanes(QWidget):
     def turn(self) -> None:
         """Show the planes that the main canvas does not; none of an image."""
         wanted = self.on and self._sight.volume
-        beside = _dock_of(self._panel)
+        beside = dock_of(self._panel)
         beside_width = 0 if beside is None else beside.width()
         if wanted and self.dock is None:
             self._make_dock()
@@ -88,9 +89,9 @@ class ThreePlanes(QWidget):
         if not isinstance(window, QMainWindow):
             # not docked yet
             return
-        self.dock = _Dock(window, self)
+        self.dock = Dock(window, self, NAME, "medseg_planes")
         self.dock.closed.connect(self.closed.emit)
-        beside = _dock_of(self._panel)
+        beside = dock_of(self._panel)
         alone = beside is not None and not beside.isFloating() and not window.tabifiedDockWidgets(beside)
         area = window.dockWidgetArea(beside) if beside is not None and alone else Qt.DockWidgetArea.BottomDockWidgetArea
         window.addDockWidget(area, self.dock)
@@ -98,7 +99,7 @@ class ThreePlanes(QWidget):
             window.splitDockWidget(self.dock, beside, Qt.Orientation.Horizontal)
 
     def _widen(self) -> None:
-        beside, window = _dock_of(self._panel), self._panel.window()
+        beside, window = dock_of(self._panel), self._panel.window()
         if self.dock is None or beside is None or not isinstance(window, QMainWindow) or not self._beside_width:
             return
         if self.dock.isHidden():
@@ -150,32 +151,7 @@ class ThreePlanes(QWidget):
         self._themed_soon.stop()
         self._widen_soon.stop()
         if self.dock is not None:
-            window = self.dock.parentWidget()
-            if isinstance(window, QMainWindow):
-                window.removeDockWidget(self.dock)
-            self.dock.deleteLater()
+            self.dock.leave()
             self.dock = None
         else:
             self.deleteLater()
-
-
-class _Dock(QDockWidget):
-    closed = Signal()
-
-    def __init__(self, window: QMainWindow, inside: QWidget) -> None:
-        super().__init__(NAME, window)
-        self.setObjectName("medseg_planes")
-        self.setWidget(inside)
-
-    def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Closed by its button: it stays closed."""
-        super().closeEvent(event)
-        if event is not None and event.type() == QEvent.Type.Close:
-            self.closed.emit()
-
-
-def _dock_of(widget: QWidget) -> QDockWidget | None:
-    above: QWidget | None = widget
-    while above is not None and not isinstance(above, QDockWidget):
-        above = above.parentWidget()
-    return above

@@ -31,22 +31,40 @@ class Place:
     radius: float
 
 
-def go_to(viewer: Any, layer: Layer, point: Sequence[int]) -> None:
-    """Show a point of a layer in the middle, its slice, and enough of what is around it."""
+def go_to(viewer: Any, layer: Layer, point: Sequence[int], reach: float = 0.0) -> None:
+    """Show a point of a layer in the middle, its slice, and enough of what is around it.
+
+    Parameters
+    ----------
+    reach : float
+        How far around the point is seen at least, px.
+    """
     world = np.asarray(layer.data_to_world(point))
     if layer.ndim == 3:
-        viewer.dims.set_point(range(len(world)), world)
-    camera = viewer.scene.camera
-    camera.center = (*camera.center[:-2], *world[-2:])
-    camera.zoom = max(camera.zoom, min(viewer.canvas.size) / (2 * AROUND * float(layer.scale[-1])))
+        viewer.dims.set_point(range(viewer.dims.ndim - len(world), viewer.dims.ndim), world)
+    camera, seen = viewer.scene.camera, shown_axes(viewer, layer)
+    camera.center = (*camera.center[:-2], *world[seen])
+    per_pixel = min(viewer.canvas.size) / (2 * float(layer.scale[seen[-1]]))
+    camera.zoom = max(camera.zoom, per_pixel / max(AROUND, reach))
+    if reach:
+        camera.zoom = min(camera.zoom, per_pixel / reach)
+
+
+def shown_axes(viewer: Any, layer: Layer) -> list[int]:
+    """The axes of a layer that run down and to the right on the screen."""
+    # a layer has the last of the viewer's axes
+    return [axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed[-2:]]
 
 
 def in_view(viewer: Any, layer: Layer, point: Sequence[int]) -> bool:
     """Whether a point of a layer is on the screen now."""
     world, camera = np.asarray(layer.data_to_world(point)), viewer.scene.camera
+    seen = shown_axes(viewer, layer)
     half = np.asarray(viewer.canvas.size, float) / 2 / camera.zoom
-    beside = bool((np.abs(world[-2:] - np.asarray(camera.center[-2:])) > half).any())
-    return not beside and (layer.ndim == 2 or round(layer.world_to_data(viewer.dims.point)[0]) == point[0])
+    beside = bool((np.abs(world[seen] - np.asarray(camera.center[-2:])) > half).any())
+    here = layer.world_to_data(viewer.dims.point[-layer.ndim :])
+    paged = [axis for axis in range(layer.ndim) if axis not in seen]
+    return not beside and all(round(here[axis]) == point[axis] for axis in paged)
 
 
 class Rings(QObject):

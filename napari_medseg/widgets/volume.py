@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_medseg.app.classes import shown_classes
 from napari_medseg.app.measure import count_labels, measured_text
 from napari_medseg.app.places import grid_of
 from napari_medseg.app.planes import position_text
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import sentence
-from napari_medseg.io import Grid
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import TextLabel, as_tip
-from napari_medseg.widgets.load import kept_grid
 from napari_medseg.widgets.marks import CanvasMarks
+from napari_medseg.widgets.measurements import Measurements
 from napari_medseg.widgets.planes import NAME, ThreePlanes
 from napari_medseg.widgets.same_units import SameUnits
+from napari_medseg.widgets.shown_mask import shown_mask
 from napari_medseg.widgets.sight import Sight
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -50,6 +48,8 @@ class VolumeBox(QWidget):
         self._rest.timeout.connect(self.measure)
         self.three, self.next = QCheckBox(tr(NAME)), QPushButton(tr("Next plane"))
         self.position, self.measured = TextLabel(), TextLabel()
+        self.measurements = Measurements(viewer, state, view, self.sight, workers, self)
+        self.table = QPushButton(tr("Table"))
         self._build()
 
     def _build(self) -> None:
@@ -70,9 +70,26 @@ class VolumeBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for label in (self.position, self.measured):
             label.setWordWrap(True)
-        for widget in (self._row, self.position, self.measured):
+        # no higher than the line beside it
+        self.table.setStyleSheet("QPushButton { padding: 0px 8px; }")
+        self.table.setMaximumHeight(self.table.fontMetrics().height() + 2)
+        self.table.setToolTip(
+            as_tip(
+                tr(
+                    "Each lesion in a table below the image: size, diameters, intensity  ({key})",
+                    key=key_of("measure"),
+                )
+            )
+        )
+        self._sizes = QWidget()
+        sizes = QHBoxLayout(self._sizes)
+        sizes.setContentsMargins(0, 0, 0, 0)
+        sizes.addWidget(self.measured, 1)
+        sizes.addWidget(self.table)
+        for widget in (self._row, self.position, self._sizes):
             widget.hide()
             layout.addWidget(widget)
+        self.table.clicked.connect(self.measurements.toggle)
         self.three.toggled.connect(self._choose)
         self.next.clicked.connect(self.next_plane)
         self.planes.closed.connect(lambda: self.three.setChecked(False))
@@ -125,21 +142,13 @@ class VolumeBox(QWidget):
     def measure(self) -> None:
         """Count the mask's pixels off the GUI thread, and say what they are in ml or mm²."""
         self._stop_counting()
-        image, mask, opened, project = self.sight.image, self.sight.mask, self._view.current, self._state.project
-        if image is None or mask is None:
+        shown = shown_mask(self.sight, self._view, self._state)
+        if shown is None:
             self._tell_measured("")
             return
-        labels, lies = np.asarray(mask.data), grid_of(image)
-        mine = opened if opened is not None and opened.labels is mask else None
-        naming = self._state.naming()
 
         def work(ticket: Ticket, progress: Any) -> str:
-            grid, names = lies, {}
-            if mine is not None and project is not None:
-                kept = kept_grid(project.case(mine.case_id))
-                grid = _known(lies, kept)
-                names = {one.label: one.name for one in shown_classes(project, mine.case_id, **naming)}
-            return measured_text(count_labels(labels), grid, names)
+            return measured_text(count_labels(shown.labels), *shown.facts())
 
         self._counting = self._workers.run(
             work,
@@ -155,7 +164,7 @@ class VolumeBox(QWidget):
 
     def _tell_measured(self, text: str) -> None:
         self.measured.setText(text)
-        self.measured.setVisible(bool(text))
+        self._sizes.setVisible(bool(text))
 
     # ---- the window ----------------------------------------------------------------------------------------------
 
@@ -173,16 +182,8 @@ class VolumeBox(QWidget):
             changed.disconnect(self._named_anew)
         self._rest.stop()
         self._stop_counting()
+        self.measurements.close_box()
         self.planes.detach()
         self.marks.detach()
         self.sight.detach()
         self._units.stop()
-
-
-def _known(lies: Grid, kept: Grid | None) -> Grid:
-    """A layer's grid; what its project knows better: a print resolution is no size that anyone measured."""
-    if kept is None:
-        return lies
-    if lies.spacing is None and kept.shape == lies.shape:
-        return kept
-    return kept if kept.printed and kept.shape == lies.shape else lies

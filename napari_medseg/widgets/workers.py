@@ -63,7 +63,8 @@ def stepping(ticket: Ticket, progress: Callable[[float, Any], None]) -> Callable
 
 class Workers(QObject):
     """Runs functions off the GUI thread, in lanes: networks; files and the database; a trainer watched; the short steps
-    that someone who draws waits for; masks on their way out; the image that is being opened.
+    that someone who draws waits for; masks on their way out; the image that is being opened; what lesions
+    measure.
 
     Within a lane one runs after the other; a slow network never holds up a list of images.
 
@@ -85,7 +86,7 @@ class Workers(QObject):
         super().__init__(parent)
         self._lanes = {
             name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"medseg-{name}")
-            for name in ("compute", "files", "watch", "edit", "export", "open")
+            for name in ("compute", "files", "watch", "edit", "export", "open", "measure")
         }
         self._on_error = on_error
         self._closed = False
@@ -103,7 +104,7 @@ class Workers(QObject):
         on_progress: Callable[[float, Any], None] | None = None,
         on_error: Callable[[BaseException], None] | None = None,
         on_dropped: Callable[[Any], None] | None = None,
-        lane: Literal["compute", "files", "watch", "edit", "export", "open"] = "compute",
+        lane: Literal["compute", "files", "watch", "edit", "export", "open", "measure"] = "compute",
         waits: str = "",
         on_cancelled: Callable[[], None] | None = None,
     ) -> Ticket:

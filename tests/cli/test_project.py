@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import tifffile
 from PIL import Image
@@ -14,6 +15,7 @@ from napari_medseg.app.export import export_project
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from tests.cli.helpers import NUCLEI, refused
+from tests.io.test_dicom_seg import LIES, series
 
 
 @pytest.fixture
@@ -205,3 +207,27 @@ def test_masks_that_nobody_accepted_are_written_where_that_is_asked(medseg, proj
     code, out, _ = medseg("project", "export", project, "--out", tmp_path / "out", "--all")
     assert (code, out.split()) == (0, [str(tmp_path / "out" / f"{case.name}_mask.tif")])
     assert read_mask(out.strip()).all()
+
+
+def test_dicom_seg_with_codes_and_no_names(medseg, project, tmp_path):
+    series(tmp_path / "i" / "scan", LIES["axial"])
+    assert medseg("project", "add", project, tmp_path / "i" / "scan")[0] == 0
+    with Project.open(project) as opened:
+        opened.commit_stroke(1, np.ones(opened.case(1).shape, np.uint8))
+        opened.accept(1)
+    how = ("--format", "dicom-seg", "--code", "1=spleen", "--anatomy", "abdomen")
+    code, out, err = medseg("project", "export", project, "--out", tmp_path / "o", *how)
+    assert code == 0 and "leaves out what names the patient" in err and "ZZMARKER" not in out + err
+    found = pydicom.dcmread(tmp_path / "o" / "scan_mask.seg.dcm")
+    assert found.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Spleen"
+    # remembered, and named where that is asked for
+    how = ("--format", "dicom-seg", "--patient", "--overwrite")
+    assert medseg("project", "export", project, "--out", tmp_path / "o", *how)[0] == 0
+    found = pydicom.dcmread(tmp_path / "o" / "scan_mask.seg.dcm")
+    assert found.SegmentSequence[0].AnatomicRegionSequence[0].CodeMeaning == "Abdomen"
+    assert found.PatientID == "ZZMARKER1"
+    refused(
+        medseg("project", "export", project, "--out", tmp_path, "--code", "1=splen"), "'splen' says what a class is"
+    )
+    code, out, _ = medseg("codes", "kidney", "--json")
+    assert {"kidney", "renal-stone"} <= {row["id"] for row in json.loads(out)}

@@ -110,10 +110,17 @@ def write_series(folder, data, affine_lps, *, names=None, **tags):
     """Write a volume (Z, Y, X) as one file a slice, in another order than they lie."""
     folder.mkdir(parents=True, exist_ok=True)
     each, shared = slices(data, affine_lps)
-    uid = generate_uid()
+    uid, study = generate_uid(), generate_uid()
     names = names or [f"IM{(7 * z + 3) % 101:04}" for z in range(len(data))]
     for z, name in enumerate(names):
-        facts = {"kind": CT, "SeriesInstanceUID": uid, "InstanceNumber": z + 1, **shared, **tags}
+        facts = {
+            "kind": CT,
+            "SeriesInstanceUID": uid,
+            "StudyInstanceUID": study,
+            "InstanceNumber": z + 1,
+            **shared,
+            **tags,
+        }
         write(folder / name, data[z], ImagePositionPatient=each[z], **facts)
     return folder
 

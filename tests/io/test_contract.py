@@ -64,11 +64,40 @@ each_image_axes = pytest.mark.parametrize(
 )
 
 
-def grid_of(axes):
+def grid_of(axes, path=""):
     """Where the pixels of an image or a volume lie, as an image that is segmented says."""
+    format = format_of(path)
+    if format is not None and format.takes.source:
+        return read_grid(source_of(axes))
     if axes == 3:
         return Grid.of_affine(SHAPES[3], AFFINE, stored="RAS")
     return Grid(SHAPES[2], spacing=(0.5, 0.25), unit="mm")
+
+
+# images that masks refer to, of formats that do
+SOURCES = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sources")
+    # rows run to the right and columns to the front: the files' axes are those of the array
+    affine = np.diag((-1.0, -1, 1, 1)) @ [[0.9, 0, 0.2, 10], [0, 0.8, 0.3, -20], [0, 0, 2.5, 30], [0, 0, 0, 1]]
+    SOURCES[3] = dicom_files.write_series(folder / "volume", np.zeros(SHAPES[3], np.int16), affine)
+    SOURCES[2] = dicom_files.write(folder / "image.dcm", np.zeros(SHAPES[2], np.uint8), PixelSpacing=[0.5, 0.25])
+    yield
+    SOURCES.clear()
+
+
+def source_of(axes):
+    return SOURCES[axes]
+
+
+def write(path, labels, **how):
+    """Write a mask; where it refers to its image, it has one."""
+    if format_of(path).takes.source and labels.ndim in format_of(path).takes.axes:
+        how = {"grid": grid_of(labels.ndim, path), "source": source_of(labels.ndim), **how}
+    return write_mask(path, labels, **how)
 
 
 def labels_of(axes, highest=3):
@@ -77,7 +106,8 @@ def labels_of(axes, highest=3):
 
 def on_image(path, axes, read=read_mask):
     """A mask as it lies on its image."""
-    image = Image(np.zeros(SHAPES[axes], np.uint8), source=path, grid=grid_of(axes), spacing=grid_of(axes).spacing)
+    grid = grid_of(axes, path)
+    image = Image(np.zeros(SHAPES[axes], np.uint8), source=path, grid=grid, spacing=grid.spacing, unit=grid.unit)
     return fit_mask(image, read(path), image_path=Path("image"), mask_path=path)
 
 
@@ -87,7 +117,7 @@ def sample(format, path):
     if format.write_image is not None:
         return write_image(path, labels_of(axes).astype(np.uint8), volume=axes == 3)
     if format.write_mask is not None:
-        return write_mask(path, labels_of(axes))
+        return write(path, labels_of(axes))
     if format.name == "dicom":
         return dicom_files.write(path, labels_of(2).astype(np.uint8))
     # of what is only read, a library's own
@@ -147,7 +177,7 @@ def test_labels_come_back(tmp_path, format, axes, data):
     values = st.booleans() if dtype is bool else st.integers(0, highest)
     labels = data.draw(hnp.arrays(dtype, SHAPES[axes], elements=values))
     numbers = data.draw(st.booleans())
-    path = write_mask(tmp_path / f"m{format.suffix}", labels, grid=grid_of(axes), numbers=numbers)
+    path = write(tmp_path / f"m{format.suffix}", labels, grid=grid_of(axes, f"m{format.suffix}"), numbers=numbers)
     if format.read is not None:
         np.testing.assert_array_equal(on_image(path, axes)[0], labels)
 
@@ -159,7 +189,7 @@ def test_a_label_alone_keeps_its_number(tmp_path, format, axes, label, numbers):
     if label > format.takes.highest:
         pytest.skip("told by the next")
     labels = (labels_of(axes) == 1) * np.uint16(label)
-    path = write_mask(tmp_path / f"m{format.suffix}", labels, grid=grid_of(axes), numbers=numbers)
+    path = write(tmp_path / f"m{format.suffix}", labels, grid=grid_of(axes, f"m{format.suffix}"), numbers=numbers)
     if format.read is not None:
         np.testing.assert_array_equal(on_image(path, axes)[0], labels)
         # of labels of which the file says that they are numbers, nothing is white
@@ -173,10 +203,10 @@ def test_labels_that_a_format_does_not_hold_are_refused(tmp_path, format):
     for wrong in (format.takes.highest + 1, -1):
         labels = np.full(SHAPES[axes], wrong, np.int64)
         with pytest.raises(ShapeError, match=rf"labels go from {wrong} .* expected 0 to {format.takes.highest}\."):
-            write_mask(tmp_path / f"m{format.suffix}", labels)
+            write(tmp_path / f"m{format.suffix}", labels)
     for other in {2, 3} - set(format.takes.axes):
         with pytest.raises(InputError, match=rf"m{re.escape(format.suffix)} has suffix .* is written as "):
-            write_mask(tmp_path / f"m{format.suffix}", np.ones(SHAPES[other], int))
+            write(tmp_path / f"m{format.suffix}", np.ones(SHAPES[other], int))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,9 +214,9 @@ def test_labels_that_a_format_does_not_hold_are_refused(tmp_path, format):
 def test_a_mask_is_written_whole_or_not_at_all(tmp_path, format):
     axes = format.takes.axes[0]
     with pytest.raises(OutputError, match="cannot be written"):
-        write_mask(tmp_path / "none" / f"m{format.suffix}", labels_of(axes))
-    path = write_mask(tmp_path / f"m{format.suffix}", labels_of(axes))
-    write_mask(path, labels_of(axes, 1))
+        write(tmp_path / "none" / f"m{format.suffix}", labels_of(axes))
+    path = write(tmp_path / f"m{format.suffix}", labels_of(axes))
+    write(path, labels_of(axes, 1))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -196,7 +226,7 @@ def test_what_a_format_does_not_write_is_refused(tmp_path, format):
     path = tmp_path / f"m{format.suffix}"
     if format.write_mask is None:
         with pytest.raises(InputError, match=r"masks are written as \.tif, "):
-            write_mask(path, data.astype(int))
+            write(path, data.astype(int))
     if format.write_map is None:
         with pytest.raises(InputError, match=r"maps are written as \.tif, "):
             write_probabilities(path, data)
@@ -208,8 +238,8 @@ def test_what_a_format_does_not_write_is_refused(tmp_path, format):
 
 @each_mask_axes
 def test_a_mask_lies_where_its_image_does(tmp_path, format, axes):
-    grid = grid_of(axes)
-    path = write_mask(tmp_path / f"m{format.suffix}", labels_of(axes), grid=grid)
+    grid = grid_of(axes, f"m{format.suffix}")
+    path = write(tmp_path / f"m{format.suffix}", labels_of(axes), grid=grid)
     if format.read is None:
         return
     found = read_grid(path)
@@ -226,11 +256,11 @@ def test_a_mask_lies_where_its_image_does(tmp_path, format, axes):
 
 @each_mask
 def test_micrometres_and_unknown_sizes_are_what_they_were(tmp_path, format):
-    if format.read is None or 2 not in format.takes.axes:
-        pytest.skip("of no matter here")
+    if format.read is None or 2 not in format.takes.axes or format.takes.source:
+        pytest.skip("of no matter here: what a mask refers to says its own sizes")
     for spacing, unit in (((0.65, 0.325), "um"), (None, "px")):
         grid = Grid(SHAPES[2], spacing=spacing, unit=unit)
-        found = read_grid(write_mask(tmp_path / f"m{format.suffix}", labels_of(2), grid=grid))
+        found = read_grid(write(tmp_path / f"m{format.suffix}", labels_of(2), grid=grid))
         if spacing is not None and format.keeps.spacing is not Kept.NOT:
             np.testing.assert_allclose(found.spacing_mm[-2:], grid.spacing_mm, rtol=1e-4)
         elif found.affine is None:
@@ -240,7 +270,7 @@ def test_micrometres_and_unknown_sizes_are_what_they_were(tmp_path, format):
 @each_mask
 def test_names_and_history_are_kept_where_it_is_said(tmp_path, format):
     facts = {"classes": {1: "CLASSNAME"}, "proposal": "HISTORY"}
-    path = write_mask(tmp_path / f"m{format.suffix}", labels_of(format.takes.axes[0]), provenance=facts)
+    path = write(tmp_path / f"m{format.suffix}", labels_of(format.takes.axes[0]), provenance=facts)
     found = content(path)
     for kept, word in ((format.keeps.classes, b"CLASSNAME"), (format.keeps.provenance, b"HISTORY")):
         assert (word in found) == (kept is not Kept.NOT)
@@ -310,7 +340,7 @@ def test_results_beside_their_images_are_no_images(tmp_path, format):
     for other in at_hand(formats_for("mask")):
         axes = 3 if 3 in its.gives.axes and 3 in other.takes.axes else other.takes.axes[0]
         for name in ("mask", "objects"):
-            write_mask(tmp_path / f"a_{name}{other.suffix}", labels_of(axes))
+            write(tmp_path / f"a_{name}{other.suffix}", labels_of(axes))
         for name in ("prob", "edges", "disagreement"):
             if other.write_map is not None:
                 write_probabilities(tmp_path / f"a_{name}{other.suffix}", labels_of(axes) / 3)

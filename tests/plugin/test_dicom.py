@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QProgressDialog
 
 from napari_medseg.app.layer_keys import GRID_KEY
-from napari_medseg.io import read_image
+from napari_medseg.io import fit_mask, read_image, read_mask
 from napari_medseg.plugin.readers import get_reader
 from napari_medseg.widgets.layers import show_image
 from napari_medseg.widgets.series_dialog import SeriesDialog
@@ -103,3 +103,18 @@ def test_what_is_read_for_napari_can_be_cancelled_and_its_errors_are_told(qtbot,
     assert ask_series.wait_for(endless) is None
     with pytest.raises(ImageReadError, match="cannot be read"):
         ask_series.wait_for(lambda step: read_image(f"{mixed}/none.dcm"))
+
+
+@pytest.mark.gui
+def test_a_mask_is_saved_as_dicom_seg_onto_the_series_it_lies_on(make_napari_viewer, series, tmp_path):
+    viewer = make_napari_viewer()
+    (image,) = viewer.open(str(series), plugin="napari-medseg")
+    labels = np.zeros(image.data.shape, np.uint8)
+    labels[1, 2:5, 3:6] = 1
+    layer = viewer.add_labels(labels, scale=image.scale, units=image.units)
+    written = layer.save(str(tmp_path / "m.seg.dcm"), plugin="napari-medseg")
+    assert written == [str(tmp_path / "m.seg.dcm")]
+    path = tmp_path / "m.seg.dcm"
+    mask, _ = fit_mask(read_image(series), read_mask(path), image_path=series, mask_path=path)
+    np.testing.assert_array_equal(mask, labels)
+    assert b"ZZMARKER" not in (tmp_path / "m.seg.dcm").read_bytes()

@@ -118,3 +118,49 @@ def test_an_undo_walks_through_no_strokes(project, monkeypatch):
     project.unlock(1)
     project.undo(1)
     assert project.touched(1).sum() == 2 * 81
+
+
+# who made each label
+
+
+def test_each_label_is_a_networks_a_persons_or_of_both(project):
+    project.commit_stroke(1, np.full((9, 9), 7, np.uint8), box=(0, 0, 9, 9))
+    assert project.made_by(1) == {7: "manual"}
+    proposed = np.zeros((SIDE, SIDE), np.uint8)
+    proposed[50:60, :9], proposed[70:80, :9], proposed[90:99, :9], proposed[120:130, :9] = 1, 2, 3, 6
+    project.set_proposal(1, proposed, {})
+    assert project.made_by(1) == {1: "automatic", 2: "automatic", 3: "automatic", 6: "automatic", 7: "manual"}
+    # a part is taken away, something is added, a part is drawn over, and one is new
+    project.commit_stroke(1, np.zeros((2, 2), np.uint8), box=(50, 0, 52, 2))
+    project.commit_stroke(1, np.full((5, 5), 2, np.uint8), box=(200, 0, 205, 5))
+    project.commit_stroke(1, np.full((9, 9), 4, np.uint8), box=(90, 0, 99, 9))
+    made = {1: "semiautomatic", 2: "semiautomatic", 3: "semiautomatic", 4: "manual", 6: "automatic", 7: "manual"}
+    assert project.made_by(1) == made
+    revision = project.accept(1)
+    project.undo(1)
+    assert project.made_by(1, revision.id) == made and project.made_by(1) != made
+
+
+def test_what_is_shown_and_not_stored_yet_is_a_persons(project):
+    proposed = np.zeros((SIDE, SIDE), np.uint8)
+    proposed[:9, :9] = 1
+    project.set_proposal(1, proposed, {})
+    shown = proposed.copy()
+    shown[0, 0], shown[100, :5] = 0, 2
+    assert project.made_by(1, None, shown) == {1: "semiautomatic", 2: "manual"}
+
+
+def test_what_was_unlocked_stays_a_persons_until_the_next_proposal(project):
+    project.set_proposal(1, np.zeros((SIDE, SIDE), np.uint8), {})
+    project.commit_stroke(1, np.ones((9, 9), np.uint8), box=(0, 0, 9, 9))
+    project.unlock(1)
+    assert project.made_by(1) == {1: "manual"}
+
+
+def test_what_classes_are_is_remembered_in_the_history(project, tmp_path):
+    assert project.codings() == {}
+    for what in ("liver", "spleen", "spleen"):
+        project.set_coding(2, {"what": what, "where": ""})
+    assert project.codings() == {2: {"what": "spleen", "where": ""}}
+    assert [row.kind for row in project.history()].count("coding") == 2
+    assert project.verify() == []

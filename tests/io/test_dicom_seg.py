@@ -1,0 +1,401 @@
+"""DICOM-SEG comes back where it was drawn, names nobody unasked, and is what other programs take for one."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK
+from PIL import Image
+from pydicom.sr.codedict import codes
+from pydicom.uid import generate_uid
+
+from napari_medseg.errors import ImageReadError, InputError
+from napari_medseg.io import (
+    fit_mask,
+    format_of,
+    list_images,
+    names_of,
+    read_grid,
+    read_image,
+    read_mask,
+    stem_of,
+    write_mask,
+)
+from napari_medseg.io.dicom_series import list_series
+from tests.io import dicom_files
+from tests.io.test_geometry_contract import OBLIQUE, TURNS, affine_of
+
+SAMPLES = Path("/work/shared/data/samples_dicom")
+BIN = Path(sys.executable).parent
+SHAPE = (5, 12, 16)
+FACTS = {
+    "classes": {1: "Leber", 3: "Größe"},
+    "made": {1: "automatic", 3: "semiautomatic"},
+    "proposal": {"network": "cmunext-xxs", "weights": "/home/ZZMARKER/w.safetensors", "sha256": "a" * 64},
+    "colours": {1: "#ff0000"},
+    "codes": {1: {"what": "liver", "where": ""}, 3: {"what": "neoplasm", "where": "brain"}},
+    "version": "0.1.0",
+    "case": "ZZMARKER",
+}
+
+
+def tilted(order, signs, directions, tilt):
+    found = affine_of(order, signs, directions)
+    found[:3, 2] += tilt * found[:3, 1]
+    return found
+
+
+# plain, oblique, sagittal and tilted gantries
+LIES = {
+    "axial": tilted((0, 1, 2), (1, 1, 1), np.eye(3), 0),
+    "oblique": tilted((0, 2, 1), (1, -1, 1), OBLIQUE, 0),
+    "turned": tilted((2, 1, 0), (-1, 1, -1), OBLIQUE, 0),
+    "tilted": tilted((0, 1, 2), (1, 1, 1), np.eye(3), 0.9),
+    "tilted back": tilted((1, 0, 2), (1, -1, 1), np.eye(3), -0.7),
+}
+
+
+def labels_of(shape):
+    """Nothing is like its mirror image; slices at both ends and one in the middle are empty."""
+    labels = np.zeros(shape, np.uint8)
+    planes = labels if labels.ndim == 3 else labels[None]
+    middle = planes[1 if len(planes) > 2 else 0]
+    middle[1:5, 2:9], middle[6, 3:5] = 1, 3
+    if len(planes) > 4:
+        planes[3, 2:4, 1:3], planes[3, 5:, 10:12] = 3, 1
+    return labels
+
+
+def series(folder, affine, **tags):
+    data = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE)
+    return dicom_files.write_series(folder, data, affine, PatientSex="F", StudyDate="20200102", StudyTime="10", **tags)
+
+
+def enhanced(path, affine):
+    data = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(SHAPE)
+    tags = {"StudyDate": "20200102", "StudyTime": "10", "FrameOfReferenceUID": generate_uid()}
+    return dicom_files.write_enhanced(path, data, affine, order=(2, 0, 4, 1, 3), **tags)
+
+
+def written(tmp_path, source, labels=None, facts=FACTS, **more):
+    image = read_image(source)
+    labels = labels_of(image.shape) if labels is None else labels
+    path = tmp_path / "m.seg.dcm"
+    write_mask(path, labels, grid=image.grid, provenance={**facts, **more}, source=source)
+    return path, labels, image
+
+
+def back(path, image, source):
+    return fit_mask(image, read_mask(path), image_path=Path(source), mask_path=path)[0]
+
+
+def judged(path):
+    """What dciodvfy says but for the kind of the file, and files that a DICOMDIR could not list."""
+    done = subprocess.run([BIN / "dciodvfy", path], capture_output=True, text=True, timeout=60)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line for line in lines if line not in ("", "Segmentation") and "build DICOMDIR" not in line]
+
+
+def by_dcmqi(path, folder):
+    folder.mkdir()
+    call = [BIN / "segimage2itkimage", "--inputDICOM", path, "--outputDirectory", folder, "-t", "nrrd"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    return [SimpleITK.ReadImage(str(file)) for file in sorted(folder.glob("*.nrrd"))]
+
+
+def voxels_of(itk, lps):
+    """Where an image of SimpleITK is not 0, as indices (z, y, x) of a grid whose affine goes to LPS."""
+    array = SimpleITK.GetArrayFromImage(itk)
+    places = [itk.TransformIndexToPhysicalPoint([int(v) for v in one[::-1]]) for one in np.argwhere(array)]
+    at = (np.linalg.inv(lps) @ np.c_[places, np.ones(len(places))].T)[:3].T
+    np.testing.assert_allclose(at, np.round(at), atol=0.02)
+    return {tuple(one) for one in np.round(at).astype(int)[:, ::-1].tolist()}
+
+
+@pytest.mark.parametrize("kind", [series, enhanced])
+@pytest.mark.parametrize("lie", LIES)
+def test_a_mask_comes_back_where_it_was_drawn_whoever_reads_it(tmp_path, kind, lie):
+    source, stored = kind(tmp_path / "i", LIES[lie]), labels_of(SHAPE)
+    labels = on_grid(stored, read_image(source), LIES[lie])
+    path, _, image = written(tmp_path, source, labels)
+    np.testing.assert_array_equal(back(path, image, source), labels)
+    assert judged(path) == []
+    # highdicom, frame by frame, in the order of the image's own files
+    found = highdicom.seg.segread(path)
+    uids = [uid for _, _, uid in found.get_source_image_uids()]
+    if kind is series:
+        frames = found.get_pixels_by_source_instance(uids, combine_segments=True, relabel=True)
+        where = {str(pydicom.dcmread(file).SOPInstanceUID): pydicom.dcmread(file) for file in source.iterdir()}
+        for uid, frame in zip(uids, frames, strict=True):
+            number = int(where[uid].InstanceNumber) - 1
+            np.testing.assert_array_equal(frame > 0, stored[number] > 0)
+    else:
+        frames = found.get_pixels_by_source_frame(uids[0], range(1, 6), combine_segments=True)
+        for frame, number in zip(frames, (2, 0, 4, 1, 3), strict=True):
+            np.testing.assert_array_equal(frame > 0, stored[number] > 0)
+    # dcmqi, in the patient's space: its images cannot shear, so that it straightens a tilted gantry, or gives up
+    if lie == "tilted back":
+        return
+    for number, itk in zip((1, 3), by_dcmqi(path, tmp_path / "itk"), strict=True):
+        if lie == "tilted":
+            found = [plane > 0 for plane in SimpleITK.GetArrayFromImage(itk) if plane.any()]
+            np.testing.assert_array_equal(found, [plane > 0 for plane in stored == number if plane.any()])
+        else:
+            assert voxels_of(itk, LIES[lie]) == {tuple(one) for one in np.argwhere(stored == number).tolist()}
+
+
+def on_grid(stored, image, affine):
+    """What lies as the phantom was written, (Z, Y, X) of its affine to LPS, on the grid of the image as it was read."""
+    found = np.zeros(image.shape, stored.dtype)
+    there = np.linalg.inv(np.diag((-1, -1, 1, 1)) @ image.grid.affine) @ affine
+    for z, y, x in np.argwhere(stored):
+        at = np.round(there @ (x, y, z, 1))[:3].astype(int)
+        found[tuple(at[::-1])] = stored[z, y, x]
+    return found
+
+
+@pytest.mark.parametrize(("order", "signs"), TURNS[::5])
+@pytest.mark.parametrize("empty", [(), (0,), (0, 1, 2), (0, 2, 4), (0, 1, 3, 4)])
+def test_slices_without_a_mark_may_be_missing_in_any_order_of_axes(tmp_path, order, signs, empty):
+    affine = affine_of(order, signs, OBLIQUE)
+    source = series(tmp_path / "i", affine)
+    stored = np.random.default_rng(0).integers(0, 3, SHAPE).astype(np.uint8)
+    stored[list(empty)] = 0
+    path, labels, image = written(tmp_path, source, on_grid(stored, read_image(source), affine))
+    np.testing.assert_array_equal(back(path, image, source), labels)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        *("dcmqi/23x38x3_multiframe_mf.dcm", "pydicom/CT_small.dcm", "totalsegmentator_ct_series"),
+        *("highdicom/dx_image.dcm", "pydicom/examples_rgb_color.dcm", "pydicom/examples_palette.dcm"),
+    ],
+)
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the real files are not here")
+def test_masks_of_real_files_come_back_and_are_without_fault(tmp_path, sample):
+    path, labels, image = written(tmp_path, SAMPLES / sample)
+    np.testing.assert_array_equal(back(path, image, SAMPLES / sample), labels)
+    assert judged(path) == []
+
+
+def test_each_segment_says_what_it_is_who_made_it_and_in_which_colour(tmp_path):
+    source = series(tmp_path / "i", LIES["axial"], PatientName="Müller^Jürgen", SpecificCharacterSet="ISO_IR 100")
+    path, _, _ = written(tmp_path, source)
+    found = pydicom.dcmread(path)
+    one, three = found.SegmentSequence
+    assert [s.SegmentLabel for s in found.SegmentSequence] == ["Leber", "Größe"]
+    assert (one.SegmentNumber, three.SegmentNumber) == (1, 2)
+    assert (one.SegmentAlgorithmType, three.SegmentAlgorithmType) == ("AUTOMATIC", "SEMIAUTOMATIC")
+    algorithm = one.SegmentationAlgorithmIdentificationSequence[0]
+    assert algorithm.AlgorithmName == "cmunext-xxs" and algorithm.AlgorithmVersion == "0.1.0, w.safetensors"
+    assert "sha256=" + "a" * 64 in algorithm.AlgorithmParameters
+    assert one.SegmentedPropertyTypeCodeSequence[0].CodeValue == codes.SCT.Liver.value
+    assert one.SegmentedPropertyCategoryCodeSequence[0].CodeValue == codes.SCT.AnatomicalStructure.value
+    assert three.AnatomicRegionSequence[0].CodeValue == codes.SCT.Brain.value
+    colour = highdicom.color.CIELabColor.from_dicom_value(one.RecommendedDisplayCIELabValue).to_rgb()
+    np.testing.assert_allclose(colour, (255, 0, 0), atol=2)
+    # two pictures with label 1, two with label 3: those without are left out
+    assert (found.SegmentationType, found.NumberOfFrames) == ("BINARY", 4)
+    references = [
+        item.ReferencedSOPInstanceUID for item in found.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    ]
+    assert set(references) == {str(pydicom.dcmread(file).SOPInstanceUID) for file in source.iterdir()}
+    assert names_of(path) == {1: "Leber", 3: "Größe"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        ({}, "MANUAL"),
+        ({"made": {1: "automatic"}}, "MANUAL"),
+        ({"proposal": {"network": "n"}}, "SEMIAUTOMATIC"),
+        ({"network": "n", "made": {1: "automatic"}}, "AUTOMATIC"),
+        ({"proposal": {"network": "n"}, "made": {1: "manual"}}, "MANUAL"),
+        ({"proposal": {"network": "n"}, "made": {1: "automatic", 2: "manual"}, "objects": True}, "SEMIAUTOMATIC"),
+    ],
+)
+def test_what_no_history_tells_is_not_called_automatic(tmp_path, facts, kind):
+    source = series(tmp_path / "i", LIES["axial"])
+    path, _, _ = written(tmp_path, source, (labels_of(SHAPE) > 0).astype(np.uint8), facts=facts)
+    found = pydicom.dcmread(path).SegmentSequence[0]
+    assert found.SegmentAlgorithmType == kind
+    assert ("whether it was corrected is not known" in found.SegmentDescription) == (
+        kind == "SEMIAUTOMATIC" and "made" not in facts
+    )
+    assert judged(path) == []
+
+
+def test_a_mask_in_which_nothing_is_marked_says_so_on_every_picture(tmp_path):
+    source = series(tmp_path / "i", LIES["oblique"])
+    path, labels, image = written(tmp_path, source, np.zeros(read_image(source).shape, np.uint8), classes={1: "a"})
+    assert pydicom.dcmread(path).NumberOfFrames == SHAPE[0]
+    np.testing.assert_array_equal(back(path, image, source), labels)
+    assert judged(path) == [] and not any(by_dcmqi(path, tmp_path / "itk")[0])
+
+
+def test_nobody_is_named_unless_that_is_asked_for(tmp_path, capfd, caplog):
+    caplog.set_level(logging.DEBUG)
+    source = series(tmp_path / "i", LIES["axial"], PatientName="ZZMARKER^A=B", InstitutionName="ZZMARKER4")
+    path, _, _ = written(tmp_path, source)
+    assert b"ZZMARKER" not in path.read_bytes() and b"19010203" not in path.read_bytes()
+    assert b"20200102" not in path.read_bytes()
+    found = pydicom.dcmread(path)
+    assert found.PatientIdentityRemoved == "YES" and found.PatientName == "" and found.StudyInstanceUID
+    path, _, _ = written(tmp_path, source, **{"names of patients": True})
+    asked = pydicom.dcmread(path)
+    assert (asked.PatientName, asked.PatientID, asked.PatientBirthDate) == ("ZZMARKER^A=B", "ZZMARKER1", "19010203")
+    assert asked.StudyInstanceUID == found.StudyInstanceUID and "PatientIdentityRemoved" not in asked
+    assert judged(path) == []
+    # a name that highdicom would warn of, and nothing of it anywhere
+    assert "ZZMARKER" not in path.name
+    assert "ZZMARKER" not in "".join((*capfd.readouterr(), caplog.text))
+
+
+def test_tags_that_were_blanked_are_made_up_for_the_same_each_time(tmp_path):
+    """As programs leave them that take names away: the number of the file stands before its tags too."""
+    source = series(tmp_path / "i", LIES["axial"], FrameOfReferenceUID=generate_uid())
+    for file in source.iterdir():
+        found = pydicom.dcmread(file)
+        found.StudyInstanceUID = found.SeriesInstanceUID = found.SOPInstanceUID = ""
+        found.save_as(file)
+    uids = []
+    for _ in range(2):
+        path, labels, image = written(tmp_path, source)
+        np.testing.assert_array_equal(back(path, image, source), labels)
+        uids.append(pydicom.dcmread(path).StudyInstanceUID)
+    assert uids[0] == uids[1] and judged(path) == []
+
+
+@pytest.mark.parametrize("what", ["png", "none", "film", "other"])
+def test_what_cannot_be_referred_to_is_refused_in_a_sentence(tmp_path, what):
+    source, labels = tmp_path / "a.png", np.ones((12, 16), np.uint8)
+    grid = None
+    if what == "png":
+        Image.fromarray(labels).save(source)
+    elif what == "film":
+        data = np.zeros((3, 12, 16), np.uint8)
+        source = dicom_files.write(tmp_path / "film.dcm", data, kind=dicom_files.US)
+        labels, grid = data, read_grid(source)
+    elif what == "other":
+        source = series(tmp_path / "i", LIES["axial"])
+        other = series(tmp_path / "j", LIES["oblique"])
+        labels, grid = np.ones(read_image(other).shape, np.uint8), read_grid(other)
+    told = {
+        "png": r"DICOM-SEG refers to DICOM images alone, and this mask is of 'a\.png', which is no DICOM image\. ",
+        "none": r"this mask is of an image whose file is not known\. Choose TIFF or NIfTI\.",
+        "film": r"film\.dcm is a film or lies nowhere in space: .* Choose TIFF or NIfTI instead\.",
+        "other": r"i has 5 x .*; the mask has .*\. Expected one grid",
+    }
+    with pytest.raises(InputError, match=told[what]):
+        write_mask(tmp_path / "m.seg.dcm", labels, grid=grid, source=None if what == "none" else source)
+    assert not (tmp_path / "m.seg.dcm").exists()
+
+
+# as a mask in
+
+
+def made_elsewhere(tmp_path, kind="BINARY", array=None, **how):
+    """By highdicom alone, as other programs write it."""
+    source = series(tmp_path / "i", LIES["oblique"], SliceThickness="2.5", FrameOfReferenceUID=generate_uid())
+    headers = [pydicom.dcmread(file) for file in sorted(source.iterdir())]
+    array = np.zeros((5, *SHAPE[1:]), np.uint8) if array is None else array
+    array[2, 2:4, 3:9] = 1
+    texts = ["Liver", "Spleen"]
+    described = [
+        highdicom.seg.SegmentDescription(n, name, codes.SCT.Organ, codes.SCT.Organ, "MANUAL")
+        for n, name in enumerate(texts, start=1)
+    ]
+    found = highdicom.seg.Segmentation(
+        headers, array, kind, described, generate_uid(), 1, generate_uid(), 1, "other", "other", "1", "1", **how
+    )
+    found.save_as(tmp_path / "other.dcm")
+    return source, tmp_path / "other.dcm", headers, array
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP", "FRACTIONAL"])
+def test_masks_of_other_programs_come_in_whatever_they_are_called(tmp_path, kind):
+    array = np.zeros((5, *SHAPE[1:]), np.uint8)
+    array[0, 7, 3:5] = 2
+    source, path, headers, array = made_elsewhere(tmp_path, kind, array)
+    assert format_of(path).name == "dicom-seg" and stem_of(path) == "other"
+    image = read_image(source)
+    stored = np.zeros(SHAPE, np.uint8)
+    for header, plane in zip(headers, array, strict=True):
+        stored[int(header.InstanceNumber) - 1] = plane
+    np.testing.assert_array_equal(back(path, image, source), on_grid(stored, image, LIES["oblique"]))
+    assert names_of(path) == {1: "Liver", 2: "Spleen"}
+
+
+def test_shares_of_pixels_and_segments_that_share_pixels_are_refused(tmp_path):
+    array = np.zeros((5, *SHAPE[1:], 2), np.float32)
+    array[1, 3, 4, 0] = 0.4
+    _, path, _, _ = made_elsewhere(tmp_path, "FRACTIONAL", array)
+    with pytest.raises(ImageReadError, match=r"other\.dcm holds shares of pixels .* Threshold it"):
+        read_mask(path)
+    array = np.zeros((5, *SHAPE[1:], 2), np.uint8)
+    array[1, 3, 4:6] = 1
+    _, path, _, _ = made_elsewhere(tmp_path, "BINARY", array)
+    with pytest.raises(ImageReadError, match=r"other\.dcm has segments that share pixels \(labels 1 and 2, "):
+        read_mask(path)
+
+
+def test_a_segmentation_is_no_image_and_no_picture_of_its_series(tmp_path):
+    source, path, _, _ = made_elsewhere(tmp_path)
+    with pytest.raises(ImageReadError, match=r"other\.dcm is DICOM-SEG, which holds masks only; .* add IMAGE --masks"):
+        read_image(path)
+    # beside the slices it was drawn on
+    path.rename(source / "mask.dcm")
+    (one,) = list_series(source)
+    assert one.slices == SHAPE[0] and read_image(source).told == ()
+    assert list_images(source, masks=False) == [source]
+
+
+def test_a_mask_of_another_place_is_refused(tmp_path):
+    _, path, _, _ = made_elsewhere(tmp_path)
+    other = read_image(series(tmp_path / "j", LIES["axial"]))
+    with pytest.raises(InputError, match="expected the geometry of its image"):
+        fit_mask(other, read_mask(path), image_path=tmp_path / "j", mask_path=path)
+
+
+def test_dicom_that_is_no_segmentation_is_no_mask_whatever_it_is_called(tmp_path):
+    path = dicom_files.write(tmp_path / "a.seg.dcm", np.ones((4, 5), np.uint8))
+    with pytest.raises(ImageReadError, match=r"a\.seg\.dcm is DICOM, but no segmentation; expected DICOM-SEG\."):
+        read_mask(path)
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the real files are not here")
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("dcmqi/liver.dcm", {1}),
+        ("pydicom/liver_1frame.dcm", {1}),
+        ("highdicom/seg_image_ct_binary.dcm", {1}),
+        ("highdicom/seg_image_ct_true_fractional.dcm", None),
+    ],
+)
+def test_real_segmentations_are_read_or_refused(name, found):
+    if found is None:
+        with pytest.raises(ImageReadError, match="holds shares of pixels"):
+            read_mask(SAMPLES / name)
+    else:
+        assert set(np.unique(read_mask(SAMPLES / name))) - {0} == found
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the real files are not here")
+def test_the_liver_of_dcmqi_lies_on_its_ct(tmp_path):
+    (tmp_path / "ct").mkdir()
+    for file in (SAMPLES / "dcmqi").glob("ct-3slice*"):
+        (tmp_path / "ct" / file.name).write_bytes(file.read_bytes())
+    image = read_image(tmp_path / "ct")
+    mask = back(SAMPLES / "dcmqi" / "liver.dcm", image, tmp_path / "ct")
+    (itk,) = by_dcmqi(SAMPLES / "dcmqi" / "liver.dcm", tmp_path / "itk")
+    assert mask.sum() == (SimpleITK.GetArrayFromImage(itk) > 0).sum() > 0
+    lps = np.diag((-1, -1, 1, 1)) @ image.grid.affine
+    assert voxels_of(itk, lps) == {tuple(one) for one in np.argwhere(mask).tolist()}
