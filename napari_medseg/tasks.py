@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from napari_medseg.words import mark, tr
 
@@ -22,6 +22,14 @@ TASKS: Mapping[str, str] = {
 # whose images are slices of volumes: on these, a network for images is offered too
 IN_SLICES = frozenset({"brain-mri", "kidney-stones", "nuclei"})
 
+# what the images of a task are taken with, as DICOM has it, where there is one answer
+MODALITIES: Mapping[str, str] = {
+    "brain-mri": "MR",
+    "breast-ultrasound": "US",
+    "hippocampus": "MR",
+    "thyroid-ultrasound": "US",
+}
+
 # what is marked, where weights of several kinds have one word for all
 THINGS: Mapping[str, str] = {
     "brain-mri": "tumour",
@@ -33,6 +41,12 @@ THINGS: Mapping[str, str] = {
     "stained-nuclei": "nucleus",
     "thyroid-ultrasound": "nodule",
 }
+
+
+def contradicts(tasks: Sequence[str], modality: str) -> bool:
+    """Whether an image that says what it was taken with is of none of these tasks; not where either says nothing."""
+    known = [MODALITIES.get(task) for task in tasks]
+    return bool(modality and known and None not in known and modality not in known)
 
 
 def task_words(task: str) -> str:

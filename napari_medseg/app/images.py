@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import image_suffix
 from napari_medseg.errors import ImageReadError, InputError, sentence
-from napari_medseg.io import Grid, read_grid, read_image, stem_of, walk_images, write_image
+from napari_medseg.io import Grid, format_of, name_of, read_grid, read_image, stem_of, walk_images, write_image
 from napari_medseg.io.look import look_of
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
@@ -47,9 +47,15 @@ def patient_of(file: Path, by: str) -> str | None:
         If ``by`` is none of these.
     """
     _check_by(by)
-    if by == "folder":
-        return one_line(file.absolute().parent.name)
-    return re.split(r"[_\- ]", one_line(stem_of(file)))[0] or None if by == "name" else None
+    if by == "image":
+        return None
+    name = one_line(file.absolute().parent.name if by == "folder" else stem_of(file))
+    found = name if by == "folder" else re.split(r"[_\- ]", name)[0]
+    format = format_of(file)
+    if found and format is not None and format.called is not None:
+        # a hospital calls folders by its patients: what tells them apart is enough
+        return hashlib.sha256(found.encode(errors="surrogateescape")).hexdigest()[:12]
+    return found or None
 
 
 def _check_by(by: str) -> None:
@@ -71,6 +77,7 @@ def add_images(
     patients: str = "image",
     split: str = "train",
     progress: Callable[[float, str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[list[Case], list[str]]:
     """Add image files, or all images of folders; each is read once, so that a damaged one is told at once.
 
@@ -86,7 +93,9 @@ def add_images(
         Where there is no ``group``: what tells it, as :func:`patient_of` takes it.
     split : {'train', 'heldout'}
     progress : callable, optional
-        Called with the share that is done and a file's name.
+        Called with the share that is done and a file's name; what it raises, as a Cancelled, ends the adding.
+    tell : callable, optional
+        Called with each sentence that a person should know of how an image was read.
 
     Returns
     -------
@@ -105,18 +114,20 @@ def add_images(
     files, _ = walk_images(paths)
     added: list[Case] = []
     refused: list[str] = []
+    taken = {case.name for case in project.cases()}
     for number, file in enumerate(files):
-        if progress is not None:
-            progress(number / len(files), file.name)
         try:
-            image = read_image(file)
+            name = _free(name_of(file), taken) if _called(file) else stem_of(file)
+            step = _part(progress, number, len(files), name)
+            step(0.0)
+            image = read_image(file, step)
             patient = group or patient_of(file, patients)
             added.append(
                 project.add_case(
                     file,
                     shape=image.shape,
                     # as the file is called here, whatever a link points to
-                    name=stem_of(file),
+                    name=name,
                     group=patient,
                     # a patient who is held out stays so; who names a group says which side it is on
                     split=split if group or patient is None else project.split_of(patient) or split,
@@ -124,9 +135,38 @@ def add_images(
                     look=look_of(image.data),
                 )
             )
+            taken.add(name)
+            if tell is not None:
+                for words in image.told:
+                    tell(f"{name}: {words}")
         except (ImageReadError, InputError) as error:
             refused.append(sentence(error))
     return added, refused
+
+
+def _called(file: Path) -> bool:
+    """Whether what an image is called is not the name of its file."""
+    format = format_of(file)
+    return format is not None and format.called is not None and name_of(file) != stem_of(file)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """A name that several images would have, with a number behind it from the second on."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _part(progress: Callable[[float, str], None] | None, number: int, of: int, name: str) -> Callable[[float], None]:
+    """Progress within one of several images."""
+
+    def step(share: float) -> None:
+        if progress is not None:
+            progress((number + share) / of, name)
+
+    return step
 
 
 def keep_proposal(

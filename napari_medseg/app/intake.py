@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from platformdirs import user_data_path
 
 from napari_medseg.app.scratch import MOST, open_scratch
-from napari_medseg.errors import InputError, ProjectError
+from napari_medseg.app.series import Choice, choices_in, is_dicom_image, is_index, mixed
+from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
+from napari_medseg.io.format import Progress
 from napari_medseg.io.pairs import result_of
 from napari_medseg.io.table import FORMATS, suffix_of
 from napari_medseg.names import clean_name
@@ -47,6 +49,8 @@ class Found:
         So many files in the folders that were named are no images.
     project : Path or None
         A project that was named.
+    choices : tuple of Choice
+        Series of images that lie among others in a folder, or that a DICOMDIR names: a person says which.
     """
 
     images: tuple[Path, ...]
@@ -55,6 +59,14 @@ class Found:
     left_out: tuple[str, ...] = ()
     others: int = 0
     project: Path | None = None
+    choices: tuple[Choice, ...] = ()
+
+    def with_chosen(self, chosen: Sequence[Choice]) -> Found:
+        """The images of the chosen series come to the others; nothing is left to choose."""
+        images = (*self.images, *(image for choice in chosen for image in choice.images))
+        folders = len({image.parent for image in images})
+        # series of one folder are one patient's, most likely, and its name tells nothing
+        return replace(self, images=images, folders=folders, by=self.by if not chosen else None, choices=())
 
 
 def can_take(path: Path) -> bool:
@@ -76,8 +88,14 @@ def project_at(path: Path) -> Path | None:
     return path if (path / FILE_NAME).exists() else None
 
 
-def find_images(paths: Sequence[str | Path]) -> Found:
+def find_images(paths: Sequence[str | Path], progress: Progress | None = None) -> Found:
     """Images among files, and in folders and what lies in them; projects inside, hidden folders and masks are left out.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    progress : callable, optional
+        Called with the share of a folder that was looked at; what it raises, as a Cancelled, ends the search.
 
     Raises
     ------
@@ -86,20 +104,46 @@ def find_images(paths: Sequence[str | Path]) -> Found:
     """
     images: list[Path] = []
     left_out: list[str] = []
+    choices: list[Choice] = []
     others = 0
     project = None
     for path in map(Path, paths):
+        index = _index_of(path)
         if (at := project_at(path)) is not None and project is None:
             project = at
-        elif not path.is_dir() or _is_one_image(path):
+        elif index is not None and (found := _named_by(index, progress)):
+            if len(found) > 1:
+                choices += found
+            else:
+                images += found[0].images
+        elif not path.is_dir() or (not mixed(path, progress) and _is_one_image(path)):
             images.append(path)
         else:
-            found, masks, more = _inside(path)
-            images += found
-            left_out += masks
-            others += more
+            inside = _inside(path, progress=progress)
+            images += inside.images
+            left_out += inside.masks
+            others += inside.others
+            choices += inside.choices
     found_here = _found(images, left_out, named={Path(path) for path in paths}, project=project)
-    return replace(found_here, others=others)
+    return replace(found_here, others=others, choices=tuple(choices))
+
+
+def _index_of(path: Path) -> Path | None:
+    """The list of images that a path is, or that lies in a folder: what it names lies in folders without end."""
+    if is_index(path):
+        return path
+    named = {one.index for one in FORMATS if one.index}
+    with suppress(OSError):
+        if path.is_dir():
+            return next((one for one in path.iterdir() if one.name.upper() in named and is_index(one)), None)
+    return None
+
+
+def _named_by(index: Path, progress: Progress | None) -> tuple[Choice, ...]:
+    # one that is damaged: its folder is looked through
+    with suppress(ImageReadError, ModuleNotFoundError):
+        return choices_in(index, progress)
+    return ()
 
 
 def _found(
@@ -115,15 +159,16 @@ def _found(
 
 def images_beside(project: Project) -> Found:
     """Images in the project's own folder that it does not hold yet; it holds none of what it made itself."""
-    images, left_out, _ = _inside(project.path, skip=OWN)
-    return without(_found(images, left_out), project)
+    inside = _inside(project.path, skip=OWN)
+    return without(replace(_found(inside.images, inside.masks), choices=tuple(inside.choices)), project)
 
 
 def without(found: Found, project: Project) -> Found:
     """What of it is not in the project yet, by its place."""
     known = {case.image for case in project.cases()}
     images = tuple(image for image in found.images if image.resolve() not in known)
-    return replace(found, images=images, folders=len({image.parent for image in images}))
+    fresh = (one for one in found.choices if not known.issuperset(image.resolve() for image in one.images))
+    return replace(found, images=images, choices=tuple(fresh), folders=len({image.parent for image in images}))
 
 
 def make_project(dropped: Sequence[Path], found: Found) -> Project:
@@ -141,7 +186,9 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
     if folder is None:
         return open_scratch()
     base = user_data_path("napari-medseg", appauthor=False) / "projects"
-    name = clean_name(folder.resolve().name)
+    # folders of DICOM are often called like patients
+    dicom = bool(found.choices) or any(map(is_dicom_image, found.images))
+    name = "DICOM" if dicom else clean_name(folder.resolve().name)
     refused: ProjectError | None = None
     for number in range(1, MOST + 1):
         place = base / (name if number == 1 else f"{name}-{number}")
@@ -166,14 +213,19 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
     )
 
 
-def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[str], int]:
-    """Images of a folder and those in it, names of folders of masks, and how many files are neither image nor mask.
+@dataclass(slots=True)
+class _Inside:
+    """Images of a folder and those in it, names of folders of masks, and how many files are neither image nor mask."""
 
-    ``skip``: names right in it to pass over.
-    """
-    images: list[Path] = []
-    masks: list[str] = []
-    others = 0
+    images: list[Path] = field(default_factory=list)
+    masks: list[str] = field(default_factory=list)
+    others: int = 0
+    choices: list[Choice] = field(default_factory=list)
+
+
+def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = None) -> _Inside:
+    """What lies in a folder. ``skip``: names right in it to pass over."""
+    found = _Inside()
     indexes = {one.index for one in FORMATS if one.index}
     for seen, (here, inner, files) in enumerate(os.walk(folder)):
         if seen >= MOST_FOLDERS:
@@ -185,24 +237,31 @@ def _inside(folder: Path, skip: Sequence[str] = ()) -> tuple[list[Path], list[st
                 )
             )
         kept = []
+        choices = mixed(Path(here), progress)
+        apart = {Path(here)} if choices else set()
         for name in sorted(inner):
             path = Path(here) / name
             if name.startswith(".") or (path / FILE_NAME).exists() or (seen == 0 and name in skip):
                 continue
             if name.replace("_", "").replace("-", "").replace(" ", "").casefold() in MASK_FOLDERS:
-                masks.append(name)
+                found.masks.append(name)
+            elif mixed(path, progress):
+                apart.add(path)
+                kept.append(name)
             elif not _is_one_image(path):
                 kept.append(name)
         inner[:] = kept
+        known = {file for one in choices for file in one.series.files}
+        found.choices += choices
         # a folder without an image is no mistake here
-        known: set[Path] = set()
         with suppress(InputError):
             taken, results = walk_images([here])
-            images += taken
+            # what is to choose from comes apart
+            found.images += [image for image in taken if not apart & {image, image.parent} or not is_dicom_image(image)]
             known.update(taken, results)
         shown = (name for name in files if not name.startswith(".") and name.upper() not in indexes)
-        others += sum(Path(here) / name not in known for name in shown)
-    return images, masks, others
+        found.others += sum(Path(here) / name not in known for name in shown)
+    return found
 
 
 def _is_called_image(folder: Path) -> bool:

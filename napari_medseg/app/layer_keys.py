@@ -19,6 +19,10 @@ HISTORY_KEY = "medseg_history"
 """Of a mask that a project follows: a function of its labels, which tells from the history where they come from."""
 SIZE_KEY = "medseg_size"
 """Of an image of which that is known: the size of its pixels, (y, x) or (z, y, x), when it was read."""
+TOLD_KEY = "medseg_told"
+"""Of an image: sentences that a person should know of how it was read."""
+WINDOWS_KEY = "medseg_windows"
+"""Of an image that can be shown in several ways: the parameters of :func:`napari_medseg.app.windows.windows_for`."""
 UNSIZED_KEY = "medseg_unsized"
 """Of a layer that counts in mm for its neighbours' sake alone: nobody knows the size of its pixels."""
 
@@ -37,4 +41,8 @@ def facts_of(image: Image) -> dict[str, Any]:
         facts[GRID_KEY] = image.grid
     if image.spacing is not None:
         facts[SIZE_KEY] = image.spacing
+    if image.told:
+        facts[TOLD_KEY] = image.told
+    if image.windows or image.modality == "CT":
+        facts[WINDOWS_KEY] = (image.windows, image.modality, (float(image.data.min()), float(image.data.max())))
     return facts

@@ -22,6 +22,7 @@ from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
     by_stem,
     is_volume,
+    name_of,
     read_image,
     stem_of,
     walk_images,
@@ -285,7 +286,7 @@ def predict_files(
     wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
     kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
     kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
-    stems = {path: short_name(stem_of(path)) for path in images}
+    stems = {path: short_name(name_of(path, alone=True)) for path in images}
     volumes = {path: is_volume(path) for path in images}
     together = Together(Path(out), format, volumes.values(), mask_kinds(objects))
     targets = may_replace(
@@ -307,7 +308,7 @@ def predict_files(
     with together.writing(written):
         for number, path in enumerate(images):
             if progress is not None:
-                progress(number / len(images), path.name)
+                progress(number / len(images), stems[path])
             with batch.item():
                 check_format(format_named(format), path)
                 image, stem = read_image(path), stems[path]
@@ -329,7 +330,8 @@ def predict_files(
                     raise ShapeError(f"{path}: {error}") from error
                 except DeviceError as error:
                     raise DeviceError(f"{path}: {error}") from error.__cause__
-                facts = {"image": path.name, **result.kept_origin}
+                called = path.name if stem == short_name(stem_of(path)) else stem
+                facts = {"image": called, **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
                 facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)

@@ -165,6 +165,39 @@ def _member(text: str) -> tuple[str, str]:
 
 
 @app.command()
+def series(
+    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files, or a DICOMDIR.")],
+    json: Json = False,
+) -> None:
+    """List the series of a folder of DICOM files, each with a name by which other commands take it; no patient."""
+    from napari_medseg.app.series import choices_in, note_of
+
+    found = choices_in(folder)
+    rows: list[dict[str, Any]] = [
+        {
+            "path": [str(path) for path in one.images],
+            "modality": one.modality,
+            "description": one.description,
+            "number": one.number,
+            "slices": one.count,
+            "size": one.size,
+            "note": note_of(one),
+        }
+        for one in found
+    ]
+    if json:
+        print_json(rows)
+        return
+    if not found:
+        typer.echo("no DICOM images there", err=True)
+    columns = ("modality", "description", "number", "slices", "size", "note")
+    print_table(str(folder), columns, [tuple(row[name] for name in columns) for row in rows])
+    for one in found:
+        for path in one.images:
+            typer.echo(path)
+
+
+@app.command()
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
     weights: Weights,

@@ -76,7 +76,15 @@ def add(
     split = "heldout" if held_out else "train"
     with Project.open(folder) as project, progress_bar() as progress:
         if masks is None:
-            added, refused = add_images(project, paths, group=group, patients=patients, split=split, progress=progress)
+            added, refused = add_images(
+                project,
+                paths,
+                group=group,
+                patients=patients,
+                split=split,
+                progress=progress,
+                tell=lambda words: typer.echo(words, err=True),
+            )
         else:
             result = add_with_masks(
                 project,

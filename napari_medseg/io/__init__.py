@@ -3,7 +3,16 @@
 from napari_medseg.atomic import atomic_path, check_writable, write_text
 from napari_medseg.io.boxes import read_boxes
 from napari_medseg.io.format import Format, Kept
-from napari_medseg.io.formats import files_of, is_volume, names_of, read_grid, read_image, read_mask
+from napari_medseg.io.formats import (
+    files_of,
+    is_there,
+    is_volume,
+    name_of,
+    names_of,
+    read_grid,
+    read_image,
+    read_mask,
+)
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.labels import (
     PLAIN,
@@ -53,9 +62,11 @@ __all__ = [
     "fit_mask",
     "format_of",
     "formats_for",
+    "is_there",
     "is_volume",
     "list_images",
     "match_masks",
+    "name_of",
     "names_of",
     "parse_rule",
     "read_boxes",

@@ -13,24 +13,25 @@ import numpy as np
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io import dicom_tags as tags
 from napari_medseg.io.dicom_file import guarded, is_dicom, is_packed, kind_of, open_header, open_whole, unpack
+from napari_medseg.io.dicom_paths import called, is_many, series_of_path, several
 from napari_medseg.io.dicom_pixels import values
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
-from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, is_series, list_series, volumes_in
-from napari_medseg.io.format import Format, Gives
+from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, damaged_in, is_series, lies_in, list_series
+from napari_medseg.io.format import Format, Gives, Progress
 from napari_medseg.io.grey import grey
-from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.image import Grid, Image, Window
 from napari_medseg.io.limits import check_claim, check_stored
 from napari_medseg.io.ras import ToRas
+from napari_medseg.words import mark, tr, trn
 
-FILM = (
+FILM = mark(
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
     "their pixels."
 )
-OTHERS = "{} other DICOM image(s) there are no slices of it, and were left out."
-FILM_IN_GREY = "it is in colour, and shown in grey, as volumes are."
+FILM_IN_GREY = mark("it is in colour, and shown in grey, as volumes are.")
 
 
-def read(path: Path, *, mask: bool = False) -> Image:
+def read(path: Path, *, mask: bool = False, progress: Progress | None = None) -> Image:
     """Read an image, a volume of several frames, or the series of a folder: (Y, X[, 3]), or (Z, Y, X) of RAS.
 
     Values are the modality's, such as HU; see :func:`napari_medseg.io.dicom_pixels.values`.
@@ -40,12 +41,37 @@ def read(path: Path, *, mask: bool = False) -> Image:
     ImageReadError
         If it is damaged, no image, or its slices are no volume; no tag that names anyone is in the message.
     """
-    if path.is_dir() or path.name.upper() == INDEX:
-        series = _only(path)
-        image, others = read_series(series, path), sum(len(one.parts) for one in list_series(path)) - len(series.parts)
-        return replace(image, told=(*image.told, OTHERS.format(others))) if others else image
+    if is_many(path):
+        series = series_of_path(path)
+        image = read_series(series, path, progress)
+        return replace(image, told=(*image.told, *_left_out(path, series)))
     with guarded(path):
         return _read(path)
+
+
+def _left_out(path: Path, series: Series) -> tuple[str, ...]:
+    """Words on what lies beside a series."""
+    home = lies_in(path)
+    others = 0 if home is not None else sum(len(one.parts) for one in list_series(path)) - len(series.parts)
+    damaged = len(damaged_in(home or path))
+    said = []
+    if others:
+        said.append(
+            trn(
+                "{n} other DICOM image there is no slice of it, and was left out.",
+                "{n} other DICOM images there are no slices of it, and were left out.",
+                others,
+            )
+        )
+    if damaged:
+        said.append(
+            trn(
+                "{n} DICOM file there is empty or damaged, and was left out; it may be a slice of it.",
+                "{n} DICOM files there are empty or damaged, and were left out; they may be slices of it.",
+                damaged,
+            )
+        )
+    return tuple(said)
 
 
 def _read(path: Path) -> Image:
@@ -54,8 +80,8 @@ def _read(path: Path) -> Image:
     _weigh(path, whole, shape)
     if not any(name in whole for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise _no_image(path, whole, "holds no picture")
-    data, window = values(unpack(whole, path), whole)
-    said = tags.told(whole)
+    data, windows = values(unpack(whole, path), whole)
+    said, modality = tags.told(whole), tags.code(whole, "Modality")
     if shape[0] == 1:
         size = tags.size_of(whole)
         return Image(
@@ -64,18 +90,21 @@ def _read(path: Path) -> Image:
             unit="px" if size.spacing is None else "mm",
             source=path,
             grid=Grid((), printed=size.estimated),
-            window=window,
+            windows=windows,
+            modality=modality,
             told=(*size.told, *said),
         )
     if data.ndim == 4:
-        data, said = grey(data), (FILM_IN_GREY, *said)
+        data, said = grey(data), (tr(FILM_IN_GREY), *said)
     lie = _lie(whole)
     if lie is None:
-        return Image(data, (1.0, 1.0, 1.0), "px", path, _film(shape), window=window, told=(FILM, *said))
-    return _volume(path, data, lie, window, said)
+        image = Image(data, (1.0, 1.0, 1.0), "px", path, _film(shape), told=(tr(FILM), *said))
+    else:
+        image = _volume(path, data, lie, said)
+    return replace(image, windows=windows, modality=modality)
 
 
-def read_series(series: Series, path: Path | None = None) -> Image:
+def read_series(series: Series, path: Path | None = None, progress: Progress | None = None) -> Image:
     """Read the slices of a series as a volume, (Z, Y, X) of RAS.
 
     Parameters
@@ -84,6 +113,8 @@ def read_series(series: Series, path: Path | None = None) -> Image:
         As :func:`napari_medseg.io.dicom_series.list_series` has it.
     path : Path, optional
         What the volume is called; default: the folder of its first file.
+    progress : callable, optional
+        Called with the share that is done; what it raises ends the reading.
 
     Raises
     ------
@@ -92,10 +123,10 @@ def read_series(series: Series, path: Path | None = None) -> Image:
     """
     path = series.files[0].parent if path is None else path
     with guarded(path):
-        return _read_series(series, path)
+        return _read_series(series, path, progress or (lambda share: None))
 
 
-def _read_series(series: Series, path: Path) -> Image:
+def _read_series(series: Series, path: Path, progress: Progress) -> Image:
     parts, said = _slices(series, path)
     lie = [part.place for part in parts if part.place is not None]
     shape = (len(parts), *lie[0].shape)
@@ -103,19 +134,21 @@ def _read_series(series: Series, path: Path) -> Image:
     turned, order = _place(path, lie)
     stored = sum(part.path.stat().st_size for part in parts)
     check_claim(path, (*shape, parts[0].samples), parts[0].bytes_each, stored=stored)
-    slices, windows = [], []
+    slices: list[np.ndarray] = []
+    shown: list[tuple[Window, ...]] = []
     for number in order:
+        progress(len(slices) / len(order))
         file = parts[number].path
         whole = open_whole(file)
         own = _check(file, whole)
         _weigh(file, whole, own)
         if own != (1, *shape[1:]) or "PixelData" not in whole:
             raise _no_image(file, whole, "is no slice of its series")
-        data, window = values(unpack(whole, file), whole)
+        data, windows = values(unpack(whole, file), whole)
         if data.ndim == 4:
-            data, said = grey(data), tuple(dict.fromkeys((*said, FILM_IN_GREY)))
+            data, said = grey(data), tuple(dict.fromkeys((*said, tr(FILM_IN_GREY))))
         slices.append(data[0])
-        windows.append(window)
+        shown.append(windows)
         said = tuple(dict.fromkeys((*said, *tags.told(whole))))
     data = np.stack(slices)
     return Image(
@@ -124,15 +157,16 @@ def _read_series(series: Series, path: Path) -> Image:
         turned.grid.unit,
         path,
         turned.grid,
-        window=windows[len(windows) // 2],
+        windows=shown[len(shown) // 2],
+        modality=series.modality,
         told=said,
     )
 
 
 def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie, by the headers; None where an image cannot be read. Errors are those of :func:`read`."""
-    if path.is_dir() or path.name.upper() == INDEX:
-        parts, _ = _slices(_only(path), path)
+    if is_many(path):
+        parts, _ = _slices(series_of_path(path), path)
         return _place(path, [part.place for part in parts if part.place is not None])[0].grid
     with guarded(path):
         return _grid(path)
@@ -166,8 +200,8 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
     ImageReadError
         As :func:`read`.
     """
-    if path.is_dir() or path.name.upper() == INDEX:
-        parts, _ = _slices(_only(path), path)
+    if is_many(path):
+        parts, _ = _slices(series_of_path(path), path)
         turned, order = _place(path, [part.place for part in parts if part.place is not None])
         return tuple(parts[number].path for number in order), turned, tuple(range(len(order)))
     with guarded(path):
@@ -182,30 +216,12 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
 
 def files(path: Path) -> tuple[Path, ...]:
     """The files that a series consists of; errors are those of :func:`read`."""
-    return (path,) if path.is_file() and path.name.upper() != INDEX else _only(path).files
+    return series_of_path(path).files if is_many(path) else (path,)
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is DICOM, or a folder holds slices of a volume, by what is in it."""
-    return is_series(path) if path.is_dir() else is_dicom(path)
-
-
-def _only(path: Path) -> Series:
-    """The one series of a folder."""
-    found = volumes_in(path)
-    every = found or list_series(path)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise ImageReadError(
-            f"{path} is a folder without slices of a volume among its {sum(len(one.parts) for one in every)} DICOM "
-            "images; expected those of one series. Give a file of it."
-        )
-    each = ", ".join(f"{one.modality or 'one'} of {one.slices}" for one in found)
-    raise ImageReadError(
-        f"{path} holds {len(found)} series of slices ({each}); expected one. Put each into a folder of its own, or "
-        "give a file."
-    )
+    """Whether a file is DICOM, or a folder holds slices of a volume, by what is in it; or the name of a series."""
+    return is_series(path) if path.is_dir() else lies_in(path) is not None or is_dicom(path)
 
 
 def _slices(series: Series, path: Path) -> tuple[list[Part], tuple[str, ...]]:
@@ -216,9 +232,23 @@ def _slices(series: Series, path: Path) -> tuple[list[Part], tuple[str, ...]]:
         raise ImageReadError(f"{path} holds {len(once)} slice(s) of a volume; expected several. Give the file itself.")
     said = []
     if len(once) < len(lying):
-        said.append(f"{len(lying) - len(once)} of its files are copies of others, and were left out.")
+        n = len(lying) - len(once)
+        said.append(
+            trn(
+                "{n} of its files is a copy of another, and was left out.",
+                "{n} of its files are copies of others, and were left out.",
+                n,
+            )
+        )
     if len(lying) < len(series.parts):
-        said.append(f"{len(series.parts) - len(lying)} of its files lie nowhere in space, and were left out.")
+        n = len(series.parts) - len(lying)
+        said.append(
+            trn(
+                "{n} of its files lies nowhere in space, and was left out.",
+                "{n} of its files lie nowhere in space, and were left out.",
+                n,
+            )
+        )
     return once, tuple(said)
 
 
@@ -232,13 +262,11 @@ def _place(path: Path, lie: Sequence[Slice]) -> tuple[ToRas, tuple[int, ...]]:
     return ToRas.of((columns, rows, len(lie)), found.affine, header={"dicom": {}}), found.order
 
 
-def _volume(
-    path: Path, data: np.ndarray, lie: Sequence[Slice], window: tuple[float, float] | None, said: tuple[str, ...]
-) -> Image:
+def _volume(path: Path, data: np.ndarray, lie: Sequence[Slice], said: tuple[str, ...]) -> Image:
     turned, order = _place(path, lie)
     sorted_already = order == tuple(range(len(order)))
     array = turned((data if sorted_already else data[list(order)]).transpose())
-    return Image(array, turned.grid.spacing, turned.grid.unit, path, turned.grid, window=window, told=said)
+    return Image(array, turned.grid.spacing, turned.grid.unit, path, turned.grid, told=said)
 
 
 def _lie(header: Any) -> list[Slice] | None:
@@ -291,6 +319,10 @@ FORMAT = Format(
     grid=read_grid,
     files=files,
     holds=holds,
+    read_long=read,
+    several=several,
+    lies_in=lies_in,
+    called=called,
     index=INDEX,
     gives=Gives(axes=(2, 3), masks=False, folder=True),
     reader=True,

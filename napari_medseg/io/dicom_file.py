@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import warnings
 import zlib
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from napari_medseg.errors import ImageReadError
+from napari_medseg.errors import Cancelled, ImageReadError
 from napari_medseg.io.inner import HEAD, picture_size
 from napari_medseg.io.limits import FOLD, FREE, in_words
 from napari_medseg.plain import open_plain
@@ -57,8 +58,11 @@ def guarded(path: Path) -> Iterator[None]:
     try:
         with _quiet():
             yield
-    except (ImageReadError, ModuleNotFoundError):
+    except (ImageReadError, ModuleNotFoundError, Cancelled):
         raise
+    except OSError as error:
+        # of the disk; a decoder's have no number
+        raise (damaged(path, error) if error.errno is None else gone(path, error)) from None
     # a damaged file fails in many ways; what the library says of it stays here
     except Exception as error:  # noqa: BLE001
         raise damaged(path, error) from None
@@ -111,6 +115,14 @@ def _open(path: Path, **how: Any) -> Any:
     if not sure:
         raise ImageReadError(f"{path} is no DICOM; expected a DICOM file. Give the file that was exported.")
     return found
+
+
+def gone(path: Path, error: OSError) -> ImageReadError:
+    """What is told where the disk fails, or a file was there a moment ago."""
+    return ImageReadError(
+        f"{path} cannot be read ({os.strerror(error.errno or 0).lower()}); expected a file that stays while it is "
+        "read. Check the drive, and open it again."
+    )
 
 
 def damaged(path: Path, error: Exception) -> ImageReadError:

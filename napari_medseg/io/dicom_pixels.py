@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.io.dicom_file import by_table, coloured
-from napari_medseg.io.dicom_tags import GREY, code, count, numbers, rescales, window
+from napari_medseg.io.dicom_tags import GREY, code, count, numbers, rescales, windows
+from napari_medseg.io.image import Window
 
 
-def values(stored: np.ndarray, header: Any) -> tuple[np.ndarray, tuple[float, float] | None]:
+def values(stored: np.ndarray, header: Any) -> tuple[np.ndarray, tuple[Window, ...]]:
     """What unpacked numbers mean.
 
     Parameters
@@ -26,18 +27,18 @@ def values(stored: np.ndarray, header: Any) -> tuple[np.ndarray, tuple[float, fl
         Grey: values of the modality, such as HU; whole numbers where scale and offset are whole, else float32. Where
         the least is shown white, it is turned. Pixels that the file says are none have the lowest value of the others.
         Colour: (N, Y, X, 3), uint8 or uint16. One bit: bool.
-    window : (float, float) or None
+    windows : tuple of Window
         Of a grey image: which values the file wants shown black and white.
     """
     kind = code(header, "PhotometricInterpretation")
     if kind == "PALETTE COLOR":
-        return coloured(stored, header), None
+        return coloured(stored, header), ()
     if stored.ndim == 4:
-        return stored[..., :3], None
+        return stored[..., :3], ()
     if count(header, "BitsAllocated") == 1:
-        return stored.astype(bool) ^ (kind == GREY[0]), None
+        return stored.astype(bool) ^ (kind == GREY[0]), ()
     empty = _empty(stored, header)
-    shown = window(header)
+    shown = windows(header)
     if header.get("ModalityLUTSequence"):
         data = by_table(stored, header)
         data = _small(data) if np.array_equal(data, np.round(data)) else data.astype(np.float32)
@@ -67,8 +68,8 @@ def _scaled(
     header: Any,
     *,
     turn: bool,
-    shown: tuple[float, float] | None,
-) -> tuple[np.ndarray, tuple[float, float] | None]:
+    shown: tuple[Window, ...],
+) -> tuple[np.ndarray, tuple[Window, ...]]:
     """Each frame by its own scale; ``turn``: black for white, between the ends of what can be stored."""
     ends = _ends(stored, header)
     if turn:
@@ -105,8 +106,8 @@ def _turned(data: np.ndarray, total: float) -> np.ndarray:
     return (np.float32(total) - data).astype(np.float32) if data.dtype.kind == "f" else _small(int(total) - data)
 
 
-def _mirror(shown: tuple[float, float] | None, total: float) -> tuple[float, float] | None:
-    return None if shown is None else (total - shown[1], total - shown[0])
+def _mirror(shown: tuple[Window, ...], total: float) -> tuple[Window, ...]:
+    return tuple((name, total - high, total - low) for name, low, high in shown)
 
 
 def _small(data: np.ndarray) -> np.ndarray:

@@ -12,8 +12,19 @@ from typing import Any, NamedTuple
 
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.dicom_file import guarded, is_dicom, open_header
+from napari_medseg.io.dicom_names import NAMED, PEOPLE, key_of, names_people, neutral
 from napari_medseg.io.dicom_place import Slice
-from napari_medseg.io.dicom_tags import LABEL_MAP, OF_SERIES, SEGMENTATION, code, count, frames_of, places
+from napari_medseg.io.dicom_tags import (
+    LABEL_MAP,
+    OF_SERIES,
+    SEGMENTATION,
+    code,
+    count,
+    frames_of,
+    places,
+    told,
+)
+from napari_medseg.io.format import Progress
 from napari_medseg.names import one_line
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -50,20 +61,26 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Images that belong together, to be chosen from a list: nothing in it names a patient, save what a person typed.
+    """Images that belong together, to be chosen from a list: nothing in it names a patient.
 
     Parameters
     ----------
     modality : str
         Such as ``CT``; nothing where it is not said.
     description : str
-        As the scanner's user called it.
+        As the scanner's user called it; empty where that holds what the tags say of a person.
     number : int
         As the scanner counts.
     slices : int
         Pictures in it.
     parts : tuple of Part
         Its files, by name.
+    key : str
+        What tells it from others of its folder; see :attr:`name`.
+    shape : tuple of int
+        (rows, columns) of its first file.
+    burnt : bool
+        The tags say that text is burnt into its pictures.
     """
 
     modality: str
@@ -71,6 +88,14 @@ class Series:
     number: int
     slices: int
     parts: tuple[Part, ...]
+    key: str = ""
+    shape: tuple[int, int] = (0, 0)
+    burnt: bool = False
+
+    @property
+    def name(self) -> str:
+        """By which it is found in its folder: ``folder / name`` is read as an image where it is a volume."""
+        return f"{neutral(self.modality, self.number, self.slices, volume=self.is_volume)}-{self.key}"
 
     @property
     def is_volume(self) -> bool:
@@ -83,7 +108,7 @@ class Series:
         return tuple(part.path for part in self.parts)
 
 
-def list_series(path: str | Path) -> tuple[Series, ...]:
+def list_series(path: str | Path, progress: Progress | None = None) -> tuple[Series, ...]:
     """All series of images in a folder, beside a file, or that a DICOMDIR names, in the scanner's order.
 
     Files that are no DICOM, or hold no picture (reports, plans), are passed over; subfolders are not looked into.
@@ -92,19 +117,55 @@ def list_series(path: str | Path) -> tuple[Series, ...]:
     ----------
     path : str or Path
         A folder, a DICOMDIR, or a file of a series in its folder.
+    progress : callable, optional
+        Called with the share that is done; what it raises ends the listing.
 
     Raises
     ------
     ImageReadError
         If a DICOMDIR cannot be read, or nothing of that name.
     """
-    path = Path(path)
+    return _survey(_looked_at(Path(path), progress))
+
+
+def damaged_in(path: str | Path) -> tuple[Path, ...]:
+    """Files there that say they are DICOM, by name or by content, and cannot be read; errors as :func:`list_series`."""
+    return tuple(one[0] for one in _looked_at(Path(path)) if _look(*one) is _DAMAGED)
+
+
+def _looked_at(path: Path, progress: Progress | None = None) -> tuple[tuple[Path, int, int], ...]:
+    """Files of a folder or an index and their states, each looked at."""
     try:
-        if path.name.upper() == INDEX and path.is_file():
-            return _survey(_state(named_by(path)))
-        return _survey(_state(_candidates(path if path.is_dir() else path.parent)))
+        index = path.name.upper() == INDEX and path.is_file()
+        state = _state(named_by(path) if index else _candidates(path if path.is_dir() else path.parent))
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
+    if progress is not None:
+        for number, one in enumerate(state):
+            progress(number / len(state))
+            _look(*one)
+    return state
+
+
+def series_at(path: Path) -> Series | None:
+    """The series that a path names inside its folder or DICOMDIR, see :attr:`Series.name`; None where there is none.
+
+    Errors are those of :func:`list_series`.
+    """
+    named = NAMED.fullmatch(path.name)
+    found = () if named is None else list_series(path.parent)
+    return next((one for one in found if named is not None and one.key == named["key"]), None)
+
+
+def lies_in(path: Path) -> Path | None:
+    """The folder or DICOMDIR in which a path names a series; None where it is a file or a folder, or no such name."""
+    if not NAMED.fullmatch(path.name) or path.exists():
+        return None
+    home = path.parent
+    try:
+        return home if home.is_dir() or (home.name.upper() == INDEX and home.is_file()) else None
+    except OSError:
+        return None
 
 
 def series_of(file: str | Path) -> Series:
@@ -132,18 +193,23 @@ def volumes_in(path: Path) -> tuple[Series, ...]:
 
 def is_series(folder: Path) -> bool:
     """Whether a folder holds slices of a volume."""
-    try:
-        found = _candidates(folder)
-    except OSError:
-        return False
-    found.sort(key=lambda path: path.suffix.lower() not in ("", *SUFFIXES))
-    if not any(is_dicom(path) for path in found[:_ASKED]):
+    if not seems_dicom(folder):
         return False
     try:
         return bool(volumes_in(folder))
     except ModuleNotFoundError:
         # whoever reads it tells what to install
         return True
+
+
+def seems_dicom(folder: Path) -> bool:
+    """Whether some of a folder's first files are DICOM; not where it cannot be read."""
+    try:
+        found = _candidates(folder)
+    except OSError:
+        return False
+    found.sort(key=lambda path: path.suffix.lower() not in ("", *SUFFIXES))
+    return any(is_dicom(path) for path in found[:_ASKED])
 
 
 def _candidates(folder: Path) -> list[Path]:
@@ -172,11 +238,18 @@ def _state(files: Iterable[Path]) -> tuple[tuple[Path, int, int], ...]:
 def _survey(state: tuple[tuple[Path, int, int], ...]) -> tuple[Series, ...]:
     found: dict[str, list[_Seen]] = {}
     for seen in (_look(*one) for one in state):
-        if seen is not None:
+        if seen is not None and seen is not _DAMAGED:
             found.setdefault(seen.series, []).append(seen)
     made = (
-        Series(*members[0].words, sum(one.frames for one in members), tuple(one.part for one in members))
-        for members in found.values()
+        Series(
+            *members[0].words,
+            sum(one.frames for one in members),
+            tuple(one.part for one in members),
+            key=key_of(uid),
+            shape=members[0].shape,
+            burnt=any(one.burnt for one in members),
+        )
+        for uid, members in found.items()
     )
     return tuple(sorted(made, key=lambda one: one.number))
 
@@ -186,6 +259,11 @@ class _Seen(NamedTuple):
     words: tuple[str, str, int]
     frames: int
     part: Part
+    shape: tuple[int, int]
+    burnt: bool
+
+
+_DAMAGED = _Seen("", ("", "", 0), 0, Part(Path(), 0, None, 1, 1, ""), (0, 0), False)
 
 
 @lru_cache(maxsize=8192)
@@ -193,16 +271,18 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
     """What a file's header says of its series; None of what holds no picture. It is read once."""
     if not is_dicom(path) and path.suffix.lower() not in SUFFIXES:
         return None
-    # of a damaged one, whoever opens it is told
+    # whoever opens what it belongs to is told
     with suppress(ImageReadError), guarded(path):
-        header = open_header(path, OF_SERIES)
+        header = open_header(path, (*OF_SERIES, *PEOPLE))
         # masks of a series lie beside it
         if str(header.get("SOPClassUID")) in (SEGMENTATION, LABEL_MAP):
             return None
-        if count(header, "Rows") and count(header, "Columns"):
-            series = str(header.get("SeriesInstanceUID") or "")
-            return _Seen(series, _words(header), frames_of(header), _part(path, header))
-    return None
+        if not (count(header, "Rows") and count(header, "Columns")):
+            # of a report or a plan; one that ends before it says what it is, is damaged
+            return None if header.get("SOPClassUID") else _DAMAGED
+        series, shape = str(header.get("SeriesInstanceUID") or ""), (count(header, "Rows"), count(header, "Columns"))
+        return _Seen(series, _words(header), frames_of(header), _part(path, header), shape, bool(told(header)))
+    return _DAMAGED
 
 
 def _part(path: Path, header: Any) -> Part:
@@ -218,8 +298,10 @@ def _part(path: Path, header: Any) -> Part:
 
 
 def _words(header: Any) -> tuple[str, str, int]:
-    """Modality, description and number of a series."""
+    """Modality, description and number of a series; a description that names anybody is left out."""
     description = one_line(str(header.get("SeriesDescription") or ""))[:_WORDS]
+    if names_people(description, header):
+        description = ""
     return code(header, "Modality"), description, count(header, "SeriesNumber")
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.io.dicom_place import Slice
-from napari_medseg.io.image import usable_sizes
+from napari_medseg.io.image import Window, usable_sizes
+from napari_medseg.words import mark, tr
 
 # of a header that only says which series a file is of, and where in it
 OF_SERIES = (
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "SeriesDescription", "SeriesNumber"),
     *("Rows", "Columns", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
-    *("SamplesPerPixel", "BitsAllocated", "InstanceNumber", "PhotometricInterpretation"),
+    *("SamplesPerPixel", "BitsAllocated", "InstanceNumber", "PhotometricInterpretation", "BurnedInAnnotation"),
 )
 # classes of masks: in bits, and as numbers
 SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
@@ -25,14 +26,14 @@ _CENTIMETRE, _FLAT = 3, 1  # units and kind of a region of an ultrasound picture
 _WIDEST = 1e30
 # sizes of pixels that differ by less are one
 _ALIKE = 1e-2
-AT_DETECTOR = (
+AT_DETECTOR = mark(
     "the size of its pixels is that at the detector or on the film, an estimate: in the patient they are smaller. "
     "Lengths and areas are estimates too."
 )
-SEVERAL_REGIONS = (
+SEVERAL_REGIONS = mark(
     "its regions have pixels of different sizes, so that it has none as a whole. Lengths and areas are in pixels."
 )
-BURNT_IN = "its tags say that text is burnt into its picture, which may name a patient."
+BURNT_IN = mark("its tags say that text is burnt into its picture, which may name a patient.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ def count(header: Any, name: str, default: int = 0) -> int:
 
 def code(header: Any, name: str) -> str:
     """A code word of a tag, in capitals; nothing where what stands there is no code."""
-    text = str(header.get(name) or "").strip().upper()
+    return as_code(str(header.get(name) or ""))
+
+
+def as_code(text: str) -> str:
+    """The same of a text."""
+    text = text.strip().upper()
     return text if re.fullmatch(r"[A-Z0-9_ ]{1,16}", text) else ""
 
 
@@ -125,7 +131,7 @@ _GROUPS = {
     "PlaneOrientationSequence": ("ImageOrientationPatient",),
     "PixelMeasuresSequence": ("PixelSpacing",),
     "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
-    "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "VOILUTFunction"),
+    "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "VOILUTFunction", "WindowCenterWidthExplanation"),
 }
 _FOR_ALL = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
 
@@ -141,19 +147,34 @@ def rescales(header: Any) -> list[tuple[float, float]]:
     return found
 
 
-def window(header: Any) -> tuple[float, float] | None:
-    """Values that the file wants shown black and white, of its first frame that says it; None where none does."""
+def windows(header: Any) -> tuple[Window, ...]:
+    """Values that the file wants shown black and white, of its first frame that says it; the first is the one meant.
+
+    Each is called as the file explains it, in capitals, or by nothing.
+    """
     for number in range(frames_of(header)):
         facts = _of_frame(header, number)
-        middle, width = (numbers(facts.get(f"Window{name}")) for name in ("Center", "Width"))
-        # of larger ones no float holds the ends
-        if middle and width and 1 <= width[0] < _WIDEST and abs(middle[0]) < _WIDEST:
-            if code(facts, "VOILUTFunction") in ("LINEAR_EXACT", "SIGMOID"):
-                return middle[0] - width[0] / 2, middle[0] + width[0] / 2
-            # the standard's own formula, by which a width of one is a step
-            half = max(width[0] - 1, 1e-6) / 2
-            return middle[0] - 0.5 - half, middle[0] - 0.5 + half
-    return None
+        middles, widths = (numbers(facts.get(f"Window{name}")) for name in ("Center", "Width"))
+        exact = code(facts, "VOILUTFunction") in ("LINEAR_EXACT", "SIGMOID")
+        said = facts.get("WindowCenterWidthExplanation") or ""
+        words = [said] if isinstance(said, str) else list(said)
+        found = []
+        for place, (middle, width) in enumerate(zip(middles, widths, strict=False)):
+            # of larger ones no float holds the ends
+            if 1 <= width < _WIDEST and abs(middle) < _WIDEST:
+                name = as_code(str(words[place])) if place < len(words) else ""
+                found.append((name, *_ends(middle, width, exact=exact)))
+        if found:
+            return tuple(found)
+    return ()
+
+
+def _ends(middle: float, width: float, *, exact: bool) -> tuple[float, float]:
+    if exact:
+        return middle - width / 2, middle + width / 2
+    # the standard's own formula, by which a width of one is a step
+    half = max(width - 1, 1e-6) / 2
+    return middle - 0.5 - half, middle - 0.5 + half
 
 
 def size_of(header: Any) -> Size:
@@ -166,7 +187,7 @@ def size_of(header: Any) -> Size:
     if len(at_detector) == 2 and usable_sizes(at_detector):
         factor = (numbers(header.get("EstimatedRadiographicMagnificationFactor")) or (1.0,))[0]
         y, x = (size / factor if factor >= 1 else size for size in at_detector)
-        return Size((y, x), estimated=True, told=(AT_DETECTOR,) if factor <= 1 else ())
+        return Size((y, x), estimated=True, told=(tr(AT_DETECTOR),) if factor <= 1 else ())
     return _of_regions(header)
 
 
@@ -182,10 +203,10 @@ def _of_regions(header: Any) -> Size:
     if not found:
         return Size()
     if any(not np.allclose(one, other, rtol=_ALIKE) for one, other in pairwise(found)):
-        return Size(told=(SEVERAL_REGIONS,))
+        return Size(told=(tr(SEVERAL_REGIONS),))
     return Size((found[0][0], found[0][1]))
 
 
 def told(header: Any) -> tuple[str, ...]:
     """Words on a file that hold whatever it shows."""
-    return (BURNT_IN,) if code(header, "BurnedInAnnotation") == "YES" else ()
+    return (tr(BURNT_IN),) if code(header, "BurnedInAnnotation") == "YES" else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,12 +14,43 @@ import numpy as np
 from napari_medseg.errors import OperationError
 from napari_medseg.io.image import Grid, Image
 
+# called with the share that is done; what it raises, as a Cancelled, ends what is done
+Progress = Callable[[float], None]
+
 
 class Reader(Protocol):
     """Reads a file whole; errors are :class:`ImageReadError`, a sentence that names the file."""
 
     def __call__(self, path: Path, /, *, mask: bool = False) -> Image:
         """``mask``: its numbers are labels; what the file says of them is followed, see ``io/mask.py``."""
+
+
+class LongReader(Protocol):
+    """A reader of what may take long: many files."""
+
+    def __call__(self, path: Path, /, *, mask: bool = False, progress: Progress | None = None) -> Image:
+        """As :class:`Reader`; tells how far it is."""
+
+
+class Several(Protocol):
+    """Says which images a folder or an index holds where it is more than one; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> tuple[Path, ...]:
+        """Paths of images; none where the folder is one image, or holds none."""
+
+
+class LiesIn(Protocol):
+    """Says in which folder or file an image lies that has no file of its own."""
+
+    def __call__(self, path: Path, /) -> Path | None:
+        """None of what has one, and of any other path; in a moment, it does not look whether the image is there."""
+
+
+class Called(Protocol):
+    """Says what an image is called in a project, on the screen and in the names of files."""
+
+    def __call__(self, path: Path, /, *, alone: bool) -> str:
+        """``alone``: it has to differ from others of its kind, as names of files have to."""
 
 
 class GridReader(Protocol):
@@ -195,6 +226,14 @@ class Format:
         Needed where an image may be a folder whose other files are no part of it.
     holds : Holds, optional
         Where names do not tell: asked of files without a suffix of the table, and of folders.
+    read_long : LongReader, optional
+        Takes the place of ``read`` for who wants to know how far it is.
+    several : Several, optional
+        Needed where a folder or a file may hold several images.
+    lies_in : LiesIn, optional
+        Needed where such an image has no file of its own.
+    called : Called, optional
+        Needed where names of files may name people; default: by the stem.
     names : Names, optional
         Where files of the format say what their labels are called.
     kin : str
@@ -230,6 +269,10 @@ class Format:
     keeps: Keeps = field(default_factory=Keeps)
     files: Files | None = None
     holds: Holds | None = None
+    read_long: LongReader | None = None
+    several: Several | None = None
+    lies_in: LiesIn | None = None
+    called: Called | None = None
     names: Names | None = None
     kin: str = ""
     index: str = ""

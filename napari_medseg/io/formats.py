@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.mask import as_told, to_labels
 from napari_medseg.io.sidecar import add_grid, provenance_beside
-from napari_medseg.io.table import READ_SUFFIXES, format_of
+from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
 
 # one letter alone is a drive; pathlib makes one slash of two
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
@@ -96,23 +97,56 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
         return format.files(path)
 
 
-def read_image(path: str | Path) -> Image:
+def read_image(path: str | Path, progress: Progress | None = None) -> Image:
     """Read an image or a volume.
 
     Parameters
     ----------
     path : str or Path
-        One of :data:`READ_SUFFIXES`.
+        One of :data:`READ_SUFFIXES`, or what a format knows by what is in it.
+    progress : callable, optional
+        Called with the share that is done, of what may take long; what it raises ends the reading.
 
     Raises
     ------
     ImageReadError
         If the file is missing, empty, truncated, no image, of no known kind, or holds several pages.
     """
-    return _read(Path(path))
+    return _read(Path(path), progress=progress)
 
 
-def _read(path: Path, *, mask: bool = False) -> Image:
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder, or one in which an image of this name can lie; in a moment."""
+    try:
+        return path.is_file() or path.is_dir() or _home(path) is not None
+    # ValueError: a damaged path
+    except (OSError, ValueError):
+        return False
+
+
+def _home(path: Path) -> Path | None:
+    return next((home for one in FORMATS if one.lies_in and (home := one.lies_in(path)) is not None), None)
+
+
+def name_of(path: str | Path, *, alone: bool = False) -> str:
+    """What an image is called: by its file's name, save where that may name people.
+
+    Parameters
+    ----------
+    path : str or Path
+    alone : bool
+        It has to differ from the names of other images, as names of files have to.
+    """
+    path = Path(path)
+    format = format_of(path)
+    if format is not None and format.called is not None:
+        # whoever reads it tells what is wrong
+        with suppress(ImageReadError), format.libraries():
+            return format.called(path, alone=alone)
+    return stem_of(path)
+
+
+def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -> Image:
     if _ADDRESS.match(str(path)):
         raise ImageReadError(
             f"{path} is an address on a network; expected a file or a folder of this computer, as MedSeg never goes "
@@ -134,13 +168,13 @@ def _read(path: Path, *, mask: bool = False) -> Image:
         )
         raise ImageReadError(f"{path} is {format.title}, which holds {one} only; expected {other}. {advice}")
     try:
-        facts = path.stat()
+        facts = (_home(path) or path).stat()
         folder = stat.S_ISDIR(facts.st_mode)
         if not (stat.S_ISREG(facts.st_mode) or folder):
             # a pipe would be waited for without end
             raise ImageReadError(f"{path} is a pipe or a device; expected a file. Copy what it holds into one.")
         if not (folder and format.gives.folder):
-            with path.open("rb"):
+            with (_home(path) or path).open("rb"):
                 pass
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
@@ -148,7 +182,10 @@ def _read(path: Path, *, mask: bool = False) -> Image:
     if facts.st_size == 0 and not folder:
         raise ImageReadError(f"{path} is empty (0 bytes); expected an image. Copy or export it again.")
     with format.libraries():
-        image = format.read(path, mask=mask)
+        if progress is not None and format.read_long is not None:
+            image = format.read_long(path, mask=mask, progress=progress)
+        else:
+            image = format.read(path, mask=mask)
     if 0 in image.data.shape:
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
     grid = add_grid(path, image.grid)

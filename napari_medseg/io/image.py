@@ -159,6 +159,9 @@ class Grid:
             raise ValueError(f"no geometry: {error}") from error
 
 
+# what it is called, nothing where the file does not say; the values that are shown black and white
+Window = tuple[str, float, float]
+
 # an image without a grid of its own lies as the size of its pixels says
 _BY_SIZE = Grid(())
 
@@ -195,8 +198,11 @@ class Image:
         The file says that its values are labels, not greys: 255 is then no white.
     lossy : bool
         It was packed so that its values changed a little, whatever the file is called.
-    window : tuple of float or None
-        Values that the file wants shown black and white. Networks are not given it: see decision 52.
+    windows : tuple of Window
+        Values that the file wants shown black and white; the first is meant. Networks are not given it: see decision
+        52.
+    modality : str
+        What it was taken with, such as ``CT``; nothing where its file does not say.
     told : tuple of str
         What a person should know of how it was read: sentences that begin in lower case, after the file's name.
     """
@@ -208,13 +214,19 @@ class Image:
     grid: Grid = _BY_SIZE
     numbered: bool = False
     lossy: bool = False
-    window: tuple[float, float] | None = None
+    windows: tuple[Window, ...] = ()
+    modality: str = ""
     told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.grid.affine is None:
             shape = tuple(int(n) for n in self.data.shape[:2])
             object.__setattr__(self, "grid", replace(self.grid, shape=shape, spacing=self.spacing, unit=self.unit))
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """Values that the file wants shown black and white; None where it does not say."""
+        return self.windows[0][1:] if self.windows else None
 
     @property
     def volume(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import InputError
-from napari_medseg.io.formats import read_grid
+from napari_medseg.io.formats import name_of, read_grid
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.sidecar import told_beside
@@ -41,7 +41,8 @@ def list_images(folder: str | Path, *, masks: bool = False) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of images. Check the path.")
-    if _is_image(folder, masks=masks):
+    within = images_within(folder)
+    if not within and _is_image(folder, masks=masks):
         return [folder]
     indexes = tuple(one.index for one in FORMATS if one.index)
     try:
@@ -49,9 +50,24 @@ def list_images(folder: str | Path, *, masks: bool = False) -> list[Path]:
         found = sorted(p for p in seen if _is_image(p, masks=masks))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check who may read it.") from error
+    # a folder among them may hold several
+    found = [one for path in found for one in ((path.is_dir() and images_within(path)) or (path,))]
+    if within:
+        # files of its format are slices of these, or among them
+        format = format_of(folder)
+        found = [*within, *(file for file in found if format_of(file) is not format)]
     if not found:
         raise InputError(f"{folder} holds no image ({', '.join(READ_SUFFIXES)}). Choose a folder with images.")
     return found
+
+
+def images_within(path: Path) -> tuple[Path, ...]:
+    """Images of a folder, or of a file that lists others, where they are several; none of anything else."""
+    format = format_of(path)
+    if format is None or format.several is None or not (path.is_dir() or path.name.upper() == format.index):
+        return ()
+    with format.libraries():
+        return format.several(path)
 
 
 def _is_image(path: Path, *, masks: bool = False) -> bool:
@@ -80,10 +96,11 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
     images: list[Path] = []
     left_out: list[Path] = []
     for path in map(Path, paths):
-        if not _is_folder(path) or _is_image(path):
+        within = images_within(path)
+        if not within and (not _is_folder(path) or _is_image(path)):
             images.append(path)
             continue
-        files = list_images(path)
+        files = list_images(path) if _is_folder(path) else list(within)
         stems = {stem_of(file) for file in files}
         results = [file for file in files if result_of(stem_of(file)) in stems]
         left_out += results
@@ -153,8 +170,19 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
     # some systems, and people, make no difference between A and a; where only one file can be meant, it is
     alone, spare = _by_key(set(named) - set(found)), _by_key(set(found) - set(named))
     also = {alone[key]: spare[key] for key in alone.keys() & spare.keys()}
+    also |= _by_other_name({stem: named[stem] for stem in set(named) - set(found) - set(also)}, set(found) - set(named))
     owned = {stem: found[also.get(stem, stem)] for stem in named if also.get(stem, stem) in found}
     return {path: owned[stem] for stem, path in named.items() if stem in owned}, len(found)
+
+
+def _by_other_name(images: dict[str, Path], masks: Collection[str]) -> dict[str, str]:
+    """Images whose masks are called as the image is in a project, not by its file; where only one can be meant."""
+    found: dict[str, list[str]] = {}
+    for stem, path in images.items():
+        for name in dict.fromkeys((name_of(path), name_of(path, alone=True))):
+            if name in masks and name != stem:
+                found.setdefault(name, []).append(stem)
+    return {stems[0]: name for name, stems in found.items() if len(stems) == 1}
 
 
 def _by_key(stems: Iterable[str]) -> dict[str, str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from napari_medseg.app.layer_keys import facts_of
 from napari_medseg.app.places import name_of_unit
-from napari_medseg.io import format_of, read_image, stem_of
+from napari_medseg.app.series import sorted_out
+from napari_medseg.io import Image, format_of, name_of, read_image
+from napari_medseg.io.format import Progress
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -19,7 +23,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
-    """Images and volumes as layers of their own pixel size.
+    """Images and volumes as layers of their own pixel size; of a folder with several series, those that are chosen.
 
     Raises
     ------
@@ -28,20 +32,42 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     """
     from napari.utils.notifications import show_info
 
-    paths = [path] if isinstance(path, str) else list(path)
+    paths = [Path(path)] if isinstance(path, str) else list(map(Path, path))
     layers: list[LayerData] = []
-    for file in paths:
-        image = read_image(file)
+    for name, image in _read(paths):
         for words in image.told:
-            show_info(f"{stem_of(file)}: {words}")
+            show_info(f"{name}: {words}")
+        facts = facts_of(image)
         look = {
-            "name": stem_of(file),
+            "name": name,
             "scale": image.spacing or (1.0,) * len(image.shape),
             "units": (name_of_unit(image.unit),) * len(image.shape),
             "rgb": image.data.ndim == 3 and not image.volume,
-            "metadata": facts_of(image),
+            "metadata": facts,
         }
         if image.window is not None:
             look["contrast_limits"] = image.window
         layers.append((image.data, look, "image"))
-    return layers
+    # napari's own way to say that nothing is to be shown
+    return layers or [(None,)]  # type: ignore[list-item]
+
+
+def _read(paths: Sequence[Path]) -> list[tuple[str, Image]]:
+    """Where a window is open, with a list to choose from and a bar that can be cancelled."""
+    from napari_medseg.widgets.ask_series import ask_series, has_window, wait_for
+
+    if not has_window():
+        images, choices = sorted_out(paths)
+        images += [image for one in choices for image in one.images]
+        return [(name_of(image), read_image(image)) for image in images]
+    found = wait_for(lambda step: sorted_out(paths, step))
+    if found is None:
+        return []
+    images, choices = found
+    images += [image for one in ask_series(choices) for image in one.images]
+    read = [wait_for(partial(_read_one, image)) for image in images]
+    return [one for one in read if one is not None]
+
+
+def _read_one(path: Path, step: Progress) -> tuple[str, Image]:
+    return name_of(path), read_image(path, step)

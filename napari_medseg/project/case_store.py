@@ -8,13 +8,13 @@ from pathlib import Path
 
 from napari_medseg.errors import InputError
 from napari_medseg.fields import parse_json
-from napari_medseg.io import Grid, stem_of
+from napari_medseg.io import Grid, is_there, name_of
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import grids, history, looks, queries, seals
 from napari_medseg.project.checks import check_case
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import Database
-from napari_medseg.project.files import fault, image_sha256, is_there
+from napari_medseg.project.files import fault, image_sha256
 from napari_medseg.project.records import Case
 
 
@@ -97,7 +97,7 @@ class CaseStore:
                 f"{path} is to be '{split}', but '{other[0]}' of the same group '{group}' is not; a group stays "
                 "together so that scores stay honest. Choose the other split."
             )
-        name = clean_name(name or stem_of(path))
+        name = clean_name(name or name_of(path))
         *sz, sy, sx = spacing or (None, None)
         *depth, height, width = shape
         with self._db.transaction() as db:

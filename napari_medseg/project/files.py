@@ -12,15 +12,6 @@ from napari_medseg.io import files_of
 from napari_medseg.project.records import Case
 
 
-def is_there(path: Path) -> bool:
-    """Whether there is such a file, or folder; not so either where what it lies in may not be looked into."""
-    try:
-        return path.is_file() or path.is_dir()
-    # ValueError: a damaged path
-    except (OSError, ValueError):
-        return False
-
-
 def check_own(path: Path) -> None:
     """Make sure that a project's database has one name: under two, two windows could have it open.
 

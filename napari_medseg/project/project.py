@@ -13,12 +13,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.fields import parse_json
+from napari_medseg.io import is_there
 from napari_medseg.names import one_line
 from napari_medseg.project import audit, history, seals
 from napari_medseg.project.case_store import CaseStore
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database, can_write
-from napari_medseg.project.files import check_own, image_problems, is_there
+from napari_medseg.project.files import check_own, image_problems
 from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in

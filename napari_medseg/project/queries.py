@@ -8,10 +8,10 @@ import os
 import sqlite3
 from pathlib import Path
 
+from napari_medseg.io import is_there
 from napari_medseg.io.image import usable_sizes
 from napari_medseg.names import clean_name
 from napari_medseg.project.damage import damage_told
-from napari_medseg.project.files import is_there
 from napari_medseg.project.labels import PATH
 from napari_medseg.project.records import Case, Run
 

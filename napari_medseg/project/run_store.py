@@ -12,10 +12,11 @@ from typing import Any
 from napari_medseg.digest import file_sha256
 from napari_medseg.errors import WeightsError
 from napari_medseg.fields import parse_json
+from napari_medseg.io import is_there
 from napari_medseg.project import history, queries, seals
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import Database
-from napari_medseg.project.files import fault, is_there
+from napari_medseg.project.files import fault
 from napari_medseg.project.records import Run
 
 

@@ -58,7 +58,7 @@ class Ahead:
             if case is None or case.state != "new":
                 return
             image = read_image(case.image)
-            request = state.request_for(volume=image.volume, image=image.data)
+            request = state.unasked_for(image)
             if request is None or (case.id, request.weights) in known:
                 return
             prediction = predict_array(image.data, request, cancelled=lambda: ticket.cancelled, **lie_of(image))

@@ -9,13 +9,15 @@ from typing import Any
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.intake import Found, can_take, find_images, images_beside, make_project, without
+from napari_medseg.app.series import gathered
 from napari_medseg.errors import sentence
 from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.project import Project
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.patients import PatientChoice
+from napari_medseg.widgets.series_dialog import SeriesDialog
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr, trn
 
 
@@ -64,8 +66,11 @@ class Intake(QWidget):
         state.events.project.connect(self.withdraw)
         self.hide()
 
-    def take(self, paths: Sequence[Path]) -> None:
-        """What was dropped: a project is opened, images are added to the open one, or to one that is made for them."""
+    def take(self, paths: Sequence[Path], *, show: bool = True) -> None:
+        """What was dropped: a project is opened, images are added to the open one, or to one that is made for them.
+
+        ``show``: the first of them is opened, whatever is open.
+        """
         if not any(map(can_take, paths)):
             self._tell(
                 tr(
@@ -78,10 +83,12 @@ class Intake(QWidget):
             return
         self._tell(tr("Looking for images..."))
         self._workers.run(
-            lambda ticket, progress: find_images(paths),
-            on_done=lambda found: self._found(paths, found),
+            lambda ticket, progress: find_images(gathered(paths), stepping(ticket, progress)),
+            on_done=lambda found: self._found(paths, found, show),
             on_error=lambda error: self._tell(sentence(error)),
             lane="files",
+            waits=tr("Looking for images..."),
+            on_cancelled=lambda: self._tell(tr("Cancelled: nothing was opened.")),
         )
 
     def look_beside(self) -> None:
@@ -90,14 +97,30 @@ class Intake(QWidget):
         if project is None:
             return
 
-        def found(what: Found) -> None:
+        def offer(what: Found) -> None:
             if what.images and project is self._state.project:
                 self._offer(what, here=True)
 
+        def found(what: Found) -> None:
+            if what.choices and project is self._state.project:
+                self._ask(what, offer)
+            else:
+                offer(what)
+
         self._workers.run(lambda ticket, progress: images_beside(project), on_done=found, lane="files")
 
-    def _found(self, paths: Sequence[Path], found: Found) -> None:
-        if found.project is not None and not found.images:
+    def _ask(self, found: Found, then: Callable[[Found], None]) -> None:
+        """Which of several series are meant."""
+        self._tell("")
+        dialog = SeriesDialog(found.choices, self._workers, self.window())
+        dialog.chosen.connect(lambda chosen: then(found.with_chosen(chosen)))
+        dialog.rejected.connect(lambda: self._tell(tr("Cancelled: nothing was opened.")))
+        dialog.open()
+
+    def _found(self, paths: Sequence[Path], found: Found, show: bool = True) -> None:
+        if found.choices:
+            self._ask(found, lambda chosen: self._found(paths, chosen, show))
+        elif found.project is not None and not found.images:
             folder = found.project
             self._load(lambda: Project.open(folder), None)
         elif not found.images:
@@ -105,9 +128,9 @@ class Intake(QWidget):
         elif self._state.project is None:
             self._load(lambda: make_project(paths, found), lambda: self._into(self._state.project, found))
         else:
-            self._into(self._state.project, found)
+            self._into(self._state.project, found, show)
 
-    def _into(self, project: Project | None, found: Found) -> None:
+    def _into(self, project: Project | None, found: Found, show: bool = True) -> None:
         """Add what is not there yet; of several patients' folders the person says whether they are that."""
         if project is None:
             return
@@ -116,12 +139,12 @@ class Intake(QWidget):
             if project is not self._state.project:
                 return
             if fresh.images and fresh.by is None:
-                self._add(list(map(str, fresh.images)), show=True, note=_left_out(fresh))
+                self._add(list(map(str, fresh.images)), show=show, note=_left_out(fresh))
             elif fresh.images:
                 self._offer(fresh, here=False)
             else:
                 # there already: whoever drops it wants to see it
-                self._add(list(map(str, found.images[:1])), show=True)
+                self._add(list(map(str, found.images[:1])), show=show)
 
         def work(ticket: Ticket, progress: Any) -> Found:
             return without(found, project)

@@ -22,6 +22,7 @@ from napari_medseg.app.layer_keys import (
     PROBABILITY_SUFFIX,
     SIZE_KEY,
     UNSIZED_KEY,
+    WINDOWS_KEY,
     facts_of,
     shows,
 )
@@ -182,6 +183,7 @@ def show_objects(viewer: Any, image: Image, numbered: np.ndarray, *, visible: bo
 
 def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
     """Add an image as it was read, in its own pixel size, as bright as its file says."""
+    facts = facts_of(image)
     layer = Image(
         image.data,
         rgb=image.data.ndim == 3 and not image.volume,
@@ -190,11 +192,11 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
         units=(name_of_unit(image.unit),) * len(image.shape),
         # None: as bright as its values go
         contrast_limits=image.window,
-        metadata=facts_of(image),
+        metadata=facts,
     )
     if image.window is not None:
         # the sliders reach all values, else a window could only be made narrower
-        ends = (*image.window, float(image.data.min()), float(image.data.max()))
+        ends = (*image.window, *facts[WINDOWS_KEY][2])
         layer.contrast_limits_range = (min(ends), max(ends))
     viewer.add_layer(layer)
     return layer

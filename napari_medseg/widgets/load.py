@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from napari_medseg.app.correct import CaseLabels, case_labels
@@ -29,12 +30,12 @@ class Loaded(NamedTuple):
     request: PredictRequest | None
 
 
-def read_case(project: Project, case_id: int, state: PanelState) -> Loaded:
+def read_case(project: Project, case_id: int, state: PanelState, step: Callable[[float], None] | None = None) -> Loaded:
     """Read a case; of one that nobody saw yet, with whom to ask."""
     case = project.case(case_id)
-    image = read_image(case.image)
+    image = read_image(case.image, step)
     stored = case_labels(project, case_id)
-    request = state.request_for(volume=image.volume, image=image.data)
+    request = state.unasked_for(image)
     return Loaded(case, image, stored, picture_of(image.data), request if case.state == "new" else None)
 
 

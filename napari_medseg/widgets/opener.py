@@ -10,11 +10,13 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
+from napari_medseg.app.series import Choice, is_slice_of, sorted_out
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import sentence
-from napari_medseg.io import read_image, stem_of
+from napari_medseg.io import Image, name_of, read_image
 from napari_medseg.widgets.layers import image_filter, show_image
-from napari_medseg.widgets.workers import Workers
+from napari_medseg.widgets.series_dialog import SeriesDialog
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr
 
 
@@ -44,17 +46,55 @@ class ImageOpener(QPushButton):
         dialog.open()
 
     def open_images(self, paths: Sequence[str | Path]) -> None:
-        """Open image files, each as a layer."""
-        for path in map(Path, paths):
+        """Open image files, each as a layer; of a folder or a DICOMDIR with several series, those that are chosen."""
+        named = list(map(Path, paths))
+        if named:
+            save_settings(folder=str(named[0].parent))
+
+        def look(ticket: Ticket, progress: Any) -> tuple[list[Path], list[Choice]]:
+            return sorted_out(named, stepping(ticket, progress))
+
+        self._run(look, self._looked, tr("Looking for images..."))
+
+    def _looked(self, found: tuple[list[Path], list[Choice]]) -> None:
+        files, choices = found
+        for path in files:
+            self._open(path)
+        if choices:
+            dialog = SeriesDialog(choices, self._workers, self.window())
+            dialog.chosen.connect(self._open_chosen)
+            dialog.open()
+
+    def _open_chosen(self, chosen: Sequence[Choice]) -> None:
+        for path in (path for one in chosen for path in one.images):
             self._open(path)
 
     def _open(self, path: Path) -> None:
-        save_settings(folder=str(path.parent))
+        def read(ticket: Ticket, progress: Any) -> tuple[Image, str, int]:
+            return read_image(path, stepping(ticket, progress)), name_of(path), is_slice_of(path)
+
+        self._run(read, self._show, tr("Opening the image..."))
+
+    def _show(self, read: tuple[Image, str, int]) -> None:
+        image, name, slices = read
+        show_image(self._viewer, image, name=name)
+        if slices:
+            self._tell(
+                tr(
+                    "'{name}' is one of {n} slices of a volume. To open all of them, drop their folder on the window.",
+                    name=name,
+                    n=slices,
+                )
+            )
+
+    def _run(self, work: Callable[[Ticket, Any], Any], use: Callable[[Any], None], waits: str) -> None:
         self._workers.run(
-            lambda ticket, progress: read_image(path),
-            on_done=lambda image: show_image(self._viewer, image, name=stem_of(path)),
+            work,
+            on_done=use,
             on_error=self._failed,
             lane="files",
+            waits=waits,
+            on_cancelled=lambda: self._tell(tr("Cancelled: nothing was opened.")),
         )
 
     def _failed(self, error: BaseException) -> None:

@@ -12,7 +12,7 @@ from napari_medseg.widgets.ahead import Ahead
 from napari_medseg.widgets.load import Loaded, first_proposal, read_case
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr
 
 # a proposal that comes within so long comes in one picture with its image
@@ -73,8 +73,9 @@ class Opening(QObject):
         self.case_id = case_id
         self.progressed.emit(-1.0, tr("Reading the image..."))
         self._ticket = self._workers.run(
-            lambda ticket, progress: read_case(project, case_id, self._state),
+            lambda ticket, progress: read_case(project, case_id, self._state, stepping(ticket, progress)),
             on_done=self._was_read,
+            on_progress=lambda done, _: self.progressed.emit(done, tr("Reading the image...")),
             on_error=self._not_read,
             lane="open",
         )

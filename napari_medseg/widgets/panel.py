@@ -20,6 +20,7 @@ from napari_medseg.widgets.correct import CorrectSection
 from napari_medseg.widgets.drops import Drops
 from napari_medseg.widgets.export import ExportSection
 from napari_medseg.widgets.help import Help
+from napari_medseg.widgets.image_bar import ImageBar
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.logged import keep_log
@@ -29,6 +30,7 @@ from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tour import Tour
+from napari_medseg.widgets.waiting import Waiting
 from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import tr
 
@@ -56,6 +58,9 @@ class MedSegPanel(QWidget):
         self._viewer: Any = napari_viewer
         self.state, self.bus = PanelState(), Bus()
         self.workers = Workers(self, lambda error: show_error(sentence(error)))
+        self.waiting, self.image_bar = Waiting(), ImageBar(napari_viewer)
+        self.workers.began.connect(self.waiting.follow)
+        self.workers.ended.connect(self.waiting.look)
         self.propose = ProposeSection(napari_viewer, self.state, self.bus, self.workers)
         self.correct = CorrectSection(napari_viewer, self.state, self.bus, self.workers)
         self.retrain = RetrainSection(napari_viewer, self.state, self.bus, self.workers)
@@ -85,7 +90,8 @@ class MedSegPanel(QWidget):
         note.setEnabled(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(self.banner)
+        for above in (self.banner, self.waiting, self.image_bar):
+            layout.addWidget(above)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(note)
         self.presses = Presses(self)
@@ -211,6 +217,7 @@ class MedSegPanel(QWidget):
         with ExitStack() as last_first:
             # whatever one of them cannot do, the others are done
             last_first.callback(unbind, self._viewer)
+            last_first.callback(self.image_bar.detach)
             last_first.callback(self.tour.stop)
             last_first.callback(self.help.close)
             last_first.callback(self.workers.close)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, Q
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.images import add_images
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.io import format_of
+from napari_medseg.io import format_of, is_there
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.widgets.intake import Intake
@@ -22,7 +22,7 @@ from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import image_filter
 from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr, trn
 
 
@@ -98,7 +98,11 @@ class ProjectBar(QWidget):
         self._dialog(tr("Folder of a project"), kind, None, lambda found: self.open_project(found[0]))
 
     def _ask_images(self) -> None:
-        self._dialog(tr("Images to add"), QFileDialog.FileMode.ExistingFiles, image_filter(), self.add_files)
+        kind = QFileDialog.FileMode.ExistingFiles
+        self._dialog(tr("Images to add"), kind, image_filter(), self._take)
+
+    def _take(self, files: list[str]) -> None:
+        self.intake.take(list(map(Path, files)), show=False)
 
     def _dialog(self, title: str, mode: QFileDialog.FileMode, filters: str | None, use: Any) -> None:
         dialog = QFileDialog(self, title, str(load_settings().get("folder", Path.home())), filters)
@@ -188,10 +192,14 @@ class ProjectBar(QWidget):
             self.noted.emit(" ".join(part for part in (told, note, why) if part))
             self.added.emit(added, (added[0] if added else there) if show else None)
 
+        def cancelled() -> None:
+            self.noted.emit(tr("Cancelled: images that were not read yet were not added."))
+            self.added.emit([], None)
+
         def work(ticket: Ticket, progress: Any) -> tuple[list[Case], list[str], Case | None]:
-            added, refused = add_images(project, paths, patients=by, progress=progress)
+            added, refused = add_images(project, paths, patients=by, progress=stepping(ticket, progress))
             first = Path(paths[0])
-            known = show and not added and first.exists() and format_of(first) is not None
+            known = show and not added and is_there(first) and format_of(first) is not None
             there = project.find_image(first) if known else None
             return added, refused, there
 
@@ -203,6 +211,8 @@ class ProjectBar(QWidget):
             ),
             on_error=self.failed.emit,
             lane="files",
+            waits=tr("Adding images..."),
+            on_cancelled=cancelled,
         )
 
 

@@ -14,8 +14,9 @@ from napari_medseg.app.kinds import proposes, takes
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.versions import measured_worse
+from napari_medseg.io import Image
 from napari_medseg.project import Project
-from napari_medseg.tasks import IN_SLICES, TASKS
+from napari_medseg.tasks import IN_SLICES, TASKS, contradicts
 from napari_medseg.weights import WeightsEntry, list_weights
 
 
@@ -103,6 +104,16 @@ class PanelState:
         """Whether what was chosen is meant for such an image too: of a photograph's task no slices are asked."""
         sliced = volume and proposes(self.network, volume=True) and (self.task in IN_SLICES or self.task not in TASKS)
         return takes(self.network, volume=volume) or (sliced and bool(self.task))
+
+    def unasked_for(self, image: Image) -> PredictRequest | None:
+        """What to run on an image that is opened, of which nobody said anything; to be asked off the GUI thread.
+
+        None also where the weights are for images that are taken with another device: a person may ask them all the
+        same. Weights of the person's own are for what they made them for.
+        """
+        request = self.request_for(volume=image.volume, image=image.data)
+        tasks = [entry.tasks for entry in list_weights() if request is not None and entry.id == request.weights]
+        return None if tasks and contradicts(tasks[0], image.modality) else request
 
     def _asked(self, known: tuple[str, WeightsEntry]) -> PredictRequest:
         return PredictRequest(network=known[1].network, weights=known[0], device=self.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -29,6 +30,37 @@ class Ticket:
         return self._cancelled.is_set()
 
 
+@dataclass(eq=False)
+class Work:
+    """Something under way that may take long, for who shows how far it is.
+
+    Attributes
+    ----------
+    text : str
+        What is done.
+    ticket : Ticket
+    share : float
+        So much is done, 0 to 1; 0 also where nobody knows.
+    over : bool
+    """
+
+    text: str
+    ticket: Ticket
+    share: float = 0.0
+    over: bool = False
+
+
+def stepping(ticket: Ticket, progress: Callable[[float, Any], None]) -> Callable[..., None]:
+    """What a reader or a list is given to tell how far it is; it ends it as soon as nobody waits for it any more."""
+
+    def step(share: float, told: str = "") -> None:
+        if ticket.cancelled:
+            raise Cancelled
+        progress(share, told)
+
+    return step
+
+
 class Workers(QObject):
     """Runs functions off the GUI thread, in lanes: networks; files and the database; a trainer watched; the short steps
     that someone who draws waits for; masks on their way out; the image that is being opened; what lesions
@@ -45,6 +77,10 @@ class Workers(QObject):
     """
 
     _finished = Signal(object)
+    # a Work, and what is to be called where a person ends it
+    began = Signal(object, object)
+    # something is over, and is about to be told
+    ended = Signal()
 
     def __init__(self, parent: QObject, on_error: Callable[[BaseException], None]) -> None:
         super().__init__(parent)
@@ -69,15 +105,22 @@ class Workers(QObject):
         on_error: Callable[[BaseException], None] | None = None,
         on_dropped: Callable[[Any], None] | None = None,
         lane: Literal["compute", "files", "watch", "edit", "export", "open", "measure"] = "compute",
+        waits: str = "",
+        on_cancelled: Callable[[], None] | None = None,
     ) -> Ticket:
         """Run ``function(ticket, progress)``; the callbacks run on the GUI thread unless the ticket was cancelled.
+
+        ``waits``: what is done, in words; where it takes long the person sees them and how far it is, and may end it,
+        of which ``on_cancelled`` hears.
 
         A result that nobody wants any more goes to ``on_dropped``, on any thread: an open file must not be left so.
         """
         ticket = Ticket()
         self._tickets.add(ticket)
+        under_way = Work(waits, ticket)
 
         def progress(fraction: float, told: Any) -> None:
+            under_way.share = fraction
             if on_progress is not None and not ticket.cancelled:
                 self._finished.emit((ticket, lambda: on_progress(fraction, told), False))
 
@@ -94,6 +137,8 @@ class Workers(QObject):
                 caught, handler = error, on_error or self._on_error
                 self._finished.emit((ticket, lambda: handler(caught), True))
                 return
+            finally:
+                under_way.over = True
             drop = None if on_dropped is None else lambda: on_dropped(result)
             with self._lock:
                 closed = self._closed
@@ -104,6 +149,8 @@ class Workers(QObject):
             elif drop is not None:
                 drop()
 
+        if waits:
+            self.began.emit(under_way, on_cancelled or (lambda: None))
         self._lanes[lane].submit(work)
         return ticket
 
@@ -114,6 +161,7 @@ class Workers(QObject):
             self._tickets.discard(ticket)
             with self._lock:
                 drop = self._undelivered.pop(ticket, None)
+            self.ended.emit()
         if not ticket.cancelled and not self._closed:
             call()
         elif drop is not None:

@@ -151,7 +151,7 @@ def test_phases_are_told_and_copies_left_out(tmp_path):
     one = sorted(folder.iterdir())[0]
     shutil.copy(one, folder / "copy")
     image = read_image(folder)
-    assert image.told == ("1 of its files are copies of others, and were left out.",)
+    assert image.told == ("1 of its files is a copy of another, and was left out.",)
     assert image.shape == DATA.shape
     write_series(folder, DATA + 1, AXIAL, names=[f"p{n}" for n in range(4)], SeriesInstanceUID=_uid(one))
     assert "several slices at one place, 4 times, as phases" in refused(folder)
@@ -202,7 +202,7 @@ def test_a_folder_of_one_series_is_one_image_whatever_lies_beside(tmp_path):
     assert walk_images([folder]) == ([folder], [])
     # another image in it is left out, and that is told
     write(folder / "scout", DATA[0], kind=CT)
-    assert read_image(folder).told == ("1 other DICOM image(s) there are no slices of it, and were left out.",)
+    assert read_image(folder).told == ("1 other DICOM image there is no slice of it, and was left out.",)
     # its own mask does not make it another
     before, grid = files_of(folder), read_grid(folder)
     mask = write_mask(folder / "1.2.3_mask.nii.gz", (read_image(folder).data > 0).astype(np.uint8), grid=grid)
