@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from napari_medseg.app.familiar import kind_of, look
-from napari_medseg.app.kinds import takes, tasks_on
+from napari_medseg.app.kinds import tasks_on
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 
@@ -26,11 +26,11 @@ def tasks_of(known: Sequence[Known], *, volume: bool = False) -> list[str]:
 
 
 def only_task(known: Sequence[Known], *, volume: bool = False) -> str:
-    """The one task that weights made for such images have; empty: there are several, or none.
+    """The one task that weights may be chosen for on such an image; empty: there are several, or none.
 
-    Those that go through a volume slice by slice are for who chooses them.
+    A volume of a head is no volume of a hippocampus: that only one network was made for volumes tells nothing.
     """
-    tasks = tasks_of([one for one in known if takes(one[1].network, volume=volume)], volume=volume)
+    tasks = tasks_of(known, volume=volume)
     return tasks[0] if len(tasks) == 1 else ""
 
 
@@ -69,10 +69,11 @@ def best_for(
         None: nobody knows what is on the image, or no weights at hand do.
     """
     tasks, only = tasks_of(known, volume=volume), only_task(known, volume=volume)
-    if only and (not volume or task not in tasks):
+    if only:
         return ranked(known, only, worse)[0]
-    if task not in tasks and image is not None and not volume:
-        description = look(image)
+    if task not in tasks:
+        # slices are described by nothing that is at hand
+        description = None if image is None or volume else look(image)
         task = "" if description is None else kind_of(description)
     return next(iter(ranked(known, task, worse)), None)
 

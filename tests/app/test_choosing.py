@@ -28,12 +28,15 @@ def test_an_image_of_a_known_kind_says_it_itself_and_a_person_is_not_overruled(s
     assert "polyp" in best_for(FLAT, "polyp", image)[1].tasks
 
 
-def test_the_only_task_of_networks_made_for_volumes_need_not_be_asked():
+def test_what_is_on_a_volume_is_asked_though_one_network_was_made_for_volumes():
     volumes = offered(ALL, volume=True)
-    assert best_for(volumes, volume=True)[1].task == "hippocampus"
-    # what else there is goes slice by slice, where a person says so
+    assert best_for(volumes, volume=True) is None
+    assert best_for(volumes, "dermoscopy", volume=True) is None
+    assert best_for(volumes, "hippocampus", volume=True)[1].network == "lgms-net-3d"
     assert best_for(volumes, "brain-mri", volume=True)[1].network == "sgd-net-s"
-    assert best_for(volumes, "dermoscopy", volume=True)[1].task == "hippocampus"
+    # where there is one answer, nobody is asked
+    own = WeightsEntry(id="lgms-net-3d/knees@1", network="lgms-net-3d", task="knees")
+    assert best_for([("own", own)], volume=True)[1] is own
 
 
 def test_on_volumes_those_tasks_are_offered_whose_images_are_slices():

@@ -17,7 +17,9 @@ def tasks(panel):
 def test_on_volumes_tasks_are_offered_whose_pictures_are_slices(panel):
     panel.viewer.add_image(np.zeros((4, 32, 32), np.int16), name="scan")
     assert tasks(panel) == {"", "brain-mri", "hippocampus", "kidney-stones", "nuclei"}
-    # until a person says otherwise, what is made for volumes
+    # a network made for volumes is not asked of any volume: a person says what is on it
+    assert panel.state.weights == "" and panel.propose.choice.unasked
+    panel.propose.task.setCurrentText("hippocampus")
     assert panel.state.network == "lgms-net-3d"
     panel.propose.task.setCurrentText("brain-mri")
     assert panel.state.network == "sgd-net-s"
@@ -28,7 +30,7 @@ def test_on_volumes_tasks_are_offered_whose_pictures_are_slices(panel):
     panel.viewer.add_image(np.zeros((32, 32), np.uint8), name="photograph")
     panel.propose.task.setCurrentText("dermoscopy")
     assert panel.state.request_for(volume=False).network != "lgms-net-3d"
-    assert panel.state.request_for(volume=True).network == "lgms-net-3d"
+    assert panel.state.request_for(volume=True) is None
 
 
 def test_a_volume_gets_its_mask_and_edge_map_slice_by_slice(panel, qtbot, tmp_path, monkeypatch):
