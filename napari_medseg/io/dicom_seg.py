@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_medseg.io.dicom_seg_image import check_image
 from napari_medseg.io.dicom_seg_read import read, read_grid, read_names
 from napari_medseg.io.dicom_seg_write import TITLE, write
 from napari_medseg.io.dicom_tags import LABEL_MAP, SEGMENTATION
@@ -37,6 +38,7 @@ FORMAT = Format(
     read=read,
     grid=read_grid,
     names=read_names,
+    check_image=check_image,
     write_mask=write,
     gives=Gives(axes=(2, 3), images=False),
     takes=Takes(axes=(2, 3), highest=255, source=True),

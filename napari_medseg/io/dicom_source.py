@@ -20,6 +20,7 @@ import numpy as np
 from napari_medseg.errors import InputError, MedsegError, OutputError
 from napari_medseg.io.dicom import layout
 from napari_medseg.io.dicom_file import open_header
+from napari_medseg.io.dicom_series import lies_in
 from napari_medseg.io.dicom_tags import size_of
 from napari_medseg.io.dicom_whose import differing, whose
 from napari_medseg.io.geometry import SIZE_TOLERANCE, same_place
@@ -214,7 +215,8 @@ def is_dicom_image(path: Path | None) -> bool:
     if path is None:
         return False
     format = format_of(path)
-    return format is not None and format.name == "dicom" and path.exists()
+    # one of several series of a folder has no file of its own
+    return format is not None and format.name == "dicom" and (path.exists() or lies_in(path) is not None)
 
 
 def _complete(header: Any, file: Path, *, names: bool) -> Any:

@@ -81,6 +81,13 @@ class Names(Protocol):
         """Names by label; of those that have one."""
 
 
+class CheckImage(Protocol):
+    """Makes sure that a mask is of an image, by what it says of whose it is; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /, *, image: Path) -> None:
+        """Raises an InputError where it says that it is another's; what says nothing of an image is left alone."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -236,6 +243,8 @@ class Format:
         Needed where names of files may name people; default: by the stem.
     names : Names, optional
         Where files of the format say what their labels are called.
+    check_image : CheckImage, optional
+        Where masks of the format say of which image they are.
     kin : str
         Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
@@ -274,6 +283,7 @@ class Format:
     lies_in: LiesIn | None = None
     called: Called | None = None
     names: Names | None = None
+    check_image: CheckImage | None = None
     kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()

@@ -247,6 +247,8 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
     ------
     ShapeError
         If it has another size than its image, or lies elsewhere; the message names both files and geometries.
+    InputError
+        If the mask's file says that it is another image's.
     ImageReadError
         If the header of a volume cannot be used.
     """
@@ -255,7 +257,15 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         # what no header of an image tells, the pixels do
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
+    _check_whose(image_path, mask_path)
     return turn(mask), " ".join(filter(None, (turn.told, told_beside(mask_path)))) or None
+
+
+def _check_whose(image: Path, mask: Path) -> None:
+    format = format_of(mask)
+    if format is not None and format.check_image is not None:
+        with format.libraries():
+            format.check_image(mask, image=image)
 
 
 def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
@@ -268,7 +278,7 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
 
     Raises
     ------
-    ShapeError, ImageReadError
+    ShapeError, InputError, ImageReadError
         As :func:`fit_mask`.
     """
     told = []
@@ -276,5 +286,6 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
         image, mask = read_grid(image_path), read_grid(mask_path)
         if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
             told.append(turned)
+        _check_whose(image_path, mask_path)
         told += filter(None, [told_beside(mask_path)])
     return told
