@@ -38,21 +38,20 @@ class Batch:
     def __init__(self, of: int, what: Callable[[int], str]) -> None:
         self._of, self._what = of, what
         self.problems: list[str] = []
+        self._done: list[Path] = []
 
     @contextmanager
     def item(self) -> Iterator[None]:
-        """Around the work for one item."""
+        """Around the work for one item; of one that was done in part, what came of it is told at the end."""
         try:
             yield
+        except PartlyDoneError as error:
+            if self._of == 1 or _is_of_all(error.__cause__):
+                raise
+            self.problems += error.problems
+            self._done += [path for path in error.done if isinstance(path, Path)]
         except (InputError, OutputError, DeviceError) as error:
-            cause = error.__cause__
-            of_all = (
-                isinstance(error, WeightsError | UnknownNameError)
-                or (isinstance(cause, OSError) and cause.errno in _OF_ALL)
-                # a device that is not there; for one image, memory may have run out
-                or (isinstance(error, DeviceError) and cause is None)
-            )
-            if of_all or self._of == 1:
+            if self._of == 1 or _is_of_all(error):
                 raise
             self.problems.append(sentence(error))
 
@@ -64,7 +63,17 @@ class Batch:
         PartlyDoneError
         """
         if self.problems:
-            raise PartlyDoneError(self.problems, self._what(len(self.problems)), done)
+            raise PartlyDoneError(self.problems, self._what(len(self.problems)), [*done, *self._done])
+
+
+def _is_of_all(error: BaseException | None) -> bool:
+    cause = None if error is None else error.__cause__
+    return (
+        isinstance(error, WeightsError | UnknownNameError)
+        or (isinstance(cause, OSError) and cause.errno in _OF_ALL)
+        # a device that is not there; for one image, memory may have run out
+        or (isinstance(error, DeviceError) and cause is None)
+    )
 
 
 def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:

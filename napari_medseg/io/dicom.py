@@ -228,8 +228,8 @@ def _slices(series: Series, path: Path) -> tuple[list[Part], tuple[str, ...]]:
     """The slices that lie in space, each once, and words on what was left out."""
     if series.mixed:
         raise ImageReadError(
-            f"{path} mixes slices that differ in {' and '.join(series.mixed)}, and call themselves one series; expected "
-            "those of one volume. Sort the files into folders of their own, or export the series again."
+            f"{path} mixes slices that differ in {' and '.join(series.mixed)}, and call themselves one series; "
+            "expected those of one volume. Sort the files into folders of their own, or export the series again."
         )
     lying = [part for part in series.parts if part.place is not None]
     once = list({part.uid: part for part in reversed(lying)}.values())[::-1]

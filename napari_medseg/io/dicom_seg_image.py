@@ -45,8 +45,8 @@ def check_image(path: Path, *, image: Path) -> None:
     else:
         return
     raise InputError(
-        f"mask {path} was not drawn on {image}: {wrong}; expected the mask of this image. Give that one; if you are sure "
-        "that it belongs here, give it as NIfTI."
+        f"mask {path} was not drawn on {image}: {wrong}; expected the mask of this image. Give that one; if you are "
+        "sure that it belongs here, give it as NIfTI."
     )
 
 
@@ -78,7 +78,10 @@ def _listed(header: Any) -> Iterator[str]:
 
 
 def _by_frame(header: Any) -> Iterator[str]:
-    groups = [*(header.get("SharedFunctionalGroupsSequence") or []), *(header.get("PerFrameFunctionalGroupsSequence") or [])]
+    groups = [
+        *(header.get("SharedFunctionalGroupsSequence") or []),
+        *(header.get("PerFrameFunctionalGroupsSequence") or []),
+    ]
     for group in groups:
         for derived in group.get("DerivationImageSequence") or []:
             yield from _uids(derived.get("SourceImageSequence"))

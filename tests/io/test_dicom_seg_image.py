@@ -61,7 +61,7 @@ def changed(path, **tags):
 )
 def test_a_mask_of_another_is_refused_though_it_lies_at_the_same_place(tmp_path, image, mask, word):
     source = series(tmp_path / "i", LIES["axial"], **FRAME)
-    path, labels, _ = written(tmp_path, source)
+    path, _, _ = written(tmp_path, source)
     changed(path, **mask)
     changed(source, **image)
     text = fits(path, source)
