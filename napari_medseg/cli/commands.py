@@ -26,6 +26,7 @@ from napari_medseg.cli.output import (
     print_json,
     print_table,
     progress_bar,
+    tell_below,
     tell_left_out,
 )
 from napari_medseg.cli.project import project_app
@@ -169,10 +170,11 @@ def series(
     folder: Annotated[Path, typer.Argument(help="Folder of DICOM files, or a DICOMDIR.")],
     json: Json = False,
 ) -> None:
-    """List the series of a folder of DICOM files, each with a name by which other commands take it; no patient."""
-    from napari_medseg.app.series import choices_in, note_of
+    """List the series of DICOM in a folder and those inside, each with a name for other commands; no patient."""
+    from napari_medseg.app.dicom_folders import choices_below
+    from napari_medseg.app.series import note_of
 
-    found = choices_in(folder)
+    found = choices_below(folder)
     rows: list[dict[str, Any]] = [
         {
             "path": [str(path) for path in one.images],
@@ -294,6 +296,7 @@ def evaluate(
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
     rule = parse_rule(mapping, ignore)
+    tell_below([images])
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring

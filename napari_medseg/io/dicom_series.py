@@ -216,6 +216,13 @@ def seems_dicom(folder: Path) -> bool:
     return any(is_dicom(path) for path in found[:_ASKED])
 
 
+def dicom_files(folder: Path) -> list[Path]:
+    """Files right in a folder that say they are DICOM, whatever they hold; none where it cannot be read."""
+    with suppress(OSError):
+        return [path for path in _candidates(folder) if is_dicom(path)]
+    return []
+
+
 def _candidates(folder: Path) -> list[Path]:
     """Files of a folder that can be DICOM by their names: pictures of other formats have other suffixes."""
     from napari_medseg.io.table import READ_SUFFIXES
