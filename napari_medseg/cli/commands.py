@@ -46,6 +46,10 @@ app.command()(stack)
 app.command()(measure)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Engine = Annotated[
+    str,
+    typer.Option(help="What runs the network on the CPU: auto (the quickest here), torch, onnxruntime or openvino."),
+]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]
 
 
@@ -228,6 +232,7 @@ def predict(
     report: Report = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    engine: Engine = "auto",
 ) -> None:
     """Propose a mask for each image."""
     from napari_medseg.app.coding import parse_coded, with_report
@@ -247,6 +252,7 @@ def predict(
         most_boxes=most_boxes,
         mirrored=tta,
         also=tuple(_member(text) for text in also or ()),
+        engine=engine,
     )
     tell_left_out(paths)
     with print_done(), progress_bar() as progress:

@@ -2,7 +2,7 @@
 
 It would report its use: ``import openvino`` loads ``openvino.tools.ovc``, which at once sends an event by
 ``openvino_telemetry`` where that is installed, and pip installs it with openvino. Where it cannot be imported, a stub
-that sends nothing takes its place. So it is kept from being imported in this process, by anybody; and models are read by
+that sends nothing takes its place. So it is kept from being imported in this process, by anybody; models are read by
 the runtime itself, never by ``convert_model``, which would report too.
 """
 
