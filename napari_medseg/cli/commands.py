@@ -9,6 +9,7 @@ import typer
 
 from napari_medseg import __version__
 from napari_medseg.cli.measure import measure
+from napari_medseg.cli.model import export_model
 from napari_medseg.cli.output import (
     DEFAULT_FORMAT,
     IGNORE_HELP,
@@ -44,6 +45,7 @@ app.add_typer(project_app, name="project")
 app.command()(train)
 app.command()(stack)
 app.command()(measure)
+app.command("export-model")(export_model)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Engine = Annotated[

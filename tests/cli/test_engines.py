@@ -1,4 +1,4 @@
-"""``--engine``, and weights that run elsewhere."""
+"""``--engine``: what runs the networks."""
 
 from pathlib import Path
 from types import SimpleNamespace
