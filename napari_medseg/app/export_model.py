@@ -136,8 +136,8 @@ def _check(portable: object, model: bytes, shape: tuple[int, ...], engine: str) 
         if not np.abs(ours.numpy() - theirs).max() <= _TOLERANCE:
             raise OperationError(
                 tr(
-                    "the exported network does not say in {engine} what it says in PyTorch; nothing was written. Choose "
-                    "the other format, or another network.",
+                    "the exported network does not say in {engine} what it says in PyTorch; nothing was written. "
+                    "Choose the other format, or another network.",
                     engine=TITLES[engine],
                 )
             )

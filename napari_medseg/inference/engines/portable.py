@@ -107,8 +107,8 @@ def facts_of(spec: NetworkSpec, entry: WeightsEntry, size: tuple[int, ...]) -> d
             "range": [0, 1],
             "channels": ["grey"] if volume else ["red", "green", "blue"],
         },
-        "precision": "float32. In OpenVINO set INFERENCE_PRECISION_HINT to f32: else newer processors compute in bfloat16, "
-        "which moves probabilities by several hundredths.",
+        "precision": "float32. In OpenVINO set INFERENCE_PRECISION_HINT to f32: else newer processors compute in "
+        "bfloat16, which moves probabilities by several hundredths.",
         # for who reads the model's first steps; they are inside
         "inside": {"mean": source.mean, "std": source.std, "order": source.order},
         "before": before,
