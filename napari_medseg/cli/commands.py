@@ -370,7 +370,7 @@ def open_app(
 
 @app.command()
 def benchmark(
-    what: Annotated[str, typer.Argument(help="speed, accuracy, gui, memory, kill, livewire or fuzz.")],
+    what: Annotated[str, typer.Argument(help="speed, engines, accuracy, gui, memory, kill, livewire or fuzz.")],
     arguments: Annotated[Optional[list[str]], typer.Argument(help="Passed on to the script.")] = None,
 ) -> None:
     """Run a script of the checkout's benchmarks folder."""
@@ -382,7 +382,7 @@ def benchmark(
     folder = Path(napari_medseg.__file__).resolve().parent.parent / "benchmarks"
     if not folder.is_dir():
         raise InputError(f"{folder} does not exist; benchmarks come with a checkout. Clone the repository.")
-    names = ("speed", "accuracy", "gui", "memory", "kill", "livewire", "fuzz")
+    names = ("speed", "engines", "accuracy", "gui", "memory", "kill", "livewire", "fuzz")
     scripts = {name: folder / f"{name}.py" for name in names}
     present = tuple(name for name, path in scripts.items() if path.is_file())
     if what not in present:
