@@ -19,6 +19,9 @@ TASKS: Mapping[str, str] = {
     "thyroid-ultrasound": mark("Thyroid ultrasound"),
 }
 
+# whose images are slices of volumes: on these, a network for images is offered too
+IN_SLICES = frozenset({"brain-mri", "kidney-stones", "nuclei"})
+
 # what the images of a task are taken with, as DICOM has it, where there is one answer
 MODALITIES: Mapping[str, str] = {
     "brain-mri": "MR",

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from napari_medseg.app.familiar import kind_of, look
+from napari_medseg.app.kinds import tasks_on
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry
 
@@ -14,9 +15,23 @@ Known = tuple[str, WeightsEntry]
 """Id or path of weights, and what is known of them."""
 
 
-def tasks_of(known: Sequence[Known]) -> list[str]:
+def offered(known: Sequence[Known], *, volume: bool) -> list[Known]:
+    """Those weights that may be chosen for an image, or a volume: for some task at least."""
+    return [one for one in known if tasks_on(one[1], volume=volume)]
+
+
+def tasks_of(known: Sequence[Known], *, volume: bool = False) -> list[str]:
     """Ids of all that some weights may be chosen for."""
-    return sorted({task for _, entry in known for task in entry.tasks})
+    return sorted({task for _, entry in known for task in tasks_on(entry, volume=volume)})
+
+
+def only_task(known: Sequence[Known], *, volume: bool = False) -> str:
+    """The one task that weights may be chosen for on such an image; empty: there are several, or none.
+
+    A volume of a head is no volume of a hippocampus: that only one network was made for volumes tells nothing.
+    """
+    tasks = tasks_of(known, volume=volume)
+    return tasks[0] if len(tasks) == 1 else ""
 
 
 def ranked(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> list[Known]:
@@ -26,7 +41,12 @@ def ranked(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> li
 
 
 def best_for(
-    known: Sequence[Known], task: str = "", image: np.ndarray | None = None, *, worse: Collection[str] = ()
+    known: Sequence[Known],
+    task: str = "",
+    image: np.ndarray | None = None,
+    *,
+    volume: bool = False,
+    worse: Collection[str] = (),
 ) -> Known | None:
     """The weights to begin with.
 
@@ -38,6 +58,8 @@ def best_for(
         What a person said is on it; empty: nothing yet.
     image : np.ndarray, optional
         As it was read: looked at where nobody said what it shows.
+    volume : bool
+        It is one.
     worse : collection of str
         Paths of those that a round of retraining measured as worse than what it began with.
 
@@ -46,11 +68,12 @@ def best_for(
     (id or path, entry) or None
         None: nobody knows what is on the image, or no weights at hand do.
     """
-    tasks = tasks_of(known)
-    if len(tasks) == 1:
-        return ranked(known, tasks[0], worse)[0]
-    if task not in tasks and image is not None:
-        description = look(image)
+    tasks, only = tasks_of(known, volume=volume), only_task(known, volume=volume)
+    if only:
+        return ranked(known, only, worse)[0]
+    if task not in tasks:
+        # slices are described by nothing that is at hand
+        description = None if image is None or volume else look(image)
         task = "" if description is None else kind_of(description)
     return next(iter(ranked(known, task, worse)), None)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_medseg.app.predict import PredictRequest, check_kind, load_predictor, predict_array
+from napari_medseg.app.kinds import check_kind, lie_of
+from napari_medseg.app.predict import PredictRequest, load_predictor, predict_array
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError
 from napari_medseg.fields import parse_json
@@ -73,7 +74,7 @@ def evaluate(
         told += [turned] if turned else []
         truth = rule.apply(mask, classes=classes, path=mask_path)
         started = time.perf_counter()
-        labels = predict_array(image.data, request, spacing=image.spacing).labels
+        labels = predict_array(image.data, request, **lie_of(image)).labels
         seconds = time.perf_counter() - started
         numbered = (number_objects(labels), truth.numbers) if objects else None
         cases.append(

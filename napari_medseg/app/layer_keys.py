@@ -13,7 +13,7 @@ GRID_KEY = "medseg_grid"
 OF_KEY = "medseg_of"
 """Of a layer made for an image: which image that is, and what the layer shows."""
 MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
-DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX = " disagreement", " objects"
+DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX, PREVIEW_SUFFIX = " disagreement", " objects", " preview"
 MAP_SUFFIXES = (PROBABILITY_SUFFIX, EDGES_SUFFIX, DISAGREEMENT_SUFFIX)
 HISTORY_KEY = "medseg_history"
 """Of a mask that a project follows: a function of its labels, which tells from the history where they come from."""

@@ -13,6 +13,7 @@ from napari_medseg.app.classes import classes_of, rule_of
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
 from napari_medseg.app.judges import accepted, as_proposed, to_set_aside
+from napari_medseg.app.kinds import takes
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
 from napari_medseg.io.labels import Found
@@ -111,6 +112,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
     check_enough(len(train), len(held_out))
     _check_unchanged(project, [*train, *held_out])
+    check_axes(entry.network, [*train, *held_out])
     number = len(project.runs()) + 1
     while (project.path / "runs" / f"{number:04d}").exists():
         number += 1
@@ -196,6 +198,27 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     )
     write_text(folder / SPEC_FILE, spec.to_json())
     return spec, folder
+
+
+def check_axes(network: str, cases: Sequence[Case]) -> None:
+    """A network for images proposes on volumes slice by slice; it learns from images.
+
+    Raises
+    ------
+    InputError
+    """
+    for case in cases:
+        if not takes(network, volume=len(case.shape) == 3):
+            kind = tr("a volume") if len(case.shape) == 3 else tr("an image")
+            raise InputError(
+                tr(
+                    "'{name}' is {kind}, from which {network} cannot learn. Choose a network made for it to start from "
+                    "(lgms-net-3d learns from volumes), or keep images and volumes in projects of their own.",
+                    name=case.name,
+                    kind=kind,
+                    network=network,
+                )
+            )
 
 
 def check_enough(learned: int, judging: int) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.coding import Coded, check_format, told
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
+from napari_medseg.app.kinds import check_kind, lie_of
 from napari_medseg.app.losses import file_losses
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.together import Together
 from napari_medseg.errors import DeviceError, InputError, ShapeError
 from napari_medseg.io import (
-    FORMATS,
     by_stem,
     is_volume,
     name_of,
@@ -28,9 +28,8 @@ from napari_medseg.io import (
     walk_images,
     write_probabilities,
 )
-from napari_medseg.io.formats import axes_of
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
-from napari_medseg.io.table import What, suffixes
+from napari_medseg.io.table import What
 from napari_medseg.names import short_name
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.store import find_weights, weights_state
@@ -114,6 +113,8 @@ def predict_array(
     boxes: Boxes | None = None,
     edges: bool = False,
     spacing: Sequence[float] | None = None,
+    volume: bool | None = None,
+    axis: int | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Prediction:
@@ -122,7 +123,8 @@ def predict_array(
     Parameters
     ----------
     image : np.ndarray
-        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X) for a network that takes volumes; any real dtype.
+        (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X), through which a network for images goes slice by slice; any real
+        dtype.
     request : PredictRequest
     boxes : array-like, optional
         (N, 4: y0, x0, y1, x1), px, for a network that takes boxes.
@@ -130,6 +132,8 @@ def predict_array(
         Also give an edge map: the network's own, or SGD-Net's where it has none; ``origin`` says whose it is.
     spacing : sequence of float, optional
         Of a volume's voxels (z, y, x), mm.
+    volume, axis : optional
+        As :meth:`Predictor.predict` takes them; of an image that was read, see :func:`napari_medseg.app.kinds.lie_of`.
     progress, cancelled : callable, optional
         As :meth:`Predictor.predict` takes them.
 
@@ -141,6 +145,7 @@ def predict_array(
 
     if progress is not None:
         progress(0.0, tr("loading the network"))
+    lie: dict[str, Any] = {"spacing": spacing if len(spacing or ()) == 3 else None, "volume": volume, "axis": axis}
     members = [request, *(replace(request, network=n, weights=w, size=None) for n, w in request.also)]
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:
@@ -153,9 +158,9 @@ def predict_array(
                 boxes=boxes if member is request or load_predictor(member).spec.capabilities.box_prompt else None,
                 most_boxes=member.most_boxes,
                 mirrored=member.mirrored,
-                spacing=None if spacing is None or len(spacing) != 3 else spacing,
                 progress=_part(progress, number, len(members)),
                 cancelled=cancelled,
+                **lie,
             )
             for number, member in enumerate(members)
         ]
@@ -164,7 +169,7 @@ def predict_array(
             return result
         other = found[0]
         if edge_request != request:
-            other = load_predictor(edge_request).predict(image, progress=progress, cancelled=cancelled)
+            other = load_predictor(edge_request).predict(image, progress=progress, cancelled=cancelled, **lie)
         return replace(result, edges=other.edges, origin={**result.origin, "edges": other.origin["weights"]})
 
 
@@ -175,8 +180,19 @@ def _part(progress: Progress | None, number: int, of: int) -> Progress | None:
     return lambda fraction, text: progress((number + fraction) / of, text)
 
 
+def _of_file(progress: Progress | None, number: int, of: int, name: str) -> Progress | None:
+    """Progress of one of several files: a volume takes a while."""
+    within = _part(progress, number, of)
+    return None if within is None else lambda fraction, text: within(fraction, f"{name}: {text}")
+
+
 def describe_plan(
-    shape: tuple[int, ...], request: PredictRequest, *, spacing: Sequence[float] | None = None
+    shape: tuple[int, ...],
+    request: PredictRequest,
+    *,
+    spacing: Sequence[float] | None = None,
+    volume: bool | None = None,
+    axis: int | None = None,
 ) -> PredictionPlan:
     """What :func:`predict_array` will do with an image of this shape; loads no network.
 
@@ -196,6 +212,8 @@ def describe_plan(
         mirrored=request.mirrored,
         spacing=spacing,
         trained_spacing=entry.spacing,
+        volume=volume,
+        axis=axis,
     )
 
 
@@ -310,7 +328,12 @@ def predict_files(
                     tell(f"{path}: {advice.text}")
                 try:
                     result = predict_array(
-                        image.data, request, boxes=prompts.get(path), edges=edges, spacing=image.spacing
+                        image.data,
+                        request,
+                        boxes=prompts.get(path),
+                        edges=edges,
+                        progress=_of_file(progress, number, len(images), path.name),
+                        **lie_of(image),
                     )
                 except ShapeError as error:
                     raise ShapeError(f"{path}: {error}") from error
@@ -356,50 +379,10 @@ def _not_segmented(count: int) -> str:
     return trn("{n} image was not segmented", "{n} images were not segmented", count)
 
 
-def check_kind(network: str, paths: Sequence[Path]) -> None:
-    """Check by their names that files are of the kind a network takes, before anything is loaded.
-
-    Raises
-    ------
-    ShapeError
-        If one is an image and the network takes volumes, or the other way round; the message names it.
-    """
-    known = suffixes(tuple(one for one in FORMATS if one.read is not None and 3 in one.gives.axes))
-    volume = tr("(Z, Y, X), a volume ({suffixes})", suffixes=", ".join(known))
-    wanted = volume if takes(network, volume=True) else tr("(Y, X) or (Y, X, C), an image")
-    for path in paths:
-        axes = axes_of(path)
-        # of what is damaged, its reader tells
-        if axes is not None and not takes(network, volume=axes == 3):
-            other = tr("for volumes") if axes == 3 else tr("for images")
-            raise ShapeError(
-                tr(
-                    "{path} is of the wrong kind; {network} expects {wanted}. Choose a network {other}.",
-                    path=path,
-                    network=network,
-                    wanted=wanted,
-                    other=other,
-                )
-            )
-
-
-def takes(network: str, *, volume: bool) -> bool:
-    """Whether a network takes volumes, or images."""
-    from napari_medseg.networks import get_spec
-
-    return (get_spec(network).input.ndim == 3) == volume
-
-
-def edges_request(request: PredictRequest, *, of_slice: bool = False) -> PredictRequest:
-    """What to run for an edge map: the request itself where its network has one, else SGD-Net.
+def edges_request(request: PredictRequest) -> PredictRequest:
+    """What to run for an edge map: the request itself where its network has one, else SGD-Net; of a volume, in slices.
 
     Nothing else is passed off as an SGE map.
-
-    Parameters
-    ----------
-    request : PredictRequest
-    of_slice : bool
-        The map is of a slice, though the request's network may be one for volumes.
 
     Raises
     ------
@@ -413,7 +396,7 @@ def edges_request(request: PredictRequest, *, of_slice: bool = False) -> Predict
     task = next((e.task for e in list_weights() if request.weights in (e.id, e.task)), "")
     able = [e for e in list_weights() if get_spec(e.network).capabilities.edges]
     able.sort(key=lambda e: (task not in e.tasks, -(e.dice_on(task) or 0), e.task != "generalist"))
-    if not able or (get_spec(request.network).input.ndim != 2 and not of_slice):
+    if not able:
         raise InputError(
             tr(
                 "{network} has no edge map and no weights of SGD-Net for its images are at hand. Train some "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_medseg.app.batch import Batch
+from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import DOUBT_KEY, opinion_of
 from napari_medseg.errors import Cancelled, InputError
@@ -125,7 +126,7 @@ def _propose(
     there = project.proposal_origin(case.id) or {}
     if there.get(REQUEST_KEY) == asked and DOUBT_KEY in there:
         return float(there[DOUBT_KEY])
-    prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=cancelled)
+    prediction = predict_array(image.data, request, **lie_of(image), cancelled=cancelled)
     doubt = opinion_of(prediction).doubt
     if left_alone():
         return None

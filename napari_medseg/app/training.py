@@ -13,7 +13,8 @@ from pathlib import Path
 from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import classes_to_learn
 from napari_medseg.app.export import check_folder
-from napari_medseg.app.predict import Progress, check_kind
+from napari_medseg.app.kinds import check_kind
+from napari_medseg.app.predict import Progress
 from napari_medseg.app.trainer_process import run_to_end, show_epochs
 from napari_medseg.errors import InputError, ProjectError, UnknownNameError
 from napari_medseg.inference.device import resolve_device
@@ -238,7 +239,7 @@ def plan_training(
         if folders[0] is None or folders[1] is None:
             return ()
         found = find_pairs(Path(folders[0]), Path(folders[1]))
-        check_kind(options.network, [image for image, _ in found])
+        check_kind(options.network, [image for image, _ in found], learns=True)
         for turned in check_sizes(found):
             told.remark(turned)
         return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)

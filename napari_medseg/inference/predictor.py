@@ -18,8 +18,9 @@ from napari_medseg.inference.engines import TORCH
 from napari_medseg.inference.engines.serving import Served, Serving
 from napari_medseg.inference.plan import VIEWS, PredictionPlan, plan_prediction
 from napari_medseg.inference.prompts import check_boxes
+from napari_medseg.inference.slices import Found, slice_by_slice
 from napari_medseg.inference.ways import ImageWay, Maps, Step, VolumeWay, Way, mean_of
-from napari_medseg.networks import NetworkSpec, SegmentationOutput, get_spec, prepare_for_inference
+from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
 from napari_medseg.weights.store import find_weights
 
@@ -39,7 +40,7 @@ class Prediction:
     classes : mapping of int to str
         Names of the classes by their numbers, in the order of the maps.
     edges : np.ndarray or None
-        (Y, X), float32, in [0, 1]: probability of a boundary, where the network has such a map.
+        (Y, X) or (Z, Y, X), float32, in [0, 1]: probability of a boundary, where the network has such a map.
     boxes : np.ndarray or None
         (N, 4: y0, x0, y1, x1), half-open, px: what was segmented, found by the network or given by a person.
     disagreement : np.ndarray or None
@@ -143,6 +144,8 @@ class Predictor:
         size: Sequence[int] | int | None = None,
         mirrored: bool = False,
         spacing: Sequence[float] | None = None,
+        volume: bool | None = None,
+        axis: int | None = None,
     ) -> PredictionPlan:
         """What :meth:`predict` will do with an image of this shape."""
         return plan_prediction(
@@ -152,6 +155,8 @@ class Predictor:
             mirrored=mirrored,
             spacing=spacing,
             trained_spacing=self.entry.spacing,
+            volume=volume,
+            axis=axis,
         )
 
     @memory_told()
@@ -165,16 +170,18 @@ class Predictor:
         most_boxes: int | None = None,
         mirrored: bool = False,
         spacing: Sequence[float] | None = None,
+        volume: bool | None = None,
+        axis: int | None = None,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Prediction:
-        """Segment an image or a volume.
+        """Segment an image or a volume. A network for images goes through a volume slice by slice.
 
         Parameters
         ----------
         image : np.ndarray
-            (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X) for a network that takes volumes; any real dtype and any size
-            from one pixel; NaN counts as dark.
+            (Y, X), (Y, X, 3) or (Y, X, 4), or (Z, Y, X); any real dtype and any size from one pixel; NaN counts as
+            dark. Slices of a volume become grey by the percentiles of the whole volume.
         size : int or tuple of int, optional
             Sides of the network's input, px; default: those of the weights.
         threshold : float
@@ -187,6 +194,9 @@ class Predictor:
             Segment mirrored copies too, and take the mean.
         spacing : sequence of float, optional
             Of a volume's voxels, (z, y, x), mm.
+        volume, axis : optional
+            Whether it is a volume where its shape could be an image's too, and across which axis a network for images
+            goes through it; see :func:`~napari_medseg.inference.plan.plan_prediction`.
         progress : callable, optional
             Called with a fraction in [0, 1] and what is being done.
         cancelled : callable, optional
@@ -211,32 +221,30 @@ class Predictor:
                 progress(fraction, text)
 
         started = time.perf_counter()
-        plan = self.plan(np.shape(image), size=size, mirrored=mirrored, spacing=spacing)
+        plan = self.plan(np.shape(image), size=size, mirrored=mirrored, spacing=spacing, volume=volume, axis=axis)
+        if plan.axis is not None and boxes is not None:
+            raise InputError("boxes are for images; this is a volume. Leave the boxes out, or give a single slice.")
         given = None if boxes is None else self._boxes(boxes, np.shape(image))
+        most = most_boxes if self.spec.capabilities.boxes else None
         step(0.0, "preparing the image")
-        way = self._way(image, plan, given, most_boxes)
-        step(0.1, f"running {self.spec.title}")
         self.messages.clear()
         if self.device != self._wanted:
             # memory that ran out for one image may do for the next
             self._go(self._wanted)
         # one for all of it: its parts fit together
         self._served = self._serving.pick(plan.window or plan.network_size, on_cpu=self.device.type == "cpu")
-        found, spread = self._views(way, plan, lambda share: step(0.1 + 0.7 * share, "running"))
+        found = self._through(image, plan, given, most, step)
         if self._served.message:
             self.messages.append(self._served.message)
-        step(0.8, "resizing back")
-        maps = np.clip(way.back(found.probabilities), 0, 1)
-        way.keep(maps)
-        shown = way.boxes(found.boxes)
+        maps, shown = found.maps, found.boxes
         labels = to_labels(maps, threshold, self.entry.labels)
         step(1.0, "done")
         return Prediction(
             labels=labels,
             probabilities=maps if len(maps) == 1 else maps[1:],
-            edges=None if found.edges is None else np.clip(way.back(found.edges)[0], 0, 1),
+            edges=found.edges,
             boxes=None if shown is None else shown.astype(np.float32),
-            disagreement=None if spread is None else np.clip(way.back(spread), 0, 0.5)[0],
+            disagreement=found.spread,
             classes=dict(zip(self.entry.labels, self.entry.classes, strict=True)),
             origin={
                 "network": self.spec.name,
@@ -252,11 +260,40 @@ class Predictor:
             },
         )
 
-    def _way(self, image: np.ndarray, plan: PredictionPlan, given: np.ndarray | None, most_boxes: int | None) -> Way:
+    def _through(
+        self,
+        image: np.ndarray,
+        plan: PredictionPlan,
+        given: np.ndarray | None,
+        most: int | None,
+        step: Progress,
+    ) -> Found:
+        """All that the network says, on the image's grid."""
+        if plan.axis is not None:
+            return slice_by_slice(
+                image,
+                plan,
+                self._input,
+                most=most,
+                views=lambda way, done: self._views(way, plan, done),
+                step=lambda share, text: step(0.05 + 0.9 * share, text),
+            )
+        way: Way
         if self.spec.input.ndim == 3:
-            return VolumeWay(image, plan, self._input, window=self.entry.window)
-        most = most_boxes if self.spec.capabilities.boxes else None
-        return ImageWay(image, plan, self._input, boxes=given, most=most)
+            way = VolumeWay(image, plan, self._input, window=self.entry.window)
+        else:
+            way = ImageWay(image, plan, self._input, boxes=given, most=most)
+        step(0.1, f"running {self.spec.title}")
+        found, spread = self._views(way, plan, lambda share: step(0.1 + 0.7 * share, "running"))
+        step(0.8, "resizing back")
+        maps = np.clip(way.back(found.probabilities), 0, 1)
+        way.keep(maps)
+        return Found(
+            maps,
+            None if found.edges is None else np.clip(way.back(found.edges)[0], 0, 1),
+            None if spread is None else np.clip(way.back(spread), 0, 0.5)[0],
+            way.boxes(found.boxes),
+        )
 
     def _boxes(self, boxes: Sequence[Sequence[float]] | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         if not self.spec.capabilities.box_prompt:
@@ -286,23 +323,30 @@ class Predictor:
         self._fall_back()
         return way.view(axes, self._forward, step)
 
-    def _forward(self, tensor: Tensor, *, boxes: Tensor | None = None, most: int | None = None) -> Maps:
-        """One channel of sigmoid, or softmax with the background first; all on the CPU."""
+    def _forward(
+        self, tensor: Tensor, *, boxes: Tensor | None = None, most: int | None = None, together: bool = False
+    ) -> Maps:
+        """One channel of sigmoid, or softmax with the background first; all on the CPU.
+
+        ``together``: of all images of the tensor, on an axis behind the channels; no boxes then.
+        """
         with torch.inference_mode():
             options: dict[str, Any] = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
             if most is not None:
                 options["most"] = most
-            run: Callable[..., SegmentationOutput] = self._network
-            if self._served.run is not None and self._served.takes(tensor, options):
-                run = self._served.run
-            elif tensor.dim() == 4:
-                tensor = tensor.to(self.device, memory_format=torch.channels_last)
+            if self._served.takes(tensor, options):
+                output = self._served(tensor)
             else:
-                tensor = tensor.to(self.device)
-            output = run(tensor, **options)
-            logits = output.logits[0].float()
+                layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
+                output = self._network(tensor.to(self.device, memory_format=layout), **options)
+
+            def of(found: Tensor) -> Tensor:
+                """(C, *spatial), or (C, N, *spatial)."""
+                return (found.transpose(0, 1) if together else found[0]).float()
+
+            logits = of(output.logits)
             maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
-            edges = None if output.edge_logits is None else output.edge_logits[0].float().sigmoid()
+            edges = None if output.edge_logits is None else of(output.edge_logits).sigmoid()
         if not (torch.isfinite(maps).all() and (edges is None or torch.isfinite(edges).all())):
             raise NoNumbersError(
                 f"{self.entry.id} gave numbers that are none (NaN) for this image; expected probabilities. Its weights "
@@ -312,7 +356,7 @@ class Predictor:
             # a tensor that may be changed later on, outside of inference mode
             maps.cpu().clone(),
             None if edges is None else edges.cpu().clone(),
-            None if output.boxes is None else output.boxes[0].cpu(),
+            None if output.boxes is None or together else output.boxes[0].cpu(),
         )
 
 
@@ -321,6 +365,12 @@ def to_labels(maps: np.ndarray, threshold: float, numbers: Sequence[int]) -> np.
 
     ``numbers`` are those of the classes, in the order of the channels.
     """
+    if maps.ndim == 4:
+        # what is needed in between is that of one slice
+        labels = np.empty(maps.shape[1:], np.uint8)
+        for number, cut in enumerate(labels):
+            cut[...] = to_labels(maps[:, number], threshold, numbers)
+        return labels
     if len(maps) == 1:
         return (maps[0] >= threshold).astype(np.uint8) * np.uint8(numbers[0])
     return np.array((0, *numbers), np.uint8)[maps.argmax(axis=0)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.project import queries
+from napari_medseg.project.by_hand import ByHand, drawn_by_hand
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import PATH, TILE, among, assemble, labels_query, stacked
@@ -123,6 +124,13 @@ class Current:
         """Pixels that a person had changed as of a stroke, (rows, X) bool; of some tiles, or of all."""
         query = "SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ? " + among(tiles)
         return touched_by(
+            self._db.rows(PATH + STROKES, stroke), lambda one: self._db.rows(query, one), shape, self._where
+        )
+
+    def by_hand_at(self, stroke: int, shape: tuple[int, int, int]) -> ByHand:
+        """What of a volume (Z, Y, X) a person had drawn themselves as of a stroke."""
+        query = "SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ?"
+        return drawn_by_hand(
             self._db.rows(PATH + STROKES, stroke), lambda one: self._db.rows(query, one), shape, self._where
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
 from napari_medseg.project import history, queries, seals
+from napari_medseg.project.by_hand import ByHand
 from napari_medseg.project.current import Current
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
@@ -58,6 +59,28 @@ class LabelStore:
         """
         with self._db.alone():
             return self._copy(case_id, self._current.touched(self._current.of(case_id)), box)
+
+    def by_hand(self, case_id: int) -> ByHand:
+        """What of a volume a person drew themselves, up to what is shown.
+
+        Raises
+        ------
+        ShapeError
+            If the case is no volume.
+        ProjectError
+            If a tile is damaged.
+        """
+        cursor, shape = self._current.place(case_id)
+        if len(shape) != 3:
+            raise ShapeError(f"case {case_id} has shape {shape}; expected a volume (Z, Y, X). Choose one.")
+        return self._current.by_hand_at(cursor, (shape[0], shape[1], shape[2]))
+
+    def proposed(self, case_id: int) -> np.ndarray | None:
+        """What the newest proposal below the current labels left: (Y, X) or (Z, Y, X) uint8; None: there is none."""
+        cursor, shape = self._current.place(case_id)
+        row = self._db.row(queries.PROPOSED, cursor)
+        found = None if row is None or row[0] is None else int(row[0])
+        return None if found is None else self._current.labels_at(found, stacked(shape)).reshape(shape)
 
     def _copy(self, case_id: int, rows: np.ndarray, box: Box | None) -> np.ndarray:
         return (rows.reshape(self._current.place(case_id)[1]) if box is None else rows[inside(box)]).copy()

@@ -189,11 +189,13 @@ class Project:
 
     accept = _part("_drawn", LabelStore.accept)
     accepted_revision = _part("_drawn", LabelStore.accepted_revision)
+    by_hand = _part("_drawn", LabelStore.by_hand)
     can_redo = _part("_drawn", LabelStore.can_redo)
     can_undo = _part("_drawn", LabelStore.can_undo)
     commit_stroke = _part("_drawn", LabelStore.commit_stroke)
     labels = _part("_drawn", LabelStore.labels)
     offer_proposal = _part("_drawn", LabelStore.offer_proposal)
+    proposed = _part("_drawn", LabelStore.proposed)
     proposal_origin = _part("_drawn", LabelStore.proposal_origin)
     redo = _part("_drawn", LabelStore.redo)
     revision_labels = _part("_drawn", LabelStore.revision_labels)

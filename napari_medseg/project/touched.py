@@ -18,6 +18,8 @@ from napari_medseg.project.shown import inside
 PROPOSAL, UNLOCK = "proposal", "unlock"
 # strokes that a person did not draw
 NOT_DRAWN = (PROPOSAL, UNLOCK)
+# what carries what a person drew to other slices of a volume: theirs, but not by their hand
+INTERPOLATED, CARRIED = "interpolate", "to neighbours"
 
 STROKES = "SELECT id, kind, y0, x0, y1, x1 FROM strokes WHERE id IN (SELECT id FROM path) ORDER BY id"
 

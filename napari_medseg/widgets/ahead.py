@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.predict import predict_array
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
@@ -60,7 +61,7 @@ class Ahead:
             request = state.unasked_for(image)
             if request is None or (case.id, request.weights) in known:
                 return
-            prediction = predict_array(image.data, request, spacing=image.spacing, cancelled=lambda: ticket.cancelled)
+            prediction = predict_array(image.data, request, cancelled=lambda: ticket.cancelled, **lie_of(image))
             if state.project is project:
                 # at once: who waits for it comes next in this lane
                 self.ready[case.id, request.weights] = prediction

@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QWidget
 
+from napari_medseg.app.carry import said_by
 from napari_medseg.app.correct import CaseLabels
 from napari_medseg.app.layer_keys import FILE_KEY
 from napari_medseg.app.picture import picture_of
@@ -198,7 +199,7 @@ class CaseView(OpenCases):
 
         self._workers.run(
             keep,
-            on_done=lambda kept: self._kept(image, labels, prediction.labels, picture, project is None, *kept),
+            on_done=lambda kept: self._kept(image, labels, prediction, picture, project is None, *kept),
             on_error=lambda error: self.say(f"{tr('Strokes on this mask are not stored.')} {sentence(error)}"),
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
@@ -231,7 +232,7 @@ class CaseView(OpenCases):
         self,
         image: Image,
         labels: Labels,
-        proposed: np.ndarray,
+        prediction: Prediction,
         picture: tuple,
         made: bool,
         project: Project,
@@ -256,11 +257,12 @@ class CaseView(OpenCases):
             self._viewer.layers.remove(labels)
             self._viewer.layers.selection.active = opened.labels
         elif labels in self._viewer.layers and image in self._viewer.layers:
-            drawn = np.asarray(labels.data)
+            drawn, proposed = np.asarray(labels.data), prediction.labels
             if not np.array_equal(stored.labels, proposed) and drawn.shape == proposed.shape:
                 # someone drew in this image in an earlier session, and perhaps again while it was looked up
                 labels.data = np.where(drawn != proposed, drawn, stored.labels)
             opened = self._follow(project, case, image, labels, stored, picture=picture, listed=False)
+            opened.said = said_by(prediction)
             self._state.case_id = opened.case_id
         if case.state == "accepted":
             # in this project, perhaps long ago

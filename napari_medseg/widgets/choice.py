@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox
 
-from napari_medseg.app.choosing import Known, for_boxes, ranked, tasks_of
-from napari_medseg.app.predict import takes
+from napari_medseg.app.choosing import Known, for_boxes, offered, only_task, ranked, tasks_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import ProjectError
 from napari_medseg.project import Project
@@ -70,13 +69,13 @@ class WeightsChoice(QObject):
         Where a project has adopted weights of its own, they are chosen, unless a person chose others since.
         """
         self._volume = volume
-        self._known = [known for known in self._state.selectable_weights() if takes(known[1].network, volume=volume)]
+        self._known = offered(self._state.selectable_weights(), volume=volume)
         before = "" if self._state.loading else self.task.currentData()
         self._remember()
         of_adopted = next((entry.task for identity, entry in self._known if identity == self._adopted), None)
         mine = (self._mine[0], of_adopted) if self._mine[1] else (of_adopted, self._mine[0])
-        wanted = (*mine, before, load_settings().get("task"), self._kind)
-        tasks = tasks_of(self._known)
+        tasks = tasks_of(self._known, volume=volume)
+        wanted = (*mine, before, load_settings().get("task"), self._kind, only_task(self._known, volume=volume))
         self.task.blockSignals(True)
         self.task.clear()
         if len(tasks) != 1:

@@ -96,6 +96,7 @@ class CorrectSection(QWidget):
             "live_wire": self.tools.toggle_wire,
             "snap_brush": self.tools.toggle_snap,
             "number_objects": self.tools.number_objects,
+            "to_neighbours": self.tools.neighbours.go,
             "next_plane": self.volume.next_plane,
             "measure": self.volume.measurements.toggle,
             "undo": self.view.undo,
@@ -171,6 +172,7 @@ class CorrectSection(QWidget):
         return (
             *(self.accept, self.unlock, self.take, self.undo, self.redo, tools.objects, *tools.buttons.values()),
             *(pieces.largest, pieces.all, spots.previous, spots.next),
+            *(tools.neighbours.button, tools.neighbours.take),
         )
 
     # ---- the project ---------------------------------------------------------------------------------------------

@@ -85,8 +85,9 @@ class EdgeMaps(QObject):
                 then(index if index in case.edges else None)
             return
         shown = self._layer(case)
-        if shown is not None and index == () and shown.data.shape == data.shape[:2]:
-            case.edges[()] = np.asarray(shown.data)
+        if shown is not None and shown.data.shape == data.shape[: case.image.ndim]:
+            # of the whole, from a proposal
+            case.edges[index] = np.asarray(shown.data)[index]
             return
         if self._ticket is not None:
             # of a slice that was left
@@ -94,7 +95,7 @@ class EdgeMaps(QObject):
         state, picture = self._state, data[index]
 
         def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
-            asked = edges_request(state.request(), of_slice=index != ())
+            asked = edges_request(state.request())
             return predict_array(picture, asked, edges=True, cancelled=lambda: ticket.cancelled).edges
 
         def done(edges: np.ndarray | None) -> None:

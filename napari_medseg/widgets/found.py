@@ -78,13 +78,22 @@ def plan_text(plan: PredictionPlan) -> str:
     def sides(size: tuple[int, ...]) -> str:
         return " x ".join(map(str, size))
 
-    if plan.original_size == plan.network_size:
+    if plan.slice_size == plan.network_size:
         parts = [tr("{size} px as it is", size=sides(plan.network_size))]
     else:
-        parts = [tr("resize {size} to {to} px", size=sides(plan.original_size), to=sides(plan.network_size))]
+        parts = [tr("resize {size} to {to} px", size=sides(plan.slice_size), to=sides(plan.network_size))]
     if plan.window is not None:
         parts.append(tr("windows of {size} px", size=sides(plan.window)))
     if plan.mirrored:
         parts.append(tr("mirrored {n} ways", n=len(VIEWS[len(plan.network_size)])))
     parts.append(trn("{n} pass", "{n} passes", plan.passes))
-    return tr("Plan: {steps}.", steps=", ".join(parts))
+    told = tr("Plan: {steps}.", steps=", ".join(parts))
+    if plan.axis is None:
+        return told
+    axis, count = "zyx"[plan.axis], plan.original_size[plan.axis]
+    return f"{told} " + tr(
+        "Slice by slice: this network is made for images. It looks at each of the {n} slices across {axis} by itself, "
+        "and knows nothing of those beside it.",
+        n=count,
+        axis=axis,
+    )

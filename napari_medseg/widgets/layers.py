@@ -10,6 +10,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_medseg.app.export import layer_spacing
+from napari_medseg.app.kinds import axis_across
 from napari_medseg.app.layer_keys import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
@@ -17,6 +18,7 @@ from napari_medseg.app.layer_keys import (
     MASK_SUFFIX,
     OBJECTS_SUFFIX,
     OF_KEY,
+    PREVIEW_SUFFIX,
     PROBABILITY_SUFFIX,
     SIZE_KEY,
     UNSIZED_KEY,
@@ -24,7 +26,7 @@ from napari_medseg.app.layer_keys import (
     facts_of,
     shows,
 )
-from napari_medseg.app.places import name_of_unit, unit_of
+from napari_medseg.app.places import grid_of, moved, name_of_unit, unit_of
 from napari_medseg.classes import COLOURS
 from napari_medseg.inference import Prediction
 from napari_medseg.io import FORMATS
@@ -66,6 +68,14 @@ def spacing_of(layer: Image) -> tuple[float, ...] | None:
     if spacing is None or unit_of(layer) == "px":
         return None
     return tuple(size / 1000 for size in spacing) if unit == "um" else spacing
+
+
+def lie_of_layer(layer: Image) -> dict[str, Any]:
+    """How a layer's image lies, as :func:`napari_medseg.app.kinds.lie_of` tells of one that was read."""
+    if layer.ndim != 3:
+        return {"spacing": None, "volume": False, "axis": None}
+    across = axis_across(grid_of(layer)) if moved(layer) is None else None
+    return {"spacing": spacing_of(layer), "volume": True, "axis": across}
 
 
 def made_for(image: Layer, suffix: str) -> dict[str, Any]:
@@ -111,8 +121,8 @@ def is_map(layer: Layer) -> bool:
 
 
 def is_numbered(layer: Layer) -> bool:
-    """Whether a layer shows a mask's objects: it is no mask of its own."""
-    return shows(layer) == OBJECTS_SUFFIX
+    """Whether a layer shows a mask's objects, or what it may become: it is no mask of its own."""
+    return shows(layer) in (OBJECTS_SUFFIX, PREVIEW_SUFFIX)
 
 
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:

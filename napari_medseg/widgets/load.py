@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from napari_medseg.app.correct import CaseLabels, case_labels
+from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest, Progress, predict_array
 from napari_medseg.inference import Prediction
@@ -43,7 +44,7 @@ def first_proposal(loaded: Loaded, ahead: Ahead, ticket: Ticket, progress: Progr
     image, request = loaded.image, loaded.request
     assert request is not None
     return ahead.take(loaded.case.id, request.weights) or predict_array(
-        image.data, request, spacing=image.spacing, progress=progress, cancelled=lambda: ticket.cancelled
+        image.data, request, progress=progress, cancelled=lambda: ticket.cancelled, **lie_of(image)
     )
 
 

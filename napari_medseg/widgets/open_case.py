@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_medseg.app.carry import said_by
 from napari_medseg.app.correct import WITHHELD, CaseLabels, CorrectionSession, SaveStatus
 from napari_medseg.app.export import case_provenance
 from napari_medseg.app.layer_keys import HISTORY_KEY
@@ -94,6 +95,8 @@ class OpenCase(InTurn):
         self.tool: str | None = None
         # (Y, X) of the image, at (), or of slices, at (z,): those that were drawn so far
         self.edges: dict[tuple[int, ...], np.ndarray] = {}
+        # what the network that proposed says of each class, float16 in [0, 1]; None: nobody asked since it was opened
+        self.said: dict[int, np.ndarray] | None = None
         for layer in (image, labels):
             layer.metadata["medseg_case"] = case_id
         labels.metadata[HISTORY_KEY] = lambda shown: case_provenance(project, project.case(case_id), shown, **naming())
@@ -268,6 +271,7 @@ class OpenCase(InTurn):
 
         ``failed`` is called with an error where what is shown is not stored: it would be gone.
         """
+        self.said = said_by(prediction)
         self.then(lambda: self._show_proposal(prediction, failed))
 
     def _show_proposal(self, prediction: Prediction, failed: Callable[[BaseException], None]) -> None:

@@ -113,7 +113,6 @@ class ProposeOptions(QWidget):
             action.toggled.connect(partial(self._ask, action.data()))
             self.menu.addAction(action)
         self._counted()
-        self.shown.edges.enabled = not volume
         for widget in (self.boxes, self.draw):
             widget.setEnabled(not volume)
 

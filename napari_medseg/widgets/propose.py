@@ -36,10 +36,7 @@ from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import (
-    plain_image,
-    spacing_of,
-)
+from napari_medseg.widgets.layers import lie_of_layer, plain_image
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.state import Bus, PanelState
@@ -253,7 +250,7 @@ class ProposeSection(QWidget):
             self.run.setEnabled(False)
             return
         try:
-            plan = describe_plan(data.shape, self._request(), spacing=spacing_of(layer) if self._volume else None)
+            plan = describe_plan(data.shape, self._request(), **lie_of_layer(layer))
             self.plan.setText(plan_text(plan))
             self.run.setEnabled(self._ticket is None)
         except MedsegError as error:
@@ -283,7 +280,7 @@ class ProposeSection(QWidget):
                 self._ask_task()
             return
         data, request = plain_image(layer), self._request()
-        edges = self.options.wanted()["edges"] and not self._volume
+        edges = self.options.wanted()["edges"]
         self.options.save()
         if data is None:
             return
@@ -292,7 +289,7 @@ class ProposeSection(QWidget):
         except MedsegError as error:
             self._failed(error)
             return
-        spacing = spacing_of(layer) if self._volume else None
+        lie = lie_of_layer(layer)
         self._busy(True)
         self._say("")
         # what is proposed on is what is seen
@@ -310,9 +307,9 @@ class ProposeSection(QWidget):
                 request,
                 boxes=boxes,
                 edges=edges,
-                spacing=spacing,
                 progress=progress,
                 cancelled=lambda: ticket.cancelled,
+                **lie,
             )
             return prediction, picture, over
 

@@ -28,7 +28,7 @@ from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
-from napari_medseg.widgets.layers import plain_image, spacing_of
+from napari_medseg.widgets.layers import lie_of_layer, plain_image
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.rings import Place, Rings, go_to
 from napari_medseg.widgets.state import PanelState
@@ -129,15 +129,15 @@ class SpotList(QGroupBox):
         if data is None or request is None:
             self.message.setText(tr("No network at hand takes this image."))
             return
-        spacing = spacing_of(case.image) if case.labels.ndim == 3 else None
+        lie = lie_of_layer(case.image)
         self.message.setText(tr("Asking for more opinions..."))
         self._looking(True)
 
         def work(ticket: Ticket, progress: Any) -> Prediction:
             asked, edges = opinions_request(request)
-            return predict_array(
-                data, asked, edges=edges, spacing=spacing, progress=progress, cancelled=lambda: ticket.cancelled
-            )
+            # of a volume, SGD-Net's map of every slice would take longer than the opinions themselves
+            edges = edges and case.labels.ndim == 2
+            return predict_array(data, asked, edges=edges, progress=progress, cancelled=lambda: ticket.cancelled, **lie)
 
         def done(opinion: Prediction) -> None:
             self._looking(False)

@@ -8,14 +8,15 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
-from napari_medseg.app.choosing import best_for
+from napari_medseg.app.choosing import best_for, offered
 from napari_medseg.app.familiar import kind_of, look
+from napari_medseg.app.kinds import proposes, takes
 from napari_medseg.app.own_weights import own_weights
-from napari_medseg.app.predict import PredictRequest, takes
+from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.versions import measured_worse
 from napari_medseg.io import Image
 from napari_medseg.project import Project
-from napari_medseg.tasks import contradicts
+from napari_medseg.tasks import IN_SLICES, TASKS, contradicts
 from napari_medseg.weights import WeightsEntry, list_weights
 
 
@@ -87,18 +88,23 @@ class PanelState:
         PredictRequest or None
             None: nobody knows what is on it, or no weights at hand do.
         """
-        chosen = self.request() if self.weights and takes(self.network, volume=volume) else None
-        if chosen is not None and not (self.suggested and image is not None):
+        chosen = self.request() if self.weights and self._chosen_for(volume) else None
+        if chosen is not None and not (self.suggested and image is not None and not volume):
             return chosen
-        able = [known for known in self.selectable_weights() if takes(known[1].network, volume=volume)]
+        able = offered(self.selectable_weights(), volume=volume)
         if chosen is not None:
             # the image before said it of itself: this one is asked anew, and a doubtful one is taken for the same
             seen = look(cast(np.ndarray, image))
             kind = "" if seen is None else kind_of(seen)
             best = best_for(able, kind, worse=self.worse) if kind not in ("", self.task) else None
             return chosen if best is None else self._asked(best)
-        best = best_for(able, self.task, image, worse=self.worse)
+        best = best_for(able, self.task, image, volume=volume, worse=self.worse)
         return None if best is None else self._asked(best)
+
+    def _chosen_for(self, volume: bool) -> bool:
+        """Whether what was chosen is meant for such an image too: of a photograph's task no slices are asked."""
+        sliced = volume and proposes(self.network, volume=True) and (self.task in IN_SLICES or self.task not in TASKS)
+        return takes(self.network, volume=volume) or (sliced and bool(self.task))
 
     def unasked_for(self, image: Image) -> PredictRequest | None:
         """What to run on an image that is opened, of which nobody said anything; to be asked off the GUI thread.
@@ -119,7 +125,7 @@ class PanelState:
         if request is None:
             return None
         also = (one for one in self.also if one != (request.network, request.weights))
-        return replace(request, also=tuple(one for one in also if takes(one[0], volume=volume)))
+        return replace(request, also=tuple(one for one in also if proposes(one[0], volume=volume)))
 
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
         """Weights adopted in the project, bundled and installed: (id or path, entry)."""

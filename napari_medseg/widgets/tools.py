@@ -22,6 +22,7 @@ from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
+from napari_medseg.widgets.neighbours import Neighbours
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.sight import axis_in_view
 from napari_medseg.widgets.snap_tool import SnapTool
@@ -64,6 +65,7 @@ class EditTools(QGroupBox):
         view.take_back = self.row.take_back
         self.smallest, self.objects = QSpinBox(), QPushButton(tr("Number objects"))
         self.message = TextLabel()
+        self.neighbours = Neighbours(viewer, view, workers)
         self._case: OpenCase | None = None
         # the objects are counted again when the mask is at rest
         self._stale: list[OpenCase] = []
@@ -99,6 +101,8 @@ class EditTools(QGroupBox):
             button.setToolTip(tr("The chosen label only  ({key})", key=key_of(name)))
             button.clicked.connect(lambda _, name=name: self.apply(name))
             grid.addWidget(button, number // 3, number % 3)
+        # beside what fills the slices between
+        grid.addWidget(self.neighbours.button, 2, 2)
         last.addWidget(self.objects, 1)
         last.addWidget(QLabel(tr("Smallest piece")))
         last.addWidget(self.smallest)
@@ -109,6 +113,7 @@ class EditTools(QGroupBox):
         layout.addWidget(self.row)
         layout.addLayout(grid)
         layout.addLayout(last)
+        layout.addWidget(self.neighbours)
         layout.addWidget(self.message)
         self.message.hide()
 
@@ -123,6 +128,7 @@ class EditTools(QGroupBox):
         for button in (self.objects, *self.buttons.values()):
             button.setEnabled(case is not None)
         self.buttons["interpolate"].setEnabled(case is not None and case.labels.ndim == 3)
+        self.neighbours.enable()
 
     # ---- under the mouse -----------------------------------------------------------------------------------------
 
@@ -137,6 +143,7 @@ class EditTools(QGroupBox):
     def let_go(self) -> None:
         """Give the mouse back and let go of the viewer."""
         self.row.let_go()
+        self.neighbours.let_go()
         self.maps.close()
 
     # ---- one step ------------------------------------------------------------------------------------------------
@@ -162,9 +169,10 @@ class EditTools(QGroupBox):
         save_settings(smallest_piece=self.smallest.value())
         self._tell(f"{text}...")
         # in its turn: an undo before it is shown first, and accepting after it waits
-        case.then(lambda: self._start(case, text, operation, label, axis))
+        case.then(lambda: self._start(case, name, operation, label, axis))
 
-    def _start(self, case: OpenCase, text: str, operation: Operation, label: int, axis: int | None) -> None:
+    def _start(self, case: OpenCase, name: str, operation: Operation, label: int, axis: int | None) -> None:
+        text, _ = self.operations[name]
         if (why := case.problem()) is not None:
             self._tell(why)
             return
@@ -188,7 +196,8 @@ class EditTools(QGroupBox):
                 # what someone drew meanwhile counts for more
                 self._tell(tr("'{name}' was dropped: the mask changed meanwhile. Press it again.", name=text))
                 return
-            case.apply(after, text.lower())
+            # stored in English
+            case.apply(after, name.replace("_", " "))
             self._tell(told)
 
         def failed(error: BaseException) -> None:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from napari_medseg.app.choosing import best_for, for_boxes, ranked
-from napari_medseg.app.predict import takes
+from napari_medseg.app.choosing import best_for, for_boxes, offered, ranked, tasks_of
+from napari_medseg.app.kinds import takes
 from napari_medseg.app.samples import sample_images
 from napari_medseg.io import read_image
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry, list_weights
 
+ALL = [(entry.id, entry) for entry in list_weights()]
 FLAT = [(entry.id, entry) for entry in list_weights() if takes(entry.network, volume=False)]
 
 
@@ -27,9 +28,24 @@ def test_an_image_of_a_known_kind_says_it_itself_and_a_person_is_not_overruled(s
     assert "polyp" in best_for(FLAT, "polyp", image)[1].tasks
 
 
-def test_the_only_task_need_not_be_asked():
-    volumes = [(entry.id, entry) for entry in list_weights() if takes(entry.network, volume=True)]
-    assert best_for(volumes)[1].task == "hippocampus"
+def test_what_is_on_a_volume_is_asked_though_one_network_was_made_for_volumes():
+    volumes = offered(ALL, volume=True)
+    assert best_for(volumes, volume=True) is None
+    assert best_for(volumes, "dermoscopy", volume=True) is None
+    assert best_for(volumes, "hippocampus", volume=True)[1].network == "lgms-net-3d"
+    assert best_for(volumes, "brain-mri", volume=True)[1].network == "sgd-net-s"
+    # where there is one answer, nobody is asked
+    own = WeightsEntry(id="lgms-net-3d/knees@1", network="lgms-net-3d", task="knees")
+    assert best_for([("own", own)], volume=True)[1] is own
+
+
+def test_on_volumes_those_tasks_are_offered_whose_images_are_slices():
+    assert tasks_of(ALL, volume=True) == ["brain-mri", "hippocampus", "kidney-stones", "nuclei"]
+    assert "hippocampus" not in tasks_of(ALL) and "dermoscopy" in tasks_of(ALL)
+    assert not any(entry.task in ("dermoscopy", "polyp") for _, entry in offered(ALL, volume=True))
+    own = WeightsEntry(id="cmunext-xxs/knees@1", network="cmunext-xxs", task="knees")
+    # what a person's own task is, only they know
+    assert tasks_of([("own", own)], volume=True) == ["knees"]
 
 
 def test_ones_own_come_first_then_the_most_accurate():

@@ -11,12 +11,13 @@ import torch
 from PIL import Image
 
 from napari_medseg import digest
-from napari_medseg.app.predict import PredictRequest, check_kind, describe_plan, load_predictor, predict_files
+from napari_medseg.app.kinds import check_kind
+from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_files
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.samples import samples_of
 from napari_medseg.digest import file_sha256
 from napari_medseg.errors import InputError, PartlyDoneError, ShapeError, WeightsError
-from napari_medseg.io import write_mask
+from napari_medseg.io import read_image, write_mask
 from napari_medseg.networks import create_network
 from napari_medseg.weights import WeightsEntry, resolve_weights, save_weights, store
 
@@ -88,8 +89,10 @@ def test_masks_beside_their_images_are_not_segmented(folder):
 def test_the_kind_of_a_file_is_checked_by_its_name(tmp_path):
     with pytest.raises(ShapeError, match=r"rgb\.jpg is of the wrong kind; lgms-net-3d expects \(Z, Y, X\), a volume"):
         check_kind("lgms-net-3d", [tmp_path / "rgb.jpg"])
+    # it goes through a volume slice by slice, and learns from images alone
+    check_kind("cmunext-xxs", [tmp_path / "a.png", tmp_path / "a.nii.gz"])
     with pytest.raises(ShapeError, match=r"a\.nii\.gz is of the wrong kind; .* Choose a network for volumes"):
-        check_kind("cmunext-xxs", [tmp_path / "a.png", tmp_path / "a.nii.gz"])
+        check_kind("cmunext-xxs", [tmp_path / "a.png", tmp_path / "a.nii.gz"], learns=True)
     # before weights are looked for
     request = PredictRequest(network="lgms-net-3d", weights="none", device="cpu")
     with pytest.raises(ShapeError, match=r"rgb\.jpg"):
@@ -104,11 +107,20 @@ def test_a_box_that_cannot_be_used_names_its_image(tmp_path):
         predict_files([tmp_path / "a.png"], request, tmp_path / "out", boxes=tmp_path / "b.json")
 
 
-def test_volumes_are_refused_by_networks_for_images_even_where_they_are_thin(tmp_path):
+def test_networks_for_images_go_through_volumes_even_where_they_are_thin(tmp_path):
     # (Z, Y, X) of three columns could pass for a colour image
     write_mask(tmp_path / "thin.nii.gz", np.ones((8, 9, 3), np.uint8))
-    with pytest.raises(ShapeError, match="is of the wrong kind"):
-        predict_files([tmp_path / "thin.nii.gz"], REQUEST, tmp_path / "out")
+    told = []
+    mask, edges = predict_files(
+        [tmp_path / "thin.nii.gz"],
+        REQUEST,
+        tmp_path / "out",
+        format="nifti",
+        edges=True,
+        progress=lambda share, text: told.append(text),
+    )
+    assert "thin.nii.gz: slices 0 to 7 of 7" in told
+    assert read_image(mask).shape == read_image(edges).shape == (8, 9, 3)
 
 
 def test_a_network_stays_loaded_as_long_as_its_file_stays_as_it_is(tmp_path, monkeypatch):

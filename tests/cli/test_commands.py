@@ -163,9 +163,16 @@ def test_a_volume_is_segmented_and_lies_where_it_lay(medseg, tmp_path):
         found = nibabel.load(line)
         assert found.shape == data.shape
         np.testing.assert_allclose(found.affine, affine)
-    code, _, err = medseg("predict", tmp_path / "scan.nii.gz", "--weights", "nuclei", "--out", tmp_path / "out")
+    # a network for images goes through it slice by slice, across the axis of 3 mm
+    code, out, err = medseg("predict", tmp_path / "scan.nii.gz", "--weights", "nuclei", "--out", tmp_path / "slices")
+    assert code == 0, err
+    found = nibabel.load(out.strip())
+    assert found.shape == data.shape
+    np.testing.assert_allclose(found.affine, affine)
+    (tmp_path / "flat.png").write_bytes(b"")
+    code, _, err = medseg("predict", tmp_path / "flat.png", *arguments, "--overwrite")
     assert code == 2
-    assert "expects (Y, X)" in err
+    assert "lgms-net-3d expects (Z, Y, X), a volume" in err
 
 
 def test_evaluate_writes_its_figures(medseg, folders, tmp_path):

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 from torch import nn
 
 from napari_medseg.errors import Cancelled, ShapeError
 from napari_medseg.inference import Predictor, plan_prediction
-from napari_medseg.inference.volume import count_windows, slide, to_grey01
+from napari_medseg.inference import volume as volumes
+from napari_medseg.inference.volume import count_windows, resampled_size, resize_volume, slide, to_grey01
 from napari_medseg.networks import SegmentationOutput, create_network, get_spec
 from napari_medseg.weights import WeightsEntry
 
@@ -96,3 +100,64 @@ def test_images_and_volumes_are_told_apart():
         plan_prediction(SPEC, (30, 40))
     with pytest.raises(ShapeError, match="expected 3 sides"):
         plan_prediction(SPEC, (30, 40, 50), size=(32, 32))
+
+
+SIZES = st.tuples(*(st.integers(1, 24),) * 3)
+SPACINGS = st.tuples(*(st.floats(0.3, 5),) * 3)
+
+
+@settings(deadline=None, max_examples=60)
+@given(shape=SIZES, spacing=SPACINGS, trained=SPACINGS)
+def test_there_and_back_no_voxel_is_off_by_half_of_the_coarser_one(shape, spacing, trained):
+    there = resampled_size(shape, spacing, trained)
+    where = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape), indexing="ij"))
+    back = resize_volume(resize_volume(where, there), shape)
+    assert back.shape == where.shape
+    for axis, (n, m) in enumerate(zip(shape, there, strict=True)):
+        # in voxels of the grid that is coarser
+        assert np.abs(back[axis] - where[axis]).max() < 0.5 * max(1, n / m) + 1e-3
+
+
+@settings(deadline=None, max_examples=20)
+@given(shape=SIZES, spacing=SPACINGS, trained=SPACINGS, seed=st.integers(0, 9))
+def test_labels_come_back_on_the_grid_of_the_volume(shape, spacing, trained, seed):
+    data = np.random.default_rng(seed).integers(-1000, 1000, shape).astype(np.int16)
+    out = bright(spacing=trained, input_size=(16, 16, 16)).predict(data, spacing=spacing)
+    assert out.labels.shape == out.probabilities.shape[1:] == shape
+    assert out.labels.dtype == np.uint8 and np.isfinite(out.probabilities).all()
+
+
+@settings(deadline=None, max_examples=20)
+@given(shape=st.tuples(*(st.integers(4, 20),) * 3), finer=st.tuples(*(st.integers(1, 3),) * 3), axis=st.integers(0, 2))
+def test_a_plane_stays_where_it_is_to_the_voxel_on_a_finer_trained_grid(shape, finer, axis):
+    data = np.zeros(shape, np.int16)
+    np.moveaxis(data, axis, 0)[shape[axis] // 2 :] = 100
+    trained = tuple(1 / n for n in finer)
+    out = bright(spacing=trained, input_size=(16, 16, 16)).predict(data, spacing=(1.0, 1.0, 1.0))
+    np.testing.assert_array_equal(out.labels, data > 0)
+
+
+class Local(nn.Module):
+    """Mixes each voxel with its neighbours: near a window's border it sees something else."""
+
+    def forward(self, x):
+        return SegmentationOutput(logits=8 * nn.functional.avg_pool3d(x, 5, stride=1, padding=2))
+
+
+def test_windows_agree_with_one_window_and_with_each_other_wherever_they_lie(monkeypatch):
+    data = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(90, 50, 32)), 2)
+    entry = WeightsEntry(id="a/b@1", network="lgms-net-3d", task="t", input_size=(32, 32, 32), window=(-0.2, 0.2))
+    predictor = Predictor(Local(), SPEC, entry, device="cpu")
+    inside = np.s_[4:-4, 4:-4, 4:-4]
+
+    def off(other, shift=0):
+        padded = np.pad(data, [(shift, 0), (shift, 0), (0, 0)], mode="edge")
+        return np.abs(predictor.predict(padded).probabilities[0, shift:, shift:] - other)[inside].mean()
+
+    whole = predictor.predict(data, size=(96, 64, 32)).probabilities[0]
+    windows = predictor.predict(data).probabilities[0]
+    overlapping = off(whole)
+    assert overlapping < 0.005 and off(windows, shift=8) < 0.005
+    # side by side, windows show
+    monkeypatch.setattr(volumes, "OVERLAP", 0.0)
+    assert off(whole) > 3 * overlapping

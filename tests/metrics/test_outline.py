@@ -31,7 +31,9 @@ def test_an_ellipse_is_as_long_as_wide_and_as_far_around_as_it_is(sizes, turn, r
     assert abs(found.longest - 2 * long) < 1.2 * pixel
     assert abs(found.perpendicular - 2 * short) < 0.05 * short + 1.2 * pixel
     around = 4 * long * ellipe(1 - ratio**2)
-    assert perimeters(mask.astype(np.uint8), flat, 1)[0] == pytest.approx(around, rel=0.06)
+    # four directions are spread less evenly where pixels are long
+    near = 0.02 if sizes == (1.0, 1.0) else 0.08
+    assert perimeters(mask.astype(np.uint8), flat, 1)[0] == pytest.approx(around, rel=near)
 
 
 @given(rows=st.integers(1, 30), columns=st.integers(1, 30), sizes=st.sampled_from(SIZES))

@@ -257,6 +257,7 @@ def test_a_volume_that_nobody_moved_is_of_its_own_size(panel, qtbot, tmp_path, k
     else:
         place = {"scale": (2.5, 0.7, 0.9), "translate": (-3, 4, 5), "units": ("mm",) * 3}
         image = panel.viewer.add_image(data, name="v", **(place if kind == "array in mm" else {}))
+    panel.propose.task.setCurrentText("hippocampus")
     propose(panel, qtbot)
     kept(panel, qtbot, image)
     assert panel.correct.view.resized() is None

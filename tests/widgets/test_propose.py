@@ -224,6 +224,8 @@ def test_a_box_is_for_its_image_and_the_own_choice_is_back_after_it(panel, qtbot
     assert not panel.propose.options.boxes.isChecked()
     assert (panel.state.boxed, panel.state.weights) == (None, mine)
     propose(panel, qtbot)
+    # stored by a thread of its own
+    qtbot.waitUntil(lambda: panel.correct.view.case_of(mask) is not None, timeout=WAIT)
     case = panel.correct.view.case_of(mask)
     case.session.flush()
     assert panel.state.project.proposal_origin(case.case_id)["weights"] == mine

@@ -112,11 +112,12 @@ def test_an_image_after_a_volume_finds_its_task_again(sessions):
 
     panel = sessions()
     add_sample(panel)
-    choose(panel)
+    panel.propose.task.setCurrentText("dermoscopy")
     panel.viewer.add_image(np.zeros((8, 20, 20), np.float32), name="volume")
-    assert panel.state.network == "lgms-net-3d"
+    # of which volumes are not made
+    assert panel.propose.choice.unasked
     panel.viewer.layers.selection.active = panel.viewer.layers["cells"]
-    assert panel.propose.task.currentData() == "nuclei"
+    assert panel.propose.task.currentData() == "dermoscopy"
 
 
 def test_the_last_project_is_one_click_away(sessions, qtbot, tmp_path):

@@ -249,3 +249,21 @@ def test_without_a_file_or_an_engine_torch_serves(auto, monkeypatch):
     for _ in range(3):
         predictor.predict(picture(), size=64)
     assert auto._thread is None
+
+
+def test_slices_of_a_volume_go_through_an_engine_too(monkeypatch):
+    volume = np.stack([picture()[:96, :96]] * 3)
+    said = {}
+    for engine in ("torch", "openvino"):
+        predictor = Predictor.from_weights(NAME, "nuclei", device="cpu", engine=engine)
+        said[engine] = predictor.predict(volume, size=64, volume=True)
+        assert said[engine].origin["engine"].startswith(engine)
+    assert said["torch"].labels.any()
+    assert (said["torch"].labels != said["openvino"].labels).mean() <= 1e-3
+    # what differs from the first slice on is by torch to the last
+    monkeypatch.setattr("napari_medseg.inference.engines.serving.agrees", lambda found, wanted: False)
+    other = Predictor.from_weights(NAME, "nuclei", device="cpu", engine="openvino").predict(
+        volume, size=64, volume=True
+    )
+    np.testing.assert_array_equal(other.labels, said["torch"].labels)
+    assert other.origin["engine"].startswith("torch ")
