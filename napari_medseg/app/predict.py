@@ -64,8 +64,7 @@ class PredictRequest:
     also : tuple of (network, weights)
         Further networks whose mean is taken too (an ensemble); of the same classes.
     engine : str
-        What runs networks on the CPU: ``torch``, ``onnxruntime``, ``openvino``, or ``auto``: the quickest here. What is
-        compared with something else is by torch.
+        ``torch``, ``onnxruntime``, ``openvino``, or ``auto``: the quickest on this CPU. Comparisons are by torch.
     """
 
     network: str
@@ -339,10 +338,9 @@ def predict_files(
                     raise ShapeError(f"{path}: {error}") from error
                 except DeviceError as error:
                     raise DeviceError(f"{path}: {error}") from error.__cause__
-                for words in result.origin["messages"]:
-                    if words not in said:
-                        said.add(words)
-                        tell(f"{path}: {words}")
+                for words in sorted({*result.origin["messages"]} - said):
+                    tell(f"{path}: {words}")
+                said.update(result.origin["messages"])
                 called = path.name if stem == short_name(stem_of(path)) else stem
                 facts = {"image": called, **result.kept_origin}
                 facts["classes"] = dict(result.classes)

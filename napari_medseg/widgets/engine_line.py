@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from qtpy.QtWidgets import QCheckBox
 
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.inference import resolve_device
-from napari_medseg.inference.engines import AUTO, TITLES, TORCH, present_engines, resolve_engine
+from napari_medseg.inference.engines import AUTO, TITLES, TORCH, VARIABLE, present_engines
 from napari_medseg.widgets.labels import as_tip
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.words import tr
@@ -24,7 +25,7 @@ class EngineLine(QCheckBox):
     def __init__(self, state: PanelState) -> None:
         super().__init__()
         self._state = state
-        self._some = bool(present_engines()) and resolve_engine(AUTO) == AUTO
+        self._some = bool(present_engines()) and os.environ.get(VARIABLE, "") in ("", AUTO)
         self.setChecked(load_settings().get("engine") != TORCH)
         self.setToolTip(
             as_tip(

@@ -4,6 +4,7 @@ import pytest
 
 from napari_medseg.app.settings import load_settings
 from napari_medseg.inference.engines import background
+from napari_medseg.widgets.engine_line import EngineLine
 from tests.widgets.helpers import add_sample, choose, propose
 
 
@@ -80,3 +81,17 @@ def test_what_was_switched_off_stays_off(measured, panel, make_napari_viewer):
 def test_where_there_is_nothing_to_choose_nothing_is_shown(panel):
     # the tests' environment says torch
     assert panel.propose.engine.isHidden()
+
+
+def test_an_environment_that_names_no_engine_does_not_keep_the_panel_from_opening(monkeypatch, panel, qtbot):
+    monkeypatch.setenv("MEDSEG_ENGINE", "tensorrt")
+    monkeypatch.setattr("napari_medseg.app.predict._LOADED", {})
+    line = EngineLine(panel.state)
+    qtbot.addWidget(line)
+    assert not line.isVisible()
+    choose(panel)
+    add_sample(panel)
+    with monkeypatch.context() as quiet:
+        quiet.setattr("napari_medseg.widgets.propose.show_error", lambda text: None)
+        propose(panel, qtbot)
+    assert panel.propose.message.text().startswith("engine is 'tensorrt'; expected one of: auto, torch, onnxruntime")
