@@ -15,7 +15,6 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
-from napari_medseg.io.outlines import fill
 from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
 
 # what only this program writes and reads stands below one name
@@ -164,11 +163,17 @@ def read(path: Path, *, mask: bool = False) -> Image:
     annotations = document.get("annotations")
     if not isinstance(annotations, list):
         raise ImageReadError(f"{path} has no list of annotations; expected a COCO file. Export it again.")
+    known = _categories_in(document, path)
     for one in annotations:
         if not isinstance(one, dict) or one.get("image_id") != image.get("id"):
             raise _damaged(path, "an annotation of no image")
-        y, x = _pixels(one.get("segmentation"), canvas.labels.shape, path)
+        y, x = _pixels(one.get("segmentation"), canvas, path)
         canvas.paint(y, x, one.get("category_id"))
+        if one["category_id"] not in known:
+            raise ImageReadError(
+                f"{path} has an object of category {one['category_id']}, which its list of categories does not have; "
+                "expected each category in it. Add it to the list, or export the file again."
+            )
     spacing, unit = spacing_in(image.get(OURS))
     return Image(canvas.labels, spacing, unit, path, numbered=True)
 
@@ -195,9 +200,34 @@ def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return images[0]
 
 
-def _pixels(segmentation: object, shape: tuple[int, ...], path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _categories_in(document: Mapping[str, Any], path: Path) -> dict[int, str]:
+    """Names of the categories by their numbers.
+
+    Raises
+    ------
+    ImageReadError
+        If they are no list, or one is listed twice.
+    """
+    listed = document.get("categories") or []
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise _damaged(path, "no list of categories")
+    found = dict[Any, str]()
+    for one in listed:
+        number, name = one.get("id"), str(one.get("name") or "")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise _damaged(path, "a category without a number")
+        if number in found:
+            raise ImageReadError(
+                f"{path} lists category {number} twice, as '{found[number]:.60}' and '{name:.60}'; expected one name "
+                "for each number. Correct the list."
+            )
+        found[number] = name
+    return found
+
+
+def _pixels(segmentation: object, canvas: Canvas, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of an object's pixels."""
-    height, width = shape
+    height, width = canvas.labels.shape
     if isinstance(segmentation, dict):
         if segmentation.get("size") != [height, width]:
             raise _damaged(path, f"an object of size {segmentation.get('size')} on an image of {[height, width]}")
@@ -206,7 +236,7 @@ def _pixels(segmentation: object, shape: tuple[int, ...], path: Path) -> tuple[n
         x, y = np.divmod(_in_runs(runs, height * width, path), height)
         return y, x
     if isinstance(segmentation, list):
-        parts = [fill([_ring(one, path)], (height, width)) for one in segmentation]
+        parts = [canvas.pixels([_ring(one, path)]) for one in segmentation]
         if parts:
             y, x = (np.concatenate(axis) for axis in zip(*parts, strict=True))
             return y, x
