@@ -15,7 +15,8 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
-from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
+from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
+from napari_medseg.names import name_key
 
 # what only this program writes and reads stands below one name
 OURS = "medseg"
@@ -41,14 +42,13 @@ def write_mask(
     facts = dict(provenance or {})
     height, width = labels.shape
     objects, label_of = objects_in(labels, parts)
-    name = re.sub(r"_(mask|objects)\.coco\.json$", "", path.name, flags=re.IGNORECASE)
     document = {
         "info": _info(facts),
         "licenses": [],
         "images": [
             {
                 "id": 1,
-                "file_name": str(facts.get("image") or name),
+                "file_name": str(facts.get("image") or _stem(path)),
                 "height": height,
                 "width": width,
                 OURS: facts_of(grid, facts),
@@ -118,6 +118,8 @@ def _shapes(objects: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
 def join(path: Path, files: Sequence[Path]) -> None:
     """Make one file of many that :func:`write_mask` wrote; of classes that differ in name, the names are all told.
 
+    Images of one name are told apart by the names of their masks' files.
+
     Raises
     ------
     OutputError
@@ -125,13 +127,14 @@ def join(path: Path, files: Sequence[Path]) -> None:
     """
     images, categories = list[Any](), dict[int, dict[str, Any]]()
     info: dict[str, Any] = {}
+    names: set[str] = set()
     count = 0
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii") as stream:
         stream.write('{"annotations":[')
         for number, file in enumerate(files, start=1):
             one = read_json(file)
             info = info or one["info"]
-            images += [{**image, "id": number} for image in one["images"]]
+            images += [{**image, "id": number, "file_name": _own_name(image, file, names)} for image in one["images"]]
             for category in one["categories"]:
                 known = categories.setdefault(category["id"], category)
                 if category["name"] not in known["name"].split(" / "):
@@ -147,6 +150,19 @@ def join(path: Path, files: Sequence[Path]) -> None:
             "categories": [categories[label] for label in sorted(categories)],
         }
         stream.write(f"],{to_json(rest)[1:]}")
+
+
+def _own_name(image: Mapping[str, Any], file: Path, taken: set[str]) -> str:
+    """What an image is called that no other is."""
+    name = str(image["file_name"])
+    if name_key(name) in taken:
+        name = _stem(file) + Path(name).suffix
+    taken.add(name_key(name))
+    return name
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"_(mask|objects)\.coco\.json$", "", path.name, flags=re.IGNORECASE)
 
 
 def read(path: Path, *, mask: bool = False) -> Image:
@@ -187,6 +203,20 @@ def read_grid(path: Path) -> Grid | None:
         return None
     spacing, unit = spacing_in(image.get(OURS))
     return Grid(shape, spacing=spacing, unit=unit)
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """Names of the categories; errors are those of :func:`read`."""
+    return _categories_in(read_json(path), path)
+
+
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask, else its image's ``file_name``; errors are those of :func:`read`."""
+    image = _image_of(read_json(path), path)
+    told = provenance_in(image.get(OURS))
+    name = image.get("file_name")
+    # its folder is where somebody had it
+    return told or ({"file_name": re.split(r"[/\\]", name)[-1]} if isinstance(name, str) and name else None)
 
 
 def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -297,6 +327,8 @@ FORMAT = Format(
     suffixes=(".coco.json",),
     read=read,
     grid=read_grid,
+    names=read_names,
+    told=read_told,
     write_mask=write_mask,
     join=join,
     gives=Gives(images=False),

@@ -81,6 +81,13 @@ class Names(Protocol):
         """Names by label; of those that have one."""
 
 
+class ToldReader(Protocol):
+    """Says what this program wrote into a mask of where it comes from; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> object:
+        """The provenance; None of a file of another program."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -236,6 +243,8 @@ class Format:
         Needed where names of files may name people; default: by the stem.
     names : Names, optional
         Where files of the format say what their labels are called.
+    told : ToldReader, optional
+        Where this program writes into files of the format where a mask comes from.
     kin : str
         Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
@@ -274,6 +283,7 @@ class Format:
     lies_in: LiesIn | None = None
     called: Called | None = None
     names: Names | None = None
+    told: ToldReader | None = None
     kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()

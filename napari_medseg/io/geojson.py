@@ -14,7 +14,7 @@ from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, write_json
 from napari_medseg.io.outlines import Polygon, outlines
-from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
+from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
 
 # what only this program writes and reads stands below one name; QuPath passes it over
 OURS = "medseg"
@@ -78,7 +78,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     features = document.get("features")
     if not isinstance(features, list):
         raise _damaged(path, "no list of features")
-    names = names_of(_facts(document).get("provenance"))
+    names = names_of(provenance_in(_facts(document)))
     for feature in features:
         label = _label(feature, path)
         _check_name(feature, label, names, path)
@@ -97,6 +97,21 @@ def read_grid(path: Path) -> Grid | None:
         return None
     spacing, unit = spacing_in(facts)
     return Grid(shape, spacing=spacing, unit=unit)
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """Names of the classes, as the file and its objects tell them; errors are those of :func:`read`."""
+    document = read_json(path)
+    names = names_of(provenance_in(_facts(document)))
+    features = document.get("features")
+    for feature in features if isinstance(features, list) else ():
+        _check_name(feature, _label(feature, path), names, path)
+    return names
+
+
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    return provenance_in(_facts(read_json(path)))
 
 
 def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,6 +179,8 @@ FORMAT = Format(
     suffixes=(".geojson",),
     read=read,
     grid=read_grid,
+    names=read_names,
+    told=read_told,
     write_mask=write_mask,
     gives=Gives(images=False),
     takes=Takes(parts=True),

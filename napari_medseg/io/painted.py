@@ -66,7 +66,7 @@ class Canvas:
         self.labels = np.zeros((height, width), np.uint16)
 
     def pixels(self, rings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the pixels in a polygon, its outer ring first: see :func:`napari_medseg.io.outlines.fill`.
+        """Rows and columns of the pixels in a polygon, as :func:`napari_medseg.io.outlines.fill` finds them.
 
         Raises
         ------
@@ -116,6 +116,12 @@ def facts_of(grid: Grid, provenance: object) -> dict[str, Any]:
         "unit": grid.unit,
         "provenance": plain(provenance or {}),
     }
+
+
+def provenance_in(facts: object) -> dict[str, Any]:
+    """Where a mask comes from, in :func:`facts_of`; nothing of a file of another program."""
+    found = facts.get("provenance") if isinstance(facts, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def spacing_in(facts: object) -> tuple[tuple[float, float] | None, str]:

@@ -175,3 +175,14 @@ def test_what_is_wrong_is_told(tmp_path, change, told):
     with pytest.raises(ImageReadError, match=told):
         read_mask(path)
     read_grid(path)
+
+
+def test_images_of_one_name_are_told_apart(tmp_path):
+    told = [("img", "img.png"), ("img_2", "IMG.png"), ("other", "other.png")]
+    files = [
+        write_mask(tmp_path / f"{stem}_mask.coco.json", np.eye(3, dtype=int), provenance={"image": name})
+        for stem, name in told
+    ]
+    join(tmp_path / "masks.coco.json", files)
+    found = json.loads((tmp_path / "masks.coco.json").read_text())
+    assert [one["file_name"] for one in found["images"]] == ["img.png", "img_2.png", "other.png"]
