@@ -162,7 +162,7 @@ def _own_name(image: Mapping[str, Any], file: Path, taken: set[str]) -> str:
 
 
 def _stem(path: Path) -> str:
-    return re.sub(r"_(mask|objects)\.coco\.json$", "", path.name, flags=re.IGNORECASE)
+    return re.sub(r"(_(mask|objects))?\.coco\.json$", "", path.name, flags=re.IGNORECASE)
 
 
 def read(path: Path, *, mask: bool = False) -> Image:
@@ -213,10 +213,12 @@ def read_names(path: Path) -> dict[int, str]:
 def read_told(path: Path) -> object:
     """What this program wrote into a mask, else its image's ``file_name``; errors are those of :func:`read`."""
     image = _image_of(read_json(path), path)
-    told = provenance_in(image.get(OURS))
+    if OURS in image:
+        # where that does not know the image, it is called as the mask's file was
+        return provenance_in(image[OURS])
     name = image.get("file_name")
     # its folder is where somebody had it
-    return told or ({"file_name": re.split(r"[/\\]", name)[-1]} if isinstance(name, str) and name else None)
+    return {"file_name": re.split(r"[/\\]", name)[-1]} if isinstance(name, str) and name else None
 
 
 def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
