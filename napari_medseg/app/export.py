@@ -25,8 +25,7 @@ from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, OutputError, PartlyDoneError, sentence
 from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
-from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, OBJECTS_KEY, SEMIAUTOMATIC
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
 from napari_medseg.names import clean_name

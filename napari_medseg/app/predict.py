@@ -31,6 +31,7 @@ from napari_medseg.io import (
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.io.table import What
 from napari_medseg.names import short_name
+from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.store import find_weights, weights_state
 from napari_medseg.words import tr, trn
@@ -342,7 +343,7 @@ def predict_files(
                     tell(f"{path}: {words}")
                 said.update(result.origin["messages"])
                 called = path.name if stem == short_name(stem_of(path)) else stem
-                facts = {"image": called, **result.kept_origin}
+                facts = {"image": called, "image_sha256": image_sha256(path), **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
                 facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)

@@ -88,6 +88,13 @@ class CheckImage(Protocol):
         """Raises an InputError where it says that it is another's; what says nothing of an image is left alone."""
 
 
+class ToldReader(Protocol):
+    """Says what this program wrote into a mask of where it comes from; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> object:
+        """The provenance; None of a file of another program."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -245,6 +252,8 @@ class Format:
         Where files of the format say what their labels are called.
     check_image : CheckImage, optional
         Where masks of the format say of which image they are.
+    told : ToldReader, optional
+        Where this program writes into files of the format where a mask comes from.
     kin : str
         Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
@@ -284,6 +293,7 @@ class Format:
     called: Called | None = None
     names: Names | None = None
     check_image: CheckImage | None = None
+    told: ToldReader | None = None
     kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()

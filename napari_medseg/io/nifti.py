@@ -86,6 +86,11 @@ def _told(header: Any) -> object:
     return None
 
 
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    return _told(_open(path)[0].header)
+
+
 def read_grid(path: Path) -> Grid:
     """Where the voxels lie, as the header says; errors are those of :func:`read`."""
     file, shape = _open(path)
@@ -244,6 +249,7 @@ FORMAT = Format(
     suffixes=(".nii.gz", ".nii"),
     read=read,
     grid=read_grid,
+    told=read_told,
     write_mask=write,
     write_map=write,
     write_image=write,

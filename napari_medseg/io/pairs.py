@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import InputError
+from napari_medseg.io.belongs import check_image
 from napari_medseg.io.formats import name_of, read_grid
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
@@ -241,7 +242,8 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
     mask : np.ndarray
         Of the image's shape.
     told : str or None
-        What to tell the user, where the mask had to be turned, or what stands beside it is not used.
+        What to tell the user, where the mask had to be turned, was made on an image of other bytes, or what stands
+        beside it is not used.
 
     Raises
     ------
@@ -258,7 +260,8 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
     _check_whose(image_path, mask_path)
-    return turn(mask), " ".join(filter(None, (turn.told, told_beside(mask_path)))) or None
+    told = (turn.told, check_image(image_path, mask_path), told_beside(mask_path))
+    return turn(mask), " ".join(filter(None, told)) or None
 
 
 def _check_whose(image: Path, mask: Path) -> None:
@@ -274,7 +277,7 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for each mask that will be turned.
+        A sentence for each mask that will be turned, or was made on an image of other bytes.
 
     Raises
     ------
@@ -287,5 +290,5 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
         if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
             told.append(turned)
         _check_whose(image_path, mask_path)
-        told += filter(None, [told_beside(mask_path)])
+        told += filter(None, [check_image(image_path, mask_path), told_beside(mask_path)])
     return told
