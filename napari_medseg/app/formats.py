@@ -173,7 +173,7 @@ def advice(name: str) -> str:
         parts.append(tr("Each connected piece is an object; numbered objects are parted where they touch."))
     if format.join is not None:
         parts.append(tr("Masks of several images go into one file, masks{suffix}.", suffix=format.suffix))
-    if format.takes.source:
+    if format.takes.of_format:
         parts.append(tr("For masks of DICOM images alone: it refers to them, and belongs to their study."))
     if format.white:
         parts.append(tr("One class is shown as 0 and 255."))

@@ -161,7 +161,10 @@ class Takes:
     highest : int
         Largest number of a label.
     source : bool
-        A mask refers to its image: the writer is told the image's file, as ``source``, where it is known.
+        The writer is told the image's file, as ``source``, where it is known.
+    of_format : str
+        Name of the format whose images alone masks can be of: they refer to them and say of them what they hold, and
+        the image has to be there. Empty: masks of any image.
     parts : bool
         A mask is written object by object: the writer is told which, as ``parts``, where somebody numbered them.
     """
@@ -170,6 +173,7 @@ class Takes:
     colour: bool = False
     highest: int = 65535
     source: bool = False
+    of_format: str = ""
     parts: bool = False
 
 
