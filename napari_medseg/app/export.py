@@ -341,7 +341,7 @@ def export_project(
         for number, case in enumerate(ready):
             if progress is not None:
                 progress(number / len(ready), case.name)
-            with batch.item():
+            with batch.item(case.name):
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)

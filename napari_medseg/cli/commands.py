@@ -204,7 +204,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     network: Network = "cmunext-xxs",
     format: Format = DEFAULT_FORMAT,
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability map, of several classes one each.")
+    ] = False,
     edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
     boxes: Annotated[
