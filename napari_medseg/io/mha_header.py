@@ -174,7 +174,8 @@ def placed(data: np.ndarray, grid: Grid) -> tuple[np.ndarray, dict[str, str]]:
         "Offset": _text(lps[:3, 3]),
         "ElementSpacing": _text(sizes),
         **({UNIT: "px"} if grid.unit == "px" else {}),
-        **({SIDES: "0"} if why_none(grid) is not None else {}),
+        # as ITK has it of what it does not know
+        **({SIDES: "0", "AnatomicalOrientation": "???"} if why_none(grid) is not None else {}),
     }
     return counted, fields
 
