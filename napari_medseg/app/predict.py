@@ -14,7 +14,7 @@ from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.coding import Coded, check_format, told
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
-from napari_medseg.app.kinds import check_kind, lie_of
+from napari_medseg.app.kinds import check_kind, lie_of, size_told
 from napari_medseg.app.losses import file_losses
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.together import Together
@@ -299,7 +299,7 @@ def predict_files(
     targets += together.targets()
     check_apart(targets, images)
     check_free(targets, overwrite=overwrite)
-    for text in file_losses(images, format=format, objects=objects):
+    for text in (*size_told(request.network, request.size), *file_losses(images, format=format, objects=objects)):
         tell(text)
     folder = check_folder(out)
     written: list[Path] = []

@@ -106,6 +106,9 @@ def codes(
     if json:
         print_json(list(found.values()))
         return
+    if not found:
+        typer.echo(f"No code has the words '{' '.join(words or [])}'. See all of them with 'medseg codes'.", err=True)
+        return
     columns = ("id", "SNOMED CT", "meaning", "says")
     print_table("Codes", columns, [tuple(row[name] for name in columns) for row in found.values()])
 

@@ -160,6 +160,8 @@ class Takes:
         Images may have three or four channels.
     highest : int
         Largest number of a label.
+    longest : int
+        Side, px, beyond which what is written is of a kind that some programs do not read; 0: there is none.
     source : bool
         The writer is told the image's file, as ``source``, where it is known.
     of_format : str
@@ -172,6 +174,7 @@ class Takes:
     axes: tuple[int, ...] = (2,)
     colour: bool = False
     highest: int = 65535
+    longest: int = 0
     source: bool = False
     of_format: str = ""
     parts: bool = False

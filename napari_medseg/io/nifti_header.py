@@ -21,6 +21,8 @@ SPATIAL = (
 )
 # one of its units of length, in mm; 0 is unknown, and taken for mm as every program does
 UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+# side of an image of the first version, px
+LONGEST = 32767
 # in the description of a volume of which no file said how it lies in the patient: its affine is only how it was shown
 NO_SIDES = b"MedSeg: sides of the patient not known"
 
@@ -143,7 +145,9 @@ def on_affine(data: np.ndarray, grid: Grid) -> Any:
     if affine is None:
         known = grid.spacing_mm or (1.0, 1.0)
         affine = np.diag((known[-1], known[-2], 1.0 if len(known) < 3 else known[0], 1.0))
-    image = nibabel.Nifti1Image(np.ascontiguousarray(data), affine)
+    # the first version counts in 16 bits
+    kind = nibabel.Nifti1Image if max(data.shape) <= LONGEST else nibabel.Nifti2Image
+    image = kind(np.ascontiguousarray(data), affine)
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     unknown = why_none(grid) is not None
     # 0: nobody may take these axes for a patient's; a place that is known can be said in no other way than as one

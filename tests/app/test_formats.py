@@ -12,6 +12,7 @@ from napari_medseg.app.export import export_losses, export_project
 from napari_medseg.app.formats import COLUMNS, DEFAULT, advice, image_suffix, losses, names, suffix_for, written_as
 from napari_medseg.app.formats import table as rows
 from napari_medseg.app.images import add_images
+from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.predict import PredictRequest, predict_files
 from napari_medseg.app.samples import samples_of
 from napari_medseg.errors import InputError, PartlyDoneError
@@ -140,6 +141,14 @@ def test_what_images_do_not_say_cannot_be_lost():
     )
     assert losses(text) == ["the size of its pixels, for other programs"]
     assert losses(text, [Grid((2, 3))]) == []
+
+
+@each_mask
+def test_masks_that_some_programs_do_not_read_for_their_length_are_told(format):
+    longest = format.takes.longest
+    for side in (1, longest, longest + 1, 70_000):
+        told = " ".join(mask_losses([Grid((side, 2))], format=format.name))
+        assert ("px a side" in told) == (0 < longest < side)
 
 
 def test_formats_are_chosen_by_what_they_take(monkeypatch):

@@ -74,6 +74,15 @@ def test_one_bad_image_holds_up_no_other(folder, tmp_path):
     assert len(one.value.problems) == 2
 
 
+@pytest.mark.parametrize(("size", "used"), [(7, 16), (33, 48), (32, None), (None, None)])
+def test_a_size_that_the_network_does_not_take_is_told(folder, tmp_path, size, used):
+    said = []
+    request = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu", size=size)
+    predict_files([folder / "0001.png"], request, tmp_path / "out", tell=said.append)
+    told = [text for text in said if "takes multiples of 16 px" in text]
+    assert [f"The size is {size} px" in text and f"at {used} px" in text for text in told] == [True] * bool(used)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (50, 1), (1, 50), (1, 1, 3), (50, 1, 3)])
 def test_an_image_of_one_pixel_a_side_is_segmented(tmp_path, shape):
     Image.fromarray(np.full(shape, 90, np.uint8)).save(tmp_path / "a.png")
