@@ -343,7 +343,7 @@ def export_project(
     single = [i for i in stems if not together.joins(volume=volumes[i])]
     targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
     targets += together.targets()
-    if asked.measurements and format_named(format).takes.source:
+    if asked.measurements and format_named(format).takes.of_format:
         targets += [path for i in single for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
@@ -354,12 +354,12 @@ def export_project(
         for number, case in enumerate(ready):
             if progress is not None:
                 progress(number / len(ready), case.name)
-            with batch.item():
+            with batch.item(case.name):
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
                 facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
-                if format_named(format).takes.source:
+                if format_named(format).takes.of_format:
                     _check_there(case)
                 written += export_masks(
                     together.place(volume=volumes[case.id]) / stems[case.id],

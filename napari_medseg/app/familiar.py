@@ -40,7 +40,7 @@ class Advice:
 def look(image: np.ndarray) -> np.ndarray | None:
     """Describe an image; None for a volume, of which nothing is said."""
     flat = image.ndim == 2 or (image.ndim == 3 and image.shape[-1] in (1, 3, 4))
-    return describe(image[..., 0] if flat and image.shape[-1:] == (1,) else image) if flat else None
+    return describe(image) if flat else None
 
 
 def kind_of(description: np.ndarray) -> str:

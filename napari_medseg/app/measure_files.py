@@ -244,7 +244,7 @@ def _write(
                     progress((number + share) / len(items), name)
 
             step(0.0)
-            with batch.item():
+            with batch.item(name):
                 measured = one(item, step)
                 lesions += len(measured.lesions)
                 yield from csv_rows(name, measured)

@@ -91,7 +91,7 @@ def propose_all(
             accepted = now.state == "accepted" or bool(project.revisions(case.id))
             return accepted or case.id in open_now() or (now.strokes > 0 and not drawn)
 
-        with batch.item():
+        with batch.item(case.name):
             if not left_alone():
                 doubt = _propose(project, case, request_for, left_alone, cancelled)
         yield Step(case=case, doubt=doubt, done=number, of=len(wanted))

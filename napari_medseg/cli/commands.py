@@ -113,6 +113,9 @@ def codes(
     if json:
         print_json(list(found.values()))
         return
+    if not found:
+        typer.echo(f"No code has the words '{' '.join(words or [])}'. See all of them with 'medseg codes'.", err=True)
+        return
     columns = ("id", "SNOMED CT", "meaning", "says")
     print_table("Codes", columns, [tuple(row[name] for name in columns) for row in found.values()])
 
@@ -212,7 +215,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     network: Network = "cmunext-xxs",
     format: Format = DEFAULT_FORMAT,
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability map, of several classes one each.")
+    ] = False,
     edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
     boxes: Annotated[

@@ -41,7 +41,7 @@ FORMAT = Format(
     check_image=check_image,
     write_mask=write,
     gives=Gives(axes=(2, 3), images=False),
-    takes=Takes(axes=(2, 3), highest=255, source=True),
+    takes=Takes(axes=(2, 3), highest=255, source=True, of_format="dicom"),
     keeps=Keeps(spacing=Kept.WHOLE, position=Kept.WHOLE, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),
     holds=holds,
     kin="dicom",

@@ -174,8 +174,13 @@ class Takes:
         Images may have three or four channels.
     highest : int
         Largest number of a label.
+    longest : int
+        Side, px, beyond which what is written is of a kind that some programs do not read; 0: there is none.
     source : bool
-        A mask refers to its image: the writer is told the image's file, as ``source``, where it is known.
+        The writer is told the image's file, as ``source``, where it is known.
+    of_format : str
+        Name of the format whose images alone masks can be of: they refer to them and say of them what they hold, and
+        the image has to be there. Empty: masks of any image.
     parts : bool
         A mask is written object by object: the writer is told which, as ``parts``, where somebody numbered them.
     """
@@ -183,7 +188,9 @@ class Takes:
     axes: tuple[int, ...] = (2,)
     colour: bool = False
     highest: int = 65535
+    longest: int = 0
     source: bool = False
+    of_format: str = ""
     parts: bool = False
 
 

@@ -19,7 +19,7 @@ from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_gzip, check_stored
 from napari_medseg.io.mask import as_told
-from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
+from napari_medseg.io.nifti_header import LONGEST, grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
@@ -255,7 +255,7 @@ FORMAT = Format(
     write_image=write,
     gives=Gives(axes=(3,)),
     # an image as one slice
-    takes=Takes(axes=(2, 3)),
+    takes=Takes(axes=(2, 3), longest=LONGEST),
     keeps=Keeps(spacing=Kept.WHOLE, position=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
     reader=True,
     judged="nibabel, SimpleITK",
