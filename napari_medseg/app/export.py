@@ -26,7 +26,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC, TOOLS_KEY
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
 from napari_medseg.names import clean_name
@@ -193,6 +193,7 @@ def case_provenance(
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
+    made = project.made(case.id, below, labels)
     noted, held = {one.label for one in project.classes()}, {1, *map(int, np.unique(labels))}
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
@@ -205,7 +206,8 @@ def case_provenance(
         "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
-        MADE_KEY: _made(project.made_by(case.id, below, labels), origin),
+        MADE_KEY: _made(made.by, origin),
+        TOOLS_KEY: {label: list(tools) for label, tools in made.tools.items()},
         "classes": {one.label: one.name for one in classes},
         COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row

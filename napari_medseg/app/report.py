@@ -14,7 +14,7 @@ from napari_medseg.io import Grid, read_image, write_mask
 from napari_medseg.io import dicom_sr as sr
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.dicom_seg_write import CODES_KEY
-from napari_medseg.io.mask import MADE_KEY
+from napari_medseg.io.mask import MADE_KEY, TOOLS_KEY
 from napari_medseg.metrics.lesions import Lesion, number_lesions
 from napari_medseg.words import tr
 
@@ -122,7 +122,7 @@ def _of_lesions(facts: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
     """What is known of classes, said of each lesion of theirs."""
     found = dict(facts)
     lesions = list(enumerate(measured.lesions, start=1))
-    for key in (CODES_KEY, MADE_KEY, COLOURS_KEY):
+    for key in (CODES_KEY, MADE_KEY, TOOLS_KEY, COLOURS_KEY):
         told = {int(label): fact for label, fact in (facts.get(key) or {}).items()}
         found[key] = {number: told[one.label] for number, one in lesions if one.label in told}
     found["classes"] = {number: _name(one, measured) for number, one in lesions}

@@ -204,6 +204,7 @@ class Project:
     set_aside = _part("_drawn", LabelStore.set_aside)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
     strokes_below = _part("_drawn", LabelStore.strokes_below)
+    made = _part("_drawn", LabelStore.made)
     made_by = _part("_drawn", LabelStore.made_by)
     corrected = _part("_drawn", LabelStore.corrected)
     touched = _part("_drawn", LabelStore.touched)

@@ -48,7 +48,7 @@ def test_a_project_goes_out_as_dicom_seg_and_comes_in_again(project, tmp_path):
     remember(project, {5: Coding(concept("spleen"))})
     asked = Coded(codes={1: Coding(concept("cyst"), concept("liver", "where"))})
     (path,) = export_project(project, tmp_path / "o", format="dicom-seg", coded=asked)
-    assert path.name == "scan_mask.seg.dcm" and judged(path) == []
+    assert path.name == "CT-5slices_mask.seg.dcm" and judged(path) == []
     found = segments(path)
     assert {n: s.SegmentAlgorithmType for n, s in found.items()} == {1: "AUTOMATIC", 2: "SEMIAUTOMATIC", 5: "MANUAL"}
     meant = {n: s.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for n, s in found.items()}
@@ -61,6 +61,21 @@ def test_a_project_goes_out_as_dicom_seg_and_comes_in_again(project, tmp_path):
         revision = project.revisions(1)[-1]
         np.testing.assert_array_equal(other.labels(case.id), project.revision_labels(revision.id))
         assert other.made_by(case.id) == dict.fromkeys((1, 2, 5), "manual")
+
+
+def test_what_a_tool_carried_on_is_a_tools_and_a_persons_and_names_the_tool(project, tmp_path):
+    labels = project.labels(1)
+    labels[1, 10:12, :4] = 5
+    project.commit_stroke(1, labels, tool="to neighbours")
+    project.accept(1)
+    mask, report = export_project(project, tmp_path / "o", format="dicom-seg", coded=Coded(measurements=True))[:2]
+    found = segments(mask)
+    assert {n: s.SegmentAlgorithmType for n, s in found.items()} == dict.fromkeys((2, 5), "SEMIAUTOMATIC") | {
+        1: "AUTOMATIC"
+    }
+    assert (found[5].SegmentAlgorithmName, found[2].SegmentAlgorithmName) == ("MedSeg tools", "cmunext-xxs")
+    assert found[5].SegmentDescription == "class 5; drawn by a person with to neighbours"
+    assert judged(mask) == [] and "MedSeg tools" in str(pydicom.dcmread(report))
 
 
 def test_who_is_named_is_told_before_and_which_images_cannot_go(project, tmp_path):
@@ -83,7 +98,7 @@ def test_an_image_that_was_changed_since_is_not_referred_to(project, tmp_path):
     found = pydicom.dcmread(file)
     found.SOPInstanceUID = "1.2.3"
     found.save_as(file)
-    with pytest.raises(InputError, match=r"to which the mask of 'scan' is to refer, is changed; expected the image th"):
+    with pytest.raises(InputError, match=r"to which the mask of 'CT-5slices' is to refer, is changed; expected the image th"):
         export_project(project, tmp_path / "o", format="dicom-seg")
 
 

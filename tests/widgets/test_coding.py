@@ -39,7 +39,7 @@ def written(panel, qtbot, tmp_path):
     panel.export.overwrite.setChecked(True)
     panel.export.export.click()
     qtbot.waitUntil(lambda: "Wrote 1" in panel.export.message.text(), timeout=WAIT)
-    return pydicom.dcmread(tmp_path / "o" / "scan_mask.seg.dcm")
+    return pydicom.dcmread(tmp_path / "o" / "CT-5slices_mask.seg.dcm")
 
 
 def test_a_code_is_found_by_typing_kept_in_the_project_and_written(opened, qtbot, tmp_path):
