@@ -187,4 +187,8 @@ def test_what_classes_are_is_remembered_in_the_history(project, tmp_path):
         project.set_coding(2, {"what": what, "where": ""})
     assert project.codings() == {2: {"what": "spleen", "where": ""}}
     assert [row.kind for row in project.history()].count("coding") == 2
+    # of masks of another task, apart
+    project.set_coding(2, {"what": "cyst", "where": "breast"}, "breast-ultrasound")
+    assert project.codings()[2]["what"] == "spleen"
+    assert project.codings("breast-ultrasound") == {2: {"what": "cyst", "where": "breast"}}
     assert project.verify() == []

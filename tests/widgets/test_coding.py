@@ -78,12 +78,14 @@ def test_what_is_no_entry_gives_way_to_the_one_that_was_chosen(qtbot):
     box = ConceptList(WHERE)
     qtbot.addWidget(box)
     box.show()
-    type_into(box, "liver")
-    assert box.currentData() == ""  # a portal vein is of the liver, too
     type_into(box, "nothing of the kind")
     assert (box.currentData(), box.currentText()) == ("", "not said")
-    type_into(box, "Liver (hepatic)")
-    assert box.currentData() == "liver"
+    # an entry's own name is that entry, though a portal vein is of the liver, too
+    for text in ("Liver (hepatic)", "liver"):
+        box.show_concept(None)
+        type_into(box, text)
+        assert box.currentData() == "liver"
+    assert "hepatic" in box.toolTip() and "10200004" in box.toolTip()
 
 
 def test_a_mask_of_an_image_that_is_no_dicom_is_refused_in_the_window(panel, qtbot, tmp_path):
