@@ -17,7 +17,7 @@ from napari_medseg.app.coding import Coded, coded_facts, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
-from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
+from napari_medseg.app.report import REPORT_KEY, check_report, report_paths, write_report
 from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
@@ -149,6 +149,8 @@ def export_masks(
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
     provenance = dict(provenance or {})
     measured = bool(provenance.pop(REPORT_KEY, False))
+    if measured:
+        check_report(paths["mask"])
     reports = report_paths(stem, suffix) if measured else ()
     check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
@@ -203,7 +205,6 @@ def case_provenance(
         "image_sha256": case.sha256,
         "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,
-        "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
         MADE_KEY: _made(made.by, origin),
@@ -269,6 +270,7 @@ def export_project(
     task: str = "",
     coded: Coded | None = None,
     progress: Callable[[float, str], None] | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
@@ -297,6 +299,8 @@ def export_project(
         As the window shows the names of classes; see :func:`napari_medseg.app.classes.class_table`.
     coded : Coded, optional
         For formats whose masks refer to their image: what classes are, and whether the patient is named.
+    tell : callable, optional
+        Called with the id of each case whose mask was written.
 
     Returns
     -------
@@ -361,6 +365,8 @@ def export_project(
                     numbers=numbers,
                     source=case.image,
                 )
+                if tell is not None:
+                    tell(case.id)
     batch.end(written)
     return written
 

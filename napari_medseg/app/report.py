@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_medseg.app.lesions import MM3_IN_ML, Measured, measure
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, read_image, write_mask
+from napari_medseg.io import Grid, format_of, read_image, write_mask
 from napari_medseg.io import dicom_sr as sr
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.dicom_seg_write import CODES_KEY
@@ -36,6 +36,24 @@ def report_paths(stem: Path, suffix: str) -> tuple[Path, Path]:
         Of the mask.
     """
     return stem.with_name(f"{stem.name}_{REPORT}{sr.SUFFIX}"), stem.with_name(f"{stem.name}_{LESIONS}{suffix}")
+
+
+def check_report(mask: Path) -> None:
+    """Make sure, before anything is written, that a report can refer to a mask of this name.
+
+    Raises
+    ------
+    InputError
+    """
+    format = format_of(mask)
+    if format is None or not format.takes.of_format:
+        raise InputError(
+            tr(
+                "{mask} is no DICOM-SEG; expected one where measurements are asked for as DICOM SR, which refers to "
+                "its segments. Choose that format, or leave the report out.",
+                mask=mask.name,
+            )
+        )
 
 
 def write_report(

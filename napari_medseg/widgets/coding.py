@@ -191,8 +191,9 @@ class CodingBox(QWidget):
         return Coded(
             codes=dict(self._chosen),
             task=task,
-            patient=self.patient.isChecked(),
-            measurements=self.report.isChecked(),
+            patient=self.patient.isChecked() and not self.isHidden(),
+            # a tick that is remembered, but out of sight, asks for nothing
+            measurements=self.report.isChecked() and not self.isHidden(),
         )
 
     def _coding(self, label: int) -> Coding:

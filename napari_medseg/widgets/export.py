@@ -43,7 +43,7 @@ from napari_medseg.app.export import (
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.lesions import measure
-from napari_medseg.app.measure_files import TABLE, measure_project, write_table
+from napari_medseg.app.measure_files import TABLE, export_with_table, write_table
 from napari_medseg.app.places import file_under, grid_under, image_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
@@ -247,15 +247,9 @@ class ExportSection(QWidget):
             _go_on(ticket)
             progress(share, name)
 
-        csv = folder / TABLE
-        if table:
-            check_free([csv], overwrite=wishes["overwrite"])
-        written = export_project(project, folder, progress=step, **wishes)
-        if table:
-            wanted = ("state", "overwrite", "chosen", "task")
-            found = measure_project(project, csv, progress=step, **{name: wishes[name] for name in wanted})
-            written.append(found.path)
-            self._not_measured = found.told
+        if not table:
+            return export_project(project, folder, progress=step, **wishes)
+        written, self._not_measured = export_with_table(project, folder, progress=step, **wishes)
         return written
 
     def _stem(self, layer: Labels) -> str:
@@ -359,13 +353,15 @@ class ExportSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self._ticket = None
         self._show_idle()
-        done = len(error.done) if isinstance(error, PartlyDoneError) else 0
+        done = list(error.done) if isinstance(error, PartlyDoneError) else []
         why = _there(error) if isinstance(error, FilesThereError) else sentence(error)
-        if done:
-            why = f"{trn('Wrote {n} file.', 'Wrote {n} files.', done)} {why}"
-        told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
-        self.message.setText("\n".join(text for text in (why, told) if text))
-        self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
+        wrote = trn("Wrote {n} file.", "Wrote {n} files.", len(done)) if done else ""
+        lines = [f"{wrote} {why}"]
+        if isinstance(error, PartlyDoneError):
+            # a reason that several have is told once
+            lines = [f"{wrote} {error.what}.", *list(dict.fromkeys(error.problems))[:MOST_TOLD]]
+        self.message.setText("\n".join(line.strip() for line in lines))
+        self._offer(done)
         warn_unseen(self, why)
 
 

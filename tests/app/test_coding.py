@@ -1,5 +1,6 @@
 """From a project, or from files, to DICOM-SEG and back: one path, told before, and nobody named unasked."""
 
+import getpass
 import subprocess
 import sys
 
@@ -8,8 +9,9 @@ import pydicom
 import pytest
 from PIL import Image
 
-from napari_medseg.app.coding import Coded, coding_of, parse_coded, remember, remember_asked, remembered
-from napari_medseg.app.export import export_losses, export_project
+from napari_medseg.app.coding import Coded, coded_facts, coding_of, parse_coded, remember, remember_asked, remembered
+from napari_medseg.app.export import case_provenance, export_losses, export_masks, export_project
+from napari_medseg.app.formats import format_named, names
 from napari_medseg.app.images import add_images
 from napari_medseg.app.masks import add_with_masks
 from napari_medseg.app.predict import PredictRequest, predict_files
@@ -138,9 +140,7 @@ def test_an_image_that_was_changed_since_is_not_referred_to(project, tmp_path):
     found = pydicom.dcmread(file)
     found.SOPInstanceUID = "1.2.3"
     found.save_as(file)
-    with pytest.raises(
-        InputError, match=r"to which the mask of 'CT-5slices' is to refer, is changed; expected the"
-    ):
+    with pytest.raises(InputError, match=r"to which the mask of 'CT-5slices' is to refer, is changed; expected the"):
         export_project(project, tmp_path / "o", format="dicom-seg")
 
 
@@ -191,6 +191,25 @@ def test_formats_that_hold_no_codes_are_told_none(project):
     assert Coded(patient=True).facts(Format(name="x", title="X", suffixes=(".x",)), {1: "a"}) == {}
     assert Coded().facts(SEG, {1: "spleen"})["codes"][1]["what"] == "spleen"
     assert coding_of("", "polyp").where == concept("colon", "where")
+
+
+@pytest.mark.parametrize("name", [name for name in names() if not format_named(name).takes.of_format])
+def test_other_formats_are_told_of_no_patient_no_report_and_no_login(project, tmp_path, name):
+    asked = Coded(patient=True, measurements=True)
+    written = export_project(project, tmp_path / "o", format=name, coded=asked)
+    assert not any(path.name.endswith((".sr.dcm", ".seg.dcm")) for path in written)
+    case, login = project.cases()[0], getpass.getuser()
+    facts = case_provenance(project, case, project.labels(case.id))
+    facts |= coded_facts(format_named(name), asked, facts, project)
+    assert not {"names of patients", "codes", "author"} & set(facts) and login not in facts.values()
+
+
+def test_a_report_is_refused_before_anything_is_written_where_no_dicom_seg_is(tmp_path):
+    labels = np.ones((4, 4), np.uint8)
+    for suffix in (".tif", ".png", ".ome.zarr"):
+        with pytest.raises(InputError, match=r"is no DICOM-SEG; expected one where measurements are asked for"):
+            export_masks(tmp_path / "a", labels, suffix=suffix, provenance={"measurements": True})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_list_has_no_more_is_forgotten(project):
