@@ -3,6 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from qtpy.QtTest import QTest
 
 from napari_medseg.app.coding import UNNAMED
@@ -65,6 +66,47 @@ def test_a_code_is_found_by_typing_kept_in_the_project_and_written(opened, qtbot
     assert written(opened, qtbot, tmp_path).PatientID == "ZZMARKER1"
     section.format.setCurrentText("tiff")
     assert section.coding.isHidden() and section.naming.isHidden()
+
+
+def test_the_task_that_happens_to_be_chosen_says_nothing_of_a_mask(opened, qtbot, tmp_path):
+    section, state = opened.export, opened.state
+    state.project.set_class(2, "lesion", "#00ff00")
+    state.task = "breast-ultrasound"
+    section.format.setCurrentText("dicom-seg")
+    qtbot.waitUntil(lambda: 2 in section.coding.rows, timeout=WAIT)
+    shown = [box.currentData() for box in section.coding.rows[2]]
+    assert shown == ["lesion", ""] and section.coding.rows[2][0].currentText() == "Lesion"
+    assert "Nobody chose what Spleen, lesion is" in section.coding.origins.text()
+    state.task = "brain-mri"
+    section.coding.refresh()
+    type_into(section.coding.rows[1][0], "oedema")
+    qtbot.waitUntil(lambda: "Nobody chose what lesion is" in section.coding.origins.text(), timeout=WAIT)
+    assert "for masks that no network proposed" in section.coding.origins.text()
+    # ticks that are out of sight ask for nothing
+    section.coding.report.setChecked(True)
+    section.coding.patient.setChecked(True)
+    assert section.coding.coded().measurements
+    for name in ("ome-zarr", "nifti"):
+        section.format.setCurrentText(name)
+        assert section.coding.isHidden()
+        assert not (section.coding.coded().measurements or section.coding.coded().patient)
+
+
+def test_the_table_is_of_what_was_written_and_a_reason_is_told_once(opened, qtbot, tmp_path):
+    section, project = opened.export, opened.state.project
+    Image.new("L", (16, 12)).save(tmp_path / "flat.png")
+    add_images(project, [tmp_path / "flat.png"])
+    project.commit_stroke(2, np.ones((12, 16), np.uint8))
+    project.accept(2)
+    section.format.setCurrentText("dicom-seg")
+    section.all.setChecked(True)
+    section.table.tick.setChecked(True)
+    section.export.click()
+    qtbot.waitUntil(lambda: "Wrote" in section.message.text(), timeout=WAIT)
+    head, why = section.message.text().split("\n")
+    assert head == "Wrote 2 files. 1 mask was not written." and why.count("flat.png") == 1
+    rows = (tmp_path / "o" / "measurements.csv").read_text("utf-8-sig").splitlines()
+    assert len(rows) == 2 and "Spleen" in rows[1]
 
 
 def type_into(box, text):
