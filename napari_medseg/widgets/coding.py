@@ -258,8 +258,8 @@ class CodingBox(QWidget):
         if self._open:
             lines.append(
                 tr(
-                    "Nobody chose what {names} is: each mask says what the label's name tells, or the network that "
-                    "proposed that mask; where neither tells, tissue, and no place in the body.",
+                    "Not chosen: {names}. Each mask says what the label's name tells, or the network that proposed "
+                    "that mask; where neither tells, tissue, and no place in the body.",
                     names=", ".join(self._open.values()),
                 )
             )

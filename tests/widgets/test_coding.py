@@ -76,11 +76,11 @@ def test_the_task_that_happens_to_be_chosen_says_nothing_of_a_mask(opened, qtbot
     qtbot.waitUntil(lambda: 2 in section.coding.rows, timeout=WAIT)
     shown = [box.currentData() for box in section.coding.rows[2]]
     assert shown == ["lesion", ""] and section.coding.rows[2][0].currentText() == "Lesion"
-    assert "Nobody chose what Spleen, lesion is" in section.coding.origins.text()
+    assert "Not chosen: Spleen, lesion." in section.coding.origins.text()
     state.task = "brain-mri"
     section.coding.refresh()
     type_into(section.coding.rows[1][0], "oedema")
-    qtbot.waitUntil(lambda: "Nobody chose what lesion is" in section.coding.origins.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "Not chosen: lesion." in section.coding.origins.text(), timeout=WAIT)
     assert "for masks that no network proposed" in section.coding.origins.text()
     # ticks that are out of sight ask for nothing
     section.coding.report.setChecked(True)
