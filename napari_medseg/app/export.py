@@ -13,11 +13,11 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
-from napari_medseg.app.coding import Coded, for_project, told
+from napari_medseg.app.coding import Coded, coded_facts, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
-from napari_medseg.app.report import REPORT_KEY, measured_for, report_paths, write_report
+from napari_medseg.app.report import REPORT_KEY, check_report, measured_for, report_paths, write_report
 from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
@@ -25,7 +25,7 @@ from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, OutputError, PartlyDoneError, sentence
 from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, OBJECTS_KEY, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, OBJECTS_KEY, SEMIAUTOMATIC, TOOLS_KEY
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
 from napari_medseg.names import clean_name
@@ -149,6 +149,8 @@ def export_masks(
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
     provenance = dict(provenance or {})
     measured = bool(provenance.pop(REPORT_KEY, False))
+    if measured:
+        check_report(paths["mask"])
     reports = report_paths(stem, suffix) if measured else ()
     check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
@@ -206,6 +208,7 @@ def case_provenance(
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
+    made = project.made(case.id, below, labels)
     noted, held = {one.label for one in project.classes()}, {1, *map(int, np.unique(labels))}
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
@@ -215,10 +218,10 @@ def case_provenance(
         "image_sha256": case.sha256,
         "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,
-        "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
-        MADE_KEY: _made(project.made_by(case.id, below, labels), origin),
+        MADE_KEY: _made(made.by, origin),
+        TOOLS_KEY: {label: list(tools) for label, tools in made.tools.items()},
         "classes": {one.label: one.name for one in classes},
         COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
@@ -280,6 +283,7 @@ def export_project(
     task: str = "",
     coded: Coded | None = None,
     progress: Callable[[float, str], None] | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
@@ -308,6 +312,8 @@ def export_project(
         As the window shows the names of classes; see :func:`napari_medseg.app.classes.class_table`.
     coded : Coded, optional
         For formats whose masks refer to their image: what classes are, and whether the patient is named.
+    tell : callable, optional
+        Called with the id of each case whose mask was written.
 
     Returns
     -------
@@ -337,7 +343,7 @@ def export_project(
     written: list[Path] = []
     stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
-    asked = for_project(project, coded or Coded())
+    asked = coded or Coded()
     volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
     together = Together(folder, format, volumes.values(), kinds)
     single = [i for i in stems if not together.joins(volume=volumes[i])]
@@ -358,7 +364,7 @@ def export_project(
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
-                facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
+                facts |= coded_facts(format_named(format), asked, facts, project)
                 if format_named(format).takes.of_format:
                     _check_there(case)
                 written += export_masks(
@@ -372,6 +378,8 @@ def export_project(
                     numbers=numbers,
                     source=case.image,
                 )
+                if tell is not None:
+                    tell(case.id)
     batch.end(written)
     return written
 

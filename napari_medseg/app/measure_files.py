@@ -11,12 +11,12 @@ import numpy as np
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table
-from napari_medseg.app.export import ACCEPTED, to_export
+from napari_medseg.app.export import ACCEPTED, export_project, to_export
 from napari_medseg.app.lesion_csv import HEADER, csv_rows
 from napari_medseg.app.lesions import Measured, measure
 from napari_medseg.app.stems import free_stems
 from napari_medseg.classes import Classes
-from napari_medseg.errors import InputError, MedsegError
+from napari_medseg.errors import InputError, MedsegError, OutputError, PartlyDoneError, sentence
 from napari_medseg.io import (
     PLAIN,
     Grid,
@@ -113,6 +113,54 @@ def measure_project(
     # as their masks are called
     stems = free_stems(ready)
     return _write(path, [(stems[case.id], case) for case in ready], one, told, progress)
+
+
+def export_with_table(
+    project: Project, folder: Path, *, progress: Progress | None = None, **wishes: Any
+) -> tuple[list[Path], list[str]]:
+    """Write a project's masks, and of those that could be written what their lesions measure.
+
+    Parameters
+    ----------
+    wishes
+        Of :func:`napari_medseg.app.export.export_project`; ``state``, ``overwrite``, ``chosen`` and ``task`` are given.
+
+    Returns
+    -------
+    list of Path
+        Files; the table, :data:`TABLE`, is the last.
+    list of str
+        What is missing in the table.
+
+    Raises
+    ------
+    MedsegError
+        As :func:`napari_medseg.app.export.export_project`; a PartlyDoneError counts the table among what was done.
+    """
+    csv = folder / TABLE
+    check_free([csv], overwrite=wishes["overwrite"])
+    done: list[int] = []
+    partly: PartlyDoneError | None = None
+    try:
+        written = export_project(project, folder, progress=progress, tell=done.append, **wishes)
+    except PartlyDoneError as error:
+        if not done:
+            raise
+        partly, written = error, [Path(str(path)) for path in error.done]
+    wanted = {name: wishes[name] for name in ("state", "overwrite", "chosen", "task")}
+    told = []
+    try:
+        told = measure_project(project, csv, case_ids=done, progress=progress, **wanted).told
+        written.append(csv)
+    except (InputError, OutputError, PartlyDoneError) as error:
+        written += [csv] if isinstance(error, PartlyDoneError) else []
+        why = error.problems if isinstance(error, PartlyDoneError) else (sentence(error),)
+        what = tr("the table {csv} is missing or not whole", csv=csv.name)
+        before = () if partly is None else partly.problems
+        raise PartlyDoneError([*before, *why], what if partly is None else f"{partly.what}; {what}", written) from error
+    if partly is not None:
+        raise PartlyDoneError(partly.problems, partly.what, written) from partly
+    return written, told
 
 
 def measure_files(

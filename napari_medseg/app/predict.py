@@ -349,7 +349,9 @@ def predict_files(
                 facts["unlike"] = bool(advice)
                 facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)
                 task = next((entry.task for entry in list_weights() if entry.id == result.origin["weights"]), "")
-                facts |= (coded or Coded()).facts(format_named(format), facts["classes"], task)
+                facts |= (coded or Coded()).facts(
+                    format_named(format), facts["classes"], task, tuple(facts["classes"].values())
+                )
                 written += export_masks(
                     together.place(volume=image.volume) / stem,
                     result.labels,

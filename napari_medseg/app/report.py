@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_medseg.app.lesions import MM3_IN_ML, Measured, measure
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, read_image, write_mask
+from napari_medseg.io import Grid, format_of, read_image, write_mask
 from napari_medseg.io import dicom_sr as sr
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.dicom_seg_write import CODES_KEY
-from napari_medseg.io.mask import MADE_KEY
+from napari_medseg.io.mask import MADE_KEY, TOOLS_KEY
 from napari_medseg.metrics.lesions import Lesion, number_lesions
 from napari_medseg.words import tr
 
@@ -36,6 +36,24 @@ def report_paths(stem: Path, suffix: str) -> tuple[Path, Path]:
         Of the mask.
     """
     return stem.with_name(f"{stem.name}_{REPORT}{sr.SUFFIX}"), stem.with_name(f"{stem.name}_{LESIONS}{suffix}")
+
+
+def check_report(mask: Path) -> None:
+    """Make sure, before anything is written, that a report can refer to a mask of this name.
+
+    Raises
+    ------
+    InputError
+    """
+    format = format_of(mask)
+    if format is None or not format.takes.of_format:
+        raise InputError(
+            tr(
+                "{mask} is no DICOM-SEG; expected one where measurements are asked for as DICOM SR, which refers to "
+                "its segments. Choose that format, or leave the report out.",
+                mask=mask.name,
+            )
+        )
 
 
 def measured_for(labels: np.ndarray, *, grid: Grid, provenance: Mapping[str, Any], source: Path) -> Measured:
@@ -143,7 +161,7 @@ def _of_lesions(facts: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
     """What is known of classes, said of each lesion of theirs."""
     found = dict(facts)
     lesions = list(enumerate(measured.lesions, start=1))
-    for key in (CODES_KEY, MADE_KEY, COLOURS_KEY):
+    for key in (CODES_KEY, MADE_KEY, TOOLS_KEY, COLOURS_KEY):
         told = {int(label): fact for label, fact in (facts.get(key) or {}).items()}
         found[key] = {number: told[one.label] for number, one in lesions if one.label in told}
     found["classes"] = {number: _name(one, measured) for number, one in lesions}

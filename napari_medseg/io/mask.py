@@ -20,6 +20,8 @@ MADE_KEY = "made"
 # in the provenance of a mask whose numbers are objects, not classes
 OBJECTS_KEY = "objects"
 AUTOMATIC, SEMIAUTOMATIC, MANUAL = "automatic", "semiautomatic", "manual"
+# by label: which tools chose pixels of what is semiautomatic though no network proposed any of it
+TOOLS_KEY = "tools"
 # greys up to here look black: those of a palette are then numbers too
 DARK = 64
 # a photograph has so many greys at least, and most of its neighbouring pixels differ
