@@ -169,10 +169,11 @@ def series(
     folder: Annotated[Path, typer.Argument(help="Folder of DICOM files, or a DICOMDIR.")],
     json: Json = False,
 ) -> None:
-    """List the series of a folder of DICOM files, each with a name by which other commands take it; no patient."""
-    from napari_medseg.app.series import choices_in, note_of
+    """List the series of a folder and of those in it, each with a name by which other commands take it; no patient."""
+    from napari_medseg.app.intake import all_in
+    from napari_medseg.app.series import note_of
 
-    found = choices_in(folder)
+    found = all_in(folder)
     rows: list[dict[str, Any]] = [
         {
             "path": [str(path) for path in one.images],
