@@ -13,6 +13,7 @@ from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Case, LabelClass, Project
 from napari_medseg.tasks import THINGS
+from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.store import find_weights
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def class_table(
         Of the proposal that a mask began with.
     chosen : tuple of str, optional
     task : str
-        Default: the one that was chosen in the project last.
+        For masks whose weights are of no task of ours. Default: the one that was chosen in the project last.
 
     Raises
     ------
@@ -123,7 +124,9 @@ def class_table(
     """
     known = project.classes()
     names = _names_of_origin(origin) or ({} if chosen is None else _names_of(*chosen))
-    task = task or project.chosen()[0]
+    # what proposed this mask tells more of it than what is chosen now
+    own = task_of(origin)
+    task = own if own in THINGS else task or project.chosen()[0]
     if not names and task in THINGS and (origin or chosen is not None):
         names = {1: THINGS[task]}
     labels, taken = {one.label for one in known}, {one.name for one in known}
@@ -136,11 +139,28 @@ def _names_of_origin(origin: Mapping[str, Any] | None) -> dict[int, str]:
     return {} if not origin else _names_of(str(origin.get("network")), str(origin.get("weights")))
 
 
-def _names_of(network: str, weights: str) -> dict[int, str]:
+def task_of(origin: Mapping[str, Any] | None) -> str:
+    """Of the weights that proposed a mask; empty where nothing did, or they are gone."""
+    entry = _entry(str(origin.get("network")), str(origin.get("weights"))) if origin else None
+    return "" if entry is None else entry.task
+
+
+def names_of(origin: Mapping[str, Any] | None) -> frozenset[str]:
+    """What the weights that proposed a mask call their classes."""
+    return frozenset(_names_of_origin(origin).values())
+
+
+def _entry(network: str, weights: str) -> WeightsEntry | None:
     try:
-        entry, _ = find_weights(network, weights)
+        return find_weights(network, weights)[0]
     except InputError:
         # none, or gone
+        return None
+
+
+def _names_of(network: str, weights: str) -> dict[int, str]:
+    entry = _entry(network, weights)
+    if entry is None:
         return {}
     return {label: name for label, name in zip(entry.labels, entry.classes, strict=True) if name != UNNAMED}
 

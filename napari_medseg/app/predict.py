@@ -315,7 +315,7 @@ def predict_files(
                 for words in image.told:
                     tell(f"{path}: {words}")
                 suffix = suffix_for(format, volume=image.volume)
-                if advice := advise_file(image.data, request.network, request.weights):
+                if advice := advise_file(image, request.network, request.weights):
                     tell(f"{path}: {advice.text}")
                 try:
                     result = predict_array(
@@ -336,7 +336,9 @@ def predict_files(
                 facts["unlike"] = bool(advice)
                 facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)
                 task = next((entry.task for entry in list_weights() if entry.id == result.origin["weights"]), "")
-                facts |= (coded or Coded()).facts(format_named(format), facts["classes"], task)
+                facts |= (coded or Coded()).facts(
+                    format_named(format), facts["classes"], task, tuple(facts["classes"].values())
+                )
                 written += export_masks(
                     together.place(volume=image.volume) / stem,
                     result.labels,
