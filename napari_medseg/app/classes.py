@@ -155,11 +155,6 @@ def task_of(origin: Mapping[str, Any] | None) -> str:
     return "" if entry is None else entry.task
 
 
-def names_of(origin: Mapping[str, Any] | None) -> frozenset[str]:
-    """What the weights that proposed a mask call their classes."""
-    return frozenset(_names_of_origin(origin).values())
-
-
 def _entry(network: str, weights: str) -> WeightsEntry | None:
     try:
         return find_weights(network, weights)[0]

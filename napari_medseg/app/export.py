@@ -13,7 +13,7 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
-from napari_medseg.app.coding import Coded, coded_facts, told
+from napari_medseg.app.coding import Coded, for_project, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
@@ -324,7 +324,7 @@ def export_project(
     written: list[Path] = []
     stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
-    asked = coded or Coded()
+    asked = for_project(project, coded or Coded())
     volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
     together = Together(folder, format, volumes.values(), kinds)
     single = [i for i in stems if not together.joins(volume=volumes[i])]
@@ -345,7 +345,7 @@ def export_project(
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
-                facts |= coded_facts(format_named(format), asked, facts, project)
+                facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
                 if format_named(format).takes.source:
                     _check_there(case)
                 written += export_masks(

@@ -266,20 +266,14 @@ class Project:
             told = {"label": label, "name": name, "colour": colour, **({} if typed else {"typed": False})}
             history.add(db, None, "class", told)
 
-    def set_coding(self, label: int, coding: Mapping[str, str], task: str = "") -> None:
-        """Remember what a class is and where it lies, as entries of the list of codes.
-
-        Parameters
-        ----------
-        task : str
-            It holds for masks that were proposed for this task; empty: for those that nothing proposed.
-        """
-        if self.codings(task).get(label) != dict(coding):
+    def set_coding(self, label: int, coding: Mapping[str, str]) -> None:
+        """Remember what a class is and where it lies, as entries of the list of codes."""
+        if self.codings().get(label) != dict(coding):
             with self._db.transaction() as db:
-                history.add(db, None, "coding", {"label": label, **coding, **({"task": task} if task else {})})
+                history.add(db, None, "coding", {"label": label, **coding})
 
-    def codings(self, task: str = "") -> dict[int, dict[str, str]]:
-        """What was remembered last of each class for such masks, by label.
+    def codings(self) -> dict[int, dict[str, str]]:
+        """What was remembered last of each class, by label.
 
         Raises
         ------
@@ -290,9 +284,7 @@ class Project:
         with damage_told(f"{self._db.path}, what classes are coded as"):
             for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'coding' ORDER BY id"):
                 facts = {key: str(fact) for key, fact in parse_json(text).items()}
-                label, of = int(facts.pop("label")), facts.pop("task", "")
-                if of == task:
-                    found[label] = facts
+                found[int(facts.pop("label"))] = facts
         return found
 
     # ---- the whole -----------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import only_label_1
-from napari_medseg.app.coding import check_format, coded_facts, told
+from napari_medseg.app.coding import check_format, for_project, told
 from napari_medseg.app.export import (
     ACCEPTED,
     ALL,
@@ -205,7 +205,7 @@ class ExportSection(QWidget):
         labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
-        project = self._state.project
+        project, task = self._state.project, self._state.task
         problem = None if opened is None else opened.other_picture()
         under = image_under(images_in(self._viewer), layer)
         values = None if under is None else plain_image(under)
@@ -216,7 +216,8 @@ class ExportSection(QWidget):
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
             facts = of_proposal(proposal, labels) if ask is None else ask(labels)
-            facts |= coded_facts(chosen, coded, facts, None if opened is None else opened.project)
+            asked = coded if project is None else for_project(project, coded)
+            facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
             csv = folder / f"{stem}_{TABLE}"
             if table:
                 check_free([csv], overwrite=wishes["overwrite"])
