@@ -325,7 +325,7 @@ def predict_files(
                 for words in image.told:
                     tell(f"{path}: {words}")
                 suffix = suffix_for(format, volume=image.volume)
-                if advice := advise_file(image.data, request.network, request.weights):
+                if advice := advise_file(image, request.network, request.weights):
                     tell(f"{path}: {advice.text}")
                 try:
                     result = predict_array(

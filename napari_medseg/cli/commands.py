@@ -179,11 +179,11 @@ def series(
     folder: Annotated[Path, typer.Argument(help="Folder of DICOM files, or a DICOMDIR.")],
     json: Json = False,
 ) -> None:
-    """List the series of DICOM in a folder and those inside, each with a name for other commands; no patient."""
-    from napari_medseg.app.dicom_folders import choices_below
+    """List the series of a folder and of those in it, each with a name by which other commands take it; no patient."""
+    from napari_medseg.app.intake import all_in
     from napari_medseg.app.series import note_of
 
-    found = choices_below(folder)
+    found = all_in(folder)
     rows: list[dict[str, Any]] = [
         {
             "path": [str(path) for path in one.images],

@@ -229,8 +229,24 @@ class Project:
         rows = self._db.rows("SELECT label, name, colour FROM classes ORDER BY label")
         return [LabelClass(label=row[0], name=row[1], colour=row[2]) for row in rows]
 
-    def set_class(self, label: int, name: str, colour: str) -> None:
+    def untyped(self) -> set[int]:
+        """Labels whose names no person gave: a network's, noted as its masks came."""
+        found: dict[int, bool] = {}
+        with damage_told(f"{self._db.path}, who named the classes"):
+            for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'class' ORDER BY id"):
+                facts = parse_json(text)
+                found[int(facts["label"])] = not facts.get("typed", True)
+        return {label for label, untyped in found.items() if untyped}
+
+    def set_class(self, label: int, name: str, colour: str, *, typed: bool = True) -> None:
         """Say what a label stands for.
+
+        Parameters
+        ----------
+        label : int
+        name, colour : str
+        typed : bool
+            A person gave this name; else it is what a network calls it, and another network may call it otherwise.
 
         Raises
         ------
@@ -248,7 +264,8 @@ class Project:
             raise InputError(f"colour is '{colour}'; expected #rrggbb. Choose another colour.")
         with self._db.transaction() as db:
             db.execute("INSERT OR REPLACE INTO classes VALUES (?, ?, ?)", (label, name, colour))
-            history.add(db, None, "class", {"label": label, "name": name, "colour": colour})
+            told = {"label": label, "name": name, "colour": colour, **({} if typed else {"typed": False})}
+            history.add(db, None, "class", told)
 
     def set_coding(self, label: int, coding: Mapping[str, str], task: str = "") -> None:
         """Remember what a class is and where it lies, as entries of the list of codes.

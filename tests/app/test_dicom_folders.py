@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_medseg.app import dicom_folders
-from napari_medseg.app.dicom_folders import choices_below, left_out_below
+from napari_medseg.app.dicom_folders import left_out_below
+from napari_medseg.app.intake import all_in
 from napari_medseg.app.series import choices_in, note_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import list_images
@@ -33,7 +34,7 @@ def parent(tmp_path):
 
 def test_series_of_all_folders_are_listed(parent):
     assert choices_in(parent) == ()
-    places = [(one.images[0].parent.name, one.count) for one in choices_below(parent)]
+    places = [(one.images[0].parent.name, one.count) for one in all_in(parent)]
     assert places == [("ct", 6), ("mr", 3), ("one", 1), *[("us", 1)] * 4]
 
 
@@ -49,7 +50,7 @@ def test_what_a_look_at_one_folder_passes_over_is_told(parent):
 def test_a_whole_disk_is_refused(parent, monkeypatch):
     monkeypatch.setattr(dicom_folders, "MOST_FOLDERS", 3)
     with pytest.raises(InputError, match="more than 3 folders"):
-        choices_below(parent)
+        all_in(parent)
 
 
 @pytest.mark.parametrize(

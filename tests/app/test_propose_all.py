@@ -81,7 +81,7 @@ def test_nothing_is_done_twice(project):
     assert [step.doubt for step in run(project)] == [step.doubt for step in first]
     assert len(project.history()) == strokes
     other = PredictRequest(network="cmunext-xxs", weights="polyp", device="cpu", size=64)
-    list(propose_all(project, lambda image: other))
+    list(propose_all(project, lambda image: other, unlike=True))
     assert {project.proposal_origin(case.id)["weights"].split("@")[0] for case in project.cases()} == {
         "cmunext-xxs/polyp"
     }
@@ -131,3 +131,12 @@ def test_the_worst_come_first_also_in_another_session(project):
     queue = Queue(project)
     assert [case.id for case in queue.worst_first(project.cases())] == [*worst[1:], worst[0]]
     assert queue.next(WORST, None, after=worst[1]).id == worst[2]
+
+
+def test_what_the_network_does_not_know_is_left_out_unless_told(project):
+    other = PredictRequest(network="cmunext-xxs", weights="polyp", device="cpu", size=64)
+    steps = list(propose_all(project, lambda image: other))
+    assert [(step.unlike, step.doubt) for step in steps] == [(True, None)] * 6
+    assert {case.state for case in project.cases()} == {"new"}
+    steps = list(propose_all(project, lambda image: other, unlike=True))
+    assert not any(step.unlike for step in steps) and {case.state for case in project.cases()} == {"proposed"}

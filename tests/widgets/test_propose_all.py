@@ -19,7 +19,7 @@ def many(panel, qtbot, tmp_path):
     """A project of twelve small images; the first is open."""
     with Project.create(tmp_path / "p") as made:
         for number in range(MANY):
-            path = write_image(tmp_path / f"i{number}.tif", (blobs(number) / (1 + number % 4)).astype(np.uint8))
+            path = write_image(tmp_path / f"i{number}.tif", (blobs(number) / (2 + number % 3)).astype(np.uint8))
             made.add_case(path, shape=(96, 128), group=f"{number}")
     choose(panel)
     panel.correct.open_project(tmp_path / "p")
@@ -68,6 +68,22 @@ def test_an_image_is_opened_and_drawn_on_meanwhile(many, qtbot):
     assert shown[3, 5] == shown[4, 6] == 1
     said = [row.kind for row in panel.state.project.history(MANY)]
     assert said.count("proposal") == 1
+
+
+def test_images_of_another_kind_are_left_out_until_one_says_so(many, qtbot):
+    panel, everything = many, many.correct.everything
+    choose(panel, "polyp")
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    assert everything.message.text() == (
+        "0 images have a proposal. 11 images look like something else than the network knows: left out. "
+        "1 left as it is: open, or drawn on."
+    )
+    assert not everything.anyway.isHidden()
+    everything.anyway.click()
+    assert everything.anyway.isHidden()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    assert everything.message.text().startswith("11 images have a proposal.") and everything.anyway.isHidden()
 
 
 def test_cancelled_it_stops_after_the_image_that_is_under_way(many, qtbot):
