@@ -29,7 +29,8 @@ MANIFEST = PACKAGE / "napari.yaml"
 SECTIONS = {
     "The window": "panel tour bubble help manual app/manual banner closing launch session drops plugin/activate "
     "plugin/readers plugin/writers",
-    "Propose": "propose found image_choice opener choice tasks options familiar app/familiar weights_text boxes",
+    "Propose": "propose found engine_line image_choice opener choice tasks options familiar app/familiar weights_text "
+    "boxes",
     "Correct: project and images": "correct project_bar case_table last_project intake patients app/images next_image "
     "propose_all message",
     "Correct: drawing": "classes toolbar tool_table tools snap_tool livewire_tool mouse_tool spots undo_buttons "

@@ -15,8 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("user")
-    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
+    # no measurement in the background, but where a test is about it
+    monkeypatch.setenv("MEDSEG_ENGINE", "torch")
     monkeypatch.setattr("napari_medseg.app.settings.settings_path", lambda: folder / "settings.json")
     yield
     log.tear_down()

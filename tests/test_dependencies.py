@@ -28,7 +28,7 @@ def declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["gui"], *extras["dicom"], *extras["nrrd"], *extras["zarr"]]
-    wanted += extras["train"]
+    wanted += [*extras["train"], *extras["engines"]]
     return {plain(re.match(r"[A-Za-z0-9._-]+", text)[0]) for text in wanted}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,8 @@ class PredictRequest:
         Segment mirrored copies too, and take the mean (test-time augmentation).
     also : tuple of (network, weights)
         Further networks whose mean is taken too (an ensemble); of the same classes.
+    engine : str
+        ``torch``, ``onnxruntime``, ``openvino``, or ``auto``: the quickest on this CPU. Comparisons are by torch.
     """
 
     network: str
@@ -73,6 +75,8 @@ class PredictRequest:
     most_boxes: int | None = None
     mirrored: bool = False
     also: tuple[tuple[str, str], ...] = ()
+    # it changes no proposal: not in what is kept of a request
+    engine: str = field(default="torch", repr=False)
 
 
 _LOCK = threading.Lock()
@@ -91,11 +95,13 @@ def load_predictor(request: PredictRequest) -> Predictor:
     from napari_medseg.inference import Predictor
 
     _, path = find_weights(request.network, request.weights)
-    key = (request.network, str(path), weights_state(path), request.device)
+    key = (request.network, str(path), weights_state(path), request.device, request.engine)
     if key not in _LOADED:
         while len(_LOADED) >= _KEPT:
             _LOADED.pop(next(iter(_LOADED)))
-        _LOADED[key] = Predictor.from_weights(request.network, request.weights, device=request.device)
+        _LOADED[key] = Predictor.from_weights(
+            request.network, request.weights, device=request.device, engine=request.engine
+        )
     return _LOADED[key]
 
 
@@ -268,7 +274,9 @@ def predict_files(
         If some of several files cannot be read, segmented or written; the others are done.
     """
     from napari_medseg.app.familiar import advise_file
+    from napari_medseg.inference.engines import resolve_engine
 
+    resolve_engine(request.engine)
     if edges:
         edges_request(request)
     if disagreement and not (request.mirrored or request.also):
@@ -304,7 +312,7 @@ def predict_files(
     written: list[Path] = []
     for words in told(format_named(format), images, patient=(coded or Coded()).patient):
         tell(words)
-    batch = Batch(len(images), _not_segmented)
+    batch, said = Batch(len(images), _not_segmented), set[str]()
     with together.writing(written):
         for number, path in enumerate(images):
             if progress is not None:
@@ -330,6 +338,9 @@ def predict_files(
                     raise ShapeError(f"{path}: {error}") from error
                 except DeviceError as error:
                     raise DeviceError(f"{path}: {error}") from error.__cause__
+                for words in sorted({*result.origin["messages"]} - said):
+                    tell(f"{path}: {words}")
+                said.update(result.origin["messages"])
                 called = path.name if stem == short_name(stem_of(path)) else stem
                 facts = {"image": called, **result.kept_origin}
                 facts["classes"] = dict(result.classes)

@@ -17,7 +17,7 @@ from napari_medseg.plain import read_plain
 # what each may be: a person may have edited the file, and another version may have written it
 SETTINGS: Mapping[str, fields.Check] = {
     **dict.fromkeys(
-        ("device", "export_folder", "folder", "format", "order", "patients", "project", "task"), fields.TEXT
+        ("device", "engine", "export_folder", "folder", "format", "order", "patients", "project", "task"), fields.TEXT
     ),
     **dict.fromkeys(
         (

@@ -9,6 +9,7 @@ import typer
 
 from napari_medseg import __version__
 from napari_medseg.cli.measure import measure
+from napari_medseg.cli.model import export_model
 from napari_medseg.cli.output import (
     DEFAULT_FORMAT,
     IGNORE_HELP,
@@ -44,8 +45,13 @@ app.add_typer(project_app, name="project")
 app.command()(train)
 app.command()(stack)
 app.command()(measure)
+app.command("export-model")(export_model)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Engine = Annotated[
+    str,
+    typer.Option(help="What runs the network on the CPU: auto (the quickest here), torch, onnxruntime or openvino."),
+]
 Weights = Annotated[str, typer.Option(help="Id, task or file, see 'medseg weights list'.")]
 
 
@@ -228,6 +234,7 @@ def predict(
     report: Report = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    engine: Engine = "auto",
 ) -> None:
     """Propose a mask for each image."""
     from napari_medseg.app.coding import parse_coded, with_report
@@ -247,6 +254,7 @@ def predict(
         most_boxes=most_boxes,
         mirrored=tta,
         also=tuple(_member(text) for text in also or ()),
+        engine=engine,
     )
     tell_left_out(paths)
     with print_done(), progress_bar() as progress:
@@ -362,7 +370,7 @@ def open_app(
 
 @app.command()
 def benchmark(
-    what: Annotated[str, typer.Argument(help="speed, accuracy, gui, memory, kill, livewire or fuzz.")],
+    what: Annotated[str, typer.Argument(help="speed, engines, accuracy, gui, memory, kill, livewire or fuzz.")],
     arguments: Annotated[Optional[list[str]], typer.Argument(help="Passed on to the script.")] = None,
 ) -> None:
     """Run a script of the checkout's benchmarks folder."""
@@ -374,7 +382,7 @@ def benchmark(
     folder = Path(napari_medseg.__file__).resolve().parent.parent / "benchmarks"
     if not folder.is_dir():
         raise InputError(f"{folder} does not exist; benchmarks come with a checkout. Clone the repository.")
-    names = ("speed", "accuracy", "gui", "memory", "kill", "livewire", "fuzz")
+    names = ("speed", "engines", "accuracy", "gui", "memory", "kill", "livewire", "fuzz")
     scripts = {name: folder / f"{name}.py" for name in names}
     present = tuple(name for name, path in scripts.items() if path.is_file())
     if what not in present:

@@ -9,6 +9,9 @@ import numpy as np
 from napari_medseg.errors import InputError
 from napari_medseg.inference.predictor import Prediction, to_labels
 
+# of each network beside the first
+_SAID = ("network", "weights", "sha256", "engine")
+
 
 def combine(predictions: Sequence[Prediction], *, threshold: float = 0.5) -> Prediction:
     """The mean probability of several predictions, and where they disagree.
@@ -55,7 +58,7 @@ def combine(predictions: Sequence[Prediction], *, threshold: float = 0.5) -> Pre
         classes=first.classes,
         origin={
             **first.origin,
-            "also": [{key: p.origin[key] for key in ("network", "weights", "sha256")} for p in predictions[1:]],
+            "also": [{key: p.origin.get(key) for key in _SAID} for p in predictions[1:]],
             "seconds": sum(p.origin["seconds"] for p in predictions),
             "messages": tuple(dict.fromkeys(m for p in predictions for m in p.origin["messages"])),
         },

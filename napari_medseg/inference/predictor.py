@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 from napari_medseg.errors import Cancelled, InputError, NoNumbersError
 from napari_medseg.inference.device import memory_told, resolve_device
+from napari_medseg.inference.engines import TORCH
+from napari_medseg.inference.engines.serving import Served, Serving
 from napari_medseg.inference.plan import VIEWS, PredictionPlan, plan_prediction
 from napari_medseg.inference.prompts import check_boxes
 from napari_medseg.inference.slices import Found, slice_by_slice
 from napari_medseg.inference.ways import ImageWay, Maps, Step, VolumeWay, Way, mean_of
 from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
+from napari_medseg.weights.store import find_weights
 
 Progress = Callable[[float, str], None]
 
@@ -44,7 +47,8 @@ class Prediction:
         spatial, float32, in [0, 0.5]: standard deviation of the foreground's probability over mirrored copies and
         networks, where there were several.
     origin : mapping
-        Network, weights and their sha256, device, plan, seconds, messages.
+        Network, weights and their sha256, device, engine, plan, seconds, messages; ``gain``: how many times quicker
+        than torch the engine was when that was measured here, None where it was not.
     """
 
     labels: np.ndarray
@@ -57,8 +61,8 @@ class Prediction:
 
     @property
     def kept_origin(self) -> dict[str, Any]:
-        """The origin as files and projects keep it: without the messages."""
-        return {key: fact for key, fact in self.origin.items() if key != "messages"}
+        """The origin as files and projects keep it: without what is for the user alone."""
+        return {key: fact for key, fact in self.origin.items() if key not in ("messages", "gain")}
 
 
 class Predictor:
@@ -72,6 +76,11 @@ class Predictor:
         Its ``input_size`` is the size at which images go through the network unless the caller names one.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    engine : str
+        What runs the network on the CPU: ``torch``, ``onnxruntime``, ``openvino``; ``auto``: the one that is quickest
+        here, which is measured in the background while torch serves.
+    file : Path, optional
+        Of the weights; without it ``auto`` is torch.
 
     Attributes
     ----------
@@ -81,25 +90,36 @@ class Predictor:
         What the user should know of the last image, such as that memory ran out and the CPU went on.
     """
 
-    def __init__(self, network: nn.Module, spec: NetworkSpec, entry: WeightsEntry, *, device: str = "auto") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: NetworkSpec,
+        entry: WeightsEntry,
+        *,
+        device: str = "auto",
+        engine: str = TORCH,
+        file: Path | None = None,
+    ) -> None:
         self.spec, self.entry, self._input = spec, entry, entry.input_of(spec.input)
         self.messages: list[str] = []
         self._wanted = resolve_device(device)
         self.device = torch.device("cpu")
         self._network = network.eval()
+        self._serving, self._served = Serving(self._network, spec, entry.sha256, file, engine), Served()
         self._go(self._wanted)
 
     @classmethod
-    def from_weights(cls, network: str, weights: str | Path, *, device: str = "auto") -> Predictor:
+    def from_weights(cls, network: str, weights: str | Path, *, device: str = "auto", engine: str = TORCH) -> Predictor:
         """Load weights by id, task or path.
 
         Raises
         ------
-        UnknownNameError, WeightsError, DeviceError
-            If the network, the weights or the device cannot be used.
+        InputError, DeviceError, OperationError
+            If the network, the weights, the device or the engine cannot be used.
         """
         module, entry = load_network(network, weights)
-        return cls(prepare_for_inference(module), get_spec(network), entry, device=device)
+        file = find_weights(network, weights)[1]
+        return cls(prepare_for_inference(module), get_spec(network), entry, device=device, engine=engine, file=file)
 
     def _go(self, device: torch.device) -> None:
         """To a device; where that has no room for the network, to the CPU."""
@@ -211,7 +231,11 @@ class Predictor:
         if self.device != self._wanted:
             # memory that ran out for one image may do for the next
             self._go(self._wanted)
+        # one for all of it: its parts fit together
+        self._served = self._serving.pick(plan.window or plan.network_size, on_cpu=self.device.type == "cpu")
         found = self._through(image, plan, given, most, step)
+        if self._served.message:
+            self.messages.append(self._served.message)
         maps, shown = found.maps, found.boxes
         labels = to_labels(maps, threshold, self.entry.labels)
         step(1.0, "done")
@@ -227,6 +251,8 @@ class Predictor:
                 "weights": self.entry.id,
                 "sha256": self.entry.sha256,
                 "device": str(self.device),
+                "engine": self._served.describe(),
+                "gain": self._served.gain,
                 "plan": plan.describe(),
                 "seconds": time.perf_counter() - started,
                 "messages": tuple(self.messages),
@@ -305,14 +331,14 @@ class Predictor:
         ``together``: of all images of the tensor, on an axis behind the channels; no boxes then.
         """
         with torch.inference_mode():
-            if tensor.dim() == 4:
-                tensor = tensor.to(self.device, memory_format=torch.channels_last)
-            else:
-                tensor = tensor.to(self.device)
             options: dict[str, Any] = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
             if most is not None:
                 options["most"] = most
-            output = self._network(tensor, **options)
+            if self._served.takes(tensor, options):
+                output = self._served(tensor)
+            else:
+                layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
+                output = self._network(tensor.to(self.device, memory_format=layout), **options)
 
             def of(found: Tensor) -> Tensor:
                 """(C, *spatial), or (C, N, *spatial)."""

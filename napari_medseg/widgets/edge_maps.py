@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, QTimer
 
-from napari_medseg.app.predict import PredictRequest, edges_request, predict_array
+from napari_medseg.app.predict import edges_request, predict_array
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map
@@ -95,8 +95,7 @@ class EdgeMaps(QObject):
         state, picture = self._state, data[index]
 
         def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
-            request = PredictRequest(network=state.network, weights=state.weights, device=state.device)
-            asked = edges_request(request)
+            asked = edges_request(state.request())
             return predict_array(picture, asked, edges=True, cancelled=lambda: ticket.cancelled).edges
 
         def done(edges: np.ndarray | None) -> None:

@@ -31,6 +31,7 @@ from napari_medseg.project import Project
 from napari_medseg.widgets.ask_again import AcceptedError, accepted_now, ask_again
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
+from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
@@ -64,6 +65,7 @@ class ProposeSection(QWidget):
         self.choice = WeightsChoice(state)
         self.image, self.device = ImageChoice(viewer), QComboBox()
         self.task, self.weights = self.choice.task, self.choice.weights
+        self.engine = EngineLine(state)
         self.plan, self.message = TextLabel(), TextLabel()
         self.open = ImageOpener(viewer, workers, self.message.setText)
         self.options = ProposeOptions()
@@ -113,6 +115,7 @@ class ProposeSection(QWidget):
         stored = load_settings()
         self.device.setCurrentText(str(stored.get("device", "auto")))
         self._state.device = self.device.currentText()
+        form.addRow("", self.engine)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run, 1)
         buttons.addWidget(self.cancel)
@@ -124,6 +127,8 @@ class ProposeSection(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addStretch()
+        # in its place by now: shown without one it would be a window of its own
+        self.engine.forget()
         self.choice.chosen.connect(self._chosen)
         self.choice.decided.connect(self._decided)
         self.familiar.wanted.connect(self.choice.choose)
@@ -206,6 +211,7 @@ class ProposeSection(QWidget):
     def _chosen(self) -> None:
         self._state.device = self.device.currentText()
         save_settings(device=self._state.device)
+        self.engine.forget()
         if self._said_by != self._by() and self.message.text() == self._said:
             self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
@@ -378,6 +384,7 @@ class ProposeSection(QWidget):
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
         self._say(found_text(prediction, boxes))
+        self.engine.tell(prediction.origin["engine"], prediction.origin["gain"])
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture, over)
 

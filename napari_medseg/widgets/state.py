@@ -30,7 +30,7 @@ class PanelState:
         What is on the images; empty: nobody knows yet.
     suggested : bool
         The image that was looked at last said it of itself, and nobody chose: another image may be of another kind.
-    network, weights, device : str
+    network, weights, device, engine : str
         What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
     boxed : tuple of (network, weights) or None
         What segments inside the boxes that were drawn on the image that is looked at: the next proposal's alone.
@@ -54,6 +54,7 @@ class PanelState:
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    engine: str = "auto"
     boxed: tuple[str, str] | None = None
     proposes: str = ""
     also: tuple[tuple[str, str], ...] = ()
@@ -67,7 +68,7 @@ class PanelState:
 
     def request(self) -> PredictRequest:
         """What to run now."""
-        return PredictRequest(network=self.network, weights=self.weights, device=self.device)
+        return PredictRequest(network=self.network, weights=self.weights, device=self.device, engine=self.engine)
 
     def naming(self) -> dict[str, Any]:
         """What :func:`napari_medseg.app.classes.class_table` is told besides the proposal; may be asked anywhere."""
@@ -116,7 +117,7 @@ class PanelState:
         return None if tasks and contradicts(tasks[0], image.modality) else request
 
     def _asked(self, known: tuple[str, WeightsEntry]) -> PredictRequest:
-        return PredictRequest(network=known[1].network, weights=known[0], device=self.device)
+        return PredictRequest(network=known[1].network, weights=known[0], device=self.device, engine=self.engine)
 
     def opinions_for(self, *, volume: bool) -> PredictRequest | None:
         """As :meth:`request_for`, with the networks that are asked beside it where they take such an image."""

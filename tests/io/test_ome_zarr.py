@@ -104,7 +104,7 @@ def test_the_full_level_comes_in_at_its_place(tmp_path, version, name):
         {"chunks": (2, 20, 10), "shards": (4, 40, 20), "compressors": [zarr.codecs.BloscCodec(cname="lz4")]},
         {"chunk_key_encoding": {"name": "v2", "separator": "."}, "chunks": (5, 7, 11)},
     ],
-    ids=str,
+    ids=["default", "raw", "blosc", "gzip", "shards", "shards of lz4", "dots"],
 )
 def test_packings(tmp_path, options):
     np.testing.assert_array_equal(read_image(store(tmp_path / "a.zarr", VOLUME, **options)).data, VOLUME)
