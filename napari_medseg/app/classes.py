@@ -242,7 +242,7 @@ def classes_to_learn(
             f"the masks hold {listed(numbers)}; expected one from 1 to {MOST_CLASS} where no classes are named. Name "
             f"them with --classes {min(numbers)}=NAME and so on, or make them one with --map 1-65535=1."
         )
-    return {next(iter(numbers), 1): "foreground"}
+    return {next(iter(numbers), 1): UNNAMED}
 
 
 def only_label_1(project: Project, also: Sequence[Case] = ()) -> bool:

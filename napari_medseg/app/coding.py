@@ -48,7 +48,7 @@ class Coded:
 
     def facts(self, format: Format, classes: Mapping[int, str], task: str = "") -> dict[str, Any]:
         """What a mask's provenance says of it; nothing of formats that have no room for it."""
-        if not format.takes.source:
+        if not format.takes.of_format:
             return {}
         codes = {label: coding_of(name, task) for label, name in classes.items()} | dict(self.codes)
         facts = {CODES_KEY: {label: one.to_plain() for label, one in codes.items()}, NAMES_KEY: self.patient}
@@ -131,7 +131,7 @@ def with_report(asked: Coded, format: str) -> Coded:
     InputError
         If masks of this format refer to no image, as a report has to.
     """
-    if not format_named(format).takes.source:
+    if not format_named(format).takes.of_format:
         raise InputError(
             tr(
                 "--sr is given with --format {format}; expected dicom-seg, to whose segments a report refers. Choose "
@@ -150,13 +150,13 @@ def check_format(format: Format, image: Path | None) -> None:
     InputError
         If its masks refer to images of a kind that this is not.
     """
-    if format.takes.source:
+    if format.takes.of_format:
         check_image(image, format.title)
 
 
 def told(format: Format, images: Iterable[Path | None], *, patient: bool) -> list[str]:
     """Sentences to tell before masks of these images are written; none where the format refers to nothing."""
-    if not format.takes.source:
+    if not format.takes.of_format:
         return []
     others = sum(not is_dicom_image(path) for path in images)
     found = [tr(NAMED if patient else UNNAMED, format=format.title)]

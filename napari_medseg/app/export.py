@@ -17,16 +17,15 @@ from napari_medseg.app.coding import Coded, for_project, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
-from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
+from napari_medseg.app.report import REPORT_KEY, measured_for, report_paths, write_report
 from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, OutputError, PartlyDoneError, sentence
 from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
-from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, OBJECTS_KEY, SEMIAUTOMATIC
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
 from napari_medseg.names import clean_name
@@ -139,6 +138,7 @@ def export_masks(
     In formats of objects, each object of the latter keeps its class, and those that touch are parted.
 
     Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
+    Where the mask is written, and not what goes beside it, that is a PartlyDoneError.
 
     Returns
     -------
@@ -152,22 +152,35 @@ def export_masks(
     reports = report_paths(stem, suffix) if measured else ()
     check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    facts = {**_program(), **provenance}
+    lesions = None
     if measured and grid is not None and source is not None:
-        facts = {**_program(), **provenance}
-        files += write_report(
-            stem, labels, mask=paths["mask"], suffix=suffix, grid=grid, provenance=facts, source=source
-        )
-    if not objects:
-        return files
-    parts, format = number_objects(labels), format_of(paths["objects"])
+        lesions = measured_for(labels, grid=grid, provenance=facts, source=source)
+    files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    try:
+        if lesions is not None and grid is not None and source is not None:
+            told: dict[str, Any] = {"suffix": suffix, "grid": grid, "provenance": facts, "source": source}
+            for file in write_report(stem, labels, lesions, mask=paths["mask"], **told):
+                files.append(file)
+        if objects:
+            files += _export_objects(paths["objects"], labels, place, provenance)
+    except (InputError, OutputError) as error:
+        what = tr("the mask is written, and not all that goes beside it")
+        raise PartlyDoneError([sentence(error)], what, files) from error
+    return files
+
+
+def _export_objects(
+    path: Path, labels: np.ndarray, place: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> list[Path]:
+    parts, format = number_objects(labels), format_of(path)
     if format is not None and format.takes.parts:
         # what is too small for an object is part of none
         labels = np.where(parts > 0, labels, 0)
-        return files + written_of(export_labels(paths["objects"], labels, **place, provenance=provenance, parts=parts))
+        return written_of(export_labels(path, labels, **place, provenance=provenance, parts=parts))
     # of objects, number 1 is one among others, and its colour none of a class
     facts = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
-    return files + written_of(export_labels(paths["objects"], parts, **place, provenance=facts, numbers=True))
+    return written_of(export_labels(path, parts, **place, provenance=facts, numbers=True))
 
 
 def may_replace(paths: Iterable[Path]) -> list[Path]:
@@ -330,7 +343,7 @@ def export_project(
     single = [i for i in stems if not together.joins(volume=volumes[i])]
     targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
     targets += together.targets()
-    if asked.measurements and format_named(format).takes.source:
+    if asked.measurements and format_named(format).takes.of_format:
         targets += [path for i in single for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
@@ -341,12 +354,12 @@ def export_project(
         for number, case in enumerate(ready):
             if progress is not None:
                 progress(number / len(ready), case.name)
-            with batch.item():
+            with batch.item(case.name):
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
                 facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
-                if format_named(format).takes.source:
+                if format_named(format).takes.of_format:
                     _check_there(case)
                 written += export_masks(
                     together.place(volume=volumes[case.id]) / stems[case.id],

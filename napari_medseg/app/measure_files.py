@@ -138,7 +138,7 @@ def measure_files(
     rule : LabelRule
         What numbers in the masks stand for, and which is no class.
     classes : mapping of int to str, optional
-        What they are called; default: any number is a class.
+        What they are called; default: any number is a class, called as its mask says.
 
     Raises
     ------
@@ -150,7 +150,8 @@ def measure_files(
     pairs = _pairs(paths, Path(masks))
     path = _free(out, (file for pair in pairs for file in pair if file is not None), overwrite=overwrite)
     rule.check(classes)
-    check_numbers(survey([mask for _, mask in pairs], rule), classes or None)
+    found = survey([mask for _, mask in pairs], rule)
+    check_numbers(found, classes or None)
     told: list[str] = []
 
     def one(pair: tuple[Path | None, Path], step: Callable[[float], None]) -> Measured:
@@ -166,7 +167,7 @@ def measure_files(
             told.extend([turned] if turned else [])
             grid, values = image.grid, image.data
         labels = rule.apply(numbers, classes=classes or None, path=mask_path).numbers
-        return measure(labels, grid, values, names=classes, apart=apart, progress=step)
+        return measure(labels, grid, values, names=classes or found[mask_path].names, apart=apart, progress=step)
 
     named = [(stem_of(mask if image is None else image), (image, mask)) for image, mask in pairs]
     return _write(path, named, one, told, progress)
@@ -243,7 +244,7 @@ def _write(
                     progress((number + share) / len(items), name)
 
             step(0.0)
-            with batch.item():
+            with batch.item(name):
                 measured = one(item, step)
                 lesions += len(measured.lesions)
                 yield from csv_rows(name, measured)

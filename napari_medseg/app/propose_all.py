@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from napari_medseg.app.batch import Batch
 from napari_medseg.app.familiar import looks_like_another
 from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import DOUBT_KEY, opinion_of
 from napari_medseg.errors import Cancelled, InputError
-from napari_medseg.io import read_image
+from napari_medseg.io import Image, read_image
 from napari_medseg.project import Case, Project
 from napari_medseg.words import tr, trn
 
@@ -46,7 +44,7 @@ class Step:
 
 def propose_all(
     project: Project,
-    request_for: Callable[[bool, np.ndarray], PredictRequest | None],
+    request_for: Callable[[Image], PredictRequest | None],
     *,
     drawn: bool = False,
     unlike: bool = False,
@@ -63,8 +61,7 @@ def propose_all(
     ----------
     project : Project
     request_for : callable
-        Whom to ask about an image (False) or a volume (True), given its pixels as they were read; None: nobody takes
-        it, or nobody knows what is on it.
+        Whom to ask about an image, or a volume, as it was read; None: nobody takes it, or nobody knows what is on it.
     drawn : bool
         Also where someone drew: their pixels stay as they are.
     unlike : bool
@@ -102,7 +99,7 @@ def propose_all(
             accepted = now.state == "accepted" or bool(project.revisions(case.id))
             return accepted or case.id in open_now() or (now.strokes > 0 and not drawn)
 
-        with batch.item():
+        with batch.item(case.name):
             if not left_alone():
                 found = _propose(project, case, request_for, left_alone, cancelled, unlike)
                 doubt, other = (None, True) if isinstance(found, _Unlike) else (found, False)
@@ -121,17 +118,17 @@ class _Unlike:
 def _propose(
     project: Project,
     case: Case,
-    request_for: Callable[[bool, np.ndarray], PredictRequest | None],
+    request_for: Callable[[Image], PredictRequest | None],
     left_alone: Callable[[], bool],
     cancelled: Callable[[], bool],
     unlike: bool,
 ) -> float | _Unlike | None:
     image = read_image(case.image)
-    request = request_for(image.volume, image.data)
+    request = request_for(image)
     if request is None:
         raise InputError(
             tr(
-                "'{name}': no network is chosen, and none at hand is known to fit. Choose one in the tab Propose.",
+                "'{name}': no network that is known to fit is chosen or at hand. Choose one in the tab Propose.",
                 name=case.name,
             )
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import format_of, read_image
+from napari_medseg.io.dicom import refusal
 from napari_medseg.io.dicom_paths import images_of
 from napari_medseg.io.dicom_series import INDEX, Series, lies_in, list_series, seems_dicom, series_at
 from napari_medseg.io.format import Progress
@@ -177,9 +178,14 @@ def _ends(data: np.ndarray) -> tuple[float, float]:
 
 
 def note_of(choice: Choice) -> str:
-    """What is to be known of it beside the rest."""
+    """What is to be known of it beside the rest: that it cannot be read, and why; or that it has no preview."""
     if not choice.is_series:
         return trn("{n} other image, by itself", "{n} other images, each by itself", choice.count)
+    refused = [why for image in choice.images[:1] if (why := refusal(choice.series, image))]
+    if refused:
+        # in a list, the path stands beside it
+        why = refused[0].removeprefix(f"{choice.images[0]} ")
+        return tr("Cannot be opened: it {why}", why=why)
     return tr("Text is burnt into it; no preview, as it may name the patient.") if choice.series.burnt else ""
 
 

@@ -16,12 +16,11 @@ from napari_medseg.io.codes import SCHEME, WHAT, Coding, Concept, default_coding
 from napari_medseg.io.colours import palette_of
 from napari_medseg.io.dicom_source import PLACES, Source, open_source, silenced
 from napari_medseg.io.image import Grid
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, MANUAL, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, MANUAL, OBJECTS_KEY, SEMIAUTOMATIC
 
 TITLE = "DICOM-SEG"
-# what the provenance of a mask says for this format: what each label is, whether names are asked for, and whether each
-# label is an object
-CODES_KEY, NAMES_KEY, OBJECTS_KEY = "codes", "names of patients", "objects"
+# what the provenance of a mask says for this format: what each label is, and whether names are asked for
+CODES_KEY, NAMES_KEY = "codes", "names of patients"
 # of the facts, those that segments say; and those that may name somebody, as file names do
 _IN_SEGMENTS = ("classes", "colours", MADE_KEY, CODES_KEY, NAMES_KEY, "values")
 _NAMING = ("case", "image", "author")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.atomic import atomic_path
+from napari_medseg.io.dicom_file import open_header
 from napari_medseg.io.dicom_seg_write import (
     MANUFACTURER,
     MODEL,
@@ -98,7 +99,8 @@ def write(path: Path, groups: Sequence[Group], *, segments: Path, source: Path, 
     head = image.headers[0]
     version = str(facts.get("version", "unknown"))[:_LONG]
     with silenced():
-        found = highdicom.seg.segread(segments)
+        # not by highdicom, which refuses its own masks of pictures that have no thickness
+        found = open_header(segments)
         device = highdicom.sr.ObserverContext(
             observer_type=codes.DCM.Device,
             observer_identifying_attributes=highdicom.sr.DeviceObserverIdentifyingAttributes(

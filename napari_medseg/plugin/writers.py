@@ -40,7 +40,7 @@ def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> lis
         path += suffix_for(DEFAULT, volume=labels.ndim == 3)
     facts = ask(labels) if ask is not None else dict(layer.metadata.get("medseg", {}))
     format = format_of(path)
-    if format is not None and format.takes.source:
+    if format is not None and format.takes.of_format:
         # nobody asked to have anybody named
         facts |= Coded().facts(format, facts.get("classes") or {1: ""})
     source = file_under(images, layer)

@@ -131,7 +131,7 @@ class CodingBox(QWidget):
 
     def show_for(self, format: str) -> None:
         """Be there for a format that holds codes, else not."""
-        wanted = format_named(format).takes.source
+        wanted = bool(format_named(format).takes.of_format)
         self.setVisible(wanted)
         if wanted:
             self.refresh()

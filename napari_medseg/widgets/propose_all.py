@@ -91,7 +91,8 @@ class ProposeAll(QWidget):
         self._began, self._proposed, self._passed, self._unlike = time.monotonic(), 0, 0, 0
         self._steps = propose_all(
             project,
-            lambda volume, image: self._state.request_for(volume=volume, image=image),
+            # of a network for images of another device, a person asks for one image
+            self._state.unasked_for,
             drawn=self.drawn.isChecked(),
             unlike=unlike,
             open_now=self._view.in_hand,
