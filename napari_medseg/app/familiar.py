@@ -63,7 +63,7 @@ def look(image: np.ndarray, *, volume: bool | None = None, across: int = 0) -> n
     if volume is None:
         volume = image.ndim == 3 and image.shape[-1] not in (1, 3, 4)
     if not volume:
-        return describe(image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image)
+        return describe(image)
     if image.ndim != 3 or not image.size:
         return None
     slices = (image.take(int(part * image.shape[across]), axis=across) for part in AT)

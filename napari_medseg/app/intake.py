@@ -135,20 +135,6 @@ def find_images(paths: Sequence[str | Path], progress: Progress | None = None) -
     return replace(found_here, others=others, choices=tuple(choices)).all_to_choose()
 
 
-def all_in(folder: Path, progress: Progress | None = None) -> tuple[Choice, ...]:
-    """All that a folder, or a DICOMDIR, holds and what lies in it: series, and the images beside them as one.
-
-    Errors are those of :func:`find_images` and, of a path that is neither, :func:`choices_in`.
-    """
-    here = choices_in(folder, progress)
-    if is_index(folder):
-        return here
-    found = find_images([folder], progress)
-    told = {folder, *(file for one in here for file in one.series.files)}
-    # with one series alone, nothing is to choose
-    return found.choices or (*here, *beside([image for image in found.images if image not in told]))
-
-
 def _index_of(path: Path) -> Path | None:
     """The list of images that a path is, or that lies in a folder: what it names lies in folders without end."""
     if is_index(path):

@@ -178,7 +178,7 @@ def _ends(data: np.ndarray) -> tuple[float, float]:
 
 
 def note_of(choice: Choice) -> str:
-    """What is to be known of it beside the rest."""
+    """What is to be known of it beside the rest: that it cannot be read, and why; or that it has no preview."""
     if not choice.is_series:
         return trn("{n} other image, by itself", "{n} other images, each by itself", choice.count)
     refused = [why for image in choice.images[:1] if (why := refusal(choice.series, image))]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from napari_medseg.io import read_image, write_image
+from napari_medseg.io import read_image
 from napari_medseg.project import Project
 from tests.cli.helpers import refused
 from tests.io.dicom_files import MARKER, write_series
@@ -51,14 +51,3 @@ def test_what_is_not_there_is_told(medseg, folder, tmp_path):
     refused(medseg("series", tmp_path / "none"), "none is no folder; expected one of DICOM files")
     (tmp_path / "empty").mkdir()
     assert json.loads(medseg("series", tmp_path / "empty", "--json")[1]) == []
-
-
-def test_what_lies_in_folders_of_a_folder_is_listed_with_what_lies_beside(medseg, folder):
-    write_image(folder.parent / "photo.tif", np.zeros((9, 9), np.uint8))
-    rows = json.loads(medseg("series", folder.parent, "--json")[1])
-    assert [(row["number"], row["slices"], row["note"]) for row in rows] == [
-        (1, 4, ""),
-        (2, 4, ""),
-        (0, 1, "1 other image, by itself"),
-    ]
-    assert rows[2]["path"] == [str(folder.parent / "photo.tif")]
