@@ -180,10 +180,10 @@ def series(
     json: Json = False,
 ) -> None:
     """List the series of a folder and of those in it, each with a name by which other commands take it; no patient."""
-    from napari_medseg.app.intake import all_in
+    from napari_medseg.app.dicom_folders import choices_below
     from napari_medseg.app.series import note_of
 
-    found = all_in(folder)
+    found = choices_below(folder)
     rows: list[dict[str, Any]] = [
         {
             "path": [str(path) for path in one.images],
