@@ -19,6 +19,7 @@ LONGEST_ENDING = 12
 _ADVICE = {
     errno.ENOSPC: ("the disk is full", "Free space or choose another folder."),
     errno.EDQUOT: ("the disk quota is used up", "Free space or choose another folder."),
+    errno.EFBIG: ("it is larger than a file may be there", "Choose another folder, or have the limit raised."),
     errno.EACCES: ("no permission to write there", "Choose a folder you may write to."),
     errno.EPERM: ("no permission to write there", "Choose a folder you may write to."),
     errno.EROFS: ("the disk is read-only", "Choose a folder you may write to."),
@@ -26,6 +27,8 @@ _ADVICE = {
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Choose another folder."),
     errno.EISDIR: ("there is a folder of that name", "Choose another name."),
 }
+# what is wrong with a disk, whatever is written
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 # Windows' own numbers (error.winerror) where errno says no more than EACCES
 _HELD = {

@@ -122,7 +122,7 @@ class PartlyDoneError(OperationError):
     """
 
     def __init__(self, problems: Sequence[str], what: str, done: Sequence[object] = ()) -> None:
-        self.problems, self.done = tuple(problems), tuple(done)
+        self.problems, self.what, self.done = tuple(problems), what, tuple(done)
         super().__init__(tr("{what}; the first: {why}", what=what, why=problems[0]))
 
 

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_medseg.errors import (
+    Cancelled,
     DeviceError,
     FilesThereError,
     InputError,
+    MedsegError,
     OutputError,
     PartlyDoneError,
     UnknownNameError,
@@ -22,6 +24,8 @@ from napari_medseg.words import tr, trn
 
 # what is wrong for one is wrong for all: going on would take hours for nothing
 _OF_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# a library that is missing, a terminal that nobody reads any more
+_OF_THE_PROGRAM = (ImportError, BrokenPipeError)
 
 
 class Batch:
@@ -36,25 +40,46 @@ class Batch:
     """
 
     def __init__(self, of: int, what: Callable[[int], str]) -> None:
-        self._of, self._what = of, what
+        self._of, self._what, self._good = of, what, 0
         self.problems: list[str] = []
+        self._done: list[Path] = []
 
     @contextmanager
-    def item(self) -> Iterator[None]:
-        """Around the work for one item."""
+    def item(self, called: object = "") -> Iterator[None]:
+        """Around the work for one item.
+
+        Also what nobody expected is that item's: it is told with its name, and the log gets where it came from.
+
+        Parameters
+        ----------
+        called : str or Path
+            The item's name.
+
+        Raises
+        ------
+        MedsegError
+            If it is wrong for all. Where others were refused before, a :class:`PartlyDoneError` that tells them too.
+        """
         try:
             yield
-        except (InputError, OutputError, DeviceError) as error:
+        except Cancelled:
+            raise
+        except PartlyDoneError as error:
+            # what came of it is told at the end
             cause = error.__cause__
-            of_all = (
-                isinstance(error, WeightsError | UnknownNameError)
-                or (isinstance(cause, OSError) and cause.errno in _OF_ALL)
-                # a device that is not there; for one image, memory may have run out
-                or (isinstance(error, DeviceError) and cause is None)
-            )
-            if of_all or self._of == 1:
+            if self._of == 1 or (isinstance(cause, Exception) and _of_all(cause)):
                 raise
-            self.problems.append(sentence(error))
+            self.problems += error.problems
+            self._done += [path for path in error.done if isinstance(path, Path)]
+        except Exception as error:
+            if self._of == 1 or (_of_all(error) and not self.problems):
+                raise
+            expected = isinstance(error, MedsegError) or not called
+            self.problems.append(sentence(error) if expected else f"{called}: {sentence(error)}")
+            if _of_all(error):
+                raise PartlyDoneError(self.problems, self._what(self._of - self._good)) from error
+        else:
+            self._good += 1
 
     def end(self, done: Sequence[Path] = ()) -> None:
         """Tell what was not done, if anything.
@@ -64,7 +89,21 @@ class Batch:
         PartlyDoneError
         """
         if self.problems:
-            raise PartlyDoneError(self.problems, self._what(len(self.problems)), done)
+            raise PartlyDoneError(self.problems, self._what(len(self.problems)), [*done, *self._done])
+
+
+def _of_all(error: Exception) -> bool:
+    """Whether what is wrong for one item is wrong for all."""
+    cause = error.__cause__
+    if not isinstance(error, MedsegError):
+        return isinstance(error, _OF_THE_PROGRAM) or (isinstance(error, OSError) and error.errno in _OF_ALL)
+    return (
+        isinstance(error, WeightsError | UnknownNameError)
+        or not isinstance(error, InputError | OutputError | DeviceError)
+        or (isinstance(cause, OSError) and cause.errno in _OF_ALL)
+        # a device that is not there; for one image, memory may have run out
+        or (isinstance(error, DeviceError) and cause is None)
+    )
 
 
 def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:

@@ -13,6 +13,7 @@ from napari_medseg.errors import InputError, OutputError, ProjectError
 from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Case, LabelClass, Project
 from napari_medseg.tasks import THINGS
+from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.store import find_weights
 
 if TYPE_CHECKING:
@@ -50,8 +51,12 @@ def rule_of(project: Project, rule: LabelRule) -> LabelRule:
     return rule
 
 
-def name_classes(project: Project, classes: Classes, *, ignore: int | None = None) -> dict[int, str]:
+def name_classes(
+    project: Project, classes: Classes, *, ignore: int | None = None, typed: bool = True
+) -> dict[int, str]:
     """Write names into the project's table, those that it has already left out.
+
+    ``typed``: a person gave them, see :meth:`napari_medseg.project.Project.set_class`.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def name_classes(project: Project, classes: Classes, *, ignore: int | None = Non
     wanted = classes if ignore is None else {**classes, ignore: IGNORED}
     fresh = {label: name for label, name in wanted.items() if label not in there}
     for label, name in fresh.items():
-        project.set_class(label, name, NO_COLOUR if label == ignore else colour_of(label))
+        project.set_class(label, name, NO_COLOUR if label == ignore else colour_of(label), typed=typed)
     return fresh
 
 
@@ -90,7 +95,7 @@ def shown_classes(
     if len(of_proposal) > 1:
         fresh = {one.label: one.name for one in shown if of_proposal.get(one.label) == one.name}
         with suppress(InputError, OutputError):
-            name_classes(project, fresh)
+            name_classes(project, fresh, typed=False)
     return shown
 
 
@@ -105,7 +110,8 @@ def class_table(
 
     Where these name none, those of the weights that are chosen, (network, id or path), are given; where these have one
     word for all kinds of images, what is marked in the images of the task. A name that another label has is not given
-    twice.
+    twice. A name in the project that no person typed is another network's where this proposal's calls the label
+    otherwise: a tumour is not called by a part of the hippocampus.
 
     Parameters
     ----------
@@ -114,21 +120,28 @@ def class_table(
         Of the proposal that a mask began with.
     chosen : tuple of str, optional
     task : str
-        Default: the one that was chosen in the project last.
+        For masks whose weights are of no task of ours. Default: the one that was chosen in the project last.
 
     Raises
     ------
     ProjectError
         If the table is damaged.
     """
-    known = project.classes()
+    every = project.classes()
+    given = {} if not origin else _given_by(str(origin.get("network")), str(origin.get("weights")))
+    others = _of_others(project, every, given)
+    known = [one for one in every if one.label not in others]
     names = _names_of_origin(origin) or ({} if chosen is None else _names_of(*chosen))
-    task = task or project.chosen()[0]
+    # what proposed this mask tells more of it than what is chosen now
+    own = task_of(origin)
+    task = own if own in THINGS else task or project.chosen()[0]
     if not names and task in THINGS and (origin or chosen is not None):
         names = {1: THINGS[task]}
     labels, taken = {one.label for one in known}, {one.name for one in known}
     fresh = {label: name for label, name in names.items() if label not in labels and name not in taken}
-    shown = [*known, *(LabelClass(label=label, name=name, colour=colour_of(label)) for label, name in fresh.items())]
+    colours = {one.label: one.colour for one in every}
+    more = (LabelClass(label=n, name=name, colour=colours.get(n) or colour_of(n)) for n, name in fresh.items())
+    shown = [*known, *more]
     return sorted(shown, key=lambda one: one.label)
 
 
@@ -136,13 +149,46 @@ def _names_of_origin(origin: Mapping[str, Any] | None) -> dict[int, str]:
     return {} if not origin else _names_of(str(origin.get("network")), str(origin.get("weights")))
 
 
-def _names_of(network: str, weights: str) -> dict[int, str]:
+def task_of(origin: Mapping[str, Any] | None) -> str:
+    """Of the weights that proposed a mask; empty where nothing did, or they are gone."""
+    entry = weights_of(origin)
+    return "" if entry is None else entry.task
+
+
+def weights_of(origin: Mapping[str, Any] | None) -> WeightsEntry | None:
+    """The weights that proposed a mask; None where nothing did, or they are gone."""
+    return _entry(str(origin.get("network")), str(origin.get("weights"))) if origin else None
+
+
+def _entry(network: str, weights: str) -> WeightsEntry | None:
     try:
-        entry, _ = find_weights(network, weights)
+        return find_weights(network, weights)[0]
     except InputError:
         # none, or gone
-        return {}
-    return {label: name for label, name in zip(entry.labels, entry.classes, strict=True) if name != UNNAMED}
+        return None
+
+
+def _names_of(network: str, weights: str) -> dict[int, str]:
+    return {label: name for label, name in _given_by(network, weights).items() if name != UNNAMED}
+
+
+def _given_by(network: str, weights: str) -> dict[int, str]:
+    """What some weights call their labels, also where that is no name."""
+    entry = _entry(network, weights)
+    return {} if entry is None else dict(zip(entry.labels, entry.classes, strict=True))
+
+
+def _of_others(project: Project, known: Sequence[LabelClass], given: Classes) -> set[int]:
+    """Labels that are called as another network said, not these weights, and no person."""
+    differ = {one.label for one in known if given.get(one.label, one.name) != one.name}
+    return differ & project.untyped() if differ else set()
+
+
+def names_to_learn(project: Project, given: Classes) -> dict[int, str]:
+    """Names of a project's classes for weights that call labels so: theirs before another network's."""
+    others = _of_others(project, project.classes(), given)
+    own = {label: given[label] for label in others if given[label] != UNNAMED}
+    return {label: own.get(label, name) for label, name in classes_of(project).items()}
 
 
 def merged(project: Project, names: Classes) -> dict[int, str]:
@@ -201,7 +247,7 @@ def classes_to_learn(
             f"the masks hold {listed(numbers)}; expected one from 1 to {MOST_CLASS} where no classes are named. Name "
             f"them with --classes {min(numbers)}=NAME and so on, or make them one with --map 1-65535=1."
         )
-    return {next(iter(numbers), 1): "foreground"}
+    return {next(iter(numbers), 1): UNNAMED}
 
 
 def only_label_1(project: Project, also: Sequence[Case] = ()) -> bool:

@@ -13,20 +13,19 @@ import numpy as np
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table, only_label_1
-from napari_medseg.app.coding import Coded, for_project, told
+from napari_medseg.app.coding import Coded, coded_facts, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
-from napari_medseg.app.report import REPORT_KEY, report_paths, write_report
+from napari_medseg.app.report import REPORT_KEY, check_report, measured_for, report_paths, write_report
 from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, OutputError, PartlyDoneError, sentence
 from napari_medseg.io import Grid, format_of, stem_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
-from napari_medseg.io.dicom_seg_write import OBJECTS_KEY
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, OBJECTS_KEY, SEMIAUTOMATIC, TOOLS_KEY
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
 from napari_medseg.names import clean_name
@@ -139,6 +138,7 @@ def export_masks(
     In formats of objects, each object of the latter keeps its class, and those that touch are parted.
 
     Parameters and errors are those of :func:`export_labels`; a file that is there is replaced only with ``overwrite``.
+    Where the mask is written, and not what goes beside it, that is a PartlyDoneError.
 
     Returns
     -------
@@ -149,25 +149,40 @@ def export_masks(
     paths = {name: stem.with_name(f"{stem.name}_{name}{suffix}") for name in mask_kinds(objects)}
     provenance = dict(provenance or {})
     measured = bool(provenance.pop(REPORT_KEY, False))
+    if measured:
+        check_report(paths["mask"])
     reports = report_paths(stem, suffix) if measured else ()
     check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    facts = {**_program(), **provenance}
+    lesions = None
     if measured and grid is not None and source is not None:
-        facts = {**_program(), **provenance}
-        files += write_report(
-            stem, labels, mask=paths["mask"], suffix=suffix, grid=grid, provenance=facts, source=source
-        )
-    if not objects:
-        return files
-    parts, format = number_objects(labels), format_of(paths["objects"])
+        lesions = measured_for(labels, grid=grid, provenance=facts, source=source)
+    files = written_of(export_labels(paths["mask"], labels, **place, provenance=provenance, numbers=numbers))
+    try:
+        if lesions is not None and grid is not None and source is not None:
+            told: dict[str, Any] = {"suffix": suffix, "grid": grid, "provenance": facts, "source": source}
+            for file in write_report(stem, labels, lesions, mask=paths["mask"], **told):
+                files.append(file)
+        if objects:
+            files += _export_objects(paths["objects"], labels, place, provenance)
+    except (InputError, OutputError) as error:
+        what = tr("the mask is written, and not all that goes beside it")
+        raise PartlyDoneError([sentence(error)], what, files) from error
+    return files
+
+
+def _export_objects(
+    path: Path, labels: np.ndarray, place: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> list[Path]:
+    parts, format = number_objects(labels), format_of(path)
     if format is not None and format.takes.parts:
         # what is too small for an object is part of none
         labels = np.where(parts > 0, labels, 0)
-        return files + written_of(export_labels(paths["objects"], labels, **place, provenance=provenance, parts=parts))
+        return written_of(export_labels(path, labels, **place, provenance=provenance, parts=parts))
     # of objects, number 1 is one among others, and its colour none of a class
     facts = {key: fact for key, fact in provenance.items() if key != COLOURS_KEY} | {OBJECTS_KEY: True}
-    return files + written_of(export_labels(paths["objects"], parts, **place, provenance=facts, numbers=True))
+    return written_of(export_labels(path, parts, **place, provenance=facts, numbers=True))
 
 
 def may_replace(paths: Iterable[Path]) -> list[Path]:
@@ -193,6 +208,7 @@ def case_provenance(
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
     row, chain = project.sealed()
+    made = project.made(case.id, below, labels)
     noted, held = {one.label for one in project.classes()}, {1, *map(int, np.unique(labels))}
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
     return {
@@ -202,10 +218,10 @@ def case_provenance(
         "image_sha256": case.sha256,
         "strokes": project.strokes_below(case.id, below),
         "revision": None if revision is None else revision.number,
-        "author": None if revision is None else revision.author,
         "labels_sha256": None if revision is None else revision.sha256,
         "proposal": _made_by(origin),
-        MADE_KEY: _made(project.made_by(case.id, below, labels), origin),
+        MADE_KEY: _made(made.by, origin),
+        TOOLS_KEY: {label: list(tools) for label, tools in made.tools.items()},
         "classes": {one.label: one.name for one in classes},
         COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
@@ -267,6 +283,7 @@ def export_project(
     task: str = "",
     coded: Coded | None = None,
     progress: Callable[[float, str], None] | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
@@ -295,6 +312,8 @@ def export_project(
         As the window shows the names of classes; see :func:`napari_medseg.app.classes.class_table`.
     coded : Coded, optional
         For formats whose masks refer to their image: what classes are, and whether the patient is named.
+    tell : callable, optional
+        Called with the id of each case whose mask was written.
 
     Returns
     -------
@@ -324,13 +343,13 @@ def export_project(
     written: list[Path] = []
     stems = free_stems(ready)
     suffixes = {case.id: suffix_for(format, volume=len(case.shape) == 3) for case in ready}
-    asked = for_project(project, coded or Coded())
+    asked = coded or Coded()
     volumes, kinds = {case.id: len(case.shape) == 3 for case in ready}, mask_kinds(objects)
     together = Together(folder, format, volumes.values(), kinds)
     single = [i for i in stems if not together.joins(volume=volumes[i])]
     targets = may_replace(folder / f"{stems[i]}_{kind}{suffixes[i]}" for i in single for kind in kinds)
     targets += together.targets()
-    if asked.measurements and format_named(format).takes.source:
+    if asked.measurements and format_named(format).takes.of_format:
         targets += [path for i in single for path in report_paths(folder / stems[i], suffixes[i])]
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
@@ -341,12 +360,12 @@ def export_project(
         for number, case in enumerate(ready):
             if progress is not None:
                 progress(number / len(ready), case.name)
-            with batch.item():
+            with batch.item(case.name):
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
-                facts |= asked.facts(format_named(format), facts["classes"], task or project.chosen()[0])
-                if format_named(format).takes.source:
+                facts |= coded_facts(format_named(format), asked, facts, project)
+                if format_named(format).takes.of_format:
                     _check_there(case)
                 written += export_masks(
                     together.place(volume=volumes[case.id]) / stems[case.id],
@@ -359,6 +378,8 @@ def export_project(
                     numbers=numbers,
                     source=case.image,
                 )
+                if tell is not None:
+                    tell(case.id)
     batch.end(written)
     return written
 

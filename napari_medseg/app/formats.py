@@ -101,6 +101,7 @@ def losses(
 
 def losses_told(format: Format, grids: Iterable[Grid], *, classes: bool, highest: int) -> list[str]:
     """A sentence for each of :func:`losses`, and where it is kept instead."""
+    grids = list(grids)
     known = _known(format, grids, classes=classes)
     apart = facts_beside(format, known)
     told = [_does_not_keep(format, words) for words in _refused(format, highest)]
@@ -109,6 +110,16 @@ def losses_told(format: Format, grids: Iterable[Grid], *, classes: bool, highest
         if fact in apart:
             sentence += " " + tr("It goes into a file beside each mask, NAME_mask{ending}.", ending=_beside(format))
         told.append(sentence)
+    longest = format.takes.longest
+    if longest and any(max(grid.shape) > longest for grid in grids):
+        told.append(
+            tr(
+                "Masks of more than {longest} px a side are written as {format} of a kind that some programs do not "
+                "read, 3D Slicer among them. Of images, TIFF holds such masks for all.",
+                longest=longest,
+                format=format.title,
+            )
+        )
     return told
 
 
@@ -173,7 +184,7 @@ def advice(name: str) -> str:
         parts.append(tr("Each connected piece is an object; numbered objects are parted where they touch."))
     if format.join is not None:
         parts.append(tr("Masks of several images go into one file, masks{suffix}.", suffix=format.suffix))
-    if format.takes.source:
+    if format.takes.of_format:
         parts.append(tr("For masks of DICOM images alone: it refers to them, and belongs to their study."))
     if format.white:
         parts.append(tr("One class is shown as 0 and 255."))

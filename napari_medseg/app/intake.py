@@ -11,7 +11,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from napari_medseg.app.scratch import MOST, open_scratch
-from napari_medseg.app.series import Choice, choices_in, is_dicom_image, is_index, mixed
+from napari_medseg.app.series import Choice, beside, choices_in, is_dicom_image, is_index, mixed
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
 from napari_medseg.io.format import Progress
@@ -50,7 +50,8 @@ class Found:
     project : Path or None
         A project that was named.
     choices : tuple of Choice
-        Series of images that lie among others in a folder, or that a DICOMDIR names: a person says which.
+        Series of images that lie among others in a folder, or that a DICOMDIR names: a person says which. What was
+        found beside them is among them: nothing comes that nobody chose.
     """
 
     images: tuple[Path, ...]
@@ -62,11 +63,17 @@ class Found:
     choices: tuple[Choice, ...] = ()
 
     def with_chosen(self, chosen: Sequence[Choice]) -> Found:
-        """The images of the chosen series come to the others; nothing is left to choose."""
-        images = (*self.images, *(image for choice in chosen for image in choice.images))
+        """The images that were chosen, and no others; nothing is left to choose."""
+        images = tuple(image for choice in chosen for image in choice.images)
         folders = len({image.parent for image in images})
         # series of one folder are one patient's, most likely, and its name tells nothing
-        return replace(self, images=images, folders=folders, by=self.by if not chosen else None, choices=())
+        return replace(self, images=images, folders=folders, by=None, choices=())
+
+    def all_to_choose(self) -> Found:
+        """Where there is something to choose, all that was found is."""
+        if not self.choices:
+            return self
+        return replace(self, images=(), folders=0, by=None, choices=(*self.choices, *beside(self.images)))
 
 
 def can_take(path: Path) -> bool:
@@ -125,7 +132,7 @@ def find_images(paths: Sequence[str | Path], progress: Progress | None = None) -
             others += inside.others
             choices += inside.choices
     found_here = _found(images, left_out, named={Path(path) for path in paths}, project=project)
-    return replace(found_here, others=others, choices=tuple(choices))
+    return replace(found_here, others=others, choices=tuple(choices)).all_to_choose()
 
 
 def _index_of(path: Path) -> Path | None:
@@ -160,7 +167,7 @@ def _found(
 def images_beside(project: Project) -> Found:
     """Images in the project's own folder that it does not hold yet; it holds none of what it made itself."""
     inside = _inside(project.path, skip=OWN)
-    return without(replace(_found(inside.images, inside.masks), choices=tuple(inside.choices)), project)
+    return without(replace(_found(inside.images, inside.masks), choices=tuple(inside.choices)), project).all_to_choose()
 
 
 def without(found: Found, project: Project) -> Found:

@@ -24,6 +24,27 @@ def takes(network: str, *, volume: bool) -> bool:
     return (get_spec(network).input.ndim == 3) == volume
 
 
+def size_told(network: str, size: int | None) -> list[str]:
+    """What to tell of a side of the input that was asked for, px, where the network takes none like it."""
+    from napari_medseg.networks import get_spec
+
+    if size is None or size < 1:
+        return []
+    multiple = get_spec(network).input.multiple
+    used = -(-size // multiple) * multiple
+    if used == size:
+        return []
+    return [
+        tr(
+            "The size is {size} px, and {network} takes multiples of {multiple} px: images go through it at {used} px.",
+            size=size,
+            network=network,
+            multiple=multiple,
+            used=used,
+        )
+    ]
+
+
 def proposes(network: str, *, volume: bool) -> bool:
     """Whether a network can say something of volumes, or of images: one for images goes through slices."""
     return volume or takes(network, volume=False)

@@ -23,6 +23,8 @@ TOLD_KEY = "medseg_told"
 """Of an image: sentences that a person should know of how it was read."""
 WINDOWS_KEY = "medseg_windows"
 """Of an image that can be shown in several ways: the parameters of :func:`napari_medseg.app.windows.windows_for`."""
+MODALITY_KEY = "medseg_modality"
+"""Of an image that says what it was taken with: such as ``CT``."""
 UNSIZED_KEY = "medseg_unsized"
 """Of a layer that counts in mm for its neighbours' sake alone: nobody knows the size of its pixels."""
 
@@ -43,6 +45,8 @@ def facts_of(image: Image) -> dict[str, Any]:
         facts[SIZE_KEY] = image.spacing
     if image.told:
         facts[TOLD_KEY] = image.told
+    if image.modality:
+        facts[MODALITY_KEY] = image.modality
     if image.windows or image.modality == "CT":
         facts[WINDOWS_KEY] = (image.windows, image.modality, (float(image.data.min()), float(image.data.max())))
     return facts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from napari_medseg.app.lesions import MM3_IN_ML, Measured
+from napari_medseg.io import Grid
 from napari_medseg.io.spreadsheet import Cell
 from napari_medseg.metrics.lesions import Lesion
 
@@ -12,13 +13,14 @@ HEADER = (
     *("image", "class", "class name", "lesions of class", "lesion", "pixels", "volume (ml)", "area (mm²)"),
     *("longest diameter (mm)", "perpendicular diameter (mm)", "perimeter (mm)", "area (px)", "longest diameter (px)"),
     *("perpendicular diameter (px)", "perimeter (px)", "mean (image values)", "SD (image values)", "plane"),
-    *("slice (from 0)", "row (from 0)", "column (from 0)"),
+    *("slice (window, from 0)", "row (window, from 0)", "column (window, from 0)"),
+    *("patient x (mm to the left)", "patient y (mm to the back)", "patient z (mm to the head)"),
 )
 """Of the columns of :func:`csv_rows`, the same in each file; what does not apply is empty."""
 
 
 def csv_rows(image: str, measured: Measured) -> Iterator[Sequence[Cell]]:
-    """Rows of a table with :data:`HEADER`: one a lesion, and one for each class that has a name and no lesion.
+    """Rows of a table with :data:`HEADER`: one a lesion; one of an image without any, which was looked at all the same.
 
     Parameters
     ----------
@@ -27,12 +29,11 @@ def csv_rows(image: str, measured: Measured) -> Iterator[Sequence[Cell]]:
     measured : Measured
     """
     plane = measured.plane()
-    rows = measured.by_class()
+    rows = {label: lesions for label, lesions in measured.by_class().items() if lesions}
     if not rows:
         yield _row(image, None, "", 0, None, measured, plane)
     for label, lesions in rows.items():
-        found: list[Lesion] | list[None] = lesions or [None]
-        for one in found:
+        for one in lesions:
             yield _row(image, label, measured.names.get(label, ""), len(lesions), one, measured, plane)
 
 
@@ -53,6 +54,7 @@ def _row(
         *(nothing if measured.sized else lengths),
         *(one.mean, one.deviation),
         *_place(plane, one.axis, place),
+        *_patient(one, measured.grid),
     )
 
 
@@ -62,3 +64,11 @@ def _place(plane: str, axis: int | None, place: Sequence[int | None]) -> Sequenc
         return (plane, *place)
     rest = [one for number, one in enumerate(place) if number != axis]
     return (plane, place[axis], *rest)
+
+
+def _patient(one: Lesion, grid: Grid) -> Sequence[float | None]:
+    """Where the voxel lies in the patient, as DICOM counts: whatever the file's own order of slices and rows is."""
+    if grid.affine is None or len(one.point) != 3:
+        return (None, None, None)
+    right, front, head = (grid.affine @ (*one.point[::-1], 1))[:3].tolist()
+    return (-right, -front, head)

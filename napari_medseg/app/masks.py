@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from napari_medseg.app.classes import merged, name_classes, rule_of
+from napari_medseg.app.classes import UNNAMED, merged, name_classes, rule_of
 from napari_medseg.app.images import add_images
-from napari_medseg.classes import MOST_CLASS, Classes, listed
+from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
 from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import (
     PLAIN,
     LabelRule,
     all_numbers,
+    check_names,
     check_numbers,
     check_white,
+    find_in,
     fit_mask,
     match_masks,
-    names_of,
     read_image,
     read_numbers,
     walk_images,
 )
+from napari_medseg.io.belongs import image_of
 from napari_medseg.io.labels import Found
 from napari_medseg.project import Case, Project
+from napari_medseg.project.files import image_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +74,8 @@ def add_with_masks(
     Nothing is added before all masks were read. An image whose mask is bad is not added, so that both can be later.
 
     The numbers of the masks are those of the project's classes. Where it has none yet, all numbers that are found
-    become classes; more than the first, or another, get names in its table: those that the masks' files say, as
-    DICOM-SEG does, else ``label 2``.
+    become classes; more than the first, or another, get names in its table: those that the masks' files say,
+    else ``label 2``. A number that they call 'ignore' is the one that does not count.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def add_with_masks(
     ------
     InputError
         If no mask belongs to an image, two files have the same stem, or none of the masks can be used; the message
-        names the first; or if nobody said what white is in them.
+        names the first; if a number in them bears the name of another class; or if nobody said what white is in them.
     OutputError
         If the project cannot be written.
     """
@@ -98,11 +101,13 @@ def add_with_masks(
         )
     rule, classes = rule_of(project, rule), merged(project, names or {})
     rule.check(classes)
-    readable, found, bad = _check(matched, rule, classes)
+    readable, found, bad = _check(project, matched, rule, classes)
     if bad and not readable:
         raise next(iter(bad.values()))
-    numbers = all_numbers(found)
-    called = {} if rule.mapping else _called({file: matched[file] for file in readable}, classes)
+    called = _called({matched[file]: one for file, one in found.items()}, classes, rule)
+    aside = next((number for number, name in called.items() if name.casefold() == IGNORED), None)
+    rule = rule if aside is None else replace(rule, ignore=aside)
+    called, numbers = {n: name for n, name in called.items() if n != aside}, all_numbers(found) - {aside}
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     cases, refused = add_images(
@@ -131,23 +136,24 @@ def add_with_masks(
     return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
 
 
-def _called(masks: Mapping[Path, Path], classes: Classes) -> dict[int, str]:
-    """What the files of masks say that their numbers are called, by number.
+def _called(masks: Mapping[Path, Found], classes: Classes, rule: LabelRule) -> dict[int, str]:
+    """What the files of masks say that the numbers they hold are called, by number.
 
     Raises
     ------
     InputError
         If two files have two names for one number, or a number bears the name of another class.
     """
+    check_names(masks, classes if rule.ignore is None else {**classes, rule.ignore: IGNORED})
     found = dict[int, str]()
-    for path in masks.values():
-        for number, name in names_of(path).items():
-            other = next((label for label, known in classes.items() if known.casefold() == name.casefold()), number)
-            if found.setdefault(number, name) != name or other != number:
-                wanted = f"class {other}" if other != number else f"'{found[number]}', as in another mask"
+    for path, one in masks.items():
+        for number, name in one.names.items():
+            # so weights call the one class that nobody named
+            if name != UNNAMED and found.setdefault(number, name) != name and number not in classes:
                 raise InputError(
-                    f"mask {path} calls its number {number} '{name}'; expected {wanted}. Say which class it is with "
-                    f"--map {number}={other}, or rename it."
+                    f"mask {path} calls its number {number} '{name}'; expected '{found[number]}', as in another mask. "
+                    f"Say what it is called with --classes {number}=NAME, or which class it is with "
+                    f"--map {number}={number}."
                 )
     # two numbers of one name: the name says nothing
     names = list(found.values())
@@ -163,8 +169,19 @@ def _waits(project: Project, case: Case | None) -> bool:
     return case.state in ("new", "proposed") or imported
 
 
+def _check_owner(project: Project, image: Path, mask: Path) -> None:
+    """Make sure that a mask is not that of another image of the project, which may have the same name."""
+    digest = image_of(mask)
+    owner = next((case for case in project.cases() if case.sha256 == digest), None)
+    if owner is not None and image_sha256(image) != digest:
+        raise InputError(
+            f"mask {mask} was made on {owner.image}, which is in the project as '{owner.name}'; it is given with "
+            f"{image}. Give it with its own image."
+        )
+
+
 def _check(
-    matched: Mapping[Path, Path], rule: LabelRule, classes: Classes
+    project: Project, matched: Mapping[Path, Path], rule: LabelRule, classes: Classes
 ) -> tuple[list[Path], dict[Path, Found], dict[Path, InputError]]:
     """The images that can be read, whose masks can be too, and fit; what these hold; and what is wrong with others.
 
@@ -183,10 +200,11 @@ def _check(
                 # told with the other images that cannot be added
                 continue
             fit_mask(image, mask, image_path=file, mask_path=mask_path)
+            _check_owner(project, file, mask_path)
         except InputError as error:
             bad[file] = error
         else:
-            found[file] = rule.find(mask)
+            found[file] = find_in(mask_path, mask, rule)
     check_white({matched[file]: one for file, one in found.items()}, classes or None)
     outside = dict[Path, InputError]()
     for file, one in found.items():

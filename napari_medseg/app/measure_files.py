@@ -11,12 +11,12 @@ import numpy as np
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import class_table
-from napari_medseg.app.export import ACCEPTED, to_export
+from napari_medseg.app.export import ACCEPTED, export_project, to_export
 from napari_medseg.app.lesion_csv import HEADER, csv_rows
 from napari_medseg.app.lesions import Measured, measure
 from napari_medseg.app.stems import free_stems
 from napari_medseg.classes import Classes
-from napari_medseg.errors import InputError, MedsegError
+from napari_medseg.errors import InputError, MedsegError, OutputError, PartlyDoneError, sentence
 from napari_medseg.io import (
     PLAIN,
     Grid,
@@ -115,6 +115,54 @@ def measure_project(
     return _write(path, [(stems[case.id], case) for case in ready], one, told, progress)
 
 
+def export_with_table(
+    project: Project, folder: Path, *, progress: Progress | None = None, **wishes: Any
+) -> tuple[list[Path], list[str]]:
+    """Write a project's masks, and of those that could be written what their lesions measure.
+
+    Parameters
+    ----------
+    wishes
+        Of :func:`napari_medseg.app.export.export_project`; ``state``, ``overwrite``, ``chosen`` and ``task`` are given.
+
+    Returns
+    -------
+    list of Path
+        Files; the table, :data:`TABLE`, is the last.
+    list of str
+        What is missing in the table.
+
+    Raises
+    ------
+    MedsegError
+        As :func:`napari_medseg.app.export.export_project`; a PartlyDoneError counts the table among what was done.
+    """
+    csv = folder / TABLE
+    check_free([csv], overwrite=wishes["overwrite"])
+    done: list[int] = []
+    partly: PartlyDoneError | None = None
+    try:
+        written = export_project(project, folder, progress=progress, tell=done.append, **wishes)
+    except PartlyDoneError as error:
+        if not done:
+            raise
+        partly, written = error, [Path(str(path)) for path in error.done]
+    wanted = {name: wishes[name] for name in ("state", "overwrite", "chosen", "task")}
+    told = []
+    try:
+        told = measure_project(project, csv, case_ids=done, progress=progress, **wanted).told
+        written.append(csv)
+    except (InputError, OutputError, PartlyDoneError) as error:
+        written += [csv] if isinstance(error, PartlyDoneError) else []
+        why = error.problems if isinstance(error, PartlyDoneError) else (sentence(error),)
+        what = tr("the table {csv} is missing or not whole", csv=csv.name)
+        before = () if partly is None else partly.problems
+        raise PartlyDoneError([*before, *why], what if partly is None else f"{partly.what}; {what}", written) from error
+    if partly is not None:
+        raise PartlyDoneError(partly.problems, partly.what, written) from partly
+    return written, told
+
+
 def measure_files(
     paths: Sequence[str | Path],
     masks: str | Path,
@@ -138,7 +186,7 @@ def measure_files(
     rule : LabelRule
         What numbers in the masks stand for, and which is no class.
     classes : mapping of int to str, optional
-        What they are called; default: any number is a class.
+        What they are called; default: any number is a class, called as its mask says.
 
     Raises
     ------
@@ -150,7 +198,8 @@ def measure_files(
     pairs = _pairs(paths, Path(masks))
     path = _free(out, (file for pair in pairs for file in pair if file is not None), overwrite=overwrite)
     rule.check(classes)
-    check_numbers(survey([mask for _, mask in pairs], rule), classes or None)
+    found = survey([mask for _, mask in pairs], rule)
+    check_numbers(found, classes or None)
     told: list[str] = []
 
     def one(pair: tuple[Path | None, Path], step: Callable[[float], None]) -> Measured:
@@ -166,7 +215,7 @@ def measure_files(
             told.extend([turned] if turned else [])
             grid, values = image.grid, image.data
         labels = rule.apply(numbers, classes=classes or None, path=mask_path).numbers
-        return measure(labels, grid, values, names=classes, apart=apart, progress=step)
+        return measure(labels, grid, values, names=classes or found[mask_path].names, apart=apart, progress=step)
 
     named = [(stem_of(mask if image is None else image), (image, mask)) for image, mask in pairs]
     return _write(path, named, one, told, progress)
@@ -243,7 +292,7 @@ def _write(
                     progress((number + share) / len(items), name)
 
             step(0.0)
-            with batch.item():
+            with batch.item(name):
                 measured = one(item, step)
                 lesions += len(measured.lesions)
                 yield from csv_rows(name, measured)

@@ -42,8 +42,11 @@ class StrayPieces:
         return [one for one in found if _one_thing(one.label, others)]
 
     def emptied(self, project: Project, case_id: int, labels: np.ndarray) -> bool:
-        """Whether nothing is left of a mask that a person worked on; not where another was accepted as empty."""
-        if labels.any() or all(row.kind == "proposal" for row in project.history(case_id)):
+        """Whether a mask is empty and no proposal that is shown says so; not where another was accepted as empty.
+
+        Whoever drew nothing, took a proposal back or rubbed everything out may have meant it, or not.
+        """
+        if labels.any() or _proposed_empty(project, case_id):
             return False
         return all(sum(counted.values()) for counted in self._others(project, case_id))
 
@@ -62,6 +65,11 @@ class StrayPieces:
             if revision.id in self._counted:
                 counts.append(self._counted[revision.id])
         return counts
+
+
+def _proposed_empty(project: Project, case_id: int) -> bool:
+    """Whether what is shown is a proposal, of nothing, that nobody drew on."""
+    return project.proposal_origin(case_id) is not None and project.strokes_below(case_id) == 0
 
 
 def _one_thing(label: int, others: list[dict[int, int]]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.app.anchors import anchors_of
-from napari_medseg.app.classes import classes_of, rule_of
+from napari_medseg.app.classes import names_to_learn, rule_of
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
 from napari_medseg.app.judges import accepted, as_proposed, to_set_aside
@@ -279,11 +279,11 @@ def _trained_before(project: Project) -> set[str]:
 
 def _classes(project: Project, entry: WeightsEntry, found: Mapping[str, Found], rule: LabelRule) -> dict[int, str]:
     """The classes to learn, by their numbers: those of the weights, and those that were drawn beyond them."""
-    names, drawn = classes_of(project), all_numbers(found)
+    of_weights = dict(zip(entry.labels, entry.classes, strict=True))
+    names, drawn = names_to_learn(project, of_weights), all_numbers(found)
     # where the project has a table of classes, what is drawn is one of them, or was mapped by who starts the round
     mapped = {number: f"label {number}" for _, _, number in rule.mapping}
     check_numbers(found, {**mapped, **names} if names else None)
-    of_weights = dict(zip(entry.labels, entry.classes, strict=True))
     if len(entry.classes) == 1 and len(drawn) < 2:
         # one label, whichever it is, is the foreground
         label = next(iter(drawn or entry.labels))

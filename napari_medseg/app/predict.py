@@ -14,7 +14,7 @@ from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.coding import Coded, check_format, told
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
-from napari_medseg.app.kinds import check_kind, lie_of
+from napari_medseg.app.kinds import check_kind, lie_of, size_told
 from napari_medseg.app.losses import file_losses
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.together import Together
@@ -31,6 +31,7 @@ from napari_medseg.io import (
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.io.table import What
 from napari_medseg.names import short_name
+from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.store import find_weights, weights_state
 from napari_medseg.words import tr, trn
@@ -244,7 +245,7 @@ def predict_files(
     format : str
         One of :func:`napari_medseg.app.formats.names`; what it does not take goes into another that does.
     probabilities : bool
-        Also write the map of the first class.
+        Also write the map of each class: ``_prob``, or ``_prob_1``, ``_prob_2`` of several, by their numbers.
     edges : bool
         Also write the edge map: the network's own, or SGD-Net's where it has none.
     disagreement : bool
@@ -291,7 +292,8 @@ def predict_files(
     check_kind(request.network, images)
     prompts = {} if boxes is None else prompts_of(boxes, images)
     format_named(format)
-    wanted = {"prob": probabilities, "edges": edges, "disagreement": disagreement}
+    maps = _map_names(request) if probabilities else ()
+    wanted = {**dict.fromkeys(maps, True), "edges": edges, "disagreement": disagreement}
     kinds: dict[str, What] = dict.fromkeys(mask_kinds(objects), "mask")
     kinds |= dict.fromkeys((kind for kind, wish in wanted.items() if wish), "map")
     stems = {path: short_name(name_of(path, alone=True)) for path in images}
@@ -306,7 +308,7 @@ def predict_files(
     targets += together.targets()
     check_apart(targets, images)
     check_free(targets, overwrite=overwrite)
-    for text in file_losses(images, format=format, objects=objects):
+    for text in (*size_told(request.network, request.size), *file_losses(images, format=format, objects=objects)):
         tell(text)
     folder = check_folder(out)
     written: list[Path] = []
@@ -317,13 +319,13 @@ def predict_files(
         for number, path in enumerate(images):
             if progress is not None:
                 progress(number / len(images), stems[path])
-            with batch.item():
+            with batch.item(path):
                 check_format(format_named(format), path)
                 image, stem = read_image(path), stems[path]
                 for words in image.told:
                     tell(f"{path}: {words}")
                 suffix = suffix_for(format, volume=image.volume)
-                if advice := advise_file(image.data, request.network, request.weights):
+                if advice := advise_file(image, request.network, request.weights):
                     tell(f"{path}: {advice.text}")
                 try:
                     result = predict_array(
@@ -342,12 +344,14 @@ def predict_files(
                     tell(f"{path}: {words}")
                 said.update(result.origin["messages"])
                 called = path.name if stem == short_name(stem_of(path)) else stem
-                facts = {"image": called, **result.kept_origin}
+                facts = {"image": called, "image_sha256": image_sha256(path), **result.kept_origin}
                 facts["classes"] = dict(result.classes)
                 facts["unlike"] = bool(advice)
                 facts[MADE_KEY] = dict.fromkeys(result.classes, SEMIAUTOMATIC if path in prompts else AUTOMATIC)
                 task = next((entry.task for entry in list_weights() if entry.id == result.origin["weights"]), "")
-                facts |= (coded or Coded()).facts(format_named(format), facts["classes"], task)
+                facts |= (coded or Coded()).facts(
+                    format_named(format), facts["classes"], task, tuple(facts["classes"].values())
+                )
                 written += export_masks(
                     together.place(volume=image.volume) / stem,
                     result.labels,
@@ -360,17 +364,21 @@ def predict_files(
                     provenance=facts,
                     source=path,
                 )
-                maps = {
-                    "prob": result.probabilities[0] if probabilities else None,
-                    "edges": result.edges if edges else None,
-                    "disagreement": result.disagreement if disagreement else None,
-                }
+                found = dict(zip(maps, result.probabilities, strict=True)) if maps else {}
+                found |= {"edges": result.edges if edges else None}
+                found |= {"disagreement": result.disagreement if disagreement else None}
                 suffix = suffix_for(format, volume=image.volume, what="map")
-                for name, data in maps.items():
+                for name, data in found.items():
                     if data is not None:
                         written.append(write_probabilities(folder / f"{stem}_{name}{suffix}", data, grid=image.grid))
     batch.end(written)
     return written
+
+
+def _map_names(request: PredictRequest) -> tuple[str, ...]:
+    """What the maps of the classes are called, in their order."""
+    entry, _ = find_weights(request.network, request.weights)
+    return tuple(f"prob_{label}" for label in entry.labels) if len(entry.labels) > 1 else ("prob",)
 
 
 def _not_segmented(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from napari_medseg.app.lesions import MM3_IN_ML, Measured, measure
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, read_image, write_mask
+from napari_medseg.io import Grid, format_of, read_image, write_mask
 from napari_medseg.io import dicom_sr as sr
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.dicom_seg_write import CODES_KEY
-from napari_medseg.io.mask import MADE_KEY
+from napari_medseg.io.mask import MADE_KEY, TOOLS_KEY
 from napari_medseg.metrics.lesions import Lesion, number_lesions
 from napari_medseg.words import tr
 
@@ -38,10 +38,60 @@ def report_paths(stem: Path, suffix: str) -> tuple[Path, Path]:
     return stem.with_name(f"{stem.name}_{REPORT}{sr.SUFFIX}"), stem.with_name(f"{stem.name}_{LESIONS}{suffix}")
 
 
+def check_report(mask: Path) -> None:
+    """Make sure, before anything is written, that a report can refer to a mask of this name.
+
+    Raises
+    ------
+    InputError
+    """
+    format = format_of(mask)
+    if format is None or not format.takes.of_format:
+        raise InputError(
+            tr(
+                "{mask} is no DICOM-SEG; expected one where measurements are asked for as DICOM SR, which refers to "
+                "its segments. Choose that format, or leave the report out.",
+                mask=mask.name,
+            )
+        )
+
+
+def measured_for(labels: np.ndarray, *, grid: Grid, provenance: Mapping[str, Any], source: Path) -> Measured:
+    """What a report is to tell of a mask, before anything is written; parameters are those of :func:`write_report`.
+
+    Raises
+    ------
+    InputError
+        If there are more lesions than segments can be numbered.
+    ImageReadError
+        If the image cannot be read.
+    """
+    names = {int(label): str(name) for label, name in (provenance.get("classes") or {}).items()}
+    measured = measure(labels, grid, read_image(source).data, names=names)
+    if len(measured.lesions) > MOST:
+        raise InputError(
+            tr(
+                "the mask has {n} lesions, and DICOM SR refers to {most} at most; expected fewer. Leave the report "
+                "out, and save the measurements as CSV.",
+                n=len(measured.lesions),
+                most=MOST,
+            )
+        )
+    return measured
+
+
 def write_report(
-    stem: Path, labels: np.ndarray, *, mask: Path, suffix: str, grid: Grid, provenance: Mapping[str, Any], source: Path
-) -> list[Path]:
-    """Measure a mask that was written as DICOM-SEG, and write what its lesions measure as DICOM SR.
+    stem: Path,
+    labels: np.ndarray,
+    measured: Measured,
+    *,
+    mask: Path,
+    suffix: str,
+    grid: Grid,
+    provenance: Mapping[str, Any],
+    source: Path,
+) -> Iterator[Path]:
+    """Write what the lesions of a mask measure as DICOM SR, beside the mask that was written as DICOM-SEG.
 
     A group refers to the segment that is its lesion: of the mask where each class has one lesion, else of a second
     DICOM-SEG, ``<stem>_lesions``. Of a mask that holds nothing, nothing is written.
@@ -51,6 +101,8 @@ def write_report(
     stem : Path
     labels : np.ndarray
         (Y, X) or (Z, Y, X), uint8: those of the mask.
+    measured : Measured
+        Of :func:`measured_for`.
     mask : Path
         The DICOM-SEG of them.
     suffix : str
@@ -58,33 +110,20 @@ def write_report(
     grid, provenance, source
         As it was written with.
 
-    Returns
-    -------
-    list of Path
+    Yields
+    ------
+    Path
+        Each file as soon as it is written.
 
     Raises
     ------
-    InputError
-        If there are more lesions than segments can be numbered.
     ImageReadError, OutputError
         If the image cannot be read, or a file cannot be written.
     """
-    names = {int(label): str(name) for label, name in (provenance.get("classes") or {}).items()}
-    measured = measure(labels, grid, read_image(source).data, names=names)
     lesions = measured.lesions
     if not lesions:
-        return []
-    if len(lesions) > MOST:
-        raise InputError(
-            tr(
-                "the mask has {n} lesions, and DICOM SR refers to {most} at most; expected fewer. The mask is written; "
-                "save the measurements as CSV.",
-                n=len(lesions),
-                most=MOST,
-            )
-        )
+        return
     report, apart = report_paths(stem, suffix)
-    written = [report]
     if all(one.number == 1 for one in lesions):
         segments = mask
         order = {label: number for number, label in enumerate(np.unique(labels[labels > 0]).tolist(), start=1)}
@@ -93,10 +132,10 @@ def write_report(
         segments, places = apart, list(range(1, len(lesions) + 1))
         numbered = number_lesions(labels, list(lesions))
         facts = _of_lesions(provenance, measured)
-        written.append(write_mask(apart, numbered, grid=grid, provenance=facts, numbers=True, source=source))
+        yield write_mask(apart, numbered, grid=grid, provenance=facts, numbers=True, source=source)
     groups = [_group(one, place, measured) for one, place in zip(lesions, places, strict=True)]
     sr.write(report, groups, segments=segments, source=source, facts=provenance)
-    return written
+    yield report
 
 
 def _group(one: Lesion, segment: int, measured: Measured) -> sr.Group:
@@ -122,7 +161,7 @@ def _of_lesions(facts: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
     """What is known of classes, said of each lesion of theirs."""
     found = dict(facts)
     lesions = list(enumerate(measured.lesions, start=1))
-    for key in (CODES_KEY, MADE_KEY, COLOURS_KEY):
+    for key in (CODES_KEY, MADE_KEY, TOOLS_KEY, COLOURS_KEY):
         told = {int(label): fact for label, fact in (facts.get(key) or {}).items()}
         found[key] = {number: told[one.label] for number, one in lesions if one.label in told}
     found["classes"] = {number: _name(one, measured) for number, one in lesions}

@@ -13,10 +13,11 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import format_of, read_image
+from napari_medseg.io.dicom import refusal
 from napari_medseg.io.dicom_paths import images_of
-from napari_medseg.io.dicom_series import INDEX, Series, list_series, seems_dicom
+from napari_medseg.io.dicom_series import INDEX, Series, lies_in, list_series, seems_dicom, series_at
 from napari_medseg.io.format import Progress
-from napari_medseg.words import tr
+from napari_medseg.words import tr, trn
 
 # so many are few: whoever opens them most likely wants all
 FEW = 5
@@ -26,17 +27,23 @@ SIDE = 96
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A series in a list.
+    """A series in a list, or all images beside the series.
 
     Parameters
     ----------
     series : Series
+        Without a part where it is no series: images, each by itself.
     images : tuple of Path
         What is read as images: one of a volume, else its files.
     """
 
     series: Series
     images: tuple[Path, ...]
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it is one; else each of its images stands alone."""
+        return bool(self.series.parts)
 
     @property
     def modality(self) -> str:
@@ -116,11 +123,37 @@ def ticked_at_first(choices: Sequence[Choice]) -> bool:
     return len(choices) <= FEW
 
 
+def beside(images: Sequence[Path]) -> tuple[Choice, ...]:
+    """Images beside series, to be chosen like these: a row for each volume, one for all others."""
+    found: list[Choice] = []
+    alone: list[Path] = []
+    for image in images:
+        series = _read_as(image)
+        if series is None:
+            alone.append(image)
+        else:
+            found.append(Choice(series, (image,)))
+    if alone:
+        found.append(Choice(Series("", "", 0, len(alone), ()), tuple(alone)))
+    return tuple(found)
+
+
+def _read_as(image: Path) -> Series | None:
+    """The one volume of DICOM that an image is; None of anything else."""
+    try:
+        if lies_in(image) is not None:
+            return series_at(image)
+        found = list_series(image) if image.is_dir() and seems_dicom(image) else ()
+    except (ImageReadError, ModuleNotFoundError):
+        return None
+    return next((one for one in found if one.is_volume), None)
+
+
 def small_picture(choice: Choice) -> np.ndarray | None:
     """The middle slice, (Y, X) or (Y, X, 3), uint8, at most 96 px a side; None where it cannot be read, or may name
     the patient in its pixels.
     """
-    if choice.series.burnt:
+    if choice.series.burnt or not choice.is_series:
         return None
     parts = choice.series.parts
     # where they lie along their normal, else as they are called
@@ -145,7 +178,14 @@ def _ends(data: np.ndarray) -> tuple[float, float]:
 
 
 def note_of(choice: Choice) -> str:
-    """What is to be known of it beside the rest."""
+    """What is to be known of it beside the rest: that it cannot be read, and why; or that it has no preview."""
+    if not choice.is_series:
+        return trn("{n} other image, by itself", "{n} other images, each by itself", choice.count)
+    refused = [why for image in choice.images[:1] if (why := refusal(choice.series, image))]
+    if refused:
+        # in a list, the path stands beside it
+        why = refused[0].removeprefix(f"{choice.images[0]} ")
+        return tr("Cannot be opened: it {why}", why=why)
     return tr("Text is burnt into it; no preview, as it may name the patient.") if choice.series.burnt else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from types import TracebackType
 
 STOPPED = "medseg: stopped; what was written before is whole.\n"
@@ -18,8 +19,10 @@ class _LastHands:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        from napari_medseg.atomic import OF_THE_DISK, output_error
         from napari_medseg.errors import MedsegError, PartlyDoneError, sentence
         from napari_medseg.names import one_line
+        from napari_medseg.words import tr
 
         if isinstance(error, KeyboardInterrupt):
             sys.stderr.write(STOPPED)
@@ -31,6 +34,9 @@ class _LastHands:
         elif isinstance(error, BrokenPipeError):
             raise SystemExit(0) from None
         elif isinstance(error, Exception):
+            if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+                # such as what is printed into a file
+                error = output_error(Path(str(error.filename or tr("What is printed"))), error)
             said = sentence(error)
             for line in error.problems if isinstance(error, PartlyDoneError) else (said,):
                 sys.stderr.write(f"medseg: {one_line(line)}\n")

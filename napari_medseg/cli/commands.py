@@ -27,6 +27,7 @@ from napari_medseg.cli.output import (
     print_json,
     print_table,
     progress_bar,
+    tell_below,
     tell_left_out,
 )
 from napari_medseg.cli.project import project_app
@@ -112,6 +113,9 @@ def codes(
     if json:
         print_json(list(found.values()))
         return
+    if not found:
+        typer.echo(f"No code has the words '{' '.join(words or [])}'. See all of them with 'medseg codes'.", err=True)
+        return
     columns = ("id", "SNOMED CT", "meaning", "says")
     print_table("Codes", columns, [tuple(row[name] for name in columns) for row in found.values()])
 
@@ -175,10 +179,11 @@ def series(
     folder: Annotated[Path, typer.Argument(help="Folder of DICOM files, or a DICOMDIR.")],
     json: Json = False,
 ) -> None:
-    """List the series of a folder of DICOM files, each with a name by which other commands take it; no patient."""
-    from napari_medseg.app.series import choices_in, note_of
+    """List the series of a folder and of those in it, each with a name by which other commands take it; no patient."""
+    from napari_medseg.app.intake import all_in
+    from napari_medseg.app.series import note_of
 
-    found = choices_in(folder)
+    found = all_in(folder)
     rows: list[dict[str, Any]] = [
         {
             "path": [str(path) for path in one.images],
@@ -210,7 +215,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     network: Network = "cmunext-xxs",
     format: Format = DEFAULT_FORMAT,
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Also write the probability map.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also write the probability map, of several classes one each.")
+    ] = False,
     edges: Annotated[bool, typer.Option("--edges", help="Also write the edge map (SGD-Net).")] = False,
     objects: Annotated[bool, typer.Option("--objects", help="Also write each object by a number.")] = False,
     boxes: Annotated[
@@ -302,6 +309,7 @@ def evaluate(
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
     rule = parse_rule(mapping, ignore)
+    tell_below([images])
     pairs = find_pairs(images, masks)
     if json is not None:
         # now, not after an hour of scoring

@@ -103,10 +103,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console.print(table)
 
 
+def tell_below(paths: Sequence[Path]) -> None:
+    """Say on stderr how much DICOM in folders of folders is passed over."""
+    from napari_medseg.app.dicom_folders import left_out_below
+
+    for said in left_out_below(paths):
+        sys.stderr.write(f"{one_line(said)}\n")
+
+
 def tell_left_out(paths: Sequence[Path]) -> None:
-    """Say on stderr which files of folders are taken for results, not images."""
+    """Say on stderr which files of folders are taken for results, not images, and what in their folders is not."""
     from napari_medseg.io import walk_images
 
+    tell_below(paths)
     _, left_out = walk_images(paths)
     if left_out:
         sys.stderr.write(

@@ -266,14 +266,13 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the accepted masks."""
-    from napari_medseg.app.coding import parse_coded, remember, with_report
+    from napari_medseg.app.coding import parse_coded, remember_asked, with_report
     from napari_medseg.app.export import ACCEPTED, ALL, export_losses, export_project
     from napari_medseg.project import Project
 
     with print_done(), Project.open(folder) as project, progress_bar() as progress:
         classes = {one.label: one.name for one in project.classes()} or {1: ""}
-        task = project.chosen()[0]
-        coded = parse_coded(code or [], anatomy or [], classes, patient=patient, task=task)
+        coded = parse_coded(code or [], anatomy or [], classes, patient=patient)
         coded = with_report(coded, format) if report else coded
         for told in export_losses(project, format=format, objects=objects, patient=patient):
             typer.echo(told, err=True)
@@ -287,6 +286,6 @@ def export(
             coded=coded,
             progress=progress,
         )
-        remember(project, coded.codes)
+        remember_asked(project, coded)
     for path in written:
         typer.echo(path)

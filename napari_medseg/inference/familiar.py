@@ -47,7 +47,7 @@ def describe(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : np.ndarray
-        (Y, X), (Y, X, 3) or (Y, X, 4), any real dtype.
+        (Y, X), (Y, X, 1), (Y, X, 3) or (Y, X, 4), any real dtype.
 
     Returns
     -------

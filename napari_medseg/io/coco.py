@@ -15,8 +15,8 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
-from napari_medseg.io.outlines import fill
-from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
+from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
+from napari_medseg.names import name_key
 
 # what only this program writes and reads stands below one name
 OURS = "medseg"
@@ -42,14 +42,13 @@ def write_mask(
     facts = dict(provenance or {})
     height, width = labels.shape
     objects, label_of = objects_in(labels, parts)
-    name = re.sub(r"_(mask|objects)\.coco\.json$", "", path.name, flags=re.IGNORECASE)
     document = {
         "info": _info(facts),
         "licenses": [],
         "images": [
             {
                 "id": 1,
-                "file_name": str(facts.get("image") or name),
+                "file_name": str(facts.get("image") or _stem(path)),
                 "height": height,
                 "width": width,
                 OURS: facts_of(grid, facts),
@@ -119,6 +118,8 @@ def _shapes(objects: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
 def join(path: Path, files: Sequence[Path]) -> None:
     """Make one file of many that :func:`write_mask` wrote; of classes that differ in name, the names are all told.
 
+    Images of one name are told apart by the names of their masks' files.
+
     Raises
     ------
     OutputError
@@ -126,13 +127,14 @@ def join(path: Path, files: Sequence[Path]) -> None:
     """
     images, categories = list[Any](), dict[int, dict[str, Any]]()
     info: dict[str, Any] = {}
+    names: set[str] = set()
     count = 0
     with atomic_path(path) as temporary, temporary.open("w", encoding="ascii") as stream:
         stream.write('{"annotations":[')
         for number, file in enumerate(files, start=1):
             one = read_json(file)
             info = info or one["info"]
-            images += [{**image, "id": number} for image in one["images"]]
+            images += [{**image, "id": number, "file_name": _own_name(image, file, names)} for image in one["images"]]
             for category in one["categories"]:
                 known = categories.setdefault(category["id"], category)
                 if category["name"] not in known["name"].split(" / "):
@@ -150,6 +152,19 @@ def join(path: Path, files: Sequence[Path]) -> None:
         stream.write(f"],{to_json(rest)[1:]}")
 
 
+def _own_name(image: Mapping[str, Any], file: Path, taken: set[str]) -> str:
+    """What an image is called that no other is."""
+    name = str(image["file_name"])
+    if name_key(name) in taken:
+        name = _stem(file) + Path(name).suffix
+    taken.add(name_key(name))
+    return name
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"(_(mask|objects))?\.coco\.json$", "", path.name, flags=re.IGNORECASE)
+
+
 def read(path: Path, *, mask: bool = False) -> Image:
     """Read a mask: of one image, and its objects by their pixels or polygons; the number of a category is the label.
 
@@ -164,11 +179,17 @@ def read(path: Path, *, mask: bool = False) -> Image:
     annotations = document.get("annotations")
     if not isinstance(annotations, list):
         raise ImageReadError(f"{path} has no list of annotations; expected a COCO file. Export it again.")
+    known = _categories_in(document, path)
     for one in annotations:
         if not isinstance(one, dict) or one.get("image_id") != image.get("id"):
             raise _damaged(path, "an annotation of no image")
-        y, x = _pixels(one.get("segmentation"), canvas.labels.shape, path)
+        y, x = _pixels(one.get("segmentation"), canvas, path)
         canvas.paint(y, x, one.get("category_id"))
+        if one["category_id"] not in known:
+            raise ImageReadError(
+                f"{path} has an object of category {one['category_id']}, which its list of categories does not have; "
+                "expected each category in it. Add it to the list, or export the file again."
+            )
     spacing, unit = spacing_in(image.get(OURS))
     return Image(canvas.labels, spacing, unit, path, numbered=True)
 
@@ -184,6 +205,22 @@ def read_grid(path: Path) -> Grid | None:
     return Grid(shape, spacing=spacing, unit=unit)
 
 
+def read_names(path: Path) -> dict[int, str]:
+    """Names of the categories; errors are those of :func:`read`."""
+    return _categories_in(read_json(path), path)
+
+
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask, else its image's ``file_name``; errors are those of :func:`read`."""
+    image = _image_of(read_json(path), path)
+    if OURS in image:
+        # where that does not know the image, it is called as the mask's file was
+        return provenance_in(image[OURS])
+    name = image.get("file_name")
+    # its folder is where somebody had it
+    return {"file_name": re.split(r"[/\\]", name)[-1]} if isinstance(name, str) and name else None
+
+
 def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     images = document.get("images")
     if not isinstance(images, list) or not all(isinstance(one, dict) for one in images):
@@ -195,9 +232,34 @@ def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return images[0]
 
 
-def _pixels(segmentation: object, shape: tuple[int, ...], path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _categories_in(document: Mapping[str, Any], path: Path) -> dict[int, str]:
+    """Names of the categories by their numbers.
+
+    Raises
+    ------
+    ImageReadError
+        If they are no list, or one is listed twice.
+    """
+    listed = document.get("categories") or []
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise _damaged(path, "no list of categories")
+    found = dict[Any, str]()
+    for one in listed:
+        number, name = one.get("id"), str(one.get("name") or "")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise _damaged(path, "a category without a number")
+        if number in found:
+            raise ImageReadError(
+                f"{path} lists category {number} twice, as '{found[number]:.60}' and '{name:.60}'; expected one name "
+                "for each number. Correct the list."
+            )
+        found[number] = name
+    return found
+
+
+def _pixels(segmentation: object, canvas: Canvas, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of an object's pixels."""
-    height, width = shape
+    height, width = canvas.labels.shape
     if isinstance(segmentation, dict):
         if segmentation.get("size") != [height, width]:
             raise _damaged(path, f"an object of size {segmentation.get('size')} on an image of {[height, width]}")
@@ -206,7 +268,7 @@ def _pixels(segmentation: object, shape: tuple[int, ...], path: Path) -> tuple[n
         x, y = np.divmod(_in_runs(runs, height * width, path), height)
         return y, x
     if isinstance(segmentation, list):
-        parts = [fill([_ring(one, path)], (height, width)) for one in segmentation]
+        parts = [canvas.pixels([_ring(one, path)]) for one in segmentation]
         if parts:
             y, x = (np.concatenate(axis) for axis in zip(*parts, strict=True))
             return y, x
@@ -267,6 +329,8 @@ FORMAT = Format(
     suffixes=(".coco.json",),
     read=read,
     grid=read_grid,
+    names=read_names,
+    told=read_told,
     write_mask=write_mask,
     join=join,
     gives=Gives(images=False),

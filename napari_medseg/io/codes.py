@@ -6,7 +6,7 @@ The list is ``codes.csv``; its codes and meanings are those that DICOM names (PS
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -141,17 +141,20 @@ def concept(text: str, use: str = WHAT) -> Concept:
     raise InputError(f"'{text}' says {what}; expected one of the list, such as {named}. See 'medseg codes'.")
 
 
-def default_coding(name: str, task: str = "", thing: str = "") -> Coding:
-    """What a class most likely is, by its name and the task: a start that a person can change.
+def default_coding(name: str, task: str = "", thing: str = "", own: Collection[str] = ()) -> Coding:
+    """What a class most likely is, by its name and what proposed it: a start that a person can change.
 
     Parameters
     ----------
     name : str
         Of the class.
     task : str
-        Of the weights, or as the person chose it.
+        Of the weights that proposed the mask; empty where nothing did. What is chosen for other masks says nothing of
+        this one.
     thing : str
         What is marked in images of the task where there is one class.
+    own : collection of str
+        What these weights call their classes.
 
     Returns
     -------
@@ -167,7 +170,7 @@ def default_coding(name: str, task: str = "", thing: str = "") -> Coding:
     if found:
         place = of_task[1] if of_task is not None and found[0].kind == "morphologically-abnormal-structure" else ""
         return _coding(found[0].id, place)
-    return _coding(*(of_task or (_GENERIC, "")))
+    return _coding(*(of_task if of_task is not None and name in own else (_GENERIC, "")))
 
 
 def _coding(what: str, where: str) -> Coding:

@@ -214,6 +214,24 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
         return (path,), turned, order
 
 
+def refusal(series: Series, path: Path) -> str:
+    """Why a series of slices cannot be read as a volume, by its headers alone; nothing of one that can, or is none.
+
+    Parameters
+    ----------
+    series : Series
+    path : Path
+        By which it is read.
+    """
+    try:
+        if series.is_volume:
+            parts, _ = _slices(series, path)
+            _place(path, [part.place for part in parts if part.place is not None])
+    except ImageReadError as error:
+        return str(error)
+    return ""
+
+
 def files(path: Path) -> tuple[Path, ...]:
     """The files that a series consists of; errors are those of :func:`read`."""
     return series_of_path(path).files if is_many(path) else (path,)
@@ -226,6 +244,11 @@ def holds(path: Path) -> bool:
 
 def _slices(series: Series, path: Path) -> tuple[list[Part], tuple[str, ...]]:
     """The slices that lie in space, each once, and words on what was left out."""
+    if series.mixed:
+        raise ImageReadError(
+            f"{path} mixes slices that differ in {' and '.join(series.mixed)}, and call themselves one series; "
+            "expected those of one volume. Sort the files into folders of their own, or export the series again."
+        )
     lying = [part for part in series.parts if part.place is not None]
     once = list({part.uid: part for part in reversed(lying)}.values())[::-1]
     if len(once) < 2:

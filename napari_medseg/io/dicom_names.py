@@ -25,7 +25,7 @@ _TITLES = frozenset(("dr", "prof", "med", "herr", "frau", "mrs", "test", "anonym
 _GERMAN = str.maketrans(dict(zip("äöüøå", ("ae", "oe", "ue", "oe", "aa"), strict=True)))
 # what digits and letters of a SeriesInstanceUID come to
 _KEY = 8
-NAMED = re.compile(rf"[A-Za-z0-9_]+(?:-series\d+)?-\d+(?:slices|pictures)-(?P<key>[0-9a-f]{{{_KEY}}})")
+NAMED = re.compile(rf"[A-Za-z0-9_]+(?:-series\d+)?-\d+(?:slices?|pictures?)-(?P<key>[0-9a-f]{{{_KEY}}})")
 
 
 def key_of(uid: str) -> str:
@@ -37,7 +37,8 @@ def neutral(modality: str, number: int, pictures: int, *, volume: bool) -> str:
     """What a series is called: ``CT-series3-20slices``; its description may hold a name, and stays on the screen."""
     kind = re.sub(r"[^A-Z0-9]+", "_", modality) or "DICOM"
     which = f"-series{number}" if number > 0 else ""
-    return f"{kind}{which}-{pictures}{'slices' if volume else 'pictures'}"
+    what = "slice" if volume else "picture"
+    return f"{kind}{which}-{pictures}{what}{'' if pictures == 1 else 's'}"
 
 
 def neutral_of(header: Any, pictures: int) -> str:

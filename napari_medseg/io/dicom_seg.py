@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_medseg.io.dicom_seg_image import check_image
 from napari_medseg.io.dicom_seg_read import read, read_grid, read_names
 from napari_medseg.io.dicom_seg_write import TITLE, write
 from napari_medseg.io.dicom_tags import LABEL_MAP, SEGMENTATION
@@ -37,9 +38,10 @@ FORMAT = Format(
     read=read,
     grid=read_grid,
     names=read_names,
+    check_image=check_image,
     write_mask=write,
     gives=Gives(axes=(2, 3), images=False),
-    takes=Takes(axes=(2, 3), highest=255, source=True),
+    takes=Takes(axes=(2, 3), highest=255, source=True, of_format="dicom"),
     keeps=Keeps(spacing=Kept.WHOLE, position=Kept.WHOLE, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),
     holds=holds,
     kin="dicom",

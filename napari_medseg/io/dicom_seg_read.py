@@ -18,7 +18,6 @@ from napari_medseg.io.dicom_seg_write import MANUFACTURER, TITLE
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_stored
 from napari_medseg.io.ras import LPS, is_place
-from napari_medseg.names import one_line
 
 _NUMBER = re.compile(r"class (\d{1,3})\b")
 _HIGHEST = 65535
@@ -60,10 +59,7 @@ def read_names(path: Path) -> dict[int, str]:
         _check(path, header)
         found = _labels(path, header)
         items = {tags.count(item, "SegmentNumber"): item for item in header.SegmentSequence}
-        named = {label: str(items[number].get("SegmentLabel") or "") for number, label in found.items()}
-        names = {label: one_line(" ".join(name.split())) for label, name in named.items()}
-        # a number is no name
-        return {label: name for label, name in names.items() if name not in ("", f"label {label}", f"object {label}")}
+        return {label: str(items[number].get("SegmentLabel") or "") for number, label in found.items()}
 
 
 def _read(path: Path) -> Image:

@@ -16,14 +16,13 @@ from napari_medseg.io.codes import SCHEME, WHAT, Coding, Concept, default_coding
 from napari_medseg.io.colours import palette_of
 from napari_medseg.io.dicom_source import PLACES, Source, open_source, silenced
 from napari_medseg.io.image import Grid
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, MANUAL, SEMIAUTOMATIC
+from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, MANUAL, OBJECTS_KEY, SEMIAUTOMATIC, TOOLS_KEY
 
 TITLE = "DICOM-SEG"
-# what the provenance of a mask says for this format: what each label is, whether names are asked for, and whether each
-# label is an object
-CODES_KEY, NAMES_KEY, OBJECTS_KEY = "codes", "names of patients", "objects"
+# what the provenance of a mask says for this format: what each label is, and whether names are asked for
+CODES_KEY, NAMES_KEY = "codes", "names of patients"
 # of the facts, those that segments say; and those that may name somebody, as file names do
-_IN_SEGMENTS = ("classes", "colours", MADE_KEY, CODES_KEY, NAMES_KEY, "values")
+_IN_SEGMENTS = ("classes", "colours", MADE_KEY, TOOLS_KEY, CODES_KEY, NAMES_KEY, "values")
 _NAMING = ("case", "image", "author")
 MANUFACTURER, MODEL, USE = "napari-medseg", "MedSeg", "Research only, no medical device"
 FILM = (
@@ -180,7 +179,7 @@ def _segment(number: int, label: int, facts: Mapping[str, Any]) -> Any:
         segmented_property_category=code_of(coding.what.category),
         segmented_property_type=code_of(coding.what),
         algorithm_type=made.upper(),
-        algorithm_identification=None if made == MANUAL else _algorithm(facts),
+        algorithm_identification=None if made == MANUAL else _algorithm(label, facts),
         anatomic_regions=None if coding.where is None else [code_of(coding.where)],
         display_color=highdicom.color.CIELabColor.from_rgb(red, green, blue),
     )
@@ -226,7 +225,19 @@ def made_of(label: int, facts: Mapping[str, Any]) -> str:
         return kinds.pop() if len(kinds) == 1 else SEMIAUTOMATIC
     made = str(told.get(label, SEMIAUTOMATIC if _network(facts).get("network") else MANUAL))
     # what names no algorithm is a person's
-    return made if made in (AUTOMATIC, SEMIAUTOMATIC) and _network(facts).get("network") else MANUAL
+    named = bool(_network(facts).get("network") or tools_of(label, facts))
+    return made if made in (AUTOMATIC, SEMIAUTOMATIC) and named else MANUAL
+
+
+def tools_of(label: int, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which tools chose pixels of a label that no network had a part in; none where one had, or a hand alone."""
+    told = _by_label(facts, TOOLS_KEY)
+    if facts.get(OBJECTS_KEY):
+        made = _by_label(facts, MADE_KEY)
+        # an object may be of any class: tools are named where no class is a network's
+        of_tools = all(kind == MANUAL or one in told for one, kind in made.items())
+        return tuple(sorted({tool for tools in told.values() for tool in tools})) if of_tools else ()
+    return tuple(map(str, told.get(label) or ()))
 
 
 def _network(facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -235,8 +246,11 @@ def _network(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return told if isinstance(told, Mapping) else {}
 
 
-def algorithm_parts(facts: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
-    """Name, version and parameters of the networks that proposed, as a file may hold them."""
+def algorithm_parts(label: int, facts: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """Name, version and parameters of the networks that proposed a label, or of the tools that helped to draw it."""
+    if tools := tools_of(label, facts):
+        version = str(facts.get("version", "unknown"))[:_LONG]
+        return f"{MODEL} tools", version, {f"tool {n}": tool for n, tool in enumerate(tools, start=1)}
     told = _network(facts)
     # own weights are called by a path, which may name anybody
     weights = _plain(told.get("weights"))
@@ -250,14 +264,14 @@ def algorithm_parts(facts: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]
     return str(told.get("network"))[:_LONG], version, {key: value for key, value in parameters.items() if value}
 
 
-def _algorithm(facts: Mapping[str, Any]) -> Any:
+def _algorithm(label: int, facts: Mapping[str, Any]) -> Any:
     import highdicom
     from pydicom.sr.codedict import codes
 
-    name, version, parameters = algorithm_parts(facts)
+    name, version, parameters = algorithm_parts(label, facts)
     return highdicom.AlgorithmIdentificationSequence(
         name=name,
-        family=codes.DCM.ArtificialIntelligence,
+        family=codes.DCM.NeighborhoodAnalysis if tools_of(label, facts) else codes.DCM.ArtificialIntelligence,
         version=version,
         source=MANUFACTURER,
         parameters=parameters,
@@ -277,4 +291,6 @@ def _description(label: int, facts: Mapping[str, Any]) -> str:
     }[made_of(label, facts)]
     if made_of(label, facts) == SEMIAUTOMATIC and MADE_KEY not in facts:
         who = "proposed by a network; whether it was corrected is not known"
+    if tools := tools_of(label, facts):
+        who = f"drawn by a person with {', '.join(tools)}"
     return f"class {label}; {who}"

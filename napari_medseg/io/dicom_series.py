@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,7 @@ from napari_medseg.io.dicom_tags import (
     places,
     told,
 )
+from napari_medseg.io.dicom_whose import OF_WHOSE, Whose, differing, whose
 from napari_medseg.io.format import Progress
 from napari_medseg.names import one_line
 
@@ -81,6 +82,8 @@ class Series:
         (rows, columns) of its first file.
     burnt : bool
         The tags say that text is burnt into its pictures.
+    mixed : tuple of str
+        In what slices differ that call themselves one series, such as ``patient``: it is refused when it is read.
     """
 
     modality: str
@@ -91,6 +94,7 @@ class Series:
     key: str = ""
     shape: tuple[int, int] = (0, 0)
     burnt: bool = False
+    mixed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -212,6 +216,13 @@ def seems_dicom(folder: Path) -> bool:
     return any(is_dicom(path) for path in found[:_ASKED])
 
 
+def dicom_files(folder: Path) -> list[Path]:
+    """Files right in a folder that say they are DICOM, whatever they hold; none where it cannot be read."""
+    with suppress(OSError):
+        return [path for path in _candidates(folder) if is_dicom(path)]
+    return []
+
+
 def _candidates(folder: Path) -> list[Path]:
     """Files of a folder that can be DICOM by their names: pictures of other formats have other suffixes."""
     from napari_medseg.io.table import READ_SUFFIXES
@@ -240,22 +251,55 @@ def _survey(state: tuple[tuple[Path, int, int], ...]) -> tuple[Series, ...]:
     for seen in (_look(*one) for one in state):
         if seen is not None and seen is not _DAMAGED:
             found.setdefault(seen.series, []).append(seen)
-    made = (
-        Series(
-            *members[0].words,
-            sum(one.frames for one in members),
-            tuple(one.part for one in members),
-            key=key_of(uid),
-            shape=members[0].shape,
-            burnt=any(one.burnt for one in members),
-        )
-        for uid, members in found.items()
-    )
+    made = (one for uid, members in found.items() for one in _series_of(uid, members))
     return tuple(sorted(made, key=lambda one: one.number))
+
+
+def _series_of(uid: str, members: Sequence[_Seen]) -> Iterator[Series]:
+    """Those that files of one SeriesInstanceUID are: one, save where that is empty or wrong.
+
+    Where volumes of several patients, studies or spaces have it, each is a series. Where a slice is alone among those
+    of others, nobody knows whether it is a volume's: all are one series, which is refused.
+    """
+    groups = _apart(members)
+    lying = [group for group in groups if group[0].part.place is not None]
+    volumes = [group for group in lying if len({one.part.uid for one in group}) > 1]
+    if len(lying) < 2 or (volumes and len(volumes) < len(lying)):
+        yield _made(members, key_of(uid), differing(group[0].whose for group in lying))
+        return
+    for group in groups:
+        group.sort(key=lambda one: one.part.path)
+        # no digest of a patient: a key is written down
+        yield _made(group, key_of(f"{uid} {min(one.part.uid for one in group)}"))
+
+
+def _apart(members: Sequence[_Seen]) -> list[list[_Seen]]:
+    """Slices by what they have to have in common; a picture that lies nowhere goes with those of its patient."""
+    found: dict[object, list[_Seen]] = {}
+    for seen in sorted(members, key=lambda one: one.part.place is None):
+        if seen.part.place is not None:
+            found.setdefault(seen.whose, []).append(seen)
+        else:
+            group = next((group for group in found.values() if group[0].whose[:2] == seen.whose[:2]), None)
+            (found.setdefault(seen.whose[:2], []) if group is None else group).append(seen)
+    return list(found.values())
+
+
+def _made(members: Sequence[_Seen], key: str, mixed: tuple[str, ...] = ()) -> Series:
+    return Series(
+        *members[0].words,
+        sum(one.frames for one in members),
+        tuple(one.part for one in members),
+        key=key,
+        shape=members[0].shape,
+        burnt=any(one.burnt for one in members),
+        mixed=mixed,
+    )
 
 
 class _Seen(NamedTuple):
     series: str
+    whose: Whose
     words: tuple[str, str, int]
     frames: int
     part: Part
@@ -263,7 +307,7 @@ class _Seen(NamedTuple):
     burnt: bool
 
 
-_DAMAGED = _Seen("", ("", "", 0), 0, Part(Path(), 0, None, 1, 1, ""), (0, 0), False)
+_DAMAGED = _Seen("", Whose("", "", "", "", ""), ("", "", 0), 0, Part(Path(), 0, None, 1, 1, ""), (0, 0), False)
 
 
 @lru_cache(maxsize=8192)
@@ -273,7 +317,7 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
         return None
     # whoever opens what it belongs to is told
     with suppress(ImageReadError), guarded(path):
-        header = open_header(path, (*OF_SERIES, *PEOPLE))
+        header = open_header(path, (*OF_SERIES, *PEOPLE, *OF_WHOSE))
         # masks of a series lie beside it
         if str(header.get("SOPClassUID")) in (SEGMENTATION, LABEL_MAP):
             return None
@@ -281,7 +325,8 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
             # of a report or a plan; one that ends before it says what it is, is damaged
             return None if header.get("SOPClassUID") else _DAMAGED
         series, shape = str(header.get("SeriesInstanceUID") or ""), (count(header, "Rows"), count(header, "Columns"))
-        return _Seen(series, _words(header), frames_of(header), _part(path, header), shape, bool(told(header)))
+        words, part = _words(header), _part(path, header)
+        return _Seen(series, whose(header), words, frames_of(header), part, shape, bool(told(header)))
     return _DAMAGED
 
 

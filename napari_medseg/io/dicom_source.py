@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ import numpy as np
 from napari_medseg.errors import InputError, MedsegError, OutputError
 from napari_medseg.io.dicom import layout
 from napari_medseg.io.dicom_file import open_header
+from napari_medseg.io.dicom_series import lies_in
 from napari_medseg.io.dicom_tags import size_of
+from napari_medseg.io.dicom_whose import differing, whose
 from napari_medseg.io.geometry import SIZE_TOLERANCE, same_place
 from napari_medseg.io.image import Grid
 from napari_medseg.io.ras import ToRas
@@ -178,8 +180,9 @@ def open_source(path: Path | None, *, names: bool, title: str) -> Source:
     path = check_image(path, title)
     files, turned, order = layout(path)
     with silenced():
-        headers = tuple(_complete(open_header(file), file, names=names) for file in files)
-        _alike(headers, path)
+        own = [open_header(file) for file in files]
+        _alike(own, path)
+        headers = tuple(_complete(header, file, names=names) for header, file in zip(own, files, strict=True))
         source = Source(path=path, headers=headers, order=order, turned=turned)
         distance = source.distance()
         for header in headers:
@@ -212,7 +215,8 @@ def is_dicom_image(path: Path | None) -> bool:
     if path is None:
         return False
     format = format_of(path)
-    return format is not None and format.name == "dicom" and path.exists()
+    # one of several series of a folder has no file of its own
+    return format is not None and format.name == "dicom" and (path.exists() or lies_in(path) is not None)
 
 
 def _complete(header: Any, file: Path, *, names: bool) -> Any:
@@ -272,10 +276,11 @@ def _lies(header: Any) -> bool:
     return bool(header.get("ImagePositionPatient")) or any("PlanePositionSequence" in group for group in groups)
 
 
-def _alike(headers: tuple[Any, ...], path: Path) -> None:
-    """All files of a series belong to one study."""
-    for name in ("StudyInstanceUID", "SeriesInstanceUID"):
-        if len({str(header.get(name)) for header in headers}) > 1:
-            raise InputError(
-                f"{path} holds files of several values of {name}; expected one, as of a series. Choose NIfTI instead."
-            )
+def _alike(headers: Sequence[Any], path: Path) -> None:
+    """All files of a series belong to one patient and study, as they did when it was read."""
+    mixed = differing(map(whose, headers))
+    if mixed or len({str(header.get("SeriesInstanceUID") or "") for header in headers}) > 1:
+        raise InputError(
+            f"{path} holds files that differ in {' and '.join(mixed or ('series',))}; expected those of one series. "
+            "Choose NIfTI instead."
+        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.atomic import atomic_path
+from napari_medseg.io.dicom_file import open_header
 from napari_medseg.io.dicom_seg_write import (
     MANUFACTURER,
     MODEL,
@@ -98,7 +99,8 @@ def write(path: Path, groups: Sequence[Group], *, segments: Path, source: Path, 
     head = image.headers[0]
     version = str(facts.get("version", "unknown"))[:_LONG]
     with silenced():
-        found = highdicom.seg.segread(segments)
+        # not by highdicom, which refuses its own masks of pictures that have no thickness
+        found = open_header(segments)
         device = highdicom.sr.ObserverContext(
             observer_type=codes.DCM.Device,
             observer_identifying_attributes=highdicom.sr.DeviceObserverIdentifyingAttributes(
@@ -150,7 +152,7 @@ def _group(one: Group, segments: Any, image: Source, facts: Mapping[str, Any]) -
         "finding_category": code_of(coding.what.category),
         "finding_sites": None if coding.where is None else [highdicom.sr.FindingSite(code_of(coding.where))],
         "measurements": _measurements(one, str(image.headers[0].Modality)),
-        "algorithm_id": None if made_of(one.label, facts) == MANUAL else _algorithm(facts),
+        "algorithm_id": None if made_of(one.label, facts) == MANUAL else _algorithm(one.label, facts),
     }
     # of a flat image too: a planar region would refer to a frame instead, in which dcmqi finds no segment
     return highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -212,10 +214,10 @@ def _code(scheme: str, keyword: str) -> Any:
     return getattr(getattr(codes, scheme), keyword)
 
 
-def _algorithm(facts: Mapping[str, Any]) -> Any:
+def _algorithm(label: int, facts: Mapping[str, Any]) -> Any:
     import highdicom
 
-    name, version, parameters = algorithm_parts(facts)
+    name, version, parameters = algorithm_parts(label, facts)
     return highdicom.sr.AlgorithmIdentification(
         name=name, version=version, parameters=[f"{key}={value}" for key, value in parameters.items()] or None
     )

@@ -81,6 +81,20 @@ class Names(Protocol):
         """Names by label; of those that have one."""
 
 
+class CheckImage(Protocol):
+    """Makes sure that a mask is of an image, by what it says of whose it is; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /, *, image: Path) -> None:
+        """Raises an InputError where it says that it is another's; what says nothing of an image is left alone."""
+
+
+class ToldReader(Protocol):
+    """Says what this program wrote into a mask of where it comes from; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> object:
+        """The provenance; None of a file of another program."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -160,8 +174,13 @@ class Takes:
         Images may have three or four channels.
     highest : int
         Largest number of a label.
+    longest : int
+        Side, px, beyond which what is written is of a kind that some programs do not read; 0: there is none.
     source : bool
-        A mask refers to its image: the writer is told the image's file, as ``source``, where it is known.
+        The writer is told the image's file, as ``source``, where it is known.
+    of_format : str
+        Name of the format whose images alone masks can be of: they refer to them and say of them what they hold, and
+        the image has to be there. Empty: masks of any image.
     parts : bool
         A mask is written object by object: the writer is told which, as ``parts``, where somebody numbered them.
     """
@@ -169,7 +188,9 @@ class Takes:
     axes: tuple[int, ...] = (2,)
     colour: bool = False
     highest: int = 65535
+    longest: int = 0
     source: bool = False
+    of_format: str = ""
     parts: bool = False
 
 
@@ -236,6 +257,10 @@ class Format:
         Needed where names of files may name people; default: by the stem.
     names : Names, optional
         Where files of the format say what their labels are called.
+    check_image : CheckImage, optional
+        Where masks of the format say of which image they are.
+    told : ToldReader, optional
+        Where this program writes into files of the format where a mask comes from.
     kin : str
         Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
@@ -274,6 +299,8 @@ class Format:
     lies_in: LiesIn | None = None
     called: Called | None = None
     names: Names | None = None
+    check_image: CheckImage | None = None
+    told: ToldReader | None = None
     kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.colours import names_of as names_in
 from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Grid, Image
-from napari_medseg.io.mask import as_told, to_labels
+from napari_medseg.io.mask import OBJECTS_KEY, as_told, to_labels
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
+from napari_medseg.names import one_line
 
 # one letter alone is a drive; pathlib makes one slash of two
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
@@ -67,7 +71,9 @@ def read_grid(path: str | Path) -> Grid | None:
 
 
 def names_of(path: str | Path) -> dict[int, str]:
-    """What the labels of a mask are called, by number, where its file says it; nothing of other formats.
+    """What the labels of a mask are called, by number, where its file says it, or what we wrote beside it.
+
+    A number is no name, and the numbers of objects have none.
 
     Raises
     ------
@@ -75,10 +81,35 @@ def names_of(path: str | Path) -> dict[int, str]:
         If it cannot be read.
     """
     path, format = Path(path), format_of(path)
-    if format is None or format.names is None:
+    told = told_of(path)
+    if format is None or told.get(OBJECTS_KEY):
         return {}
-    with format.libraries():
-        return format.names(path)
+    found: dict[int, str] = names_in(told)
+    if format.names is not None:
+        with format.libraries():
+            found = format.names(path)
+    names = {label: one_line(" ".join(name.split())) for label, name in found.items() if label}
+    return {label: name for label, name in names.items() if name not in ("", f"label {label}", f"object {label}")}
+
+
+def told_of(path: str | Path) -> Mapping[str, Any]:
+    """What this program told of a mask where it wrote it, in its file or beside it; nothing of others' masks.
+
+    Raises
+    ------
+    ImageReadError
+        If it cannot be read.
+    """
+    path, format = Path(path), format_of(path)
+    if format is None or not format.gives.masks:
+        return {}
+    found: object = None
+    if format.told is not None:
+        with format.libraries():
+            found = format.told(path)
+    # a file that says so itself is asked first
+    found = found if isinstance(found, Mapping) and found else provenance_beside(path)
+    return found if isinstance(found, Mapping) else {}
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:

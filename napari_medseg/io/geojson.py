@@ -13,8 +13,8 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, write_json
-from napari_medseg.io.outlines import Polygon, fill, outlines
-from napari_medseg.io.painted import Canvas, facts_of, objects_in, spacing_in
+from napari_medseg.io.outlines import Polygon, outlines
+from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
 
 # what only this program writes and reads stands below one name; QuPath passes it over
 OURS = "medseg"
@@ -78,11 +78,12 @@ def read(path: Path, *, mask: bool = False) -> Image:
     features = document.get("features")
     if not isinstance(features, list):
         raise _damaged(path, "no list of features")
+    names = names_of(provenance_in(_facts(document)))
     for feature in features:
         label = _label(feature, path)
+        _check_name(feature, label, names, path)
         for polygon in _polygons(feature.get("geometry"), path):
-            y, x = fill(polygon, canvas.labels.shape)
-            canvas.paint(y, x, label)
+            canvas.paint(*canvas.pixels(polygon), label)
     spacing, unit = spacing_in(_facts(document))
     return Image(canvas.labels, spacing, unit, path, numbered=True)
 
@@ -98,6 +99,21 @@ def read_grid(path: Path) -> Grid | None:
     return Grid(shape, spacing=spacing, unit=unit)
 
 
+def read_names(path: Path) -> dict[int, str]:
+    """Names of the classes, as the file and its objects tell them; errors are those of :func:`read`."""
+    document = read_json(path)
+    names = names_of(provenance_in(_facts(document)))
+    features = document.get("features")
+    for feature in features if isinstance(features, list) else ():
+        _check_name(feature, _label(feature, path), names, path)
+    return names
+
+
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    return provenance_in(_facts(read_json(path)))
+
+
 def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
     found = document.get(OURS)
     return found if isinstance(found, dict) else {}
@@ -109,6 +125,24 @@ def _label(feature: object, path: Path) -> int:
         return int(feature["properties"]["metadata"][NUMBER])  # type: ignore[index]
     except (TypeError, KeyError, ValueError) as error:
         raise _damaged(path, "an object without the number of its class") from error
+
+
+def _check_name(feature: Mapping[str, Any], label: int, names: dict[int, str], path: Path) -> None:
+    """Make sure that an object's class is called as its number is: QuPath changes the one and keeps the other.
+
+    Of a number without a name, the first object's is ``names``' from then on.
+
+    Raises
+    ------
+    ImageReadError
+    """
+    classification = feature["properties"].get("classification")
+    name = classification.get("name") if isinstance(classification, dict) else None
+    if isinstance(name, str) and name != names.setdefault(label, name):
+        raise ImageReadError(
+            f"{path} has an object of number {label} and of class '{name:.60}'; expected '{names[label]:.60}', as that "
+            "number is called. Its class was changed, and its number not: export the mask again, or change both."
+        )
 
 
 def _polygons(geometry: object, path: Path) -> list[list[np.ndarray]]:
@@ -145,6 +179,8 @@ FORMAT = Format(
     suffixes=(".geojson",),
     read=read,
     grid=read_grid,
+    names=read_names,
+    told=read_told,
     write_mask=write_mask,
     gives=Gives(images=False),
     takes=Takes(parts=True),

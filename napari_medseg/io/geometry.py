@@ -101,7 +101,36 @@ def lay(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
         return Turn(axes, flipped, told)
     if sorted(image.shape) != sorted(mask.shape):
         raise size_error(image_path, mask_path, image.shape, mask.shape)
+    if image.shape == mask.shape and _lies_nowhere(image) != _lies_nowhere(mask):
+        return _by_shape(image, mask, image_path=image_path, mask_path=mask_path)
     raise _place_error(image_path, mask_path, image, mask)
+
+
+def _lies_nowhere(grid: Grid) -> bool:
+    """Whether nothing is known of a volume but its voxels in their order: a stack of slices, as most TIFFs are."""
+    return grid.unit == "px" and not grid.stored and not grid.header
+
+
+def _by_shape(image: Grid, mask: Grid, *, image_path: Path, mask_path: Path) -> Turn:
+    """A volume that lies nowhere and one that lies somewhere, of one shape: voxel on voxel, as they are stored.
+
+    Raises
+    ------
+    ShapeError
+        If the one that lies somewhere was turned when it was read: the order of the other's voxels is not known.
+    """
+    (path, other, placed) = (mask_path, image_path, image) if _lies_nowhere(mask) else (image_path, mask_path, mask)
+    if placed.stored != "RAS" and (placed.stored or placed.header):
+        raise ShapeError(
+            f"{path} does not say how large its voxels are nor how they lie, and {other} is stored "
+            f"{placed.stored or 'as slices of a patient'}: in which order they lie on each other is not known. Export "
+            "the mask in a format that says where it lies, such as NIfTI."
+        )
+    told = (
+        f"{path} does not say how large its voxels are: the mask was laid on its image by its shape, voxel on voxel. "
+        "If it lies wrong, export it in a format that says where it lies, such as NIfTI."
+    )
+    return Turn(tuple(range(len(image.shape))), (), told)
 
 
 def same_place(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:

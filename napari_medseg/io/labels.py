@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_medseg.classes import MOST_CLASS, Classes, listed, named
 from napari_medseg.errors import InputError
-from napari_medseg.io.formats import read_mask
+from napari_medseg.io.formats import names_of, read_mask
 from napari_medseg.io.mask import WHITE
 
 # a file's numbers take two bytes
@@ -35,10 +35,13 @@ class Found:
         Without the background and what is to be ignored.
     white : bool
         It is black and white only, and no word was said of what white is.
+    names : mapping of int to str
+        What the file calls those of the numbers of which the person said nothing.
     """
 
     numbers: frozenset[int]
     white: bool = False
+    names: Mapping[int, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,8 @@ class LabelRule:
                     "Leave one out."
                 )
 
-    def find(self, mask: np.ndarray) -> Found:
-        """What a mask holds, as :func:`read_numbers` gave it."""
+    def find(self, mask: np.ndarray, names: Mapping[int, str] | None = None) -> Found:
+        """What a mask holds, as :func:`read_numbers` gave it; ``names``: what its file calls its numbers."""
         mask = self._white_as_told(mask)
         if mask.dtype == bool:
             return Found(frozenset(), white=True)
@@ -108,7 +111,9 @@ class LabelRule:
         # the background may stand for a class too: a mask may be drawn the other way round
         if self._class_of(0) and (mask == 0).any():
             mapped.add(self._class_of(0))
-        return Found(frozenset(mapped - {0, self.ignore}))
+        numbers = frozenset(mapped - {0, self.ignore})
+        mine = {n: name for n, name in (names or {}).items() if n in numbers and not self._says(n)}
+        return Found(numbers, names=mine)
 
     def _white_as_told(self, mask: np.ndarray) -> np.ndarray:
         """White of a mask in black and white as a number, if something is said of that or of black; else as it is."""
@@ -154,6 +159,9 @@ class LabelRule:
         if labels.ignored is None or self.ignore is None:
             return labels.numbers
         return np.where(labels.ignored, labels.numbers.dtype.type(self.ignore), labels.numbers)
+
+    def _says(self, number: int) -> bool:
+        return any(first <= number <= last for first, last, _ in self.mapping)
 
     def _class_of(self, number: int) -> int:
         return next((to for first, last, to in self.mapping if first <= number <= last), number)
@@ -215,8 +223,42 @@ def survey(
     for number, path in enumerate(paths):
         if progress is not None:
             progress(number / len(paths), f"reading {path.name}")
-        found[path] = rule.find(read_numbers(path))
+        found[path] = find_in(path, read_numbers(path), rule)
     return found
+
+
+def find_in(path: Path, mask: np.ndarray, rule: LabelRule = PLAIN) -> Found:
+    """What a mask holds that :func:`read_numbers` read from a file, with what that calls its numbers."""
+    return rule.find(mask, names_of(path))
+
+
+def check_names(found: Mapping[Any, Found], classes: Classes | None) -> None:
+    """Check that no number bears the name of another: a mask of that class would lie under the wrong one.
+
+    Names are one in whatever case. A name that several numbers of one mask have says nothing.
+
+    Parameters
+    ----------
+    found : mapping of path or name to Found
+    classes : mapping of int to str or None
+        That there are; beside them, each mask is held against those before it.
+
+    Raises
+    ------
+    InputError
+    """
+    bearer = {name.casefold(): (number, "") for number, name in (classes or {}).items()}
+    for path, one in found.items():
+        keys = [name.casefold() for name in one.names.values()]
+        for number, name in one.names.items():
+            if keys.count(name.casefold()) > 1:
+                continue
+            other, where = bearer.setdefault(name.casefold(), (number, f", as in {path}"))
+            if other != number:
+                raise InputError(
+                    f"mask {path} calls its number {number} '{name}'; expected class {other}{where}. Say which "
+                    f"class it is with --map {number}={other}, or rename it."
+                )
 
 
 def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
@@ -231,9 +273,11 @@ def check_numbers(found: Mapping[Any, Found], classes: Classes | None) -> None:
     Raises
     ------
     InputError
-        If a mask holds a number that is no class, or it cannot be known what white is: a class, or 255.
+        If a mask holds a number that is no class or bears the name of another, or it cannot be known what white is: a
+        class, or 255.
     """
     check_white(found, classes)
+    check_names(found, classes)
     if classes is None:
         return
     outside = all_numbers(found) - set(classes)

@@ -17,7 +17,11 @@ WHITE, RIM_GREYS = (255, 65535), 8
 VALUES, NUMBERS, ONE_IS_WHITE = "values", "label numbers", "label 1 is white"
 # who made each label, in the provenance: a network alone, a network and a person, or a person
 MADE_KEY = "made"
+# in the provenance of a mask whose numbers are objects, not classes
+OBJECTS_KEY = "objects"
 AUTOMATIC, SEMIAUTOMATIC, MANUAL = "automatic", "semiautomatic", "manual"
+# by label: which tools chose pixels of what is semiautomatic though no network proposed any of it
+TOOLS_KEY = "tools"
 # greys up to here look black: those of a palette are then numbers too
 DARK = 64
 # a photograph has so many greys at least, and most of its neighbouring pixels differ

@@ -23,6 +23,8 @@ from napari_medseg.io.mha_header import NAMES, Header, lie_of, parse, placed
 from napari_medseg.plain import open_plain
 
 KEY = "MedSeg"
+# of a provenance that is too long for a line, what is read again
+KEPT = ("classes", "colours", "image", "image_sha256", "objects")
 # bytes of a header, and of a line: ITK fails at longer ones
 _LONGEST, _LINE = 1_000_000, 30_000
 _CHUNK = 1 << 20
@@ -53,6 +55,16 @@ def read(path: Path, *, mask: bool = False) -> Image:
         data = np.array(data.reshape(header.shape[::-1]))
     image = Image(data, grid.spacing, grid.unit, path, grid)
     return as_told(image, _told(header)) if mask else image
+
+
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    try:
+        return _told(_header(path)[0])
+    except ImageReadError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
 
 
 def read_grid(path: Path) -> Grid:
@@ -191,7 +203,7 @@ def _line(provenance: Mapping[str, Any]) -> str:
     text = to_json(provenance)
     if len(text) <= _LINE:
         return text
-    short = {name: provenance[name] for name in (VALUES, "classes", "colours") if name in provenance}
+    short = {name: provenance[name] for name in (VALUES, *KEPT) if name in provenance}
     text = to_json({**short, "shortened": True})
     return text if len(text) <= _LINE else to_json({VALUES: NUMBERS})
 
@@ -202,6 +214,7 @@ FORMAT = Format(
     suffixes=(".mha", ".mhd"),
     read=read,
     grid=read_grid,
+    told=read_told,
     files=files,
     write_mask=write,
     write_map=write,

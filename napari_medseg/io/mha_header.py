@@ -105,6 +105,8 @@ def _says(fields: Mapping[str, str], name: str, default: bool) -> bool:
     return default if value is None else value[:1].upper() in ("T", "1")
 
 
+# a number that is none is told by our own sentence
+@np.errstate(all="ignore")
 def lie_of(path: Path, header: Header) -> tuple[Grid, ToRas | None]:
     """Where the pixels lie; of a volume, how it is turned to RAS.
 
@@ -116,10 +118,15 @@ def lie_of(path: Path, header: Header) -> tuple[Grid, ToRas | None]:
     axes = len(header.shape)
     sizes = _numbers(header, ("ElementSpacing", "ElementSize"), axes, (1.0,) * axes)
     unknown = header.fields.get(UNIT) == "px"
+    if not (np.isfinite(sizes) & (sizes > 0)).all():
+        said = " ".join(f"{size:.6g}" for size in sizes)
+        raise ImageReadError(
+            f"{path} has the ElementSpacing {said}; expected sizes above 0. Export it again, or repair its header."
+        )
     if axes == 2:
         # so ITK writes what it does not know
-        known = not unknown and sizes.tolist() != [1.0, 1.0] and usable_sizes(np.abs(sizes).tolist())
-        spacing = tuple(float(size) for size in np.abs(sizes)[::-1]) if known else None
+        known = not unknown and sizes.tolist() != [1.0, 1.0] and usable_sizes(sizes.tolist())
+        spacing = tuple(float(size) for size in sizes[::-1]) if known else None
         return Grid(header.shape[::-1], spacing=spacing, unit="mm" if known else "px"), None
     affine = np.eye(4)
     # a row a direction
@@ -174,7 +181,8 @@ def placed(data: np.ndarray, grid: Grid) -> tuple[np.ndarray, dict[str, str]]:
         "Offset": _text(lps[:3, 3]),
         "ElementSpacing": _text(sizes),
         **({UNIT: "px"} if grid.unit == "px" else {}),
-        **({SIDES: "0"} if why_none(grid) is not None else {}),
+        # as ITK has it of what it does not know
+        **({SIDES: "0", "AnatomicalOrientation": "???"} if why_none(grid) is not None else {}),
     }
     return counted, fields
 

@@ -19,7 +19,7 @@ from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_gzip, check_stored
 from napari_medseg.io.mask import as_told
-from napari_medseg.io.nifti_header import grid_of, on_affine, on_header
+from napari_medseg.io.nifti_header import LONGEST, grid_of, on_affine, on_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
@@ -84,6 +84,11 @@ def _told(header: Any) -> object:
             text = content.decode() if isinstance(content, bytes) else content
             return json.loads(text.rstrip("\0 "))["medseg"]
     return None
+
+
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    return _told(_open(path)[0].header)
 
 
 def read_grid(path: Path) -> Grid:
@@ -244,12 +249,13 @@ FORMAT = Format(
     suffixes=(".nii.gz", ".nii"),
     read=read,
     grid=read_grid,
+    told=read_told,
     write_mask=write,
     write_map=write,
     write_image=write,
     gives=Gives(axes=(3,)),
     # an image as one slice
-    takes=Takes(axes=(2, 3)),
+    takes=Takes(axes=(2, 3), longest=LONGEST),
     keeps=Keeps(spacing=Kept.WHOLE, position=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
     reader=True,
     judged="nibabel, SimpleITK",

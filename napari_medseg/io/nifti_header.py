@@ -21,6 +21,8 @@ SPATIAL = (
 )
 # one of its units of length, in mm; 0 is unknown, and taken for mm as every program does
 UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+# side of an image of the first version, px
+LONGEST = 32767
 # in the description of a volume of which no file said how it lies in the patient: its affine is only how it was shown
 NO_SIDES = b"MedSeg: sides of the patient not known"
 
@@ -47,7 +49,7 @@ def grid_of(path: Path, file: Any, shape: tuple[int, ...]) -> tuple[Grid, np.nda
     back = nibabel.orientations.inv_ornt_aff(orientation, shape)
     turned = tuple(shape[int(axis)] for axis in np.argsort(orientation[:, 0]))
     kept = {name: np.asarray(header[name]).tolist() for name in SPATIAL}
-    if bytes(header["descrip"].item()).startswith(NO_SIDES):
+    if _of_no_sides(header):
         kept["sides"] = 0
     return (
         Grid.of_affine(
@@ -69,20 +71,28 @@ def _affines(header: Any, codes: Mapping[str, int]) -> list[np.ndarray]:
     """Affines of a header, the one that counts first."""
     forms = {"sform": header.get_sform, "qform": header.get_qform}
     first, *more = [forms[name] for name, code in codes.items() if code > 0] or [None]
+    sizes = np.asarray(header["pixdim"][1:4], np.float64)
+    # neither code: the middle is the origin and x runs to the left, as nibabel has it; ITK and the standard's own
+    # first method begin at the first voxel
+    silent = [
+        np.asarray(header.get_base_affine(), np.float64),
+        np.diag((-sizes[0], -sizes[1], sizes[2], 1.0)),
+        np.diag((*sizes, 1.0)),
+    ]
+    if first is None and _of_no_sides(header):
+        # how we had it, for ourselves
+        return [np.asarray(header.get_sform(), np.float64), *silent]
     if first is not None:
         found = [np.asarray(first(), np.float64)]
         # what is wrong with the form that nobody asks is no matter
         with suppress(Exception):
             found += [np.asarray(other(), np.float64) for other in more]
         return found
-    # neither code: the middle is the origin and x runs to the left, as nibabel has it; ITK and the standard's own
-    # first method begin at the first voxel
-    sizes = np.asarray(header["pixdim"][1:4], np.float64)
-    return [
-        np.asarray(header.get_base_affine(), np.float64),
-        np.diag((-sizes[0], -sizes[1], sizes[2], 1.0)),
-        np.diag((*sizes, 1.0)),
-    ]
+    return silent
+
+
+def _of_no_sides(header: Any) -> bool:
+    return bytes(header["descrip"].item()).startswith(NO_SIDES)
 
 
 def _with_depth(affine: np.ndarray) -> np.ndarray:
@@ -110,6 +120,8 @@ def on_header(data: np.ndarray, kept: Mapping[str, Any]) -> Any:
     header = kind.header_class()
     for name in SPATIAL:
         header[name] = kept[name]
+    if not kept.get("sides", 1):
+        header["descrip"] = NO_SIDES
     codes = {name: int(header[f"{name}_code"]) for name in ("sform", "qform")}
     affine = _affines(header, codes)[0]
     orientation = nibabel.orientations.io_orientation(_with_depth(affine) if kept["axes"] == 2 else affine)
@@ -121,6 +133,7 @@ def on_header(data: np.ndarray, kept: Mapping[str, Any]) -> Any:
     image = kind(turned, None)
     for name in SPATIAL:
         image.header[name] = kept[name]
+    image.header["descrip"] = header["descrip"]
     return image
 
 
@@ -130,14 +143,21 @@ def on_affine(data: np.ndarray, grid: Grid) -> Any:
 
     affine = grid.affine
     if affine is None:
-        sizes = grid.spacing_mm or (1.0, 1.0)
-        affine = np.diag((sizes[-1], sizes[-2], 1.0 if len(sizes) < 3 else sizes[0], 1.0))
-    image = nibabel.Nifti1Image(np.ascontiguousarray(data), affine)
-    image.set_sform(affine, 1)
-    square = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+        known = grid.spacing_mm or (1.0, 1.0)
+        affine = np.diag((known[-1], known[-2], 1.0 if len(known) < 3 else known[0], 1.0))
+    # the first version counts in 16 bits
+    kind = nibabel.Nifti1Image if max(data.shape) <= LONGEST else nibabel.Nifti2Image
+    image = kind(np.ascontiguousarray(data), affine)
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    unknown = why_none(grid) is not None
+    # 0: nobody may take these axes for a patient's; a place that is known can be said in no other way than as one
+    code = 0 if unknown and np.allclose(affine, np.diag((*sizes, 1.0))) else 1
+    image.set_sform(affine, code)
+    square = affine[:3, :3] / sizes
     # a quaternion knows no shear
-    image.set_qform(affine, 1 if np.allclose(square.T @ square, np.eye(3), atol=1e-5) else 0, strip_shears=True)
-    if why_none(grid) is not None:
+    straight = np.allclose(square.T @ square, np.eye(3), atol=1e-5)
+    image.set_qform(affine, code if straight else 0, strip_shears=True)
+    if unknown:
         image.header["descrip"] = NO_SIDES
     image.header.set_xyzt_units("mm" if grid.unit in IN_MM else "unknown")
     return image

@@ -77,6 +77,17 @@ def _told(header: Mapping[str, Any]) -> object:
     return None
 
 
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    try:
+        with open_plain(path) as stream:
+            return _told(_header(path, stream))
+    except (ImageReadError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
 def read_grid(path: Path) -> Grid:
     """Where the pixels lie, as the header says; errors are those of :func:`read`."""
     try:
@@ -186,6 +197,7 @@ FORMAT = Format(
     suffixes=(".nrrd",),
     read=read,
     grid=read_grid,
+    told=read_told,
     write_mask=write,
     write_map=write,
     write_image=write,

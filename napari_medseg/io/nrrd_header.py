@@ -57,6 +57,8 @@ class Lie:
     colours: int | None
 
 
+# a number that is none is told by our own sentence
+@np.errstate(all="ignore")
 def lie_of(path: Path, header: Mapping[str, Any]) -> Lie:
     """Where the pixels lie.
 

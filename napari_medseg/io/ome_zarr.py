@@ -55,6 +55,18 @@ def read_grid(path: Path) -> Grid | None:
         return _find(store, path, mask=False)[3].grid
 
 
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask; errors are those of :func:`read`."""
+    with _guarded(path), Store(path) as store:
+        return _find(store, path, mask=True)[1].own.get("provenance")
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """What the labels are called; errors are those of :func:`read`."""
+    with _guarded(path), Store(path) as store:
+        return _find(store, path, mask=True)[1].names
+
+
 def files(path: Path) -> tuple[Path, ...]:
     """Metadata and the chunks of the full level; errors are those of :func:`read`."""
     if path.is_file():
@@ -176,6 +188,8 @@ FORMAT = Format(
     inner=(".ome",),
     read=read,
     grid=read_grid,
+    names=read_names,
+    told=read_told,
     files=files,
     holds=holds,
     write_mask=write_labels,

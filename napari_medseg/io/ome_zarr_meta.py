@@ -41,6 +41,8 @@ class Picture:
         It holds labels itself.
     own : mapping
         What this program wrote beside.
+    names : dict of int to str
+        What its labels are called.
     """
 
     array: str
@@ -51,6 +53,7 @@ class Picture:
     colours: bool | None
     is_labels: bool
     own: Mapping[str, Any]
+    names: dict[int, str]
 
 
 def picture_of(attributes: Mapping[str, Any], path: Path) -> Picture:
@@ -94,7 +97,16 @@ def picture_of(attributes: Mapping[str, Any], path: Path) -> Picture:
         colours=_colours(facts),
         is_labels="image-label" in facts,
         own=own if isinstance(own, Mapping) else {},
+        names=_names_in(facts.get("image-label")),
     )
+
+
+def _names_in(labels: object) -> dict[int, str]:
+    """Names by label, as the properties of labels tell them."""
+    listed = labels.get("properties") if isinstance(labels, Mapping) else None
+    rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+    named = ((row.get("label-value"), row.get("name")) for row in rows)
+    return {label: name for label, name in named if isinstance(label, int) and isinstance(name, str)}
 
 
 def label_names(attributes: Mapping[str, Any]) -> tuple[str, ...]:

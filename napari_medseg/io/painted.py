@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.image import Grid, usable_sizes
 from napari_medseg.io.json_file import plain
 from napari_medseg.io.limits import check_claim
-from napari_medseg.io.outlines import number_pieces
+from napari_medseg.io.outlines import fill, number_pieces
 
 
 def objects_in(labels: np.ndarray, parts: np.ndarray | None) -> tuple[np.ndarray, dict[int, int]]:
@@ -64,6 +65,23 @@ class Canvas:
         check_claim(path, (height, width), 2, mask=True)
         self.labels = np.zeros((height, width), np.uint16)
 
+    def pixels(self, rings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the pixels in a polygon, as :func:`napari_medseg.io.outlines.fill` finds them.
+
+        Raises
+        ------
+        ImageReadError
+            If all of it lies outside of the image.
+        """
+        height, width = self.labels.shape
+        (left, top), (right, bottom) = rings[0].min(axis=0), rings[0].max(axis=0)
+        if right <= 0 or bottom <= 0 or left >= width or top >= height:
+            raise ImageReadError(
+                f"{self._path} has a polygon from x {left:g}, y {top:g} to x {right:g}, y {bottom:g}; expected it on "
+                f"its image of {height} x {width} px. Export it again with the image that it was drawn on."
+            )
+        return fill(rings, (height, width))
+
     def paint(self, y: np.ndarray, x: np.ndarray, label: object) -> None:
         """Give pixels a label.
 
@@ -98,6 +116,12 @@ def facts_of(grid: Grid, provenance: object) -> dict[str, Any]:
         "unit": grid.unit,
         "provenance": plain(provenance or {}),
     }
+
+
+def provenance_in(facts: object) -> dict[str, Any]:
+    """Where a mask comes from, in :func:`facts_of`; nothing of a file of another program."""
+    found = facts.get("provenance") if isinstance(facts, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def spacing_in(facts: object) -> tuple[tuple[float, float] | None, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import InputError
+from napari_medseg.io.belongs import check_image
 from napari_medseg.io.formats import name_of, read_grid
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
@@ -241,12 +242,15 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
     mask : np.ndarray
         Of the image's shape.
     told : str or None
-        What to tell the user, where the mask had to be turned, or what stands beside it is not used.
+        What to tell the user, where the mask had to be turned, was made on an image of other bytes, or what stands
+        beside it is not used.
 
     Raises
     ------
     ShapeError
         If it has another size than its image, or lies elsewhere; the message names both files and geometries.
+    InputError
+        If the mask's file says that it is another image's.
     ImageReadError
         If the header of a volume cannot be used.
     """
@@ -255,7 +259,16 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         # what no header of an image tells, the pixels do
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
-    return turn(mask), " ".join(filter(None, (turn.told, told_beside(mask_path)))) or None
+    _check_whose(image_path, mask_path)
+    told = (turn.told, check_image(image_path, mask_path), told_beside(mask_path))
+    return turn(mask), " ".join(filter(None, told)) or None
+
+
+def _check_whose(image: Path, mask: Path) -> None:
+    format = format_of(mask)
+    if format is not None and format.check_image is not None:
+        with format.libraries():
+            format.check_image(mask, image=image)
 
 
 def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
@@ -264,11 +277,11 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for each mask that will be turned.
+        A sentence for each mask that will be turned, or was made on an image of other bytes.
 
     Raises
     ------
-    ShapeError, ImageReadError
+    ShapeError, InputError, ImageReadError
         As :func:`fit_mask`.
     """
     told = []
@@ -276,5 +289,6 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
         image, mask = read_grid(image_path), read_grid(mask_path)
         if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
             told.append(turned)
-        told += filter(None, [told_beside(mask_path)])
+        _check_whose(image_path, mask_path)
+        told += filter(None, [check_image(image_path, mask_path), told_beside(mask_path)])
     return told

@@ -163,6 +163,13 @@ def read_grid(path: Path) -> Grid | None:
     return None
 
 
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask of where it comes from."""
+    with suppress(Exception), _open(path) as picture:
+        return _facts(picture).get("provenance")
+    return None
+
+
 def _said(picture: PillowImage.Image) -> int:
     """What a picture says by itself of how it is looked at: ours have no orientation, and are upright."""
     return 1 if _facts(picture) else 0

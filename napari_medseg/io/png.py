@@ -14,7 +14,7 @@ from PIL import PngImagePlugin
 from napari_medseg.atomic import atomic_path
 from napari_medseg.io.format import Format, Keeps, Kept
 from napari_medseg.io.image import Grid
-from napari_medseg.io.pictures import read, read_grid
+from napari_medseg.io.pictures import read, read_grid, read_told
 
 STEPS = 256
 
@@ -81,6 +81,7 @@ FORMAT = Format(
     suffixes=(".png",),
     read=read,
     grid=read_grid,
+    told=read_told,
     write_mask=write_mask,
     write_coloured=write_coloured,
     write_map=write_map,

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io.formats import read_image
+from napari_medseg.io.formats import read_grid, read_image
+from napari_medseg.io.geometry import SIZE_TOLERANCE
 from napari_medseg.io.grey import grey
 from napari_medseg.io.image import SIZES, Grid, Image, usable_sizes
 from napari_medseg.io.labels import PLAIN, check_white, read_numbers
@@ -20,6 +21,11 @@ from napari_medseg.io.table import stem_of
 
 COLOURS_TOLD = "its slices are in colour, and were turned to grey, as volumes are."
 UNSIZED_TOLD = "how large its voxels are is not known: say it with --spacing Z Y X, in mm."
+DISTANCE_TOLD = (
+    "its slices have pixels of {size} mm, and none says how far it is from the next, so that no size is written: say "
+    "it with --spacing Z {size_said}."
+)
+AGAINST_TOLD = "{file} has pixels of {size} mm, and --spacing says {said} mm: that counts."
 _NUMBER = re.compile(r"\d+")
 # so many gaps are told one by one
 _GAPS = 5
@@ -48,7 +54,7 @@ def read_slices(
     Raises
     ------
     InputError
-        If names do not count the slices, or these differ in size or kind.
+        If names do not count the slices, or these differ in size, kind, or the size of their pixels.
     ImageReadError
         If one cannot be read.
     """
@@ -72,8 +78,7 @@ def read_slices(
     elif any(one.ndim == 3 for one in slices):
         told += (COLOURS_TOLD,)
     data = np.stack([one if one.ndim == 2 else grey(one[None])[0] for one in slices])
-    if spacing is None:
-        told += (UNSIZED_TOLD,)
+    told += _told_of_sizes(files, spacing)
     z, y, x = spacing or (1.0, 1.0, 1.0)
     grid = Grid.of_affine(data.shape, np.diag((x, y, z, 1.0)), unit="px" if spacing is None else "mm")
     return Image(data, grid.spacing, grid.unit, folder, grid, told=told)
@@ -129,6 +134,42 @@ def _gaps(numbers: list[int]) -> tuple[str, ...]:
 
 def _some(files: list[Path]) -> str:
     return ", ".join(file.name for file in files[:3]) + (" and others" if len(files) > 3 else "") or "none"
+
+
+def _told_of_sizes(files: list[Path], spacing: tuple[float, float, float] | None) -> tuple[str, ...]:
+    """Words on the sizes of pixels that the slices themselves have, where these are not what is written.
+
+    Raises
+    ------
+    InputError
+        If they differ, and nobody said which counts.
+    """
+    grids = {file: read_grid(file) for file in files}
+    # a print resolution was measured by nobody
+    sizes = {f: grid.spacing_mm[-2:] for f, grid in grids.items() if grid and grid.spacing_mm and not grid.printed}
+    if not sizes:
+        return (UNSIZED_TOLD,) if spacing is None else ()
+    first, size = next(iter(sizes.items()))
+    if spacing is not None:
+        other = next((file for file, one in sizes.items() if not _same(one, spacing[1:])), None)
+        if other is None:
+            return ()
+        return (AGAINST_TOLD.format(file=other.name, size=_by(sizes[other]), said=_by(spacing[1:])),)
+    other = next((file for file, one in sizes.items() if not _same(one, size)), None)
+    if other is not None:
+        raise InputError(
+            f"{other} has pixels of {_by(sizes[other])} mm; expected {_by(size)} mm, as {first.name}. Slices of one "
+            "volume have pixels of one size: export them alike, or say which it is with --spacing Z Y X."
+        )
+    return (DISTANCE_TOLD.format(size=_by(size), size_said=" ".join(f"{n:.6g}" for n in size)),)
+
+
+def _same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return bool(np.allclose(one, other, rtol=SIZE_TOLERANCE, atol=0))
+
+
+def _by(sizes: tuple[float, ...]) -> str:
+    return " x ".join(f"{n:.6g}" for n in sizes)
 
 
 def _shade(image: Image) -> np.ndarray:

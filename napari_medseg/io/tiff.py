@@ -107,6 +107,13 @@ def read_grid(path: Path) -> Grid | None:
     return None
 
 
+def read_told(path: Path) -> object:
+    """What this program wrote into a mask."""
+    with suppress(Exception), _opened(path) as file:
+        return told(file.pages.first)
+    return None
+
+
 def _lies(file: tifffile.TiffFile, layout: Layout) -> tuple[Grid, tuple[str, ...]]:
     """The grid of the pixels as they are stored, and words on it; what we wrote has no orientation, and is upright."""
     sized = Sized()
@@ -172,6 +179,7 @@ FORMAT = Format(
     inner=(".ome",),
     read=read,
     grid=read_grid,
+    told=read_told,
     write_mask=write,
     write_coloured=write,
     write_map=write,

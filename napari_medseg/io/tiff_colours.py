@@ -75,12 +75,11 @@ def to_shown(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool)
         # of one bit, numbers too
         return np.moveaxis(palette[:, data.astype(np.uint16, copy=False)], 0, -1), False
     if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
+        if mask and not _shown_inverted(data, page, path):
+            return data, False
         if data.dtype.kind == "b":
             return ~data, False
-        white = 2**page.bitspersample - 1
-        if not mask or _shown_inverted(data, white, path):
-            return (white - data).astype(data.dtype), False
-        return data, False
+        return (2**page.bitspersample - 1 - data).astype(data.dtype), False
     if model == tifffile.PHOTOMETRIC.MINISWHITE and not mask and data.dtype.kind not in "bu":
         raise ImageReadError(
             f"{path} says that its zero is white, and holds {data.dtype}, of which the inverse is not known; expected "
@@ -95,15 +94,25 @@ def to_shown(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool)
     return data, False
 
 
-def _shown_inverted(data: np.ndarray, white: int, path: Path) -> bool:
+def _shown_inverted(data: np.ndarray, page: Any, path: Path) -> bool:
     """Whether the labels of a file where zero is white are the inverse of its numbers: the background tells.
+
+    Of one bit it cannot, as both numbers look like one. tifffile says of its own that zero is white, and means its
+    numbers; what a scanner or a painter writes may be meant either way.
 
     Raises
     ------
     ImageReadError
         If both could be.
     """
-    zero, full = data == 0, data == white
+    if data.dtype.kind == "b":
+        if str(page.software).startswith("tifffile"):
+            return False
+        raise ImageReadError(
+            f"{path} has one bit a pixel and says that its zero is white, so that either number could be the "
+            "background; expected black as zero. Export it again so."
+        )
+    zero, full = data == 0, data == 2**page.bitspersample - 1
     if full.any() and (not zero.any() or (zero | full).all()):
         return True
     if zero.any() and not full.any() and not zero.all():

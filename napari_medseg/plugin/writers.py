@@ -9,7 +9,7 @@ import napari
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_medseg.app.coding import Coded
+from napari_medseg.app.coding import Coded, coded_facts
 from napari_medseg.app.export import export_labels
 from napari_medseg.app.formats import DEFAULT, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, MAP_SUFFIXES, shows
@@ -40,9 +40,9 @@ def write_labels(path: str, data: np.ndarray, attributes: dict[str, Any]) -> lis
         path += suffix_for(DEFAULT, volume=labels.ndim == 3)
     facts = ask(labels) if ask is not None else dict(layer.metadata.get("medseg", {}))
     format = format_of(path)
-    if format is not None and format.takes.source:
+    if format is not None and format.takes.of_format:
         # nobody asked to have anybody named
-        facts |= Coded().facts(format, facts.get("classes") or {1: ""})
+        facts |= coded_facts(format, Coded(), facts, None)
     source = file_under(images, layer)
     mask = export_labels(path, labels, grid=grid_under(images, layer), provenance=facts, source=source)
     return [str(file) for file in written(mask)]

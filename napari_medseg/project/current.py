@@ -15,7 +15,7 @@ from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import PATH, TILE, among, assemble, labels_query, stacked
 from napari_medseg.project.records import Box
 from napari_medseg.project.shown import Shown, ShownMemory, Side, Sides, inside
-from napari_medseg.project.touched import STROKES, UNLOCK, touched_by
+from napari_medseg.project.touched import ASSISTED, STROKES, UNLOCK, assisted_by, touched_by
 
 # beyond, what is shown is read anew
 _MOST_STEPS = 32
@@ -126,6 +126,14 @@ class Current:
         return touched_by(
             self._db.rows(PATH + STROKES, stroke), lambda one: self._db.rows(query, one), shape, self._where
         )
+
+    def assisted_at(self, stroke: int, shape: tuple[int, int]) -> np.ndarray:
+        """Which tool chose each pixel as of a stroke: (rows, X) uint8, as :func:`assisted_by` gives it."""
+        query = "SELECT tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = ?"
+        strokes = list(self._db.rows(PATH + STROKES, stroke))
+        if not any(kind in ASSISTED for _, kind, *_ in strokes):
+            return np.zeros(shape, np.uint8)
+        return assisted_by(strokes, lambda one: self._db.rows(query, one), shape, self._where)
 
     def by_hand_at(self, stroke: int, shape: tuple[int, int, int]) -> ByHand:
         """What of a volume (Z, Y, X) a person had drawn themselves as of a stroke."""

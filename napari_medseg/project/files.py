@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from napari_medseg.digest import file_sha256
 from napari_medseg.errors import ImageReadError, OperationError, ProjectError
-from napari_medseg.io import files_of
+from napari_medseg.io.belongs import image_sha256 as sha256_of
 from napari_medseg.project.records import Case
 
 
@@ -34,7 +32,7 @@ def check_own(path: Path) -> None:
 def fault(path: Path, sha256: str) -> str | None:
     """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where its hash is this one."""
     try:
-        return None if _sha256(path) == sha256 else "changed"
+        return None if sha256_of(path) == sha256 else "changed"
     # slices that are no series any more
     except ImageReadError:
         return "changed"
@@ -62,15 +60,6 @@ def image_problems(cases: Iterable[Case]) -> list[str]:
 def image_sha256(path: Path) -> str:
     """Hash of a file's bytes, or of those of all slices of a series; an ImageReadError where it cannot be read."""
     try:
-        return _sha256(path)
+        return sha256_of(path)
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
-
-
-def _sha256(path: Path) -> str:
-    files = files_of(path)
-    if files == (path,):
-        return file_sha256(path)
-    # whatever the slices are called
-    digests = sorted(file_sha256(file) for file in files)
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

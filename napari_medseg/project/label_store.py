@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError, ShapeError
+from napari_medseg.io.mask import MANUAL
 from napari_medseg.project import history, queries, seals
 from napari_medseg.project.by_hand import ByHand
 from napari_medseg.project.current import Current
@@ -20,7 +21,7 @@ from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import changed_box, labels_sha256, stacked, within, write_tiles
 from napari_medseg.project.records import Box, Revision
 from napari_medseg.project.shown import Shown, Side, inside
-from napari_medseg.project.touched import PROPOSAL, UNLOCK, keep_touched, made_by
+from napari_medseg.project.touched import PROPOSAL, UNLOCK, Made, keep_touched, made_by, with_tools
 
 
 class LabelStore:
@@ -314,8 +315,8 @@ class LabelStore:
         row = self._db.row(queries.DRAWN, self._stroke(case_id, revision_id))
         return 0 if row is None else int(row[0])
 
-    def made_by(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> dict[int, str]:
-        """Who made each of the current labels, or of a revision's: see :func:`napari_medseg.project.touched.made_by`.
+    def made(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> Made:
+        """How each of the current labels, or of a revision's, came to be.
 
         ``shown`` is what the case shows, (Y, X) or (Z, Y, X) uint8, if not all of it is stored: a person drew that.
 
@@ -333,9 +334,17 @@ class LabelStore:
         stored = self._current.labels_at(stroke, rows)
         labels = stored if shown is None else shown.reshape(rows)
         if row is None or row[0] is None:
-            return made_by(labels, labels != 0, None)
-        touched = self._current.touched_at(stroke, rows) | (labels != stored)
-        return made_by(labels, touched, self._current.labels_at(int(row[0]), rows))
+            by = made_by(labels, labels != 0, None)
+        else:
+            touched = self._current.touched_at(stroke, rows) | (labels != stored)
+            by = made_by(labels, touched, self._current.labels_at(int(row[0]), rows))
+        if MANUAL not in by.values():
+            return Made(by, {})
+        return with_tools(by, labels, np.where(labels == stored, self._current.assisted_at(stroke, rows), 0))
+
+    def made_by(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> dict[int, str]:
+        """Who made each label, as :meth:`made` has it: ``automatic``, ``semiautomatic`` or ``manual``."""
+        return self.made(case_id, revision_id, shown).by
 
     def _stroke(self, case_id: int, revision_id: int | None) -> int:
         return self._current.place(case_id)[0] if revision_id is None else self._revision(revision_id)[0]

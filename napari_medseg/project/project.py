@@ -204,6 +204,7 @@ class Project:
     set_aside = _part("_drawn", LabelStore.set_aside)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
     strokes_below = _part("_drawn", LabelStore.strokes_below)
+    made = _part("_drawn", LabelStore.made)
     made_by = _part("_drawn", LabelStore.made_by)
     corrected = _part("_drawn", LabelStore.corrected)
     touched = _part("_drawn", LabelStore.touched)
@@ -228,8 +229,24 @@ class Project:
         rows = self._db.rows("SELECT label, name, colour FROM classes ORDER BY label")
         return [LabelClass(label=row[0], name=row[1], colour=row[2]) for row in rows]
 
-    def set_class(self, label: int, name: str, colour: str) -> None:
+    def untyped(self) -> set[int]:
+        """Labels whose names no person gave: a network's, noted as its masks came."""
+        found: dict[int, bool] = {}
+        with damage_told(f"{self._db.path}, who named the classes"):
+            for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'class' ORDER BY id"):
+                facts = parse_json(text)
+                found[int(facts["label"])] = not facts.get("typed", True)
+        return {label for label, untyped in found.items() if untyped}
+
+    def set_class(self, label: int, name: str, colour: str, *, typed: bool = True) -> None:
         """Say what a label stands for.
+
+        Parameters
+        ----------
+        label : int
+        name, colour : str
+        typed : bool
+            A person gave this name; else it is what a network calls it, and another network may call it otherwise.
 
         Raises
         ------
@@ -247,16 +264,23 @@ class Project:
             raise InputError(f"colour is '{colour}'; expected #rrggbb. Choose another colour.")
         with self._db.transaction() as db:
             db.execute("INSERT OR REPLACE INTO classes VALUES (?, ?, ?)", (label, name, colour))
-            history.add(db, None, "class", {"label": label, "name": name, "colour": colour})
+            told = {"label": label, "name": name, "colour": colour, **({} if typed else {"typed": False})}
+            history.add(db, None, "class", told)
 
-    def set_coding(self, label: int, coding: Mapping[str, str]) -> None:
-        """Remember what a class is and where it lies, as entries of the list of codes."""
-        if self.codings().get(label) != dict(coding):
+    def set_coding(self, label: int, coding: Mapping[str, str], task: str = "") -> None:
+        """Remember what a class is and where it lies, as entries of the list of codes.
+
+        Parameters
+        ----------
+        task : str
+            It holds for masks that were proposed for this task; empty: for those that nothing proposed.
+        """
+        if self.codings(task).get(label) != dict(coding):
             with self._db.transaction() as db:
-                history.add(db, None, "coding", {"label": label, **coding})
+                history.add(db, None, "coding", {"label": label, **coding, **({"task": task} if task else {})})
 
-    def codings(self) -> dict[int, dict[str, str]]:
-        """What was remembered last of each class, by label.
+    def codings(self, task: str = "") -> dict[int, dict[str, str]]:
+        """What was remembered last of each class for such masks, by label.
 
         Raises
         ------
@@ -267,7 +291,9 @@ class Project:
         with damage_told(f"{self._db.path}, what classes are coded as"):
             for (text,) in self._db.rows("SELECT detail FROM history WHERE kind = 'coding' ORDER BY id"):
                 facts = {key: str(fact) for key, fact in parse_json(text).items()}
-                found[int(facts.pop("label"))] = facts
+                label, of = int(facts.pop("label")), facts.pop("task", "")
+                if of == task:
+                    found[label] = facts
         return found
 
     # ---- the whole -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ undo gives pixels back by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ PROPOSAL, UNLOCK = "proposal", "unlock"
 NOT_DRAWN = (PROPOSAL, UNLOCK)
 # what carries what a person drew to other slices of a volume: theirs, but not by their hand
 INTERPOLATED, CARRIED = "interpolate", "to neighbours"
+# tools that choose by a rule which pixels they mark, as a person asked them to. A brush marks what it is led over, and
+# what only takes away ("keep largest", "remove small", an eraser) leaves what was marked as it was
+ASSISTED = (INTERPOLATED, CARRIED, "fill holes", "smooth", "split", "live-wire", "snapping brush")
 
 STROKES = "SELECT id, kind, y0, x0, y1, x1 FROM strokes WHERE id IN (SELECT id FROM path) ORDER BY id"
 
@@ -65,8 +69,66 @@ def touched_by(
         return touched
 
 
+def assisted_by(
+    strokes: Iterable[tuple], tiles: Callable[[int], Iterable[tuple]], shape: tuple[int, int], where: str
+) -> np.ndarray:
+    """Which tool of :data:`ASSISTED` set each pixel last, counted from 1; 0: another stroke, or none.
+
+    Parameters and errors are those of :func:`touched_by`.
+
+    Returns
+    -------
+    np.ndarray
+        (rows, X), uint8.
+    """
+    with damage_told(where):
+        labels, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+        for stroke, kind, *_ in strokes:
+            number = ASSISTED.index(kind) + 1 if kind in ASSISTED else 0
+            for ty, tx, crc, data in tiles(stroke):
+                part = np.s_[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
+                before = labels[part]
+                after = decode_tile(data, crc, before.shape, f"{where}, stroke {stroke}, tile ({ty}, {tx})")
+                found[part][before != after] = number
+                labels[part] = after
+        return found
+
+
+class Made(NamedTuple):
+    """How the labels of a mask came to be.
+
+    Attributes
+    ----------
+    by : dict of int to str
+        ``automatic``, ``semiautomatic`` or ``manual``, see :func:`made_by`.
+    tools : dict of int to tuple of str
+        Of those that are semiautomatic though no network proposed a pixel of them: which of :data:`ASSISTED` did.
+    """
+
+    by: dict[int, str]
+    tools: dict[int, tuple[str, ...]]
+
+
+def with_tools(by: dict[int, str], labels: np.ndarray, assisted: np.ndarray) -> Made:
+    """What :func:`made_by` says, and that of a label which a person drew, a tool chose some pixels.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        uint8.
+    assisted : np.ndarray
+        Of the same shape, as :func:`assisted_by` gives it.
+    """
+    tools = {}
+    for label in (label for label, kind in by.items() if kind == MANUAL):
+        used = np.unique(assisted[(labels == label) & (assisted > 0)])
+        if len(used):
+            tools[label] = tuple(ASSISTED[number - 1] for number in used)
+    return Made({**by, **dict.fromkeys(tools, SEMIAUTOMATIC)}, tools)
+
+
 def made_by(labels: np.ndarray, touched: np.ndarray, proposed: np.ndarray | None) -> dict[int, str]:
-    """Who made each label of a mask, or of what was proposed for it.
+    """Who made each label of a mask, or of what was proposed for it; tools apart, see :func:`with_tools`.
 
     Parameters
     ----------

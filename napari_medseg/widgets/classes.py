@@ -190,11 +190,12 @@ class ClassList(QGroupBox):
 
         def work(ticket: Any, progress: Any) -> None:
             # the first label stands in the list before anyone named it
-            named = {one.label for one in project.classes()}
+            named = {one.label: one.name for one in project.classes()}
+            typed = not (label in project.untyped() and named[label] == name)
             for other, (text, paint) in shown.items():
                 if other != label and other not in named:
-                    project.set_class(other, text, paint)
-            project.set_class(label, name, colour)
+                    project.set_class(other, text, paint, typed=False)
+            project.set_class(label, name, colour, typed=typed)
 
         def failed(error: BaseException) -> None:
             show_warning(sentence(error))

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QCompleter, QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QCompleter,
+    QGridLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_medseg.app.classes import shown_classes
-from napari_medseg.app.coding import Coded, coding_of, remember, remembered
+from napari_medseg.app.coding import Coded, coding_of, proposed_by, remember, remembered, sure_names
 from napari_medseg.app.formats import format_named
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io.codes import WHAT, WHERE, Coding, Concept, concepts
-from napari_medseg.project import LabelClass, Project
+from napari_medseg.project import Project
+from napari_medseg.tasks import task_words
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
@@ -22,6 +33,10 @@ from napari_medseg.words import tr
 _NARROW = 60
 # of a class's name, px
 _WIDEST = 110
+# around the entries of a list that is open, px
+_RIM = 12
+# of an entry: its meaning and the words by which it is found too
+_WHOLE = Qt.ItemDataRole.UserRole + 1
 
 
 class ConceptList(QComboBox):
@@ -39,9 +54,13 @@ class ConceptList(QComboBox):
         if use == WHERE:
             self.addItem(tr("not said"), "")
         for one in concepts(use):
-            self.addItem(f"{one.meaning} ({one.words})" if one.words else one.meaning, one.id)
-            self.setItemData(self.count() - 1, tr("SNOMED CT {code}", code=one.code), Qt.ItemDataRole.ToolTipRole)
+            whole = f"{one.meaning} ({one.words})" if one.words else one.meaning
+            self.addItem(one.meaning, one.id)
+            self.setItemData(self.count() - 1, whole, _WHOLE)
+            tip = as_tip(f"{whole}, {tr('SNOMED CT {code}', code=one.code)}")
+            self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         completer = QCompleter(self.model(), self)
+        completer.setCompletionRole(_WHOLE)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
@@ -51,7 +70,19 @@ class ConceptList(QComboBox):
         edit = self.lineEdit()
         if edit is not None:
             edit.editingFinished.connect(self._settle)
+            edit.textEdited.connect(lambda _: self._widen(completer.popup()))
         self.activated.connect(lambda _: self._picked())
+
+    def showPopup(self) -> None:  # noqa: N802
+        """As wide as its entries are, however narrow the box is."""
+        self._widen(self.view())
+        super().showPopup()
+
+    def _widen(self, popup: QAbstractItemView | None) -> None:
+        view = self.view()
+        bar = view.verticalScrollBar() if view is not None else None
+        if popup is not None and view is not None and bar is not None:
+            popup.setMinimumWidth(view.sizeHintForColumn(0) + bar.sizeHint().width() + _RIM)
 
     def show_concept(self, one: Concept | None) -> None:
         """Choose an entry; nobody is told."""
@@ -59,7 +90,7 @@ class ConceptList(QComboBox):
         self._from_start()
 
     def _completed(self, text: str) -> None:
-        self.setCurrentIndex(self.findText(text))
+        self.setCurrentIndex(self.findData(text, _WHOLE))
         self._picked()
 
     def _settle(self) -> None:
@@ -88,7 +119,16 @@ class ConceptList(QComboBox):
         edit = self.lineEdit()
         if edit is not None:
             edit.setCursorPosition(0)
-        self.setToolTip(self.currentText())
+        self.setToolTip(str(self.currentData(Qt.ItemDataRole.ToolTipRole) or as_tip(self.currentText())))
+
+
+class _Shown(NamedTuple):
+    """What the rows show: names, what the project remembers, what is said where nobody chose, and for which task."""
+
+    named: dict[int, str]
+    known: dict[int, Coding]
+    guessed: dict[int, Coding]
+    task: str
 
 
 class CodingBox(QWidget):
@@ -99,6 +139,14 @@ class CodingBox(QWidget):
         self._state, self._workers = state, workers
         self.rows: dict[int, tuple[ConceptList, ConceptList]] = {}
         self._project: Project | None = None
+        # for masks proposed for which task the codes are that are chosen here, and those that were
+        self._task = ""
+        self._chosen: dict[int, Coding] = {}
+        # names of labels of which nobody chose what they are
+        self._open: dict[int, str] = {}
+        # where the codes come from that nobody chose
+        self.origins = TextLabel()
+        self.origins.setWordWrap(True)
         self.patient = QCheckBox(tr("Name the patient and the study, as the image does"))
         self.patient.setToolTip(
             tr(
@@ -122,6 +170,7 @@ class CodingBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._grid)
+        layout.addWidget(self.origins)
         layout.addWidget(self.report)
         layout.addWidget(self.patient)
         self.hide()
@@ -131,15 +180,21 @@ class CodingBox(QWidget):
 
     def show_for(self, format: str) -> None:
         """Be there for a format that holds codes, else not."""
-        wanted = format_named(format).takes.source
+        wanted = bool(format_named(format).takes.of_format)
         self.setVisible(wanted)
         if wanted:
             self.refresh()
 
     def coded(self) -> Coded:
-        """What is chosen."""
-        found = {label: self._coding(label) for label in self.rows}
-        return Coded(codes=found, patient=self.patient.isChecked(), measurements=self.report.isChecked())
+        """What a person chose; what the rows show besides is found for each mask anew."""
+        task = None if self._project is None else self._task
+        return Coded(
+            codes=dict(self._chosen),
+            task=task,
+            patient=self.patient.isChecked() and not self.isHidden(),
+            # a tick that is remembered, but out of sight, asks for nothing
+            measurements=self.report.isChecked() and not self.isHidden(),
+        )
 
     def _coding(self, label: int) -> Coding:
         what, where = (box.currentData() for box in self.rows[label])
@@ -156,30 +211,34 @@ class CodingBox(QWidget):
             return
         project, case_id, naming = self._state.project, self._state.case_id, self._state.naming()
         if project is None:
-            self._fill(None, [], {}, naming["task"])
+            self._fill(None, _Shown({1: ""}, {}, {1: coding_of("")}, ""))
             return
 
-        def work(ticket: Any, progress: Any) -> tuple[list[LabelClass], dict[int, Coding]]:
-            return shown_classes(project, case_id, **naming), remembered(project)
+        def work(ticket: Any, progress: Any) -> _Shown:
+            origin = None if case_id is None else project.proposal_origin(case_id)
+            named = {one.label: one.name for one in shown_classes(project, case_id, **naming)} or {1: ""}
+            task, own = proposed_by(origin)
+            sure = sure_names(project, named, origin)
+            guessed = {label: coding_of(name, task, own) for label, name in sure.items()}
+            return _Shown(named, remembered(project, task), guessed, task)
 
-        self._workers.run(
-            work, on_done=lambda found: self._fill(project, found[0], found[1], naming["task"]), lane="files"
-        )
+        self._workers.run(work, on_done=lambda found: self._fill(project, found), lane="files")
 
-    def _fill(self, project: Project | None, classes: list[LabelClass], known: dict[int, Coding], task: str) -> None:
+    def _fill(self, project: Project | None, shown: _Shown) -> None:
         if project is not self._state.project:
             return
-        kept = self.coded().codes if project is self._project else {}
-        self._project = project
+        if project is not self._project or shown.task != self._task:
+            self._chosen = {}
+        self._project, self._task = project, shown.task
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         self.rows = {}
         for column, title in enumerate((tr("Label"), tr("It is"), tr("Where in the body"))):
             self._grid.addWidget(QLabel(title), 0, column)
-        named = {one.label: one.name for one in classes} or {1: ""}
-        for row, (label, name) in enumerate(named.items(), start=1):
-            coding = known.get(label) or (kept.get(label) if project is None else None) or coding_of(name, task)
+        known = {**shown.known, **self._chosen}
+        for row, (label, name) in enumerate(shown.named.items(), start=1):
+            coding = known.get(label) or shown.guessed[label]
             text = TextLabel(name or tr("label {label}", label=label))
             lists = ConceptList(WHAT), ConceptList(WHERE)
             for column, (box, one) in enumerate(zip(lists, (coding.what, coding.where), strict=True), start=1):
@@ -190,11 +249,36 @@ class CodingBox(QWidget):
             text.setMaximumWidth(_WIDEST)
             self._grid.addWidget(text, row, 0)
             self.rows[label] = lists
+        self._open = {label: name or tr("label {label}", label=label) for label, name in shown.named.items()}
+        self._open = {label: name for label, name in self._open.items() if label not in known}
+        self._tell_origins()
+
+    def _tell_origins(self) -> None:
+        lines = []
+        if self._open:
+            lines.append(
+                tr(
+                    "Not chosen: {names}. Each mask says what the label's name tells, or the network that proposed "
+                    "that mask; where neither tells, tissue, and no place in the body.",
+                    names=", ".join(self._open.values()),
+                )
+            )
+        if self._project is not None:
+            lines.append(
+                tr("What you choose is for masks proposed as this one: {task}.", task=task_words(self._task))
+                if self._task
+                else tr("What you choose is for masks that no network proposed, as this one.")
+            )
+        self.origins.setText(" ".join(lines))
+        self.origins.setVisible(bool(lines))
 
     def _keep(self, label: int) -> None:
-        project, coding = self._project, self._coding(label)
+        project, task, coding = self._project, self._task, self._coding(label)
+        self._chosen[label] = coding
+        self._open.pop(label, None)
+        self._tell_origins()
         if project is None:
             return
         self._workers.run(
-            lambda ticket, progress: remember(project, {label: coding}), on_done=lambda _: None, lane="files"
+            lambda ticket, progress: remember(project, {label: coding}, task), on_done=lambda _: None, lane="files"
         )

@@ -111,6 +111,7 @@ class CorrectSection(QWidget):
         self.bar.failed.connect(self._failed)
         self.bar.told.connect(self.status.setText)
         self.bar.noted.connect(self.status.note)
+        self.bar.listed.connect(self.status.list_each)
         self.bar.added.connect(self._added)
         bus.cases_changed.connect(self.refresh)
         bus.save_status.connect(self._show_status)

@@ -30,7 +30,7 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import only_label_1
-from napari_medseg.app.coding import check_format, for_project, told
+from napari_medseg.app.coding import check_format, coded_facts, told
 from napari_medseg.app.export import (
     ACCEPTED,
     ALL,
@@ -43,7 +43,7 @@ from napari_medseg.app.export import (
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.lesions import measure
-from napari_medseg.app.measure_files import TABLE, measure_project, write_table
+from napari_medseg.app.measure_files import TABLE, export_with_table, write_table
 from napari_medseg.app.places import file_under, grid_under, image_under
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
@@ -205,7 +205,7 @@ class ExportSection(QWidget):
         labels = np.array(layer.data)
         ask, proposal = layer.metadata.get(HISTORY_KEY), dict(layer.metadata.get("medseg", {}))
         stem, suffix = self._stem(layer), suffix_for(format, volume=labels.ndim == 3)
-        project, task = self._state.project, self._state.task
+        project = self._state.project
         problem = None if opened is None else opened.other_picture()
         under = image_under(images_in(self._viewer), layer)
         values = None if under is None else plain_image(under)
@@ -216,8 +216,7 @@ class ExportSection(QWidget):
             check_folder(folder)
             # where there is a history, it alone says where the mask comes from: the layer knows of one proposal only
             facts = of_proposal(proposal, labels) if ask is None else ask(labels)
-            asked = coded if project is None else for_project(project, coded)
-            facts |= asked.facts(chosen, facts.get("classes") or {1: ""}, task)
+            facts |= coded_facts(chosen, coded, facts, None if opened is None else opened.project)
             csv = folder / f"{stem}_{TABLE}"
             if table:
                 check_free([csv], overwrite=wishes["overwrite"])
@@ -248,15 +247,9 @@ class ExportSection(QWidget):
             _go_on(ticket)
             progress(share, name)
 
-        csv = folder / TABLE
-        if table:
-            check_free([csv], overwrite=wishes["overwrite"])
-        written = export_project(project, folder, progress=step, **wishes)
-        if table:
-            wanted = ("state", "overwrite", "chosen", "task")
-            found = measure_project(project, csv, progress=step, **{name: wishes[name] for name in wanted})
-            written.append(found.path)
-            self._not_measured = found.told
+        if not table:
+            return export_project(project, folder, progress=step, **wishes)
+        written, self._not_measured = export_with_table(project, folder, progress=step, **wishes)
         return written
 
     def _stem(self, layer: Labels) -> str:
@@ -360,13 +353,15 @@ class ExportSection(QWidget):
     def _failed(self, error: BaseException) -> None:
         self._ticket = None
         self._show_idle()
-        done = len(error.done) if isinstance(error, PartlyDoneError) else 0
+        done = list(error.done) if isinstance(error, PartlyDoneError) else []
         why = _there(error) if isinstance(error, FilesThereError) else sentence(error)
-        if done:
-            why = f"{trn('Wrote {n} file.', 'Wrote {n} files.', done)} {why}"
-        told = "\n".join(error.problems[:MOST_TOLD]) if isinstance(error, PartlyDoneError) else ""
-        self.message.setText("\n".join(text for text in (why, told) if text))
-        self._offer(list(error.done) if isinstance(error, PartlyDoneError) else [])
+        wrote = trn("Wrote {n} file.", "Wrote {n} files.", len(done)) if done else ""
+        lines = [f"{wrote} {why}"]
+        if isinstance(error, PartlyDoneError):
+            # a reason that several have is told once
+            lines = [f"{wrote} {error.what}.", *list(dict.fromkeys(error.problems))[:MOST_TOLD]]
+        self.message.setText("\n".join(line.strip() for line in lines))
+        self._offer(done)
         warn_unseen(self, why)
 
 

@@ -9,11 +9,12 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_medseg.app.familiar import Advice, advise, kind_of, look
+from napari_medseg.app.familiar import Advice, across_of, advise, kind_of, look
+from napari_medseg.app.layer_keys import MODALITY_KEY
 from napari_medseg.tasks import task_words
 from napari_medseg.weights import list_weights
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import plain_image
+from napari_medseg.widgets.layers import lie_of_layer, plain_image
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
@@ -51,22 +52,22 @@ class FamiliarNote(QWidget):
         if self._ticket is not None:
             self._ticket.cancel()
             self._ticket = None
-        if data is None:
+        if layer is None or data is None:
             self._data = self._description = None
             self._show(None)
             return
         if data is not self._data:
             self._show(None)
         chosen = (self._state.network, self._state.weights)
+        lie, modality = lie_of_layer(layer), str(layer.metadata.get(MODALITY_KEY, ""))
         before = self._description if data is self._data else None
 
         def work(ticket: Ticket, progress: Any) -> tuple[np.ndarray | None, str, Advice | None]:
-            description = look(data) if before is None else before
-            if description is None:
-                return None, "", None
+            description = look(data, volume=lie["volume"], across=across_of(lie)) if before is None else before
             # a project's own were trained on its images, and are no answer to one that is unlike them
             offered = [(entry.id, entry) for entry in list_weights()]
-            return description, kind_of(description), advise(description, chosen, offered, task_words)
+            kind = "" if description is None else kind_of(description)
+            return description, kind, advise(description, chosen, offered, task_words, modality=modality)
 
         self._ticket = self._workers.run(work, on_done=lambda found: self._looked(data, *found), lane="edit")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QFont, QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
@@ -42,6 +42,10 @@ class LesionModel(QAbstractTableModel):
         """The lesion of a line; None of one that is of a class."""
         number = row - len(self._classes)
         return self.lesions[number] if 0 <= number < len(self.lesions) else None
+
+    def class_at(self, row: int) -> int | None:
+        """The class of a line; None of one that is of a lesion."""
+        return self._classes[row][0] if row < len(self._classes) else None
 
     def row_of(self, lesion: Lesion | None) -> int | None:
         """The line of a lesion that was measured before: the nearest of its class; None where it is gone."""
@@ -135,32 +139,39 @@ class LesionTable(QTableView):
         self.clicked.connect(lambda index: self._choose(index.row()))
 
     def show_measured(self, measured: Measured | None) -> None:
-        """Show these lesions; the one that was chosen stays so, if it is still there."""
-        before = self.current()
+        """Show these lesions; those that were chosen stay so, if they are still there."""
+        before, chosen = self.current(), self._chosen()
         self.lesions.show(measured)
         header = self.horizontalHeader()
         for number, column in enumerate(self.lesions.columns):
             modes = QHeaderView.ResizeMode
             header.setSectionResizeMode(number, modes.ResizeToContents if column.narrow else modes.Stretch)
         row = self.lesions.row_of(before)
+        commands = QItemSelectionModel.SelectionFlag
+        select = self.selectionModel().select
+        for again in (self.lesions.row_of(one) for one in chosen):
+            if again is not None:
+                select(self.lesions.index(again, 0), commands.Select | commands.Rows)
         if row is not None:
-            self.setCurrentIndex(self.lesions.index(row, 0))
+            self.selectionModel().setCurrentIndex(self.lesions.index(row, 0), commands.NoUpdate)
 
     def current(self) -> Lesion | None:
         """The lesion that the arrow keys stand on."""
         return self.lesions.lesion_at(self.currentIndex().row()) if self.currentIndex().isValid() else None
 
     def copy(self) -> int:
-        """Copy the chosen lines, or all where none or a class is chosen; how many."""
-        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
-        found = [self.lesions.lesion_at(row) for row in rows]
-        lesions = [one for one in found if one is not None]
-        if len(lesions) <= 1 or len(lesions) < len(found):
-            lesions = self.lesions.lesions
+        """Copy the chosen lines, or all where none is chosen; of a class, all of its lesions. How many."""
+        lesions = self._chosen() or self.lesions.lesions
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(copied(self.lesions.columns, lesions))
         return len(lesions)
+
+    def _chosen(self) -> list[Lesion]:
+        rows = {index.row() for index in self.selectionModel().selectedRows()}
+        labels = {self.lesions.class_at(row) for row in rows}
+        lines = ((row, self.lesions.lesion_at(row)) for row in range(self.lesions.rowCount()))
+        return [one for row, one in lines if one is not None and (row in rows or one.label in labels)]
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter and copy are ours, the arrows Qt's."""

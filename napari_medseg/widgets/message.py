@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_medseg.widgets.labels import TextLabel
+from collections.abc import Sequence
+
+from napari_medseg.widgets.labels import TextLabel, as_html
 
 
 class Message(TextLabel):
@@ -12,6 +14,15 @@ class Message(TextLabel):
         super().__init__()
         self.setWordWrap(True)
         self._keep = False
+
+    def setText(self, text: str | None) -> None:
+        """Plain text; what was listed of another one goes."""
+        self.setToolTip("")
+        super().setText(text)
+
+    def list_each(self, each: Sequence[str]) -> None:
+        """In the tip: what the text counts."""
+        self.setToolTip("<qt>" + "<br>".join(map(as_html, each)) + "</qt>" if each else "")
 
     def note(self, text: str) -> None:
         """To be read on the next image, too."""

@@ -24,6 +24,7 @@ from napari_medseg.widgets.image_bar import ImageBar
 from napari_medseg.widgets.keys import bind, unbind
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.logged import keep_log
+from napari_medseg.widgets.no_box import paint_no_box
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.presses import Presses
 from napari_medseg.widgets.propose import ProposeSection
@@ -56,6 +57,7 @@ class MedSegPanel(QWidget):
         keep_log()
         self.setMinimumWidth(MIN_WIDTH)
         self._viewer: Any = napari_viewer
+        paint_no_box(napari_viewer)
         self.state, self.bus = PanelState(), Bus()
         self.workers = Workers(self, lambda error: show_error(sentence(error)))
         self.waiting, self.image_bar = Waiting(), ImageBar(napari_viewer)

@@ -41,6 +41,8 @@ class PlaneView(QWidget):
         self.canvas.plane = self._sight.planes[axis]
         self.canvas.setToolTip(as_tip(self._sight.why_no_letters() or ""))
         self.canvas.forget()
+        # of another image, perhaps: nothing is shown until this one's slice is there
+        self.canvas.picture = QImage()
         self.look()
 
     def look(self) -> None:

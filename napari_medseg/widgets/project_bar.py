@@ -46,6 +46,8 @@ class ProjectBar(QWidget):
     # what to say, and what to go on saying when the next image opens
     told = Signal(str)
     noted = Signal(str)
+    # what the last text counts, each in a sentence
+    listed = Signal(list)
     # the images that came, and one of them that is to be shown, or None
     added = Signal(list, object)
 
@@ -178,18 +180,10 @@ class ProjectBar(QWidget):
 
         def done(result: tuple[list[Case], list[str], Case | None]) -> None:
             added, refused, there = result
-            patients = len({case.group for case in added})
-            told = (
-                tr(
-                    "Added {images} of {patients}.",
-                    images=trn("{n} image", "{n} images", len(added)),
-                    patients=trn("{n} patient", "{n} patients", patients),
-                )
-                if added
-                else tr("Nothing new was added.")
-            )
+            told = _added(added, by) if added else tr("Nothing new was added.")
             why = _refusals(refused) if there is None else ""
             self.noted.emit(" ".join(part for part in (told, note, why) if part))
+            self.listed.emit(refused if len(refused) > 1 else [])
             self.added.emit(added, (added[0] if added else there) if show else None)
 
         def cancelled() -> None:
@@ -216,12 +210,24 @@ class ProjectBar(QWidget):
         )
 
 
+def _added(added: list[Case], by: str) -> str:
+    """How many, and of how many patients where something tells these."""
+    images = trn("{n} image", "{n} images", len(added))
+    if by == "image":
+        return tr("Added {images}.", images=images)
+    patients = trn("{n} patient", "{n} patients", len({case.group for case in added}))
+    return tr("Added {images} of {patients}.", images=images, patients=patients)
+
+
 def _refusals(refused: list[str]) -> str:
-    """Why images were not added, of the first; of the others how many."""
-    more = len(refused) - 1
-    if more < 1:
+    """How many images were not added, and why the first was not; each reason is in the tip."""
+    if len(refused) < 2:
         return "".join(refused)
-    return f"{refused[0]} {trn('{n} more was not added.', '{n} more were not added.', more)}"
+    return tr(
+        "{images} cannot be read (rest the mouse here for each reason). The first: {why}",
+        images=trn("{n} more file", "{n} more files", len(refused)),
+        why=refused[0],
+    )
 
 
 def open_or(make: Callable[[Path], Project], folder: Path) -> Project:

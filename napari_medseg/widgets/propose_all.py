@@ -53,8 +53,10 @@ class ProposeAll(QWidget):
         self._state, self._bus, self._workers, self._view, self._note = state, bus, workers, view, note
         self._ticket: Ticket | None = None
         self._steps: Iterator[Step] = iter(())
-        self._began, self._proposed, self._passed = 0.0, 0, 0
+        self._began, self._proposed, self._passed, self._unlike = 0.0, 0, 0, 0
         self.button, self.drawn = QPushButton(tr(ALL)), QCheckBox(tr("Also where I drew"))
+        self.anyway = QPushButton(tr("Propose on these, too"))
+        self.anyway.setToolTip(tr("The network knows no such images: look twice at what it proposes."))
         self.progress, self.message = QProgressBar(), TextLabel()
         self.button.setObjectName("medseg_propose_all")
         self.button.setToolTip(tr("A proposal for every image that is not accepted; then the list stands worst first."))
@@ -68,7 +70,9 @@ class ProposeAll(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.message)
+        layout.addWidget(self.anyway)
         self.button.clicked.connect(self._pressed)
+        self.anyway.clicked.connect(lambda: self.start(unlike=True))
         state.events.project.connect(self._project_changed)
         self._tell("")
         self._show_running(False)
@@ -79,16 +83,18 @@ class ProposeAll(QWidget):
         else:
             self.stop()
 
-    def start(self) -> None:
-        """Begin with the first image."""
+    def start(self, *, unlike: bool = False) -> None:
+        """Begin with the first image; ``unlike``: also where the network knows no such images."""
         project = self._state.project
         if project is None or self._ticket is not None:
             return
-        self._began, self._proposed, self._passed = time.monotonic(), 0, 0
+        self._began, self._proposed, self._passed, self._unlike = time.monotonic(), 0, 0, 0
         self._steps = propose_all(
             project,
-            lambda volume, image: self._state.request_for(volume=volume, image=image),
+            # of a network for images of another device, a person asks for one image
+            self._state.unasked_for,
             drawn=self.drawn.isChecked(),
+            unlike=unlike,
             open_now=self._view.in_hand,
             cancelled=lambda: self._ticket is None,
         )
@@ -115,7 +121,9 @@ class ProposeAll(QWidget):
         if step is None:
             self._end(self._count())
             return
-        if step.doubt is None:
+        if step.unlike:
+            self._unlike += 1
+        elif step.doubt is None:
             self._passed += 1
         else:
             self._proposed += 1
@@ -153,11 +161,20 @@ class ProposeAll(QWidget):
             self.finished.emit(self._proposed)
 
     def _count(self) -> str:
-        told = trn("{n} image has a proposal.", "{n} images have a proposal.", self._proposed)
-        if not self._passed:
-            return told
-        left = trn("{n} left as it is: open, or drawn on.", "{n} left as they are: open, or drawn on.", self._passed)
-        return f"{told} {left}"
+        told = [trn("{n} image has a proposal.", "{n} images have a proposal.", self._proposed)]
+        if self._unlike:
+            told.append(
+                trn(
+                    "{n} image looks like something else than the network knows: left out.",
+                    "{n} images look like something else than the network knows: left out.",
+                    self._unlike,
+                )
+            )
+        if self._passed:
+            told.append(
+                trn("{n} left as it is: open, or drawn on.", "{n} left as they are: open, or drawn on.", self._passed)
+            )
+        return " ".join(told)
 
     def _project_changed(self, *_: Any) -> None:
         self.stop()
@@ -178,6 +195,7 @@ class ProposeAll(QWidget):
     def _tell(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
+        self.anyway.setVisible(bool(text) and self._unlike > 0 and self._ticket is None)
 
 
 def _next(steps: Iterator[Step], ticket: Ticket, progress: Any) -> Step | None:

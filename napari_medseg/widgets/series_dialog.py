@@ -48,7 +48,7 @@ class SeriesDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._choices = tuple(choices)
         few = ticked_at_first(choices)
-        self.why = TextLabel(f"{tr('{n} series of images were found.', n=len(choices))} {_why(few)}")
+        self.why = TextLabel(f"{_found(choices)} {_why(few)}")
         self.why.setWordWrap(True)
         self.table = QTableWidget(len(choices), 5)
         self._fill(few)
@@ -106,7 +106,8 @@ class SeriesDialog(QDialog):
             below.setDefaultSectionSize(SIDE + 8)
         for row, one in enumerate(self._choices):
             words = [note for note in (one.description or _no_description(one), note_of(one)) if note]
-            cells = ("", one.modality, "\n".join(words), str(one.count), one.size)
+            count = (str(one.count), one.size) if one.is_series else ("", "")
+            cells = ("", one.modality, "\n".join(words), *count)
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
@@ -178,9 +179,10 @@ class SeriesDialog(QDialog):
             self._set(row, ticked)
 
     def _count(self, *_: Any) -> None:
-        count = len(self.ticked())
-        self.open_button.setText(trn("Open {n} series", "Open {n} series", count) if count else tr("Open"))
-        self.open_button.setEnabled(count > 0)
+        ticked = self.ticked()
+        words = " + ".join(_amounts(ticked))
+        self.open_button.setText(tr("Open {what}", what=words) if words else tr("Open"))
+        self.open_button.setEnabled(bool(ticked))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter opens and Escape cancels, wherever the focus is; Space ticks in the list, as Qt has it."""
@@ -191,6 +193,21 @@ class SeriesDialog(QDialog):
         super().keyPressEvent(event)
 
 
+def _amounts(choices: Sequence[Choice]) -> list[str]:
+    """Such as ``2 series`` and ``1 image``; what there is none of is not said."""
+    series = sum(one.is_series for one in choices)
+    images = sum(one.count for one in choices if not one.is_series)
+    told = [trn("{n} series", "{n} series", series)] if series else []
+    return [*told, trn("{n} image", "{n} images", images)] if images else told
+
+
+def _found(choices: Sequence[Choice]) -> str:
+    series, *images = _amounts(choices)
+    if not images:
+        return tr("{n} series of images were found.", n=len(choices))
+    return tr("Found: {series}, and {images} beside them.", series=series, images=images[0])
+
+
 def _why(few: bool) -> str:
     if few:
         return tr("All are ticked, as they are few. Space ticks, Enter opens, Escape cancels.")
@@ -198,4 +215,7 @@ def _why(few: bool) -> str:
 
 
 def _no_description(one: Choice) -> str:
+    if not one.is_series:
+        # its note says all
+        return ""
     return tr("Series {n}", n=one.number) if one.number else tr("without a description")

@@ -80,7 +80,7 @@ class Sight(QObject):
             (dims.ndisplay, self._turned),
             (dims.ndim, self._turned),
             (dims.point, self._moved),
-            (case_changed, self._changed),
+            (case_changed, self._case_changed),
         ]
         for emitter, call in self._viewers:
             emitter.connect(call)
@@ -92,6 +92,14 @@ class Sight(QObject):
 
     def _changed(self, *_: Any) -> None:
         self._look_soon.start()
+
+    def _case_changed(self, *_: Any) -> None:
+        if self._view.current is None:
+            # another may be on its way, in the same picture
+            self._changed()
+        else:
+            # before anything is painted: nothing of the last image stands beside this one
+            self.look()
 
     def _turned(self, *_: Any) -> None:
         self._look_soon.start()

@@ -1,5 +1,6 @@
 """From a project, or from files, to DICOM-SEG and back: one path, told before, and nobody named unasked."""
 
+import getpass
 import subprocess
 import sys
 
@@ -8,8 +9,9 @@ import pydicom
 import pytest
 from PIL import Image
 
-from napari_medseg.app.coding import Coded, coding_of, parse_coded, remember, remembered
-from napari_medseg.app.export import export_losses, export_project
+from napari_medseg.app.coding import Coded, coded_facts, coding_of, parse_coded, remember, remember_asked, remembered
+from napari_medseg.app.export import case_provenance, export_losses, export_masks, export_project
+from napari_medseg.app.formats import format_named, names
 from napari_medseg.app.images import add_images
 from napari_medseg.app.masks import add_with_masks
 from napari_medseg.app.predict import PredictRequest, predict_files
@@ -17,6 +19,7 @@ from napari_medseg.errors import InputError, PartlyDoneError
 from napari_medseg.io import Format, format_of
 from napari_medseg.io.codes import Coding, concept
 from napari_medseg.project import Project
+from napari_medseg.weights import list_weights
 from tests.io import dicom_files
 from tests.io.test_dicom_seg import LIES, judged, series
 
@@ -45,10 +48,10 @@ def segments(path):
 
 
 def test_a_project_goes_out_as_dicom_seg_and_comes_in_again(project, tmp_path):
-    remember(project, {5: Coding(concept("spleen"))})
+    remember(project, {5: Coding(concept("spleen"))}, "nuclei")
     asked = Coded(codes={1: Coding(concept("cyst"), concept("liver", "where"))})
     (path,) = export_project(project, tmp_path / "o", format="dicom-seg", coded=asked)
-    assert path.name == "scan_mask.seg.dcm" and judged(path) == []
+    assert path.name == "CT-5slices_mask.seg.dcm" and judged(path) == []
     found = segments(path)
     assert {n: s.SegmentAlgorithmType for n, s in found.items()} == {1: "AUTOMATIC", 2: "SEMIAUTOMATIC", 5: "MANUAL"}
     meant = {n: s.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for n, s in found.items()}
@@ -61,6 +64,60 @@ def test_a_project_goes_out_as_dicom_seg_and_comes_in_again(project, tmp_path):
         revision = project.revisions(1)[-1]
         np.testing.assert_array_equal(other.labels(case.id), project.revision_labels(revision.id))
         assert other.made_by(case.id) == dict.fromkeys((1, 2, 5), "manual")
+
+
+def coded_as(project, folder, case_id, **asked):
+    (path,) = export_project(
+        project, folder, format="dicom-seg", case_ids=[case_id], overwrite=True, task="brain-mri", **asked
+    )
+    found = {}
+    for number, one in segments(path).items():
+        places = one.get("AnatomicRegionSequence")
+        what = one.SegmentedPropertyTypeCodeSequence[0].CodeMeaning
+        found[number] = (what, places[0].CodeMeaning if places else "")
+    return found
+
+
+def test_codes_are_of_what_proposed_a_mask_never_of_what_is_chosen_for_the_next(project, tmp_path):
+    series(tmp_path / "i" / "other", LIES["oblique"])
+    add_images(project, [tmp_path / "i" / "other"])
+    project.commit_stroke(2, np.full(project.case(2).shape, 2, np.uint8))
+    project.accept(2)
+    weights = next(one for one in list_weights() if one.task == "breast-ultrasound")
+    project.choose("breast-ultrasound", weights.id)
+    assert coded_as(project, tmp_path / "o", 1) == {1: ("Nucleus", ""), 2: ("Lesion", ""), 5: ("Tissue", "")}
+    # nothing proposed it, so nothing says where it lies
+    assert coded_as(project, tmp_path / "o", 2) == {2: ("Lesion", "")}
+    origin = {"network": weights.network, "weights": weights.id, "sha256": "c" * 64}
+    project.set_proposal(2, np.full(project.case(2).shape, 2, np.uint8), origin)
+    project.accept(2)
+    assert coded_as(project, tmp_path / "o", 2) == {2: ("Lesion", "Breast")}
+    # what a person chose is for masks of the kind that it was chosen for, remembered or not
+    remember(project, {2: Coding(concept("cyst"), concept("liver", "where"))})
+    assert coded_as(project, tmp_path / "o", 1)[2] == ("Lesion", "")
+    here = Coded(codes={2: Coding(concept("edema"))}, task="nuclei")
+    assert coded_as(project, tmp_path / "o", 1, coded=here)[2] == ("Edema", "")
+    assert coded_as(project, tmp_path / "o", 2, coded=here)[2] == ("Lesion", "Breast")
+    # save in the terminal, where it is said of all, and remembered of all
+    everywhere = Coded(places={2: concept("abdomen", "where")})
+    remember_asked(project, everywhere)
+    for case_id in (1, 2):
+        assert coded_as(project, tmp_path / "o", case_id)[2] == ("Lesion", "Abdomen")
+
+
+def test_what_a_tool_carried_on_is_a_tools_and_a_persons_and_names_the_tool(project, tmp_path):
+    labels = project.labels(1)
+    labels[1, 10:12, :4] = 5
+    project.commit_stroke(1, labels, tool="to neighbours")
+    project.accept(1)
+    mask, report = export_project(project, tmp_path / "o", format="dicom-seg", coded=Coded(measurements=True))[:2]
+    found = segments(mask)
+    assert {n: s.SegmentAlgorithmType for n, s in found.items()} == dict.fromkeys((2, 5), "SEMIAUTOMATIC") | {
+        1: "AUTOMATIC"
+    }
+    assert (found[5].SegmentAlgorithmName, found[2].SegmentAlgorithmName) == ("MedSeg tools", "cmunext-xxs")
+    assert found[5].SegmentDescription == "class 5; drawn by a person with to neighbours"
+    assert judged(mask) == [] and "MedSeg tools" in str(pydicom.dcmread(report))
 
 
 def test_who_is_named_is_told_before_and_which_images_cannot_go(project, tmp_path):
@@ -83,7 +140,7 @@ def test_an_image_that_was_changed_since_is_not_referred_to(project, tmp_path):
     found = pydicom.dcmread(file)
     found.SOPInstanceUID = "1.2.3"
     found.save_as(file)
-    with pytest.raises(InputError, match=r"to which the mask of 'scan' is to refer, is changed; expected the image th"):
+    with pytest.raises(InputError, match=r"to which the mask of 'CT-5slices' is to refer, is changed; expected the"):
         export_project(project, tmp_path / "o", format="dicom-seg")
 
 
@@ -122,7 +179,9 @@ def test_files_are_segmented_into_dicom_seg(tmp_path):
 def test_what_is_asked_in_the_terminal_is_understood():
     asked = parse_coded(["2=cyst"], ["abdomen", "2=liver"], {1: "spleen", 2: "b"}, patient=True)
     plain = {label: tuple(one.to_plain().values()) for label, one in asked.codes.items()}
-    assert plain == {1: ("spleen", "abdomen"), 2: ("cyst", "liver")} and asked.patient
+    assert plain == {2: ("cyst", "liver")} and asked.patient
+    found = {label: tuple(one.to_plain().values()) for label, one in asked.codings({1: "spleen", 2: "b"}).items()}
+    assert found == {1: ("spleen", "abdomen"), 2: ("cyst", "liver")}
     assert parse_coded(["1=liver"], [], {1: "lesion"}, patient=False, task="breast-ultrasound").codes[1].where is None
     with pytest.raises(InputError, match=r"--anatomy is 'a=liver'; expected CONCEPT or NUMBER=CONCEPT"):
         parse_coded([], ["a=liver"], {}, patient=False)
@@ -132,6 +191,25 @@ def test_formats_that_hold_no_codes_are_told_none(project):
     assert Coded(patient=True).facts(Format(name="x", title="X", suffixes=(".x",)), {1: "a"}) == {}
     assert Coded().facts(SEG, {1: "spleen"})["codes"][1]["what"] == "spleen"
     assert coding_of("", "polyp").where == concept("colon", "where")
+
+
+@pytest.mark.parametrize("name", [name for name in names() if not format_named(name).takes.of_format])
+def test_other_formats_are_told_of_no_patient_no_report_and_no_login(project, tmp_path, name):
+    asked = Coded(patient=True, measurements=True)
+    written = export_project(project, tmp_path / "o", format=name, coded=asked)
+    assert not any(path.name.endswith((".sr.dcm", ".seg.dcm")) for path in written)
+    case, login = project.cases()[0], getpass.getuser()
+    facts = case_provenance(project, case, project.labels(case.id))
+    facts |= coded_facts(format_named(name), asked, facts, project)
+    assert not {"names of patients", "codes", "author"} & set(facts) and login not in facts.values()
+
+
+def test_a_report_is_refused_before_anything_is_written_where_no_dicom_seg_is(tmp_path):
+    labels = np.ones((4, 4), np.uint8)
+    for suffix in (".tif", ".png", ".ome.zarr"):
+        with pytest.raises(InputError, match=r"is no DICOM-SEG; expected one where measurements are asked for"):
+            export_masks(tmp_path / "a", labels, suffix=suffix, provenance={"measurements": True})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_list_has_no_more_is_forgotten(project):

@@ -12,9 +12,10 @@ from napari_medseg.app.export import export_losses, export_project
 from napari_medseg.app.formats import COLUMNS, DEFAULT, advice, image_suffix, losses, names, suffix_for, written_as
 from napari_medseg.app.formats import table as rows
 from napari_medseg.app.images import add_images
+from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.predict import PredictRequest, predict_files
 from napari_medseg.app.samples import samples_of
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, PartlyDoneError
 from napari_medseg.io import (
     FORMATS,
     WRITE_SUFFIXES,
@@ -40,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 each_mask = pytest.mark.parametrize("format", at_hand(formats_for("mask")), ids=lambda one: one.name)
 # what refers to DICOM images has tests of its own: test_coding.py
 each_of_any = pytest.mark.parametrize(
-    "format", at_hand(one for one in formats_for("mask") if not one.takes.source), ids=lambda one: one.name
+    "format", at_hand(one for one in formats_for("mask") if not one.takes.of_format), ids=lambda one: one.name
 )
 
 
@@ -92,6 +93,29 @@ def test_a_project_goes_out_in_any_format(project, tmp_path, format):
 
 
 @each_mask
+def test_what_is_told_of_images_is_what_is_written(project, tmp_path, format):
+    """Who is told that masks are of DICOM images alone gets none of others, and nobody else is told or refused so."""
+    alone = "DICOM images alone" in advice(format.name)
+    told = " ".join(export_losses(project, format=format.name))
+    assert ("2 images are no DICOM files: their masks are not written" in told) == alone
+    assert ("PACS" in told) == alone
+    shutil.copy(samples_of("nuclei")[0].image, tmp_path / "a.png")
+    if alone:
+        with pytest.raises(PartlyDoneError, match="2 masks were not written"):
+            export_project(project, tmp_path / "o", format=format.name)
+        with pytest.raises(InputError, match="DICOM images alone"):
+            predict_files([tmp_path / "a.png"], REQUEST, tmp_path / "q", format=format.name)
+        return
+    # what a mask does not refer to may be gone, or another by now
+    for n, case in enumerate(project.cases()):
+        case.image.write_bytes(b"another") if n else case.image.unlink()
+    assert len(export_project(project, tmp_path / "o", format=format.name)) >= 1
+    said = []
+    assert predict_files([tmp_path / "a.png"], REQUEST, tmp_path / "q", format=format.name, tell=said.append)
+    assert "PACS" not in " ".join(said)
+
+
+@each_mask
 def test_what_is_lost_is_told_before_it_is(project, format):
     told = export_losses(project, format=format.name)
     one = written_as(format.name, volume=False)
@@ -117,6 +141,14 @@ def test_what_images_do_not_say_cannot_be_lost():
     )
     assert losses(text) == ["the size of its pixels, for other programs"]
     assert losses(text, [Grid((2, 3))]) == []
+
+
+@each_mask
+def test_masks_that_some_programs_do_not_read_for_their_length_are_told(format):
+    longest = format.takes.longest
+    for side in (1, longest, longest + 1, 70_000):
+        told = " ".join(mask_losses([Grid((side, 2))], format=format.name))
+        assert ("px a side" in told) == (0 < longest < side)
 
 
 def test_formats_are_chosen_by_what_they_take(monkeypatch):

@@ -130,7 +130,7 @@ def test_an_export_comes_back_into_another_project_as_it_was(project, study, tmp
     out = tmp_path / "out"
     assert all(set(np.unique(read_mask(path))) == {0, 255} for path in export_project(project, out, format="png"))
     with Project.create(tmp_path / "again") as again:
-        assert add_with_masks(again, [images], out).named == {255: "label 255"}
+        assert add_with_masks(again, [images], out).named == {255: "bone"}
         assert drawn(again) == [[0, 255]] * 2
 
 

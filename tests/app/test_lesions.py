@@ -26,7 +26,7 @@ def labels():
 def test_a_volume_in_ml_and_mm_with_plane_and_slice():
     values = np.full((10, 40, 40), -20, np.int16)
     found = measure(labels(), MM, values, names={1: "tumour", 2: "cyst"})
-    first, second, none = rows_of(found, "case")
+    first, second = rows_of(found, "case")
     assert first == {
         "image": "case",
         "class": 1,
@@ -42,13 +42,28 @@ def test_a_volume_in_ml_and_mm_with_plane_and_slice():
         "mean (image values)": -20,
         "SD (image values)": 0,
         "plane": "plane x-y",
-        "slice (from 0)": 3,
-        "row (from 0)": 14,
-        "column (from 0)": 19,
+        "slice (window, from 0)": 3,
+        "row (window, from 0)": 14,
+        "column (window, from 0)": 19,
+        # DICOM's own axes: left, back and head
+        "patient x (mm to the left)": pytest.approx(-19 * 0.7),
+        "patient y (mm to the back)": pytest.approx(-14 * 0.7),
+        "patient z (mm to the head)": pytest.approx(3 * 2.0),
     }
-    assert second["lesion"] == 2 and second["slice (from 0)"] == 8
-    # a class that is not there is counted, too
-    assert none == {"image": "case", "class": 2, "class name": "cyst", "lesions of class": 0, "pixels": 0}
+    assert second["lesion"] == 2 and second["slice (window, from 0)"] == 8
+
+
+def test_a_lesion_lies_at_one_place_in_the_patient_however_the_window_turns_it():
+    grid = Grid.of_affine((10, 40, 40), turned((2, 0, 1), (1, -1, 1), tilt=0.3))
+    mirrored = grid.affine @ np.array([[-1, 0, 0, 39], [0, 1, 0, 0], [0, 0, -1, 9], [0, 0, 0, 1]], float)
+    one = np.zeros((10, 40, 40), np.uint8)
+    one[8, 5, 6] = 1
+    (first,) = rows_of(measure(one, grid))
+    (second,) = rows_of(measure(one[::-1, :, ::-1], Grid.of_affine((10, 40, 40), mirrored)))
+    places = [[row[key] for key in row if key.startswith("patient")] for row in (first, second)]
+    assert len(places[0]) == 3 and places[0] == pytest.approx(places[1])
+    right, front, head = grid.affine @ (6, 5, 8, 1) @ np.eye(4)[:, :3]
+    assert places[0] == pytest.approx([-right, -front, head])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +73,7 @@ def test_px_where_nobody_knows_the_size_of_a_pixel(grid):
     (row,) = rows_of(measure(labels()[3], grid))
     assert not any("mm" in key or "ml" in key for key in row)
     assert (row["area (px)"], row["longest diameter (px)"]) == (200, pytest.approx(np.hypot(20, 9)))
-    assert "plane" not in row and "slice (from 0)" not in row and row["row (from 0)"] == 14
+    assert "plane" not in row and "slice (window, from 0)" not in row and row["row (window, from 0)"] == 14
 
 
 def test_sizes_in_um_come_out_in_mm():

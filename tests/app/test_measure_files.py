@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_medseg.app.export import ALL
+from napari_medseg.app.export import ACCEPTED, ALL
 from napari_medseg.app.images import add_images
-from napari_medseg.app.measure_files import measure_files, measure_project
+from napari_medseg.app.measure_files import export_with_table, measure_files, measure_project
 from napari_medseg.errors import FilesThereError, InputError, PartlyDoneError
 from napari_medseg.io import Grid, read_image, write_mask
 from napari_medseg.project import Project
@@ -56,7 +56,7 @@ def test_accepted_masks_a_row_a_lesion_named_by_their_images_alone(project, tmp_
     names = [row["image"] for row in both]
     assert set(names) == {"a", "'=b"}
     erased = [row for row in both if row["image"].lstrip("'") == accepted]
-    assert [(row["class"], row["lesions of class"]) for row in erased] == [("2", "0")]
+    assert [(row["class"], row["lesions of class"]) for row in erased] == [("", "0")]
 
 
 def test_no_intensities_of_an_image_that_is_gone_and_that_is_told(project, tmp_path):
@@ -91,6 +91,31 @@ def test_a_mask_that_is_damaged_holds_up_no_other(project, tmp_path, monkeypatch
     with pytest.raises(PartlyDoneError, match="1 mask was not measured"):
         measure_project(project, tmp_path / "out.csv")
     assert len({row["image"] for row in read(tmp_path / "out.csv")}) == 1
+
+
+def test_the_table_beside_masks_is_of_those_that_were_written(project, tmp_path, monkeypatch):
+    project.accept(2)
+    wishes = {"state": ACCEPTED, "overwrite": False, "chosen": None, "task": "", "format": "tiff"}
+    written, told = export_with_table(project, tmp_path, **wishes)
+    assert written[-1] == tmp_path / "measurements.csv" and len(written) == 3 and told == []
+    # nothing is written where the table would replace one
+    with pytest.raises(FilesThereError, match=r"measurements\.csv"):
+        export_with_table(project, tmp_path, **wishes | {"format": "png"})
+    whole = project.revision_labels
+
+    def labels(number):
+        if number == 1:
+            raise InputError("tile is damaged.")
+        return whole(number)
+
+    monkeypatch.setattr(project, "revision_labels", labels)
+    with pytest.raises(PartlyDoneError, match="1 mask was not written") as caught:
+        export_with_table(project, tmp_path / "o", **wishes)
+    assert caught.value.problems == ("tile is damaged.",)
+    assert [path.suffix for path in caught.value.done] == [".tif", ".csv"]
+    assert {row["image"].lstrip("'") for row in read(tmp_path / "o" / "measurements.csv")} == {
+        project.case(2).name.lstrip("'")
+    }
 
 
 def test_masks_in_files_with_their_images_and_by_themselves(tmp_path):

@@ -77,3 +77,42 @@ def test_masks_that_were_counted_are_not_read_again(project, monkeypatch):
     assert pieces.to_ask(project, 1, STRAY)
     monkeypatch.setattr(Project, "revision_labels", lambda *_: pytest.fail("read again"))
     assert pieces.to_ask(project, 1, STRAY)
+
+
+NOTHING = np.zeros(SHAPE, np.uint8)
+
+
+def drawn_over(project):
+    project.set_proposal(1, NOTHING, {})
+    project.commit_stroke(1, mask())
+    project.commit_stroke(1, NOTHING)
+
+
+def taken_back(project):
+    project.set_proposal(1, mask(), {})
+    project.undo(1)
+
+
+def rubbed_out(project):
+    project.set_proposal(1, mask(), {})
+    project.commit_stroke(1, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("come", "asked"),
+    [
+        (lambda project: None, True),
+        (taken_back, True),
+        (rubbed_out, True),
+        (drawn_over, True),
+        # what a network says, and the person looks at
+        (lambda project: project.set_proposal(1, NOTHING, {}), False),
+    ],
+)
+def test_an_empty_mask_is_asked_about_unless_a_network_proposed_it(project, come, asked):
+    come(project)
+    assert StrayPieces().emptied(project, 1, NOTHING) == asked
+    assert not StrayPieces().emptied(project, 1, mask())
+    # of a project with images of nothing, nobody is asked again
+    accepted(project, NOTHING)
+    assert not StrayPieces().emptied(project, 1, NOTHING)

@@ -17,7 +17,7 @@ from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.samples import samples_of
 from napari_medseg.digest import file_sha256
 from napari_medseg.errors import InputError, PartlyDoneError, ShapeError, WeightsError
-from napari_medseg.io import read_image, write_mask
+from napari_medseg.io import read_image, read_mask, walk_images, write_mask
 from napari_medseg.networks import create_network
 from napari_medseg.weights import WeightsEntry, resolve_weights, save_weights, store
 
@@ -68,9 +68,26 @@ def test_one_bad_image_holds_up_no_other(folder, tmp_path):
     assert [path.name for path in caught.value.done] == ["0001_mask.tif"] and caught.value.done[0].is_file()
     assert ["0000.png" in caught.value.problems[0], "0002.png" in caught.value.problems[1]] == [True, True]
     # what is wrong for all is told once
-    with pytest.raises(InputError) as one:
+    with pytest.raises(PartlyDoneError, match="3 images were not segmented") as one:
         predict_files([folder], PredictRequest(network="cmunext-xxs", weights="none", device="cpu"), tmp_path / "o")
-    assert not isinstance(one.value, PartlyDoneError)
+    assert ["0000.png" in one.value.problems[0], "weights" in one.value.problems[1]] == [True, True]
+    assert len(one.value.problems) == 2
+
+
+@pytest.mark.parametrize(("size", "used"), [(7, 16), (33, 48), (32, None), (None, None)])
+def test_a_size_that_the_network_does_not_take_is_told(folder, tmp_path, size, used):
+    said = []
+    request = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu", size=size)
+    predict_files([folder / "0001.png"], request, tmp_path / "out", tell=said.append)
+    told = [text for text in said if "takes multiples of 16 px" in text]
+    assert [f"The size is {size} px" in text and f"at {used} px" in text for text in told] == [True] * bool(used)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (50, 1), (1, 50), (1, 1, 3), (50, 1, 3)])
+def test_an_image_of_one_pixel_a_side_is_segmented(tmp_path, shape):
+    Image.fromarray(np.full(shape, 90, np.uint8)).save(tmp_path / "a.png")
+    (path,) = predict_files([tmp_path / "a.png"], REQUEST, tmp_path / "out")
+    assert read_mask(path).shape == shape[:2]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
@@ -179,3 +196,21 @@ def test_a_result_never_takes_the_place_of_an_image_that_is_read(tmp_path):
     with pytest.raises(InputError, match=r"a_mask\.png is an image itself"):
         predict_files(sorted(tmp_path.iterdir()), REQUEST, tmp_path, format="png", overwrite=True)
     assert (tmp_path / "a_mask.png").read_bytes() == before
+
+
+def test_of_several_classes_each_has_its_map(folder, tmp_path):
+    entry = WeightsEntry(
+        id="cmunext-xxs/two@1", network="cmunext-xxs", task="two", classes=("disc", "cup"), labels=(2, 4)
+    )
+    network = create_network("cmunext-xxs", classes=3)
+    save_weights(tmp_path / "two.safetensors", network, entry)
+    request = PredictRequest(network="cmunext-xxs", weights=str(tmp_path / "two.safetensors"), device="cpu", size=64)
+    written = predict_files([folder / "0001.png"], request, tmp_path / "out", probabilities=True)
+    assert [path.name for path in written] == ["0001_mask.tif", "0001_prob_2.tif", "0001_prob_4.tif"]
+    result = load_predictor(request).predict(read_image(folder / "0001.png").data, size=64)
+    for path, of_class in zip(written[1:], result.probabilities, strict=True):
+        np.testing.assert_allclose(read_image(path).data, of_class, atol=1e-5)
+    # beside their image they are results, and are not segmented
+    for path in written:
+        shutil.copy(path, folder)
+    assert [path.name for path in walk_images([folder])[0]] == ["0001.png"]

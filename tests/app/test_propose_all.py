@@ -29,7 +29,7 @@ def project(tmp_path):
 
 
 def run(project, **wishes):
-    return list(propose_all(project, lambda volume, image: None if volume else REQUEST, **wishes))
+    return list(propose_all(project, lambda image: None if image.volume else REQUEST, **wishes))
 
 
 def test_each_image_gets_a_proposal_that_can_be_undone(project):
@@ -81,7 +81,7 @@ def test_nothing_is_done_twice(project):
     assert [step.doubt for step in run(project)] == [step.doubt for step in first]
     assert len(project.history()) == strokes
     other = PredictRequest(network="cmunext-xxs", weights="polyp", device="cpu", size=64)
-    list(propose_all(project, lambda volume, image: other))
+    list(propose_all(project, lambda image: other, unlike=True))
     assert {project.proposal_origin(case.id)["weights"].split("@")[0] for case in project.cases()} == {
         "cmunext-xxs/polyp"
     }
@@ -90,7 +90,7 @@ def test_nothing_is_done_twice(project):
 def test_cancelled_between_two_images_what_is_done_stays(project):
     steps = []
     with pytest.raises(Cancelled):
-        for step in propose_all(project, lambda volume, image: REQUEST, cancelled=lambda: len(steps) == 2):
+        for step in propose_all(project, lambda image: REQUEST, cancelled=lambda: len(steps) == 2):
             steps.append(step)
     assert [case.state for case in project.cases()] == ["proposed"] * 2 + ["new"] * 4
 
@@ -100,7 +100,7 @@ def test_one_bad_image_stops_no_other_and_is_told_at_the_end(project):
     second.image.write_bytes(b"")
     steps = []
     with pytest.raises(PartlyDoneError, match=r"1 image got no proposal; the first: .*i1\.tif is empty"):
-        for step in propose_all(project, lambda volume, image: REQUEST):
+        for step in propose_all(project, lambda image: REQUEST):
             steps.append(step)
     assert len(steps) == 6
     assert [case.state for case in project.cases()] == ["proposed", "new"] + ["proposed"] * 4
@@ -109,15 +109,15 @@ def test_one_bad_image_stops_no_other_and_is_told_at_the_end(project):
 def test_where_no_network_takes_an_image_that_is_said(project):
     with pytest.raises(
         PartlyDoneError,
-        match=r"'i0': no network is chosen, and none at hand is known to fit\. Choose one in the tab Propose",
+        match=r"'i0': no network that is known to fit is chosen or at hand\. Choose one in the tab Propose",
     ):
-        list(propose_all(project, lambda volume, image: None))
+        list(propose_all(project, lambda image: None))
 
 
 def test_what_is_wrong_for_all_ends_it_at_once(project):
     wrong = PredictRequest(network="cmunext-xxs", weights="nowhere@7", device="cpu")
     with pytest.raises(InputError, match="nowhere@7"):
-        list(propose_all(project, lambda volume, image: wrong))
+        list(propose_all(project, lambda image: wrong))
 
 
 def test_the_worst_come_first_also_in_another_session(project):
@@ -131,3 +131,12 @@ def test_the_worst_come_first_also_in_another_session(project):
     queue = Queue(project)
     assert [case.id for case in queue.worst_first(project.cases())] == [*worst[1:], worst[0]]
     assert queue.next(WORST, None, after=worst[1]).id == worst[2]
+
+
+def test_what_the_network_does_not_know_is_left_out_unless_told(project):
+    other = PredictRequest(network="cmunext-xxs", weights="polyp", device="cpu", size=64)
+    steps = list(propose_all(project, lambda image: other))
+    assert [(step.unlike, step.doubt) for step in steps] == [(True, None)] * 6
+    assert {case.state for case in project.cases()} == {"new"}
+    steps = list(propose_all(project, lambda image: other, unlike=True))
+    assert not any(step.unlike for step in steps) and {case.state for case in project.cases()} == {"proposed"}

@@ -11,13 +11,14 @@ import pydicom
 import pytest
 from pydicom.sr.codedict import codes
 
+from napari_medseg.app.batch import Batch
 from napari_medseg.app.coding import Coded, with_report
 from napari_medseg.app.export import export_masks
 from napari_medseg.app.formats import format_named
 from napari_medseg.app.lesions import MM3_IN_ML, measure
-from napari_medseg.errors import FilesThereError, InputError
+from napari_medseg.errors import FilesThereError, InputError, PartlyDoneError
 from napari_medseg.io import list_images, read_image, read_mask
-from tests.io.dicom_files import MARKER
+from tests.io.dicom_files import MARKER, write
 from tests.io.test_dicom_seg import FACTS, LIES, enhanced, series
 from tests.io.test_dicom_seg import judged as complaints
 
@@ -93,7 +94,7 @@ def two_of_one_class(shape):
 def test_each_lesion_is_a_group_that_refers_to_its_own_segment(tmp_path, kind, lie):
     source = kind(tmp_path / "i", LIES[lie])
     labels = two_of_one_class(read_image(source).shape)
-    (mask, report, lesions), _, measured = exported(tmp_path, source, labels)
+    (mask, lesions, report), _, measured = exported(tmp_path, source, labels)
     assert [one.name for one in (mask, report, lesions)] == [
         *("x_mask.seg.dcm", "x_measurements.sr.dcm", "x_lesions.seg.dcm")
     ]
@@ -161,8 +162,8 @@ def test_nobody_is_named_unless_that_is_asked_for(tmp_path):
     written, *_ = exported(tmp_path, source, labels)
     assert not any(MARKER.encode() in path.read_bytes() or b"ZZ" in path.read_bytes() for path in written)
     named, *_ = exported(tmp_path, source, labels, patient=True, overwrite=True)
-    assert pydicom.dcmread(named[1]).PatientName == pydicom.dcmread(next(source.iterdir())).PatientName
-    assert judged(named[1]) == []
+    assert pydicom.dcmread(named[2]).PatientName == pydicom.dcmread(next(source.iterdir())).PatientName
+    assert judged(named[2]) == []
 
 
 def test_files_that_are_there_stay_and_results_are_no_images(tmp_path):
@@ -198,3 +199,30 @@ def test_a_report_refers_to_dicom_seg_alone():
     with pytest.raises(InputError, match="expected dicom-seg"):
         with_report(Coded(), "tiff")
     assert Coded(measurements=True).facts(format_named("tiff"), NAMES) == {}
+
+
+def test_a_picture_of_no_thickness_has_a_report_too(tmp_path):
+    source = write(tmp_path / "dx.dcm", np.arange(80, dtype=np.uint16).reshape(8, 10), PixelSpacing=[0.2, 0.2])
+    labels = np.zeros((8, 10), np.uint8)
+    labels[2:5, 3:7] = 1
+    (_, report), _, measured = exported(tmp_path, source, labels)
+    assert measured.lesions[0].area == pytest.approx(12 * 0.04)
+    assert highdicom.sr.srread(report).content.get_volumetric_roi_measurement_groups()
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("what", ["mask", "lesions", "objects"])
+def test_where_not_all_can_be_written_what_was_is_told(tmp_path, what, many):
+    source = series(tmp_path / "i", LIES["axial"])
+    labels = two_of_one_class(read_image(source).shape)
+    after = {"mask": ("mask",), "lesions": ("mask", "lesions"), "objects": ("mask", "lesions", "measurements")}[what]
+    # a folder in the place of a file that is to come
+    wrong = {"mask": "lesions.seg", "lesions": "measurements.sr", "objects": "objects.seg"}[what]
+    (tmp_path / f"x_{wrong}.dcm").mkdir()
+    batch = Batch(1 + many, "{} masks were not written".format)
+    with pytest.raises(PartlyDoneError, match=f"x_{wrong}") as caught:
+        with batch.item():
+            exported(tmp_path, source, labels, overwrite=True, objects=True)
+        batch.end()
+    assert [path.name.split(".")[0] for path in caught.value.done] == [f"x_{one}" for one in after]
+    assert all(path.is_file() for path in caught.value.done)

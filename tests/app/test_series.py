@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_medseg.app.images import add_images
-from napari_medseg.app.intake import find_images, make_project, without
+from napari_medseg.app.intake import find_images, images_beside, make_project, without
 from napari_medseg.app.series import FEW, choices_in, gathered, is_slice_of, mixed, small_picture, ticked_at_first
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
@@ -54,12 +54,30 @@ def test_a_small_picture_is_the_middle_slice_as_its_file_wants_it_seen(study):
     assert small_picture(one) is None
 
 
-def test_a_mixed_folder_is_to_choose_from_and_other_images_are_not(study):
+def test_a_mixed_folder_is_to_choose_from_with_all_that_lies_beside_it(study):
+    """All that would be added is in the list, and what is not chosen is not added."""
     other = write_image(study.parent / "photo.tif", DATA[0].astype(np.uint8))
+    alone = write_series(study.parent / "one", DATA, AXIAL, SeriesDescription="Head")
+    us = [write(study.parent / f"us{n}", DATA[0].astype(np.uint8), kind=US) for n in range(2)]
     found = find_images([study.parent])
-    assert found.images == (other,) and found.choices == mixed(study)
-    chosen = found.with_chosen(found.choices[:1])
-    assert chosen.images == (other, study / found.choices[0].series.name) and chosen.choices == ()
+    assert found.images == () and found.choices[:2] == mixed(study)
+    volume, others = found.choices[2:]
+    assert volume.is_series and (volume.description, volume.count, volume.images) == ("Head", 6, (alone,))
+    assert not others.is_series and others.count == 3 and set(others.images) == {other, *us}
+    assert small_picture(others) is None
+    assert found.with_chosen(found.choices[:1]).images == (study / found.choices[0].series.name,)
+    assert found.with_chosen((others,)).images == others.images and found.with_chosen((others,)).choices == ()
+    with make_project([study.parent], found) as project:
+        add_images(project, found.with_chosen((volume, others)).images)
+        # of these, nobody is asked again
+        assert without(found, project).choices == mixed(study)
+
+
+def test_what_lies_in_the_projects_folder_is_to_choose_from_as_a_whole(study):
+    write_image(study.parent / "photo.tif", DATA[0].astype(np.uint8))
+    with Project.create(study.parent) as project:
+        found = images_beside(project)
+        assert found.images == () and [one.is_series for one in found.choices] == [True, True, False]
 
 
 def test_a_volume_beside_a_scout_is_to_choose_from_too(tmp_path):

@@ -158,7 +158,9 @@ def test_a_volume_is_segmented_and_lies_where_it_lay(medseg, tmp_path):
     arguments = ("--network", "lgms-net-3d", "--weights", weights, "--out", tmp_path / "out", "--probabilities")
     code, out, err = medseg("predict", tmp_path / "scan.nii.gz", *arguments)
     assert code == 0, err
-    assert [Path(line).name for line in out.splitlines()] == ["scan_mask.nii.gz", "scan_prob.nii.gz"]
+    assert [Path(line).name for line in out.splitlines()] == [
+        f"scan_{name}.nii.gz" for name in ("mask", "prob_1", "prob_2")
+    ]
     for line in out.splitlines():
         found = nibabel.load(line)
         assert found.shape == data.shape

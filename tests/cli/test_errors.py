@@ -1,5 +1,6 @@
 """What goes wrong is told in one line, with an exit code, and nothing half written stays."""
 
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ import tifffile
 import torch
 from PIL import Image
 
+from napari_medseg.atomic import atomic_path
+from napari_medseg.errors import OutputError
 from napari_medseg.io import read_image
 from napari_medseg.project import Project
 from tests.cli.helpers import NUCLEI, refused
@@ -106,6 +109,28 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(medseg, mount_small)
     assert all(path.stat().st_size > 0 for path in small_disk.iterdir())
     for path in small_disk.glob("*.tif"):
         read_image(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_a_full_disk_under_what_is_printed_is_told():
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-m", "napari_medseg.cli", "codes"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1].startswith("medseg: What is printed cannot be written: the disk is full.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits there")
+def test_a_file_that_may_not_be_so_large_is_told(tmp_path):
+    told = r"a\.tif cannot be written: it is larger than a file may be there\. "
+    with pytest.raises(OutputError, match=told), atomic_path(tmp_path / "a.tif"):
+        raise OSError(errno.EFBIG, "File too large")
+
+
+def test_codes_that_there_are_none_of(medseg):
+    code, printed, errors = medseg("codes", "zzqq")
+    assert (code, printed) == (0, "") and "No code has the words 'zzqq'" in errors
 
 
 def test_a_folder_without_permission_is_told(medseg, mount_small):

@@ -218,12 +218,12 @@ def test_dicom_seg_with_codes_and_no_names(medseg, project, tmp_path):
     how = ("--format", "dicom-seg", "--code", "1=spleen", "--anatomy", "abdomen")
     code, out, err = medseg("project", "export", project, "--out", tmp_path / "o", *how)
     assert code == 0 and "leaves out what names the patient" in err and "ZZMARKER" not in out + err
-    found = pydicom.dcmread(tmp_path / "o" / "scan_mask.seg.dcm")
+    found = pydicom.dcmread(tmp_path / "o" / "CT-5slices_mask.seg.dcm")
     assert found.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Spleen"
     # remembered, and named where that is asked for
     how = ("--format", "dicom-seg", "--patient", "--overwrite")
     assert medseg("project", "export", project, "--out", tmp_path / "o", *how)[0] == 0
-    found = pydicom.dcmread(tmp_path / "o" / "scan_mask.seg.dcm")
+    found = pydicom.dcmread(tmp_path / "o" / "CT-5slices_mask.seg.dcm")
     assert found.SegmentSequence[0].AnatomicRegionSequence[0].CodeMeaning == "Abdomen"
     assert found.PatientID == "ZZMARKER1"
     refused(

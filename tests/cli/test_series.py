@@ -49,4 +49,5 @@ def test_a_project_takes_one_of_them_or_all(medseg, folder, tmp_path):
 
 def test_what_is_not_there_is_told(medseg, folder, tmp_path):
     refused(medseg("series", tmp_path / "none"), "none is no folder; expected one of DICOM files")
-    assert json.loads(medseg("series", tmp_path, "--json")[1]) == []
+    (tmp_path / "empty").mkdir()
+    assert json.loads(medseg("series", tmp_path / "empty", "--json")[1]) == []

@@ -67,6 +67,7 @@ def test_polygons_are_filled_where_they_hold_the_centres_of_pixels(tmp_path):
     document["annotations"] = [
         {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [[1, 1, 4, 1, 4, 3, 1, 3], [3, 2, 6, 2, 6, 5, 3, 5]]}
     ]
+    document["categories"].append({"id": 3, "name": "c"})
     path.write_text(json.dumps(document))
     wanted = np.zeros((6, 8), int)
     wanted[1:3, 1:4], wanted[2:5, 3:6] = 3, 3
@@ -152,6 +153,18 @@ def test_files_of_many_images_become_one(tmp_path):
         (lambda d: d["annotations"][0]["segmentation"].update(counts="P" * 40), "runs in an unknown form"),
         (lambda d: d["annotations"][0]["segmentation"].update(counts="P"), "runs that are cut off"),
         (lambda d: d["annotations"].append({**d["annotations"][0], "category_id": 2}), "on the same pixels"),
+        (lambda d: d["annotations"][0].update(category_id=2), "category 2, which its list of categories does not have"),
+        (lambda d: d.pop("categories"), "category 1, which its list of categories does not have"),
+        (lambda d: d["categories"].append({"id": 1, "name": "b"}), "category 1 twice, as 'label 1' and 'b'"),
+        (lambda d: d["categories"].append({"id": "1"}), "a category without a number"),
+        (lambda d: d.update(categories=[3]), "no list of categories"),
+        # in pixels of another size, or of another picture
+        (lambda d: d["annotations"][0].update(segmentation=[[4, 0, 9, 0, 9, 3]]), "expected it on its image of 3 x 4"),
+        (lambda d: d["annotations"][0].update(segmentation=[[-5, 0, 0, 0, 0, 3]]), "expected it on its image of 3 x 4"),
+        (
+            lambda d: d["annotations"][0].update(segmentation=[[0, 0, 2, 0, 2, 2], [0, 3, 2, 3, 2, 5]]),
+            "from x 0, y 3 to x 2, y 5; expected it on its image of 3 x 4",
+        ),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path, change, told):
@@ -162,3 +175,14 @@ def test_what_is_wrong_is_told(tmp_path, change, told):
     with pytest.raises(ImageReadError, match=told):
         read_mask(path)
     read_grid(path)
+
+
+def test_images_of_one_name_are_told_apart(tmp_path):
+    told = [("img", "img.png"), ("img_2", "IMG.png"), ("other", "other.png")]
+    files = [
+        write_mask(tmp_path / f"{stem}_mask.coco.json", np.eye(3, dtype=int), provenance={"image": name})
+        for stem, name in told
+    ]
+    join(tmp_path / "masks.coco.json", files)
+    found = json.loads((tmp_path / "masks.coco.json").read_text())
+    assert [one["file_name"] for one in found["images"]] == ["img.png", "img_2.png", "other.png"]

@@ -67,7 +67,7 @@ each_image_axes = pytest.mark.parametrize(
 def grid_of(axes, path=""):
     """Where the pixels of an image or a volume lie, as an image that is segmented says."""
     format = format_of(path)
-    if format is not None and format.takes.source:
+    if format is not None and format.takes.of_format:
         return read_grid(source_of(axes))
     if axes == 3:
         return Grid.of_affine(SHAPES[3], AFFINE, stored="RAS")
@@ -95,7 +95,7 @@ def source_of(axes):
 
 def write(path, labels, **how):
     """Write a mask; where it refers to its image, it has one."""
-    if format_of(path).takes.source and labels.ndim in format_of(path).takes.axes:
+    if format_of(path).takes.of_format and labels.ndim in format_of(path).takes.axes:
         how = {"grid": grid_of(labels.ndim, path), "source": source_of(labels.ndim), **how}
     return write_mask(path, labels, **how)
 
@@ -256,7 +256,7 @@ def test_a_mask_lies_where_its_image_does(tmp_path, format, axes):
 
 @each_mask
 def test_micrometres_and_unknown_sizes_are_what_they_were(tmp_path, format):
-    if format.read is None or 2 not in format.takes.axes or format.takes.source:
+    if format.read is None or 2 not in format.takes.axes or format.takes.of_format:
         pytest.skip("of no matter here: what a mask refers to says its own sizes")
     for spacing, unit in (((0.65, 0.325), "um"), (None, "px")):
         grid = Grid(SHAPES[2], spacing=spacing, unit=unit)

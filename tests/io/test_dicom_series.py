@@ -8,6 +8,7 @@ import pytest
 import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from napari_medseg.errors import ImageReadError
@@ -153,14 +154,9 @@ def test_phases_are_told_and_copies_left_out(tmp_path):
     image = read_image(folder)
     assert image.told == ("1 of its files is a copy of another, and was left out.",)
     assert image.shape == DATA.shape
-    write_series(folder, DATA + 1, AXIAL, names=[f"p{n}" for n in range(4)], SeriesInstanceUID=_uid(one))
+    same = {name: getattr(dcmread(one), name) for name in ("SeriesInstanceUID", "StudyInstanceUID")}
+    write_series(folder, DATA + 1, AXIAL, names=[f"p{n}" for n in range(4)], **same)
     assert "several slices at one place, 4 times, as phases" in refused(folder)
-
-
-def _uid(file):
-    from pydicom import dcmread
-
-    return dcmread(file).SeriesInstanceUID
 
 
 def test_several_series_are_listed_and_none_is_guessed(tmp_path):
@@ -272,9 +268,9 @@ def test_a_series_of_colour_is_shown_in_grey(tmp_path):
     each, shared = slices(DATA, AXIAL)
     colour = np.repeat((DATA > 0).astype(np.uint8)[..., None] * np.uint8(200), 3, -1)
     (tmp_path / "s").mkdir()
-    uid = generate_uid()
+    shared |= {"SeriesInstanceUID": generate_uid(), "StudyInstanceUID": generate_uid()}
     for z in range(4):
-        write(tmp_path / "s" / f"{z}", colour[z], SeriesInstanceUID=uid, ImagePositionPatient=each[z], **shared)
+        write(tmp_path / "s" / f"{z}", colour[z], ImagePositionPatient=each[z], **shared)
     image = read_image(tmp_path / "s")
     assert image.shape == DATA.shape and "grey" in image.told[0]
     assert set(np.unique(image.data)) == {0, 200}

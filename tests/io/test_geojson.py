@@ -94,10 +94,18 @@ def test_a_shape_that_was_moved_in_qupath_is_read_by_the_centres_of_pixels(tmp_p
             lambda d: d["features"][0]["geometry"].update(coordinates=[[[1, 2], [1e999, 3], [4, 5]]]),
             "truncated, damaged or no JSON|a polygon that is none",
         ),
+        (
+            lambda d: d["features"][0]["geometry"].update(coordinates=[[[0, 3], [4, 3], [4, 9], [0, 3]]]),
+            "expected it on its image of 3 x 4 px",
+        ),
+        (
+            lambda d: d["features"][0]["properties"]["classification"].update(name="b"),
+            "an object of number 1 and of class 'b'; expected 'a'",
+        ),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path, change, told):
-    path = write_mask(tmp_path / "a.geojson", np.ones((3, 4), int))
+    path = write_mask(tmp_path / "a.geojson", np.ones((3, 4), int), provenance={"classes": {1: "a", 2: "b"}})
     found = json.loads(path.read_text())
     change(found)
     path.write_text(json.dumps(found))
@@ -112,3 +120,21 @@ def test_text_that_is_no_json_object_is_told(tmp_path, text):
         (tmp_path / name).write_text(text)
         with pytest.raises(ImageReadError, match=r"no JSON|damaged"):
             read_mask(tmp_path / name)
+
+
+def test_objects_of_one_number_are_of_one_class(tmp_path):
+    labels = np.zeros((5, 5), int)
+    labels[0, 0] = labels[4, 4] = 1
+    path = write_mask(tmp_path / "a.geojson", labels)
+    found = json.loads(path.read_text())
+    # in a file that names no classes, all may be called anew, and who has no class keeps the number
+    for name in ("Tumor", None):
+        for feature in found["features"]:
+            feature["properties"]["classification"] = None if name is None else {"name": name}
+        path.write_text(json.dumps(found))
+        np.testing.assert_array_equal(read_mask(path), labels)
+    found["features"][0]["properties"]["classification"] = {"name": "Stroma"}
+    found["features"][1]["properties"]["classification"] = {"name": "Tumor"}
+    path.write_text(json.dumps(found))
+    with pytest.raises(ImageReadError, match="of number 1 and of class 'Tumor'; expected 'Stroma'"):
+        read_mask(path)

@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -253,6 +254,35 @@ def test_a_mask_of_cube_shape_is_not_turned_by_chance(tmp_path):
     )
     with pytest.raises(ShapeError, match="expected the geometry"):
         fit_mask(read_image(path), read_mask(swapped), image_path=path, mask_path=swapped)
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["the mask says nothing", "the image says nothing"])
+@pytest.mark.parametrize("how", ["ImageJ", "RAS", "LPS"])
+def test_voxels_of_unknown_size_are_laid_by_their_shape_and_told(tmp_path, how, swapped):
+    data = np.random.default_rng(0).integers(0, 3, (3, 4, 6)).astype(np.uint8)
+    bare = tmp_path / "bare.tif"
+    tifffile.imwrite(bare, data, photometric="minisblack")
+    if how == "ImageJ":
+        known = tmp_path / "known.tif"
+        facts = {"axes": "ZYX", "unit": "mm", "spacing": 2.0}
+        tifffile.imwrite(known, data, imagej=True, resolution=(2, 1 / 0.6), metadata=facts)
+    else:
+        affine = placed(np.eye(3) if how == "RAS" else np.diag((-1, -1, 1)))
+        known = save(tmp_path / "known.nii.gz", data.transpose(), sform=affine)
+    path, mask_path = (bare, known) if swapped else (known, bare)
+    image, mask = read_image(path), read_mask(mask_path)
+    if how == "LPS":
+        # it was turned when it was read; whether the other's voxels run as it did or as they do is not known
+        with pytest.raises(ShapeError, match=r"bare\.tif does not say .* and .*known\.nii\.gz is stored LPS"):
+            fit_mask(image, mask, image_path=path, mask_path=mask_path)
+        return
+    found, told = fit_mask(image, mask, image_path=path, mask_path=mask_path)
+    np.testing.assert_array_equal(found, data)
+    assert "bare.tif does not say how large its voxels are" in told
+    assert check_sizes([(path, mask_path)]) == [told]
+    tifffile.imwrite(bare, data[:2], photometric="minisblack")
+    with pytest.raises(ShapeError, match="Give a mask of the image's size"):
+        check_sizes([(path, mask_path)])
 
 
 @pytest.mark.parametrize("digits", [3, 4, 6])

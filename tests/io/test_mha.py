@@ -98,7 +98,7 @@ WRONG = {
     "type": ({"ElementType": "MET_STRING"}, "numbers of the type MET_STRING"),
     "text": ({"BinaryData": "False"}, "numbers as text"),
     "channels": ({"ElementNumberOfChannels": "3"}, r"of 3 number\(s\)"),
-    "nowhere": ({"ElementSpacing": "0 1 1"}, "puts its voxels nowhere"),
+    "nothing": ({"ElementSpacing": "0 1 1"}, "has the ElementSpacing 0 1 1; expected sizes above 0"),
     "flat": ({"TransformMatrix": "1 0 0 1 0 0 0 0 1"}, "puts its voxels nowhere"),
     "elsewhere": ({"ElementDataFile": "/etc/passwd"}, "has its pixels in '/etc/passwd'"),
     "list": ({"ElementDataFile": "LIST"}, "has its pixels in 'LIST'"),
@@ -138,3 +138,20 @@ def test_zeros_that_unfold_are_counted(tmp_path):
     path.write_bytes(head + mark + zlib.compress(bytes(200_000_000)))
     with pytest.raises(ImageReadError, match="unpacks to more than 504 bytes"):
         read_image(path)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "-1", "0"])
+def test_sizes_that_are_none_are_refused_without_a_warning(tmp_path, axes, bad):
+    """Of NumPy, which writes to the terminal; here a warning is an error."""
+    lines = [
+        "ObjectType = Image",
+        f"NDims = {axes}",
+        f"DimSize = {'3 ' * axes}",
+        f"ElementSpacing = {bad}{' 1' * axes}",
+    ]
+    lines += ["ElementType = MET_UCHAR", "ElementDataFile = LOCAL", ""]
+    (tmp_path / "a.mha").write_bytes("\n".join(lines).encode() + bytes(3**axes))
+    for look in (read_grid, read_image):
+        with pytest.raises(ImageReadError, match=rf"has the ElementSpacing {bad} 1.*; expected sizes above 0\."):
+            look(tmp_path / "a.mha")

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import read_boxes, read_grid, read_image, read_mask, stem_of, suffix_of, write_image, write_mask
+from napari_medseg.io import (
+    format_of,
+    read_boxes,
+    read_grid,
+    read_image,
+    read_mask,
+    stem_of,
+    suffix_of,
+    write_image,
+    write_mask,
+)
 
 TURNS = [np.diag((1.0, 1, 1)), np.diag((-2.0, -2, 3)), np.array([[0, 0, 1.5], [-0.7, 0, 0], [0, 0.9, 0]])]
 
@@ -227,3 +237,15 @@ def test_what_programs_would_read_differently_is_refused(tmp_path, at, form, val
     for read in (read_image, read_mask, read_grid):
         with pytest.raises(ImageReadError, match=said):
             read(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize(("side", "version"), [(32767, 1), (32768, 2), (70_000, 2)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_is_too_long_for_the_first_version_goes_into_the_second(tmp_path, side, version, axis):
+    labels = np.zeros((side, 2) if axis == 0 else (2, side), np.uint8)
+    labels[-1, -1] = 3
+    path = write_mask(tmp_path / "m.nii.gz", labels, spacing=(0.5, 0.25), unit="mm")
+    assert (side > format_of(path).takes.longest) == (version == 2)
+    assert nibabel.load(path).header["sizeof_hdr"] == {1: 348, 2: 540}[version]
+    np.testing.assert_array_equal(read_mask(path)[0], labels)
+    assert read_grid(path).spacing_mm[-2:] == (0.5, 0.25)

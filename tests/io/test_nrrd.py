@@ -203,3 +203,16 @@ def test_a_volume_that_is_not_measured_is_written_so(tmp_path):
     assert letters_of(read_grid(write(tmp_path / "b.nrrd", DATA, header(OBLIQUE)))) == ("S", "A", "R")
     assert read_image(path).unit == "px"
     np.testing.assert_array_equal(read_image(path).data, DATA)
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("field", ["spacings: {0} 1 1", "space directions: ({0},0,0) (0,1,0) (0,0,1)"])
+def test_sizes_that_are_no_numbers_are_told_without_a_warning(tmp_path, bad, field):
+    """Of NumPy, which writes to the terminal; here a warning is an error."""
+    space = "space dimension: 3\n" if field.startswith("space ") else ""
+    head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 3 3 3\nencoding: raw\n{space}{field.format(bad)}\n\n"
+    (tmp_path / "a.nrrd").write_bytes(head.encode() + bytes(27))
+    try:
+        assert read_grid(tmp_path / "a.nrrd").unit == "px"
+    except ImageReadError as error:
+        assert "puts its voxels nowhere" in str(error)

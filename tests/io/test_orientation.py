@@ -6,8 +6,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from napari_medseg.io import Grid, read_image, write_image
+from napari_medseg.io import Grid, fit_mask, formats_for, read_grid, read_image, read_mask, write_image, write_mask
 from napari_medseg.io.orientation import letters_of, why_none
+from tests.io.test_contract import at_hand
 
 SHAPE = (5, 6, 7)
 TURNS = [(order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)]
@@ -65,3 +66,29 @@ def test_a_volume_without_sides_that_is_kept_as_a_file_has_none_afterwards_eithe
     assert letters_of(grid) is None and why_none(grid)
     # nor once its project has kept it
     assert letters_of(Grid.from_json(grid.to_json())) is None
+
+
+@pytest.mark.parametrize("spacing", [None, (2.5, 0.5, 0.25)])
+@pytest.mark.parametrize("image_format", at_hand(formats_for("image", 3)), ids=lambda one: one.name)
+@pytest.mark.parametrize("mask_format", at_hand(formats_for("mask", 3)), ids=lambda one: one.name)
+def test_what_no_file_said_is_said_by_none_of_ours(tmp_path, image_format, mask_format, spacing):
+    """Of slices that were stacked, and of masks of them: no letters, and nothing turned."""
+    if mask_format.takes.of_format:
+        pytest.skip("of images that say it alone")
+    data = np.random.default_rng(0).integers(0, 3, SHAPE).astype(np.uint8)
+    grid = Grid.of_affine(SHAPE, np.diag((*(spacing or (1, 1, 1))[::-1], 1)), unit="px" if spacing is None else "mm")
+    image = read_image(write_image(tmp_path / f"i{image_format.suffix}", data, grid=grid, volume=True))
+    write_mask(tmp_path / f"m{mask_format.suffix}", data, grid=image.grid)
+    mask = read_mask(tmp_path / f"m{mask_format.suffix}")
+    for path in (tmp_path / f"i{image_format.suffix}", tmp_path / f"m{mask_format.suffix}"):
+        assert why_none(read_grid(path))
+        if path.name.endswith(".nii.gz"):
+            header = nibabel.load(path).header
+            assert (int(header["sform_code"]), int(header["qform_code"])) == (0, 0)
+            np.testing.assert_array_equal(np.asarray(nibabel.load(path).dataobj).transpose(), data)
+        if path.suffix == ".nrrd":
+            assert b"space: " not in path.read_bytes()[:600]
+        if path.suffix == ".mha":
+            assert b"AnatomicalOrientation = ???" in path.read_bytes()[:600]
+    np.testing.assert_array_equal(image.data, data)
+    np.testing.assert_array_equal(fit_mask(image, mask, image_path=tmp_path, mask_path=tmp_path)[0], data)

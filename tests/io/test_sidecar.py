@@ -37,7 +37,7 @@ each_mask = pytest.mark.parametrize("format", at_hand(formats_for("mask")), ids=
 @each_mask
 @pytest.mark.parametrize("axes", [2, 3])
 def test_there_is_one_where_something_would_be_lost_and_only_there(tmp_path, format, axes):
-    if axes not in format.takes.axes or format.takes.source:
+    if axes not in format.takes.axes or format.takes.of_format:
         pytest.skip("not written, or of DICOM images alone")
     grid = GRID if axes == 2 else Grid.of_affine((2, 3, 4), AFFINE, stored="RAS")
     path = write_mask(tmp_path / f"a_mask{format.suffix}", np.ones(grid.shape, int), grid=grid, provenance=FACTS)

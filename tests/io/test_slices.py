@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import list_images
+from napari_medseg.io import list_images, write_mask
 from napari_medseg.io.slices import COLOURS_TOLD, UNSIZED_TOLD, read_slices
 
 VOLUME = np.random.default_rng(0).integers(0, 255, (12, 20, 30), np.uint8)
@@ -70,6 +70,29 @@ def test_slices_are_of_one_size_and_kind(tmp_path):
     (folder / "Schnitt ü 3.png").write_bytes(b"no picture")
     with pytest.raises(ImageReadError, match="Schnitt ü 3"):
         read_slices(folder)
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_sizes_that_slices_have_are_never_dropped_in_silence(tmp_path, mask):
+    def save(folder, sizes):
+        folder.mkdir()
+        for number, size in enumerate(sizes):
+            how = {} if size is None else {"spacing": (size, 0.25), "unit": "mm"}
+            write_mask(folder / f"{number}_mask.tif", VOLUME[number] > 9, **how)
+        return folder
+
+    folder = save(tmp_path / "alike", [0.5, 0.5, None])
+    image = read_slices(folder, mask=mask)
+    assert image.grid.spacing_mm is None and "pixels of 0.5 x 0.25 mm" in image.told[0]
+    assert "--spacing Z 0.5 0.25." in image.told[0]
+    assert read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told == ()
+    (told,) = read_slices(folder, mask=mask, spacing=(2, 1, 1)).told
+    assert told == "0_mask.tif has pixels of 0.5 x 0.25 mm, and --spacing says 1 x 1 mm: that counts."
+    folder = save(tmp_path / "mixed", [0.5, 0.5, 0.6])
+    with pytest.raises(InputError, match=r"2_mask\.tif has pixels of 0\.6 x 0\.25 mm; expected 0\.5 x 0\.25 mm, as 0_"):
+        read_slices(folder, mask=mask)
+    (told,) = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
+    assert told.startswith("2_mask.tif has pixels of 0.6 x 0.25 mm")
 
 
 def test_colours_become_grey(tmp_path):

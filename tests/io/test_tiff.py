@@ -130,6 +130,24 @@ def test_labels_where_white_is_zero_are_told_by_their_background(tmp_path, store
         read_mask(tmp_path / "m.tif")
 
 
+@pytest.mark.parametrize("mask", [MASK > 0, MASK > 9, MASK == MASK, MASK == 0], ids=["some", "none", "all", "more"])
+@pytest.mark.parametrize("photometric", [None, "minisblack", "miniswhite"])
+def test_a_bool_mask_is_what_tifffile_reads_or_is_refused(tmp_path, mask, photometric):
+    # by itself tifffile says of such a file that its zero is white
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, mask, photometric=photometric)
+    np.testing.assert_array_equal(tifffile.imread(path), mask)
+    np.testing.assert_array_equal(read_mask(path), mask)
+    tifffile.imwrite(path, mask, photometric=photometric, software="scanner", metadata=None)
+    if photometric == "minisblack":
+        np.testing.assert_array_equal(read_mask(path), mask)
+        return
+    with pytest.raises(ImageReadError, match="one bit a pixel and says that its zero is white"):
+        read_mask(path)
+    # an image is shown as it says
+    np.testing.assert_array_equal(read_image(path).data, ~mask)
+
+
 def test_a_palette_of_one_bit_has_numbers_too(tmp_path):
     bits, colours = np.array([[1, 0, 1, 1, 0, 0, 0, 1]] * 4, np.uint8), struct.pack("<6H", 0, 65535, 0, 0, 0, 0)
     entries = {256: 8, 257: 4, 258: 1, 259: 1, 262: 3, 273: 134, 277: 1, 278: 4, 279: 4, 320: 138}

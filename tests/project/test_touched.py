@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_medseg.project import Project
+from napari_medseg.project.touched import ASSISTED
 
 SIDE = 300  # more than one tile
 
@@ -141,6 +142,29 @@ def test_each_label_is_a_networks_a_persons_or_of_both(project):
     assert project.made_by(1, revision.id) == made and project.made_by(1) != made
 
 
+@pytest.mark.parametrize("tool", ASSISTED)
+def test_where_a_tool_chose_pixels_a_label_is_of_both_until_they_are_gone(project, tool):
+    box = (0, 0, 9, 9)
+    project.commit_stroke(1, np.full((9, 9), 3, np.uint8), box=box)
+    # what only takes away leaves a person's own pixels
+    for taking in ("eraser", "keep largest", "remove small", tool):
+        project.commit_stroke(1, np.zeros((1, 9), np.uint8), box=(8, 0, 9, 9), tool=taking)
+        project.commit_stroke(1, np.full((1, 9), 3, np.uint8), box=(8, 0, 9, 9))
+    assert project.made(1) == ({3: "manual"}, {})
+    project.commit_stroke(1, np.full((9, 9), 3, np.uint8), box=(20, 20, 29, 29), tool=tool)
+    assert project.made(1) == ({3: "semiautomatic"}, {3: (tool,)})
+    # beside a proposal too; one of its own pixels makes it the network's and a person's
+    proposed = np.zeros((SIDE, SIDE), np.uint8)
+    proposed[50:60, :9] = 1
+    project.set_proposal(1, proposed, {})
+    assert project.made(1) == ({1: "automatic", 3: "semiautomatic"}, {3: (tool,)})
+    shown = project.labels(1)
+    shown[20:29, 20:29] = 0
+    assert project.made(1, None, shown).by[3] == "manual"
+    project.commit_stroke(1, np.full((9, 9), 4, np.uint8), box=(20, 20, 29, 29))
+    assert project.made_by(1) == {1: "automatic", 3: "manual", 4: "manual"}
+
+
 def test_what_is_shown_and_not_stored_yet_is_a_persons(project):
     proposed = np.zeros((SIDE, SIDE), np.uint8)
     proposed[:9, :9] = 1
@@ -163,4 +187,8 @@ def test_what_classes_are_is_remembered_in_the_history(project, tmp_path):
         project.set_coding(2, {"what": what, "where": ""})
     assert project.codings() == {2: {"what": "spleen", "where": ""}}
     assert [row.kind for row in project.history()].count("coding") == 2
+    # of masks of another task, apart
+    project.set_coding(2, {"what": "cyst", "where": "breast"}, "breast-ultrasound")
+    assert project.codings()[2]["what"] == "spleen"
+    assert project.codings("breast-ultrasound") == {2: {"what": "cyst", "where": "breast"}}
     assert project.verify() == []

@@ -90,6 +90,54 @@ def test_a_name_that_another_label_has_is_not_given_twice(tmp_path):
         assert {one.label: one.name for one in project.classes()} == found
 
 
+HIPPOCAMPUS = {"network": "lgms-net-3d", "weights": "lgms-net-3d/hippocampus@1"}
+TUMOUR = {"network": "sgd-net-s", "weights": "sgd-net-s/brain-mri@1"}
+
+
+def test_a_name_that_nobody_typed_is_not_another_networks(tmp_path):
+    """A tumour is called 'anterior' nowhere: not in the list, not in what is exported, not in what is trained."""
+    from napari_medseg.app.classes import names_to_learn, shown_classes
+    from napari_medseg.app.export import case_provenance
+
+    with Project.create(tmp_path / "p") as project:
+        for number in range(3):
+            write_image(tmp_path / f"{number}.nii.gz", np.full((6, 20, 24), number, np.uint8), volume=True)
+            project.add_case(tmp_path / f"{number}.nii.gz", shape=(6, 20, 24))
+        mask = np.ones((6, 20, 24), np.uint8)
+        project.set_proposal(1, mask, HIPPOCAMPUS)
+        project.set_proposal(2, mask, TUMOUR)
+
+        def shown(case_id, **naming):
+            return {one.label: one.name for one in shown_classes(project, case_id, **naming)}
+
+        assert shown(1) == {1: "anterior", 2: "posterior"} and project.untyped() == {1, 2}
+        assert shown(2) == {1: "tumour", 2: "posterior"}
+        assert case_provenance(project, project.case(2), mask)["classes"] == {1: "tumour", 2: "posterior"}
+        # the first one keeps its names, and so does what was drawn without a proposal
+        assert shown(1)[1] == "anterior" and shown(3)[1] == "anterior"
+        assert names_to_learn(project, {1: "tumour"})[1] == "tumour"
+        assert names_to_learn(project, {1: "foreground"})[1] == "anterior"
+        # one word for all kinds of images: what is marked there, and not another network's
+        project.set_proposal(2, mask, {"network": "dcsnet-s", "weights": "dcsnet-s/generalist@1"})
+        assert shown(2, task="brain-mri")[1] == "tumour" and 1 not in shown(2, task="my own")
+        # a person's name stands, whatever proposes
+        project.set_class(1, "lesion", "#00ff00")
+        assert shown(1)[1] == shown(2)[1] == "lesion" and project.untyped() == {2}
+        assert names_to_learn(project, {1: "tumour"})[1] == "lesion"
+        assert project.verify() == []
+
+
+def test_a_colour_makes_no_name_a_persons(panel, qtbot, tmp_path):
+    opened(panel, qtbot, tmp_path, np.zeros((6, 20, 24), np.uint8), HIPPOCAMPUS)
+    qtbot.waitUntil(lambda: names(panel) == ["anterior", "posterior"], timeout=WAIT)
+    project, classes = panel.state.project, panel.correct.classes
+    classes._store(1, "anterior", "#123456")
+    qtbot.waitUntil(lambda: project.classes()[0].colour == "#123456", timeout=WAIT)
+    assert project.untyped() == {1, 2}
+    classes._store(1, "head", "#123456")
+    qtbot.waitUntil(lambda: project.untyped() == {2}, timeout=WAIT)
+
+
 def test_weights_of_several_kinds_mark_what_the_task_is_about(tmp_path):
     from napari_medseg.app.classes import shown_classes
     from napari_medseg.weights import list_weights

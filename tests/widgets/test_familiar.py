@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from napari_medseg.app.layer_keys import facts_of
 from napari_medseg.app.samples import sample_images
 from napari_medseg.app.settings import load_settings
-from napari_medseg.io import read_image
+from napari_medseg.io import Image, read_image
+from napari_medseg.weights import list_weights
 from tests.widgets.helpers import WAIT, choose
 
 pytestmark = pytest.mark.gui
@@ -81,3 +83,18 @@ def test_where_nobody_chose_each_image_is_asked_what_it_is(panel, qtbot):
     choose(panel, "dermoscopy")
     assert not state.suggested
     assert state.request_for(volume=False, image=images["nuclei"]).weights == state.weights
+
+
+def test_a_volume_of_another_device_is_told_before_it_is_proposed_on(panel, qtbot):
+    brain = next(entry.id for entry in list_weights() if entry.task == "brain-mri")
+    panel.propose.choice.choose("brain-mri", brain)
+    data = np.random.default_rng(0).integers(0, 900, (5, 60, 60)).astype(np.int16)
+    image = Image(data, modality="CT")
+    panel.viewer.add_image(data, metadata=facts_of(image))
+    said = "Look twice. This image was taken with CT; the chosen network knows Brain MR images."
+    qtbot.waitUntil(lambda: said in panel.correct.proposes.text(), timeout=WAIT)
+    panel.viewer.layers.clear()
+    # it does not say what it was taken with: by its slices
+    panel.viewer.add_image(data)
+    said = "Look twice. This volume is unlike what the chosen network knows (Brain MR images)."
+    qtbot.waitUntil(lambda: said in panel.correct.proposes.text(), timeout=WAIT)

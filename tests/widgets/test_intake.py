@@ -144,7 +144,7 @@ def test_a_broken_file_is_told_and_the_others_are_added(panel, qtbot, tmp_path):
     drop(canvas(panel), bad, *good)
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     told = panel.correct.status.text()
-    assert told.startswith("Added 1 image of 1 patient. ") and "bad.png is no picture" in told
+    assert told.startswith("Added 1 image. ") and "bad.png is no picture" in told
     # the next drop: of the last one nothing is said any more
     panel.correct.everything._tell("3 images have a proposal.")
     drop(canvas(panel), bad)
@@ -194,7 +194,7 @@ def test_of_a_folder_it_is_told_how_many_files_were_left_out(panel, qtbot, tmp_p
     drop(canvas(panel), tmp_path / "study")
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     assert panel.correct.status.text() == (
-        "Added 1 image of 1 patient. 2 files were left out: they are no images that MedSeg reads."
+        "Added 1 image. 2 files were left out: they are no images that MedSeg reads."
     )
 
 

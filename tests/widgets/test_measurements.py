@@ -140,6 +140,34 @@ def test_copied_and_saved_with_the_name_of_the_image_alone(panel, table, qtbot, 
     assert float(rows[0]["mean (image values)"]) == pytest.approx(inside.mean())
 
 
+def test_the_lines_that_are_chosen_are_copied_also_after_it_measured_again(panel, table, qtbot):
+    view, no, held = table.table, Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
+
+    def click(row, how):
+        at = view.visualRect(view.lesions.index(row, 0)).center()
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, how, at)
+
+    def copied():
+        table.copy.click()
+        return [line.split("\t")[2] for line in QGuiApplication.clipboard().text().splitlines()[1:]]
+
+    click(3, no)
+    assert copied() == ["16"] and table.message.text() == "1 line copied."
+    click(4, held)
+    assert copied() == ["16", "30"]
+    table.measure()
+    measured(table, qtbot)
+    assert copied() == ["16", "30"]
+    # of a class, its lesions
+    click(0, no)
+    assert copied() == ["200", "16"]
+    click(2, no)
+    click(4, Qt.KeyboardModifier.ShiftModifier)
+    assert copied() == ["200", "16", "30"]
+    view.clearSelection()
+    assert copied() == ["200", "16", "30"]
+
+
 def test_it_stays_as_it_was_left_and_measures_nothing_while_it_is_closed(panel, table, qtbot):
     assert load_settings()["measurements"] is True
     table.dock.close()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from napari.components.overlays.brush_circle import BrushCircleOverlay
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 
 from napari_medseg.io import write_image
@@ -68,3 +69,20 @@ def test_the_brush_rests_in_3d_and_comes_back(panel, qtbot, tmp_path):
     panel.viewer.dims.ndisplay = 3
     panel.viewer.dims.ndisplay = 2
     assert case.labels.mode == "erase"
+
+
+def test_an_empty_canvas_is_painted_where_a_brush_was_at_hand(seen, qtbot, tmp_path):
+    case = open_case(seen, qtbot, tmp_path, np.zeros((5, 40, 40), np.uint8), spacing=(3.0, 1.0, 1.0))
+    canvas = seen.viewer.window._qt_viewer.canvas
+    painted = []
+    canvas._scene_canvas.events.draw.connect(lambda event: painted.append(1), position="last")
+    case.labels.mode = "paint"
+    qtbot.waitUntil(lambda: bool(painted), timeout=WAIT)
+    seen.correct.create(tmp_path / "other")
+    qtbot.waitUntil(lambda: not len(seen.viewer.layers), timeout=WAIT)
+    painted.clear()
+    # at once, as another dock that goes does it: this ended the program
+    canvas.native.resize(300, 250)
+    qtbot.waitUntil(lambda: bool(painted), timeout=WAIT)
+    overlays = seen.viewer.canvas.overlays.values()
+    assert [one.box for one in overlays if isinstance(one, BrushCircleOverlay)] == [False]

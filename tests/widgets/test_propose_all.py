@@ -7,6 +7,7 @@ from napari_medseg.app.queue import WORST
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
 from napari_medseg.widgets.propose_all import ALL, STOP
+from tests.io.dicom_files import CT, US, write
 from tests.widgets.helpers import WAIT, blobs, choose
 
 pytestmark = pytest.mark.gui
@@ -18,7 +19,7 @@ def many(panel, qtbot, tmp_path):
     """A project of twelve small images; the first is open."""
     with Project.create(tmp_path / "p") as made:
         for number in range(MANY):
-            path = write_image(tmp_path / f"i{number}.tif", (blobs(number) / (1 + number % 4)).astype(np.uint8))
+            path = write_image(tmp_path / f"i{number}.tif", (blobs(number) / (2 + number % 3)).astype(np.uint8))
             made.add_case(path, shape=(96, 128), group=f"{number}")
     choose(panel)
     panel.correct.open_project(tmp_path / "p")
@@ -69,6 +70,22 @@ def test_an_image_is_opened_and_drawn_on_meanwhile(many, qtbot):
     assert said.count("proposal") == 1
 
 
+def test_images_of_another_kind_are_left_out_until_one_says_so(many, qtbot):
+    panel, everything = many, many.correct.everything
+    choose(panel, "polyp")
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    assert everything.message.text() == (
+        "0 images have a proposal. 11 images look like something else than the network knows: left out. "
+        "1 left as it is: open, or drawn on."
+    )
+    assert not everything.anyway.isHidden()
+    everything.anyway.click()
+    assert everything.anyway.isHidden()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    assert everything.message.text().startswith("11 images have a proposal.") and everything.anyway.isHidden()
+
+
 def test_cancelled_it_stops_after_the_image_that_is_under_way(many, qtbot):
     panel, everything = many, many.correct.everything
     everything.button.click()
@@ -96,3 +113,21 @@ def test_a_bad_image_is_named_at_the_end(many, qtbot):
 
 def test_without_a_project_there_is_nothing_to_propose_on(panel):
     assert not panel.correct.everything.button.isEnabled()
+
+
+def test_an_image_of_another_device_gets_none(panel, qtbot, tmp_path):
+    with Project.create(tmp_path / "p") as made:
+        for name, kind in (("first", None), ("us", US), ("ct", CT)):
+            data = blobs(1).astype(np.uint8)
+            path = tmp_path / f"{name}.{'dcm' if kind else 'tif'}"
+            write_image(path, data) if kind is None else write(path, data, kind=kind)
+            made.add_case(path, shape=(96, 128), group=name)
+    choose(panel, "breast-ultrasound")
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    everything = panel.correct.everything
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    states = {case.name: case.state for case in panel.state.project.cases()}
+    assert (states["us"], states["ct"]) == ("proposed", "new")
+    assert "'ct': no network that is known to fit" in everything.message.text()

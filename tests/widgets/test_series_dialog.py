@@ -5,7 +5,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLabel
 
-from napari_medseg.app.series import choices_in
+from napari_medseg.app.series import beside, choices_in
+from napari_medseg.io import write_image
 from napari_medseg.widgets.series_dialog import SeriesDialog
 from napari_medseg.widgets.workers import Workers
 from tests.io.dicom_files import MARKER, write_series
@@ -89,12 +90,26 @@ def test_of_many_none_is_ticked(study, qtbot, dialog):
     many.reject()
 
 
+def test_what_lies_beside_is_a_row_too(study, qtbot, dialog):
+    choices = (*choices_in(study)[:1], *beside([study / "a.png", study / "b.png"]))
+    other = SeriesDialog(choices, Workers(dialog, lambda error: None), dialog)
+    assert cells(other)[1] == ["", "", "2 other images, each by itself", "", ""]
+    assert other.why.text().startswith("Found: 1 series, and 2 images beside them. All are ticked")
+    assert other.open_button.text() == "Open 1 series + 2 images"
+    other.table.cellClicked.emit(0, 2)
+    assert other.open_button.text() == "Open 2 images" and other.ticked() == [choices[1]]
+    other.reject()
+
+
 def shown_dialog():
     dialogs = (one for one in QApplication.topLevelWidgets() if isinstance(one, SeriesDialog))
     return next((one for one in dialogs if one.isVisible()), None)
 
 
 def test_a_mixed_folder_that_is_dropped_asks_and_opens_what_is_chosen(panel, qtbot, study):
+    # in the list with the others, and not chosen
+    write_image(study.parent / "0.tif", np.zeros((20, 20), np.uint8))
+    study = study.parent
     assert drop(canvas(panel), study)
     qtbot.waitUntil(lambda: shown_dialog() is not None, timeout=WAIT)
     dialog = shown_dialog()

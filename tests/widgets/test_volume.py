@@ -178,3 +178,28 @@ def test_beside_a_volume_an_image_of_unknown_size_pops_nothing_up_and_stays_of_u
     assert panel.correct.view.close_all()
     assert {str(unit) for unit in (*image.units, *mask.units)} == {"pixel"}
     assert not any(UNSIZED_KEY in layer.metadata for layer in (image, mask))
+
+
+def test_all_that_belongs_to_an_image_goes_with_it_before_anything_is_painted(panel, volume, qtbot, tmp_path):
+    project, box = panel.state.project, panel.correct.volume
+    data = np.full((20, 6, 14), 90, np.uint8)
+    nibabel.Nifti1Image(data, AFFINE).to_filename(tmp_path / "w.nii.gz")
+    project.add_case(tmp_path / "w.nii.gz", shape=(6, 20, 14))
+    project.set_proposal(2, np.zeros((6, 20, 14), np.uint8), {"network": "none"})
+    panel.viewer.scene.camera.orientation2d = ("down", "right")
+    found = []
+
+    def came(case_id):
+        if case_id == 2:
+            sight, camera = box.sight, panel.viewer.scene.camera
+            shapes = [view.canvas.picture.size() for view in box.planes.views]
+            found.append((sight.image, sight.shape, box.measured.text(), camera.orientation2d, shapes))
+
+    panel.state.events.case_id.connect(came)
+    panel.correct.view.open_case(2)
+    qtbot.waitUntil(lambda: bool(found), timeout=WAIT)
+    image, shape, told, stands, pictures = found[0]
+    assert image is panel.correct.view.current.image and shape == (6, 20, 14) and told == ""
+    assert {(one.width(), one.height()) for one in pictures} == {(14, 6), (20, 6)}
+    qtbot.wait(100)
+    assert panel.viewer.scene.camera.orientation2d == stands != ("down", "right")
