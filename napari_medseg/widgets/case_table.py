@@ -19,7 +19,7 @@ STATES = {
 }
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
 # the header and two rows, px: where there is room, it is given all of it
-LEAST = 84
+LEAST = 66
 CASE = Qt.ItemDataRole.UserRole
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QGridLayout, QGroupBox, QPushButton, QSpinBox, QVBoxLayout
 
 from napari_medseg.app.planes import changed_text
 from napari_medseg.app.settings import load_settings, save_settings
@@ -89,6 +89,7 @@ class EditTools(QGroupBox):
     def _build(self) -> None:
         self.smallest.setRange(1, 100_000)
         self.smallest.setValue(int(load_settings().get("smallest_piece", 20)))
+        self.smallest.setPrefix("< ")
         self.smallest.setSuffix(tr(" px"))
         self.smallest.setToolTip(tr("'Remove small' removes pieces of fewer pixels"))
         self.objects.setToolTip(
@@ -96,23 +97,26 @@ class EditTools(QGroupBox):
         )
         self.objects.clicked.connect(lambda: self.number_objects())
         self.message.setWordWrap(True)
-        grid, last = QGridLayout(), QHBoxLayout()
-        for number, (name, button) in enumerate(self.buttons.items()):
+        grid = QGridLayout()
+        for name, button in self.buttons.items():
             button.setToolTip(tr("The chosen label only  ({key})", key=key_of(name)))
             button.clicked.connect(lambda _, name=name: self.apply(name))
-            grid.addWidget(button, number // 3, number % 3)
-        # beside what fills the slices between
-        grid.addWidget(self.neighbours.button, 2, 2)
-        last.addWidget(self.objects, 1)
-        last.addWidget(QLabel(tr("Smallest piece")))
-        last.addWidget(self.smallest)
+        b = self.buttons
+        # how small is said beside what removes the small; what goes from slice to slice stands in one column
+        rows_of = (
+            (b["fill_holes"], b["smooth"], b["keep_largest"]),
+            (b["split"], self.objects, b["interpolate"]),
+            (b["remove_small"], self.smallest, self.neighbours.button),
+        )
+        for y, row in enumerate(rows_of):
+            for x, widget in enumerate(row):
+                grid.addWidget(widget, y, x)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
         for rows in (layout, grid):
             rows.setSpacing(SPACING)
         layout.addWidget(self.row)
         layout.addLayout(grid)
-        layout.addLayout(last)
         layout.addWidget(self.neighbours)
         layout.addWidget(self.message)
         self.message.hide()
