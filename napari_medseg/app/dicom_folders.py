@@ -8,10 +8,39 @@ from contextlib import suppress
 from pathlib import Path
 
 from napari_medseg.app.intake import MOST_FOLDERS
+from napari_medseg.app.series import Choice, choices_in, is_index
 from napari_medseg.errors import InputError
 from napari_medseg.io import walk_images
 from napari_medseg.io.dicom_series import dicom_files, seems_dicom
-from napari_medseg.words import trn
+from napari_medseg.words import tr, trn
+
+
+def choices_below(place: str | Path) -> tuple[Choice, ...]:
+    """The series of images of a folder and of all folders in it, or that a DICOMDIR names.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, it holds more than 2000 folders, or a DICOMDIR cannot be read.
+    OperationError
+        If the library for DICOM is missing.
+    """
+    place = Path(place)
+    found = list(choices_in(place))
+    if is_index(place):
+        return tuple(found)
+    for number, folder in enumerate(_below(place)):
+        if number >= MOST_FOLDERS:
+            raise InputError(
+                tr(
+                    "{folder} holds more than {most} folders; expected a folder of images. Choose one inside.",
+                    folder=place,
+                    most=MOST_FOLDERS,
+                )
+            )
+        if seems_dicom(folder):
+            found += choices_in(folder)
+    return tuple(found)
 
 
 def left_out_below(paths: Iterable[str | Path]) -> list[str]:

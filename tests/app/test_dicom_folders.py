@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_medseg.app import intake
-from napari_medseg.app.dicom_folders import left_out_below
-from napari_medseg.app.intake import all_in
+from napari_medseg.app import dicom_folders
+from napari_medseg.app.dicom_folders import choices_below, left_out_below
 from napari_medseg.app.series import choices_in, note_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import list_images
@@ -34,8 +33,8 @@ def parent(tmp_path):
 
 def test_series_of_all_folders_are_listed(parent):
     assert choices_in(parent) == ()
-    # series, and the single images as one
-    assert sorted((one.is_series, one.count) for one in all_in(parent)) == [(False, 5), (True, 3), (True, 6)]
+    places = [(one.images[0].parent.name, one.count) for one in choices_below(parent)]
+    assert places == [("ct", 6), ("mr", 3), ("one", 1), *[("us", 1)] * 4]
 
 
 def test_what_a_look_at_one_folder_passes_over_is_told(parent):
@@ -48,9 +47,9 @@ def test_what_a_look_at_one_folder_passes_over_is_told(parent):
 
 
 def test_a_whole_disk_is_refused(parent, monkeypatch):
-    monkeypatch.setattr(intake, "MOST_FOLDERS", 3)
+    monkeypatch.setattr(dicom_folders, "MOST_FOLDERS", 3)
     with pytest.raises(InputError, match="more than 3 folders"):
-        all_in(parent)
+        choices_below(parent)
 
 
 @pytest.mark.parametrize(
