@@ -62,8 +62,12 @@ class Driver:
 
     def click(self, text: str) -> None:
         """Click the middle of the button or tab with this text, once it can be clicked and the image was seen."""
-        state = self.wait(lambda s: s["items"].get(text, {}).get("enabled") and s["seen"])
-        x, y, width, height = state["items"][text]["rect"]
+        ready = lambda s: s["items"].get(text, {}).get("enabled") and s["seen"]  # noqa: E731
+        rect = None
+        # a message that comes meanwhile moves what stands below it
+        while rect != (rect := self.wait(ready)["items"][text]["rect"]):
+            time.sleep(0.3)
+        x, y, width, height = rect
         self.tool("mousemove", x + width // 2, y + height // 2, "sleep", 0.1, "click", 1)
         time.sleep(0.4)
 

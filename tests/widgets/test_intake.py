@@ -160,7 +160,8 @@ def test_every_kind_of_image_is_added_to_the_open_project(project_panel, qtbot, 
     before = len(panel.state.project.cases())
     if kind == "series":
         place.mkdir()
-        shared = {"SeriesInstanceUID": "1.2.3", "FrameOfReferenceUID": "1.2.4", "PixelSpacing": [1.0, 1.0]}
+        shared = {f"{one}InstanceUID": f"1.2.{n}" for n, one in enumerate(("Study", "Series"))}
+        shared |= {"FrameOfReferenceUID": "1.2.4", "PixelSpacing": [1.0, 1.0]}
         for n in range(3):
             where = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "ImagePositionPatient": [0, 0, 2 * n]}
             write(place / f"{n}", blobs(n), kind=CT, **shared, **where)

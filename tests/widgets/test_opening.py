@@ -111,9 +111,9 @@ def test_reading_can_be_given_up(panel, qtbot, tmp_path, monkeypatch):
 
     go, read = threading.Event(), load.read_image
 
-    def late(path):
+    def late(path, *told):
         go.wait(WAIT / 1000)
-        return read(path)
+        return read(path, *told)
 
     sample_project(tmp_path / "p").close()
     monkeypatch.setattr(load, "read_image", late)

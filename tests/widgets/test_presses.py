@@ -165,6 +165,7 @@ def test_every_button_that_decides_is_watched(seen, qtbot, tmp_path):
     correct, presses = seen.correct, seen.presses
     correct.more.show_inside(True)
     correct.pieces.show()
+    correct.tools.neighbours.show()
     buttons = correct.deciding()
     for button in buttons:
         button.setEnabled(True)
