@@ -48,7 +48,14 @@ def left_out_below(paths: Iterable[str | Path]) -> list[str]:
 
     It takes of the folders right in a folder those that hold series of slices; a bounded number of them is looked at.
     """
-    return [said for path in map(Path, paths) if path.is_dir() and (said := _left_out(path))]
+    return [said for path in map(Path, paths) if _is_folder(path) and (said := _left_out(path))]
+
+
+def _is_folder(path: Path) -> bool:
+    # that a path cannot be looked at is told by whoever reads it
+    with suppress(OSError, ValueError):
+        return path.is_dir()
+    return False
 
 
 def _left_out(path: Path) -> str:

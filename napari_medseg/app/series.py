@@ -235,9 +235,10 @@ def sorted_out(paths: Sequence[Path], progress: Progress | None = None) -> tuple
 
 def is_slice_of(file: Path) -> int:
     """Of how many slices a volume is of which this file is one; 0 of any other."""
-    if not (file.is_file() and is_dicom_image(file)):
-        return 0
     try:
+        if not (file.is_file() and is_dicom_image(file)):
+            return 0
         return next((one.slices for one in list_series(file) if one.is_volume and file in one.files), 0)
-    except (ImageReadError, ModuleNotFoundError):
+    # what cannot be looked at, its reader tells of
+    except (ImageReadError, ModuleNotFoundError, OSError):
         return 0

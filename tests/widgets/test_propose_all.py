@@ -1,10 +1,13 @@
 """Propose all in a real napari window: the person goes on meanwhile, and can stop it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import napari_medseg
 from napari_medseg.app.queue import WORST
-from napari_medseg.io import write_image
+from napari_medseg.io import read_image, write_image
 from napari_medseg.project import Project
 from napari_medseg.widgets.propose_all import ALL, STOP
 from tests.io.dicom_files import CT, US, write
@@ -12,6 +15,7 @@ from tests.widgets.helpers import WAIT, blobs, choose
 
 pytestmark = pytest.mark.gui
 MANY = 12
+SAMPLES = Path(napari_medseg.__file__).parent / "samples"
 
 
 @pytest.fixture
@@ -118,10 +122,11 @@ def test_without_a_project_there_is_nothing_to_propose_on(panel):
 def test_an_image_of_another_device_gets_none(panel, qtbot, tmp_path):
     with Project.create(tmp_path / "p") as made:
         for name, kind in (("first", None), ("us", US), ("ct", CT)):
-            data = blobs(1).astype(np.uint8)
+            # all look like breast ultrasound: by its looks none is left out
+            data = read_image(SAMPLES / "breast-ultrasound_1.jpg").data[::2, ::2, 0]
             path = tmp_path / f"{name}.{'dcm' if kind else 'tif'}"
             write_image(path, data) if kind is None else write(path, data, kind=kind)
-            made.add_case(path, shape=(96, 128), group=name)
+            made.add_case(path, shape=data.shape[:2], group=name)
     choose(panel, "breast-ultrasound")
     panel.correct.open_project(tmp_path / "p")
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
