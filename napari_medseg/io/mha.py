@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import to_json
@@ -38,14 +39,10 @@ def read(path: Path, *, mask: bool = False) -> Image:
     ImageReadError
         If the file is damaged, in parts, or its header puts the pixels nowhere.
     """
-    try:
+    with told_as_damaged(path, "MetaImage"):
         header, begins = _header(path)
         grid, turn = lie_of(path, header)
         data = np.frombuffer(_pixels(path, header, begins, mask=mask), header.dtype)
-    except ImageReadError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
     data = data.astype(header.dtype.newbyteorder("="), copy=False)
     if turn is not None:
         data = turn(data.reshape(header.shape[::-1]).transpose())
@@ -59,40 +56,21 @@ def read(path: Path, *, mask: bool = False) -> Image:
 
 def read_told(path: Path) -> object:
     """What this program wrote into a mask; errors are those of :func:`read`."""
-    try:
+    with told_as_damaged(path, "MetaImage"):
         return _told(_header(path)[0])
-    except ImageReadError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
 
 
 def read_grid(path: Path) -> Grid:
     """Where the pixels lie, as the header says; errors are those of :func:`read`."""
-    try:
+    with told_as_damaged(path, "MetaImage"):
         return lie_of(path, _header(path)[0])[0]
-    except ImageReadError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
 
 
 def files(path: Path) -> tuple[Path, ...]:
     """The header and what holds its pixels; errors are those of :func:`read`."""
-    try:
+    with told_as_damaged(path, "MetaImage"):
         name = _header(path)[0].file
-    except ImageReadError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
     return (path, path.parent / name) if name else (path,)
-
-
-def _damaged(path: Path, error: Exception) -> ImageReadError:
-    return ImageReadError(
-        f"{path} is damaged or no MetaImage ({type(error).__name__}); expected a whole image or volume. Copy or export "
-        "it again."
-    )
 
 
 def _header(path: Path) -> tuple[Header, int]:

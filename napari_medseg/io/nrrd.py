@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.limits import check_claim, check_stored, in_words
@@ -42,7 +43,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     """
     import nrrd
 
-    try:
+    with told_as_damaged(path, "NRRD"):
         with open_plain(path) as stream:
             header = _header(path, stream)
             lie = lie_of(path, header)
@@ -52,13 +53,8 @@ def read(path: Path, *, mask: bool = False) -> Image:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 data = nrrd.read_data(header, stream, None, index_order="F")
-    except (ImageReadError, ModuleNotFoundError):
-        raise
-    # a damaged file fails in many ways
-    except Exception as error:
-        raise _damaged(path, error) from error
-    if data.dtype.kind not in "iuf":
-        raise _damaged(path, TypeError())
+        if data.dtype.kind not in "iuf":
+            raise TypeError
     data = data.astype(data.dtype.newbyteorder("="), copy=False)
     if lie.turn is not None:
         data = lie.turn(data.reshape(data.shape[:3]))
@@ -79,31 +75,14 @@ def _told(header: Mapping[str, Any]) -> object:
 
 def read_told(path: Path) -> object:
     """What this program wrote into a mask; errors are those of :func:`read`."""
-    try:
-        with open_plain(path) as stream:
-            return _told(_header(path, stream))
-    except (ImageReadError, ModuleNotFoundError):
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
+    with told_as_damaged(path, "NRRD"), open_plain(path) as stream:
+        return _told(_header(path, stream))
 
 
 def read_grid(path: Path) -> Grid:
     """Where the pixels lie, as the header says; errors are those of :func:`read`."""
-    try:
-        with open_plain(path) as stream:
-            return lie_of(path, _header(path, stream)).grid
-    except (ImageReadError, ModuleNotFoundError):
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> ImageReadError:
-    return ImageReadError(
-        f"{path} is damaged or no NRRD ({type(error).__name__}); expected a whole image or volume. Copy or export it "
-        "again."
-    )
+    with told_as_damaged(path, "NRRD"), open_plain(path) as stream:
+        return lie_of(path, _header(path, stream)).grid
 
 
 def _header(path: Path, stream: Any) -> Mapping[str, Any]:

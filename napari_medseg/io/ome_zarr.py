@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.mask import as_told
@@ -35,7 +36,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     ImageReadError
         If it is damaged, of another version, or holds several images, times, channels or labels.
     """
-    with _guarded(path), Store(path) as store:
+    with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
         _, picture, facts, lie = _find(store, path, mask=mask)
         weigh(store, facts, path, mask=mask)
         told = _missing(facts, picture, path)
@@ -51,19 +52,19 @@ def read(path: Path, *, mask: bool = False) -> Image:
 
 def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie, by the metadata; errors are those of :func:`read`."""
-    with _guarded(path), Store(path) as store:
+    with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
         return _find(store, path, mask=False)[3].grid
 
 
 def read_told(path: Path) -> object:
     """What this program wrote into a mask; errors are those of :func:`read`."""
-    with _guarded(path), Store(path) as store:
+    with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
         return _find(store, path, mask=True)[1].own.get("provenance")
 
 
 def read_names(path: Path) -> dict[int, str]:
     """What the labels are called; errors are those of :func:`read`."""
-    with _guarded(path), Store(path) as store:
+    with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
         return _find(store, path, mask=True)[1].names
 
 
@@ -71,7 +72,7 @@ def files(path: Path) -> tuple[Path, ...]:
     """Metadata and the chunks of the full level; errors are those of :func:`read`."""
     if path.is_file():
         return (path,)
-    with _guarded(path), Store(path) as store:
+    with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
         group, _, facts, _ = _find(store, path, mask=False)
         inner = f"{group}/" if group else ""
         names = [f"{where}{mark}" for where in ("", inner, f"{facts.name}/") for mark in (*_MARKS, ".zarray")]
@@ -84,20 +85,6 @@ def holds(path: Path) -> bool:
     with suppress(OSError, ValueError):
         return path.is_dir() and any((path / name).is_file() for name in _MARKS)
     return False
-
-
-@contextmanager
-def _guarded(path: Path) -> Iterator[None]:
-    """What fails inside in the many ways of a damaged store is told in one sentence."""
-    try:
-        yield
-    except (ImageReadError, ModuleNotFoundError):
-        raise
-    except Exception as error:
-        raise ImageReadError(
-            f"{path} is damaged or no OME-Zarr ({type(error).__name__}); expected a whole image or volume. Copy or "
-            "export it again."
-        ) from error
 
 
 def _find(store: Store, path: Path, *, mask: bool) -> tuple[str, Picture, Facts, Lie]:

@@ -1,6 +1,7 @@
 """DICOM-SEG comes back where it was drawn, names nobody unasked, and is what other programs take for one."""
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,9 @@ from napari_medseg.io.dicom_series import list_series
 from tests.io import dicom_files
 from tests.io.test_geometry_contract import OBLIQUE, TURNS, affine_of
 
-SAMPLES = Path("/work/shared/data/samples_dicom")
+# real files: beside the checkout, or where this says
+DATA = Path(os.environ.get("MEDSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
+SAMPLES = DATA / "samples_dicom"
 BIN = Path(sys.executable).parent
 SHAPE = (5, 12, 16)
 FACTS = {
