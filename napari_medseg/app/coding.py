@@ -99,7 +99,7 @@ def coded_facts(format: Format, asked: Coded, facts: Mapping[str, Any], project:
     Parameters
     ----------
     facts : mapping
-        Of a case, see :func:`napari_medseg.app.export.case_provenance`, or of a mask that no project follows.
+        Of a case, see :func:`napari_medseg.app.provenance.case_provenance`, or of a mask that no project follows.
     project : Project or None
         That the mask is of.
     """

@@ -12,34 +12,30 @@ import numpy as np
 
 from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
-from napari_medseg.app.classes import class_table, only_label_1
+from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.coding import Coded, coded_facts, told
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
+from napari_medseg.app.provenance import case_provenance
 from napari_medseg.app.report import REPORT_KEY, check_report, measured_for, report_paths, write_report
 from napari_medseg.app.stems import free_stems
 from napari_medseg.app.together import Together
 from napari_medseg.atomic import output_error
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import InputError, OutputError, PartlyDoneError, sentence
-from napari_medseg.io import Grid, format_of, stem_of, write_mask
+from napari_medseg.io import Grid, format_of, write_mask
 from napari_medseg.io.colours import COLOURS_KEY
-from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, OBJECTS_KEY, SEMIAUTOMATIC, TOOLS_KEY
+from napari_medseg.io.mask import OBJECTS_KEY
 from napari_medseg.io.sidecar import may_write
 from napari_medseg.io.sidecar import written as written_of
-from napari_medseg.names import clean_name
 from napari_medseg.project import Case, Project
 from napari_medseg.project.files import fault
 from napari_medseg.project.grids import case_grid
-from napari_medseg.project.labels import labels_sha256
 from napari_medseg.words import tr, trn
 
 # which masks of a project are written
 ACCEPTED, ALL = "accepted", "all"
-# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
-MADE_BY = ("network", "weights", "sha256")
-ASKED = ("also", "plan")
 
 
 def layer_spacing(scale: Sequence[float], units: Sequence[Any]) -> tuple[tuple[float, ...] | None, str]:
@@ -193,61 +189,6 @@ def may_replace(paths: Iterable[Path]) -> list[Path]:
 def mask_kinds(objects: bool) -> tuple[str, ...]:
     """What :func:`export_masks` writes of a mask."""
     return ("mask", "objects") if objects else ("mask",)
-
-
-def case_provenance(
-    project: Project, case: Case, labels: np.ndarray, chosen: tuple[str, str] | None = None, *, task: str = ""
-) -> dict[str, Any]:
-    """Where labels of a case come from: image, proposal, strokes, and the newest revision that holds just them.
-
-    Where there is none, they are taken for what the case shows now. Its classes are those of the project, and what the
-    window calls the others that the mask holds: see :func:`napari_medseg.app.classes.class_table` for the parameters.
-    """
-    digest = labels_sha256(labels.astype(np.uint8, copy=False))
-    revision = next((one for one in reversed(project.revisions(case.id)) if one.sha256 == digest), None)
-    below = None if revision is None else revision.id
-    origin = project.proposal_origin(case.id, below) or {}
-    row, chain = project.sealed()
-    made = project.made(case.id, below, labels)
-    noted, held = {one.label for one in project.classes()}, {1, *map(int, np.unique(labels))}
-    classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
-    return {
-        "case": case.name,
-        # of an image that the project keeps under a name of its own, the name that people know
-        "image": case.image.name if clean_name(stem_of(case.image)) == case.name else case.name,
-        "image_sha256": case.sha256,
-        "strokes": project.strokes_below(case.id, below),
-        "revision": None if revision is None else revision.number,
-        "labels_sha256": None if revision is None else revision.sha256,
-        "proposal": _made_by(origin),
-        MADE_KEY: _made(made.by, origin),
-        TOOLS_KEY: {label: list(tools) for label, tools in made.tools.items()},
-        "classes": {one.label: one.name for one in classes},
-        COLOURS_KEY: {one.label: one.colour for one in classes},
-        # a history that was cut at its end later on no longer has this row
-        "history": {"row": row, "chain": chain},
-    }
-
-
-def _made(made: Mapping[int, str], origin: Mapping[str, Any]) -> dict[int, str]:
-    """Who made each label; what a network found in boxes that a person drew, both did."""
-    prompted = bool(origin.get("boxes"))
-    return {label: SEMIAUTOMATIC if prompted and kind == AUTOMATIC else kind for label, kind in made.items()}
-
-
-def _made_by(origin: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of a proposal's origin, every network that had a say."""
-    if not origin:
-        return None
-    return {key: origin.get(key) for key in MADE_BY} | {key: origin[key] for key in ASKED if key in origin}
-
-
-def of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
-    """What is known of a mask that no project follows: who made it, if it is just as it was proposed."""
-    if proposal.get("labels_sha256") != labels_sha256(labels):
-        return proposal
-    made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
-    return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
 
 
 def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:

@@ -37,7 +37,6 @@ from napari_medseg.app.export import (
     check_folder,
     export_masks,
     export_project,
-    of_proposal,
     to_export,
 )
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
@@ -45,6 +44,7 @@ from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.lesions import measure
 from napari_medseg.app.measure_files import TABLE, export_with_table, write_table
 from napari_medseg.app.places import file_under, grid_under, image_under
+from napari_medseg.app.provenance import of_proposal
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names

@@ -13,10 +13,10 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_medseg.app.carry import said_by
 from napari_medseg.app.correct import WITHHELD, CaseLabels, CorrectionSession, SaveStatus
-from napari_medseg.app.export import case_provenance
 from napari_medseg.app.layer_keys import HISTORY_KEY
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.places import apart, grid_of, moved, resized
+from napari_medseg.app.provenance import case_provenance
 from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.app.tracker import HINT, StrokeTracker
 from napari_medseg.errors import InputError, MedsegError

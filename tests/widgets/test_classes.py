@@ -97,7 +97,7 @@ TUMOUR = {"network": "sgd-net-s", "weights": "sgd-net-s/brain-mri@1"}
 def test_a_name_that_nobody_typed_is_not_another_networks(tmp_path):
     """A tumour is called 'anterior' nowhere: not in the list, not in what is exported, not in what is trained."""
     from napari_medseg.app.classes import names_to_learn, shown_classes
-    from napari_medseg.app.export import case_provenance
+    from napari_medseg.app.provenance import case_provenance
 
     with Project.create(tmp_path / "p") as project:
         for number in range(3):
