@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,7 +70,7 @@ def rows_of(name: str, engines: list[str], repeats: int) -> list[tuple]:
     runs: dict[str, Callable[[], Any]] = {TORCH: lambda: network(image.to(memory_format=layout))}
     for engine in engines:
         runner = prepare(network, spec, shape, engine=engine)
-        runs[engine] = lambda runner=runner: runner(image)  # type: ignore[misc]
+        runs[engine] = partial(runner, image)
     with torch.inference_mode():
         wanted: Tensor = runs[TORCH]().logits
         found = {engine: runs[engine]().logits for engine in engines}

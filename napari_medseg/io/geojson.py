@@ -119,10 +119,10 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _label(feature: object, path: Path) -> int:
+def _label(feature: Any, path: Path) -> int:
     """The number that we gave an object."""
     try:
-        return int(feature["properties"]["metadata"][NUMBER])  # type: ignore[index]
+        return int(feature["properties"]["metadata"][NUMBER])
     except (TypeError, KeyError, ValueError) as error:
         raise _damaged(path, "an object without the number of its class") from error
 
