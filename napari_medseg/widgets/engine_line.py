@@ -25,6 +25,8 @@ class EngineLine(QCheckBox):
     def __init__(self, state: PanelState) -> None:
         super().__init__()
         self._state = state
+        # of which network, task and device it speaks
+        self._about: object = None
         self._some = bool(present_engines()) and os.environ.get(VARIABLE, "") in ("", AUTO)
         self.setChecked(load_settings().get("engine") != TORCH)
         self.setToolTip(
@@ -43,8 +45,14 @@ class EngineLine(QCheckBox):
         save_settings(engine=self._state.engine)
         self.forget()
 
+    def about(self, chosen: object) -> None:
+        """What is chosen; said again of the same, what is known of it stays."""
+        if chosen != self._about:
+            self._about = chosen
+            self.forget()
+
     def forget(self) -> None:
-        """Another network or device is chosen: nothing is known of it yet."""
+        """Nothing is known yet."""
         self.setText(tr("Whatever is fastest on this computer"))
         self.setVisible(self._some and resolve_device(self._state.device).type == "cpu")
 

@@ -211,7 +211,7 @@ class ProposeSection(QWidget):
     def _chosen(self) -> None:
         self._state.device = self.device.currentText()
         save_settings(device=self._state.device)
-        self.engine.forget()
+        self.engine.about((*self._by(), self._state.device))
         if self._said_by != self._by() and self.message.text() == self._said:
             self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
