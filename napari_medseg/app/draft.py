@@ -11,7 +11,7 @@ import numpy as np
 from napari_medseg import log
 from napari_medseg.app.choosing import Known, ranked
 from napari_medseg.app.predict import PredictRequest, Progress, predict_array
-from napari_medseg.app.waits import SLOW, known_wait, note_wait
+from napari_medseg.app.waits import is_slow, known_wait, note_wait
 from napari_medseg.errors import Cancelled, MedsegError
 from napari_medseg.project import Case, Project
 
@@ -42,11 +42,6 @@ class Draft:
     request: PredictRequest
     by: str
     waits_for: tuple[str, ...]
-
-
-def is_slow(request: PredictRequest, shape: Sequence[int]) -> bool:
-    """Whether a question is known to take longer than a moment on an image of this shape (Y, X, ...)."""
-    return (known_wait(request, shape) or 0) >= SLOW
 
 
 def draft_for(

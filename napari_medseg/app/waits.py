@@ -36,6 +36,11 @@ def known_wait(request: PredictRequest, shape: Sequence[int], *, here: bool = Fa
     return None if found is None else float(found)
 
 
+def is_slow(request: PredictRequest, shape: Sequence[int]) -> bool:
+    """Whether a question is known to take longer than a moment on an image of this shape (Y, X, ...)."""
+    return (known_wait(request, shape) or 0) >= SLOW
+
+
 def note_wait(request: PredictRequest, shape: Sequence[int], seconds: float) -> None:
     """Remember how long a question took; across sessions only what is slow. To be called off the GUI thread."""
     question = _question(request, shape)

@@ -46,7 +46,6 @@ class ProposeSection(QWidget):
         super().__init__()
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._ticket: Ticket | None = None
-        # what is under way
         self._asked_for: Asked | None = None
         self.choice = WeightsChoice(state)
         self.image, self.device = ImageChoice(viewer), QComboBox()
@@ -89,8 +88,7 @@ class ProposeSection(QWidget):
         self.cancel.setEnabled(False)
         self.progress.setRange(0, 100)
         self.device.addItems(available_devices())
-        stored = load_settings()
-        self.device.setCurrentText(str(stored.get("device", "auto")))
+        self.device.setCurrentText(str(load_settings().get("device", "auto")))
         self._state.device = self.device.currentText()
         form.addRow("", self.engine)
         buttons = QHBoxLayout()
@@ -166,6 +164,11 @@ class ProposeSection(QWidget):
         """Something about the image and the network; it goes when another one is chosen."""
         self._said, self._said_by = text, self._by()
         self.message.setText(text)
+
+    def _tell(self, text: str) -> None:
+        """The same, also where the person looks."""
+        self._bus.told.emit(text)
+        self._say(text)
 
     def _by(self) -> tuple[Any, ...]:
         return self.task.currentData(), self.weights.currentData()
@@ -256,8 +259,7 @@ class ProposeSection(QWidget):
             if self.choice.unasked:
                 self._ask_task()
             return
-        data, request = plain_image(layer), self._request()
-        edges = self.options.wanted()["edges"]
+        data, request, edges = plain_image(layer), self._request(), self.options.wanted()["edges"]
         self.options.save()
         if data is None:
             return
@@ -313,7 +315,7 @@ class ProposeSection(QWidget):
         """Cancel; what comes back later is dropped, a draft stays."""
         if self._ticket is not None:
             self._ticket.cancel()
-            self._say(f"{tr('Cancelled.')} {self._of_draft(draft_text.stays)}".strip())
+            self._tell(f"{tr('Cancelled.')} {self._of_draft(draft_text.stays)}".strip())
             self._busy(False)
 
     def end_draft(self, project: Project, case_id: int) -> str:
@@ -344,7 +346,7 @@ class ProposeSection(QWidget):
         if asked is None or lost(self._viewer, asked.layer, asked.data) is not None:
             return
         asked.draft = draft
-        self._say(draft_text.works_on(draft))
+        self._tell(draft_text.works_on(draft))
         self._bus.proposed.emit(asked.layer, *found)
 
     def _kept(self, image: Image, project: Project, case_id: int) -> None:
@@ -379,7 +381,7 @@ class ProposeSection(QWidget):
         show_maps(self._viewer, layer, prediction, self.options.wanted())
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
-        self._say(f"{found_text(prediction, boxes)} {replaced}".strip())
+        (self._tell if replaced else self._say)(f"{found_text(prediction, boxes)} {replaced}".strip())
         self.engine.tell(prediction.origin["engine"], prediction.origin["gain"])
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture, over)

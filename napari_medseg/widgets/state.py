@@ -9,12 +9,13 @@ import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
 from napari_medseg.app.choosing import best_for, offered
-from napari_medseg.app.draft import Draft, draft_for, is_slow
+from napari_medseg.app.draft import Draft, draft_for
 from napari_medseg.app.familiar import kind_of, look
 from napari_medseg.app.kinds import proposes, takes
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.versions import measured_worse
+from napari_medseg.app.waits import is_slow
 from napari_medseg.io import Image
 from napari_medseg.project import Project
 from napari_medseg.tasks import IN_SLICES, TASKS, contradicts
