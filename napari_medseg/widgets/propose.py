@@ -62,9 +62,8 @@ class ProposeSection(QWidget):
         self._volume = False
         # images whose boxes a person drew or changed since the last proposal
         self._drawn: set[str] = set()
-        # of which image the message is, and what it says of it
+        # of which image the message is, what it says of it, and with which task and network that was said
         self._told_of = self._said = ""
-        # with which task and network it was said
         self._said_by: tuple[Any, ...] = ()
         self._refill()
         self.image.begin()
@@ -166,7 +165,7 @@ class ProposeSection(QWidget):
         self.message.setText(text)
 
     def _tell(self, text: str) -> None:
-        """The same, also where the person looks."""
+        """It is said where the person looks, too."""
         self._bus.told.emit(text)
         self._say(text)
 
@@ -205,7 +204,9 @@ class ProposeSection(QWidget):
 
     def _tell_next(self) -> None:
         # also where one corrects: a network that was chosen by hand stays, whatever comes
-        self._state.proposes = " ".join(text for text in (self.choice.next_text(), self.familiar.warning) if text)
+        here = self._asked_for is not None and self._asked_for.layer == self.current_image()
+        works = self._of_draft(draft_text.works_on) if here else ""
+        self._state.proposes = " ".join(filter(None, (works or self.choice.next_text(), self.familiar.warning)))
 
     def _show_plan(self, *_: Any) -> None:
         layer = self.current_image()
@@ -269,9 +270,10 @@ class ProposeSection(QWidget):
             self._failed(error)
             return
         case_id, lie = layer.metadata.get("medseg_case"), lie_of_layer(layer)
-        asked = Asked(layer, data, self._state.project, case_id, boxes, request, edges, self._volume, lie)
+        asked = self._asked_for = Asked(
+            layer, data, self._state.project, case_id, boxes, request, edges, self._volume, lie
+        )
         self._busy(True)
-        self._asked_for = asked
         self._say("")
         # what is proposed on is what is seen
         layer.visible = True
@@ -337,22 +339,22 @@ class ProposeSection(QWidget):
     def _progressed(self, fraction: float, told: str | Drafted) -> None:
         if isinstance(told, Drafted):
             self._show_draft(*told)
-            return
-        self.progress.setValue(round(100 * fraction))
-        self.progress.setFormat(told)
+        else:
+            self.progress.setValue(round(100 * fraction))
+            self.progress.setFormat(told)
 
     def _show_draft(self, found: Found, draft: Draft) -> None:
         asked = self._asked_for
         if asked is None or lost(self._viewer, asked.layer, asked.data) is not None:
             return
         asked.draft = draft
-        self._tell(draft_text.works_on(draft))
+        self._say(draft_text.works_on(draft))
+        self._tell_next()
         self._bus.proposed.emit(asked.layer, *found)
 
     def _kept(self, image: Image, project: Project, case_id: int) -> None:
         """By its draft an image of the user's own has become a case."""
-        asked = self._asked_for
-        if asked is not None and asked.layer == image:
+        if (asked := self._asked_for) is not None and asked.layer == image:
             asked.project, asked.case_id = project, case_id
 
     def _failed(self, error: BaseException) -> None:
@@ -391,6 +393,7 @@ class ProposeSection(QWidget):
             self._ticket = self._asked_for = None
             self.progress.setValue(0)
             self.progress.setFormat("")
+            self._tell_next()
         self.run.setEnabled(not busy and self.current_image() is not None)
         self.cancel.setEnabled(busy)
 

@@ -98,6 +98,8 @@ def test_a_draft_stands_at_once_and_gives_way_save_where_someone_drew(own, panel
     assert draft.any() and own.history()[-1] == "proposal"
     assert origin(own)["network"] == "cmunext-xxs" and origin(own)[DRAFT_KEY] == "sgd-net-s/generalist@2"
     assert panel.propose.cancel.isEnabled() and not panel.propose.run.isEnabled()
+    # where one corrects it stands as long as that is so
+    assert panel.correct.proposes.text() == WORKS
     # pressed again, nothing more is asked
     panel.propose.start()
     own.draw()
@@ -106,6 +108,7 @@ def test_a_draft_stands_at_once_and_gives_way_save_where_someone_drew(own, panel
     stored(panel, qtbot)
     assert own.asked == ["cmunext-xxs", "sgd-net-s"]
     assert DRAFT_KEY not in origin(own) and REPLACED in panel.propose.message.text()
+    assert panel.correct.proposes.text().startswith("Next proposal (G):")
     shown = np.array(case.labels.data)
     assert (shown[PLACE] == 3).all() and not np.array_equal(
         np.delete(shown, range(22), 0), np.delete(draft, range(22), 0)
@@ -185,6 +188,7 @@ def test_another_image_is_chosen_meanwhile(own, panel, qtbot):
     first, other = own.case, panel.viewer.add_image(np.zeros((64, 64), np.uint8), name="other")
     panel.viewer.layers.selection.active = other
     assert panel.propose.current_image() == other and panel.propose.message.text() == ""
+    assert panel.correct.proposes.text() != WORKS
     own.let_go()
     qtbot.waitUntil(lambda: first.project.proposal_origin(first.case_id)["network"] == "sgd-net-s", timeout=WAIT)
     assert "medseg_case" not in other.metadata
