@@ -54,7 +54,7 @@ def origin_of(plan: SlidePlan, facts: dict[str, Any]) -> dict[str, Any]:
     first = facts["members"][0]
     return {
         **{key: first[key] for key in ("network", "weights", "sha256")},
-        "plan": plan.describe(),
+        "plan": plan.what(),
         "device": plan.request.device,
         "tiles": facts,
     }

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_folder
 from napari_medseg.errors import ImageReadError, OutputError, ShapeError, sentence
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.image import Grid
 from napari_medseg.io.json_file import plain
@@ -166,6 +167,20 @@ class LabelBlocks:
         if part.size:
             at = tuple(slice(first, last) for first, last in zip(firsts, lasts, strict=True))
             self._arrays[level][at] = part
+
+    def tell(self, provenance: Mapping[str, Any]) -> None:
+        """Write into it where the labels come from, what they are called and their colours, as any mask says it."""
+        import zarr
+
+        root = zarr.open_group(self.path, mode="r+", zarr_format=3)
+        attributes: Any = dict(root.attrs)
+        names = names_of(provenance)
+        palette = palette_of(provenance)
+        colours = [{"label-value": n, "rgba": [*colour_in(palette, n), 255]} for n in sorted(names)]
+        shown = {"colors": colours, "properties": [{"label-value": n, "name": name} for n, name in names.items()]}
+        attributes["ome"] = {**attributes["ome"], "image-label": shown}
+        attributes[KEY] = {**attributes[KEY], "provenance": plain(provenance)}
+        root.attrs.update(attributes)
 
     def read(self, box: Part, level: int = 0) -> np.ndarray:
         """Labels of a part, px of that level: uint8, 0 where nothing was written yet.
