@@ -230,4 +230,4 @@ def __getattr__(name: str) -> Any:
     """Names that scripts import from here: they moved, see tests/test_names_of_before.py."""
     if name == "predict_files":
         return import_module("napari_medseg.app.predict_files").predict_files
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(name)
