@@ -269,10 +269,8 @@ class ProposeSection(QWidget):
         except MedsegError as error:
             self._failed(error)
             return
-        case_id, lie = layer.metadata.get("medseg_case"), lie_of_layer(layer)
-        asked = self._asked_for = Asked(
-            layer, data, self._state.project, case_id, boxes, request, edges, self._volume, lie
-        )
+        project, case_id, lie = self._state.project, layer.metadata.get("medseg_case"), lie_of_layer(layer)
+        asked = self._asked_for = Asked(layer, data, project, case_id, boxes, request, edges, self._volume, lie)
         self._busy(True)
         self._say("")
         # what is proposed on is what is seen
