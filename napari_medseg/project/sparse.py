@@ -23,10 +23,13 @@ from napari_medseg.project.labels import decode_tile, stacked, tiles_of
 from napari_medseg.project.records import Box, Part
 from napari_medseg.project.stores import Stores
 from napari_medseg.project.touched import ASSISTED, PROPOSAL, UNLOCK
-from napari_medseg.project.way import Way, Ways
+from napari_medseg.project.way import STORE, Way, Ways
 
 # bytes of tiles that are remembered, with what a person set in them
 MOST_TILES = 64_000_000
+_WITH_STORES = f"""
+SELECT DISTINCT case_id FROM strokes WHERE kind = '{PROPOSAL}' AND origin LIKE '%"{STORE}"%' ORDER BY case_id
+"""
 _TILE = "SELECT crc, data FROM tiles WHERE stroke_id = ? AND tile_y = ? AND tile_x = ?"
 
 
@@ -194,10 +197,16 @@ class Sparse:
 
     def problems(self) -> list[str]:
         """What is wrong with proposals in folders, a sentence each; all that is there of them is read."""
-        cases = [case for (case,) in self._db.rows("SELECT id FROM cases ORDER BY id")]
-        found = [one.store for case in cases for one in self.way(case).strokes.values() if one.store is not None]
-        wrong = [self.stores.problem(stored) for stored in dict.fromkeys(found)]
-        return [text for text in wrong if text is not None]
+        found = []
+        for (case,) in self._db.rows(_WITH_STORES):
+            try:
+                stored = [one.store for one in self.way(case).strokes.values() if one.store is not None]
+            except ProjectError as error:
+                found.append(str(error))
+                continue
+            wrong = [self.stores.problem(one) for one in dict.fromkeys(stored)]
+            found += [text for text in wrong if text is not None]
+        return found
 
     def problem(self, case_id: int, stroke: int) -> str | None:
         """Why the newest proposal in a folder below a stroke cannot be shown; None where it can, or there is none."""
