@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import ProjectError
+from napari_medseg.io.label_blocks import LabelBlocks, count_done
 from napari_medseg.project.boxes import in_rows, part_shape
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
@@ -210,15 +211,28 @@ class Sparse:
 
     def problem(self, case_id: int, stroke: int) -> str | None:
         """Why the newest proposal in a folder below a stroke cannot be shown; None where it can, or there is none."""
-        way = self.way(case_id)
-        below = way.stores(stroke)
-        stored = way.strokes[below[-1]].store if below else None
         try:
-            if stored is not None:
-                self.stores.open(stored)
+            self._newest(case_id, stroke)
         except ProjectError as error:
             return str(error)
         return None
+
+    def done(self, case_id: int, stroke: int) -> tuple[int, int] | None:
+        """Of that proposal: blocks that are done, and all of them; None where there is none.
+
+        Raises
+        ------
+        ProjectError
+            If it is gone or damaged.
+        """
+        store = self._newest(case_id, stroke)
+        return None if store is None else (count_done(store), len(store.blocks()))
+
+    def _newest(self, case_id: int, stroke: int) -> LabelBlocks | None:
+        way = self.way(case_id)
+        below = way.stores(stroke)
+        stored = way.strokes[below[-1]].store if below else None
+        return None if stored is None else self.stores.open(stored)
 
     def _remembered(self, key: tuple[int, int, int]) -> Held | None:
         held = self._tiles.get(key)
