@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_folder
 from napari_medseg.errors import ImageReadError, OutputError, ShapeError, sentence
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.image import Grid
 from napari_medseg.io.json_file import plain
@@ -56,7 +57,9 @@ class LabelBlocks:
             self.facts: dict[str, Any] = dict(own["facts"])
             self.grid = Grid.from_json(str(own["grid"]))
             self._steps: list[Index] = [tuple(int(n) for n in step) for step in own["steps"]]
-            self._arrays: list[Any] = [root[str(level)] for level in range(len(self._steps))]
+            # an empty block is done too, and its file says so; zarr does not remember that it is to write them
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                self._arrays: list[Any] = [root[str(level)] for level in range(len(self._steps))]
             self.shape: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].shape)
             self.block: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].chunks)
 
@@ -165,6 +168,20 @@ class LabelBlocks:
             at = tuple(slice(first, last) for first, last in zip(firsts, lasts, strict=True))
             self._arrays[level][at] = part
 
+    def tell(self, provenance: Mapping[str, Any]) -> None:
+        """Write into it where the labels come from, what they are called and their colours, as any mask says it."""
+        import zarr
+
+        root = zarr.open_group(self.path, mode="r+", zarr_format=3)
+        attributes: Any = dict(root.attrs)
+        names = names_of(provenance)
+        palette = palette_of(provenance)
+        colours = [{"label-value": n, "rgba": [*colour_in(palette, n), 255]} for n in sorted(names)]
+        shown = {"colors": colours, "properties": [{"label-value": n, "name": name} for n, name in names.items()]}
+        attributes["ome"] = {**attributes["ome"], "image-label": shown}
+        attributes[KEY] = {**attributes[KEY], "provenance": plain(provenance)}
+        root.attrs.update(attributes)
+
     def read(self, box: Part, level: int = 0) -> np.ndarray:
         """Labels of a part, px of that level: uint8, 0 where nothing was written yet.
 
@@ -209,8 +226,6 @@ def _fill(
     from zarr.codecs import ZstdCodec
 
     zarr.create_group(folder, zarr_format=3, attributes=dict(attributes))
-    # an empty block is done too, and its file says so
-    whole: Any = {"write_empty_chunks": True}
     for level, step in enumerate(steps):
         sides = tuple(-(-n // s) for n, s in zip(shape, step, strict=True))
         zarr.create_array(
@@ -223,7 +238,6 @@ def _fill(
             compressors=ZstdCodec(level=3, checksum=True),
             fill_value=0,
             dimension_names=tuple("zyx"[-len(shape) :]),
-            config=whole,
         )
 
 
