@@ -71,12 +71,6 @@ def pieces(box: Part, side: int) -> Iterator[Part]:
         yield y0, x0, y1, x1
 
 
-def inside_box(part: Part, box: Part) -> tuple[slice, ...]:
-    """Index of a part in an array of a box."""
-    half = len(box) // 2
-    return tuple(slice(part[a] - box[a], part[a + half] - box[a]) for a in range(half))
-
-
 def open_checked(mask: AcceptedMask) -> Large:
     """The image of a mask.
 
