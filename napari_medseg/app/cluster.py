@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from napari_medseg import __version__
 from napari_medseg.app.cluster_options import Workers
-from napari_medseg.errors import Cancelled, InputError, MedsegError, OperationError
+from napari_medseg.errors import InputError, MedsegError, OperationError
 from napari_medseg.words import tr
 
 # a worker that dies takes its piece with it: so often a piece is given to another
@@ -230,9 +230,3 @@ def _check(client: Any, workers: Workers) -> None:
                     own=__version__,
                 )
             )
-
-
-def stop_if(cancelled: Callable[[], bool] | None) -> None:
-    """Raise where a person said stop."""
-    if cancelled is not None and cancelled():
-        raise Cancelled(tr("Cancelled. What is finished stays; go on whenever you like."))

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_medseg.app.batch import check_free
-from napari_medseg.app.cluster import Team, stop_if
+from napari_medseg.app.cluster import Team
+from napari_medseg.app.large_run import Progress, Run, go_on, stop_if, told
 from napari_medseg.app.predict import PredictRequest
-from napari_medseg.app.slide_plan import SlidePlan, plan_slide
-from napari_medseg.app.slides import Progress, SlideRun, facts_of, origin_of, partial_of, predict_slide
+from napari_medseg.app.slide_plan import SlidePlan, note_seconds, plan_slide
+from napari_medseg.app.slides import SlideRun, facts_of, origin_of, partial_of
+from napari_medseg.app.volume_run import VolumePlan, VolumeRun, plan_volume, volume_facts
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, WeightsError
 from napari_medseg.io.label_blocks import Index, LabelBlocks, count_done
+from napari_medseg.io.large import Large
 from napari_medseg.io.large_open import open_large
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY
 from napari_medseg.weights import resolve_weights
@@ -86,13 +89,14 @@ def predict_large(
     check_free([target], overwrite=overwrite)
     # a worker lives in a folder of its own
     path, target = path.absolute(), target.absolute()
-    with open_large(path) as slide:
-        for words in slide.told:
+    with open_large(path) as large:
+        for words in large.told:
             tell(f"{path}: {words}")
-        plan = plan_slide(slide, request)
+        plan: Plan = plan_volume(large, request) if large.volume else plan_slide(large, request)
         tell(f"{path}: {plan.describe()}")
-        facts = facts_of(plan)
-        store = LabelBlocks.create(partial_of(target), slide.grid, facts)
+        facts = volume_facts(plan) if isinstance(plan, VolumePlan) else facts_of(plan)
+        block = plan.block if isinstance(plan, VolumePlan) else None
+        store = LabelBlocks.create(partial_of(target), large.grid, facts, block=block)
         if before := count_done(store):
             tell(
                 tr(
@@ -102,10 +106,13 @@ def predict_large(
                     all=len(store.blocks()),
                 )
             )
+        run = run_of(large, plan, store)
         if team is None:
-            predict_slide(slide, plan, store, progress=progress, cancelled=cancelled)
+            go_on(run, progress=progress, cancelled=cancelled)
+            if run.passes:
+                note_seconds(request, run.seconds / run.passes)
         else:
-            _by_team(team, slide, plan, store, progress, cancelled)
+            _by_team(team, run, progress, cancelled)
     store.tell({"image": path.name, "image_sha256": facts["image_sha256"], **origin_of(plan, facts), **_made(facts)})
     try:
         if target.exists():
@@ -116,34 +123,42 @@ def predict_large(
     return target
 
 
+Plan = SlidePlan | VolumePlan
+
+
+def run_of(large: Large, plan: Plan, store: LabelBlocks) -> SlideRun | VolumeRun:
+    """What makes the labels of a large image."""
+    return VolumeRun(large, plan, store) if isinstance(plan, VolumePlan) else SlideRun(large, plan, store)
+
+
 def _made(facts: dict[str, Any]) -> dict[str, Any]:
     classes = {int(label): name for label, name in facts["classes"].items()}
     return {"classes": classes, MADE_KEY: dict.fromkeys(classes, AUTOMATIC)}
 
 
 def _by_team(
-    team: Team,
-    slide: Any,
-    plan: SlidePlan,
-    store: LabelBlocks,
-    progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
+    team: Team, run: SlideRun | VolumeRun, progress: Progress | None, cancelled: Callable[[], bool] | None
 ) -> None:
-    team.see((plan.path, store.path))
-    units = SlideRun(slide, plan, store).units()
-    counts = {unit: sum(len(plan.places(store.box(index))) for index in unit) for unit in units}
-    done, total = 0, max(1, sum(counts.values()))
+    team.see((run.plan.path, run.store.path))
+    units = run.units()
+    sizes = _sizes(run, units)
+    done, total = 0, max(1, sum(sizes.values()))
+    plan = run.plan
     # the small picture is not needed any more, and large
-    light = replace(plan, picture=None)
-    for unit, result in team.each(work_on, units, light, str(store.path)):
+    light = replace(plan, picture=None) if isinstance(plan, SlidePlan) else plan
+    for unit, result in team.each(work_on, units, light, str(run.store.path)):
         result()
-        done += counts[unit]
+        done += sizes[unit]
         if progress is not None:
-            progress(done / total, tr("{done} of {all} tiles", done=round(plan.count * done / total), all=plan.count))
+            progress(done / total, told(run, done / total))
         stop_if(cancelled)
 
 
-def work_on(unit: tuple[Index, ...], plan: SlidePlan, store: str) -> None:
+def _sizes(run: Run, units: list[tuple[Index, ...]]) -> dict[tuple[Index, ...], int]:
+    return {unit: sum(run.size(index) for index in unit) for unit in units}
+
+
+def work_on(unit: tuple[Index, ...], plan: Plan, store: str) -> None:
     """On a worker: do some blocks; those that another has done meanwhile are not done again.
 
     Raises
@@ -158,11 +173,11 @@ def work_on(unit: tuple[Index, ...], plan: SlidePlan, store: str) -> None:
 
 
 @lru_cache(maxsize=2)
-def _run(path: str, store: str) -> Callable[[SlidePlan], SlideRun]:
+def _run(path: str, store: str) -> Callable[[Plan], SlideRun | VolumeRun]:
     """Kept from piece to piece: an open slide, and the tiles that neighbours have in common."""
-    kept: dict[str, SlideRun] = {}
+    kept: dict[str, SlideRun | VolumeRun] = {}
 
-    def get(plan: SlidePlan) -> SlideRun:
+    def get(plan: Plan) -> SlideRun | VolumeRun:
         if "run" not in kept:
             labels = LabelBlocks(Path(store))
             for member in labels.facts["members"]:
@@ -175,7 +190,7 @@ def _run(path: str, store: str) -> Callable[[SlidePlan], SlideRun]:
                             name=entry.id,
                         )
                     )
-            kept["run"] = SlideRun(open_large(Path(path)), plan, labels)
+            kept["run"] = run_of(open_large(Path(path)), plan, labels)
         return kept["run"]
 
     return get

@@ -102,6 +102,7 @@ def predict_array(
     spacing: Sequence[float] | None = None,
     volume: bool | None = None,
     axis: int | None = None,
+    window: Sequence[float] | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Prediction:
@@ -119,7 +120,7 @@ def predict_array(
         Also give an edge map: the network's own, or SGD-Net's where it has none; ``origin`` says whose it is.
     spacing : sequence of float, optional
         Of a volume's voxels (z, y, x), mm.
-    volume, axis : optional
+    volume, axis, window : optional
         As :meth:`Predictor.predict` takes them; of an image that was read, see :func:`napari_medseg.app.kinds.lie_of`.
     progress, cancelled : callable, optional
         As :meth:`Predictor.predict` takes them.
@@ -132,7 +133,8 @@ def predict_array(
 
     if progress is not None:
         progress(0.0, tr("loading the network"))
-    lie: dict[str, Any] = {"spacing": spacing if len(spacing or ()) == 3 else None, "volume": volume, "axis": axis}
+    lie: dict[str, Any] = {"spacing": spacing if len(spacing or ()) == 3 else None}
+    lie |= {"volume": volume, "axis": axis, "window": window}
     members = members_of(request)
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:

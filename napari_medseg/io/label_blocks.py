@@ -64,7 +64,9 @@ class LabelBlocks:
             self.block: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].chunks)
 
     @classmethod
-    def create(cls, path: Path, grid: Grid, facts: Mapping[str, Any]) -> LabelBlocks:
+    def create(
+        cls, path: Path, grid: Grid, facts: Mapping[str, Any], *, block: tuple[int, ...] | None = None
+    ) -> LabelBlocks:
         """An empty store, or the one that is there where it is of the same grid and facts.
 
         Parameters
@@ -74,6 +76,8 @@ class LabelBlocks:
             Of the image; its shape is that of the labels.
         facts : mapping
             What the labels are made by, as plain values: others never go on with them.
+        block : tuple of int, optional
+            Sides of a block; where the image is smaller, so are they.
 
         Raises
         ------
@@ -90,8 +94,9 @@ class LabelBlocks:
                 )
             return there
         shape = tuple(grid.shape)
-        block = tuple(min(n, side) for n, side in zip(shape, BLOCK if len(shape) == 2 else DEEP, strict=True))
-        steps = list(_steps(shape))
+        sides = block or (BLOCK if len(shape) == 2 else DEEP)
+        steps = list(_steps(shape, sides))
+        block = tuple(min(n, side) for n, side in zip(shape, sides, strict=True))
         own = {"facts": kept, "grid": grid.to_json(), "steps": [list(step) for step in steps]}
         datasets = []
         for level, step in enumerate(steps):
@@ -206,10 +211,9 @@ class LabelBlocks:
         return [tuple(int(n) for n in array.shape) for array in self._arrays]
 
 
-def _steps(shape: tuple[int, ...]) -> Iterator[Index]:
+def _steps(shape: tuple[int, ...], block: tuple[int, ...]) -> Iterator[Index]:
     """Pixels of the full level for each of a level, by axis. Only as small as one block is a chunk of each level."""
     step = (1,) * len(shape)
-    block = BLOCK if len(shape) == 2 else DEEP
     while True:
         yield step
         sides = [n // s for n, s in zip(shape, step, strict=True)]
