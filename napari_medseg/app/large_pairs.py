@@ -16,6 +16,7 @@ from napari_medseg.io.large_open import open_large
 from napari_medseg.project import Project
 from napari_medseg.project.records import Part
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.words import tr
 
 # px: a tile is never smaller
 _LEAST = 16
@@ -85,8 +86,12 @@ def open_checked(mask: AcceptedMask) -> Large:
     if image.shape != mask.case.shape:
         image.close()
         raise ShapeError(
-            f"{mask.case.image} has shape {image.shape}; expected {mask.case.shape}, as it was added. Bring back the "
-            "image that was added."
+            tr(
+                "{image} has shape {found}; expected {shape}, as it was added. Bring back the image that was added.",
+                image=mask.case.image,
+                found=image.shape,
+                shape=mask.case.shape,
+            )
         )
     return image
 

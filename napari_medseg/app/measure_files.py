@@ -121,8 +121,8 @@ def _check_held(case: Case) -> None:
     if case.large:
         raise InputError(
             tr(
-                "'{name}' is larger than memory, and what lies on it is not measured; expected an ordinary image. Export "
-                "its objects as GeoJSON, and measure them there.",
+                "'{name}' is larger than memory, and what lies on it is not measured; expected an ordinary image. "
+                "Export its objects as GeoJSON, and measure them there.",
                 name=case.name,
             )
         )
