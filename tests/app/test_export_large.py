@@ -10,8 +10,10 @@ import pytest
 import zarr
 from PIL import Image
 
+from napari_medseg.app import queue
 from napari_medseg.app.export import ALL, export_losses, export_project
 from napari_medseg.app.formats import suffix_for
+from napari_medseg.app.measure_files import measure_project
 from napari_medseg.cli import main
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, ProjectError
 from napari_medseg.io import outlines
@@ -177,3 +179,14 @@ def test_a_large_volume_is_written_as_zarr_alone(tmp_path):
     with make(tmp_path, shape) as project, pytest.raises(InputError, match="expected OME-Zarr"):
         project.commit_stroke(1, np.ones((3, 3), np.uint8), box=(5, 5, 8, 8))
         export_project(project, tmp_path / "out", format="geojson", state=ALL)
+
+
+def test_lesions_of_a_slide_are_not_measured_and_another_file_is_named(project, tmp_path):
+    with pytest.raises(InputError, match=r"what lies on it is not measured.*GeoJSON"):
+        measure_project(project, tmp_path / "m.csv")
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_a_slide_is_not_read_to_find_out_which_image_comes_next(project, monkeypatch):
+    monkeypatch.setattr(queue, "read_image", lambda path: pytest.fail("it was read as a whole"))
+    assert queue._read(project.case(1)) is None
