@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from weakref import WeakSet
 
@@ -34,6 +35,17 @@ def as_float(found: Any) -> Any:
     return found
 
 
+@cache
+def _side_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all recordings: on each stream libraries keep memory of their own."""
+    return torch.cuda.Stream(device)
+
+
+def recordable(x: Tensor) -> bool:
+    """Whether work on an input is worth recording: several at once keep a card busy by themselves."""
+    return x.is_cuda and len(x) == 1
+
+
 class Recorded:
     """One piece of work on one shape.
 
@@ -47,7 +59,7 @@ class Recorded:
 
     def __init__(self, work: Callable[[Tensor], Any], x: Tensor) -> None:
         self._input = x.clone()
-        side = torch.cuda.Stream(x.device)
+        side = _side_stream(x.device)
         side.wait_stream(torch.cuda.current_stream(x.device))
         self._graph = torch.cuda.CUDAGraph()
         # this one restores the stream also where torch's own does not: after a recording that failed
@@ -101,7 +113,7 @@ class Steady(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         """Of an input (N, C, *spatial) in float32 what the module says, in float32."""
-        if not (self.record and x.is_cuda and len(x) == 1):
+        if not (self.record and recordable(x)):
             return self._work(x)
         shape = tuple(x.shape)
         known = self._known.get(shape)
