@@ -107,7 +107,7 @@ class Table:
         on_card: bool,
         base: bool = False,
     ) -> None:
-        """A row: what ``make()()`` gives, (N, C, *spatial) of images that are all alike, is held against the last base."""
+        """A row: what ``make()()`` gives, (N, C, *spatial) of images that are alike, is held against the last base."""
         if base:
             self._truth = None
         if time.monotonic() > self.end:
