@@ -147,6 +147,7 @@ class Predictor:
         spacing: Sequence[float] | None = None,
         volume: bool | None = None,
         axis: int | None = None,
+        window: Sequence[float] | None = None,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Prediction:
@@ -172,6 +173,9 @@ class Predictor:
         volume, axis : optional
             Whether it is a volume where its shape could be an image's too, and across which axis a network for images
             goes through it; see :func:`~napari_medseg.inference.plan.plan_prediction`.
+        window : (low, high), optional
+            Values of a volume that a network for volumes sees as black and white; default: those of the weights, or
+            its percentiles. For a part of a volume, those of the whole.
         progress : callable, optional
             Called with a fraction in [0, 1] and what is being done.
         cancelled : callable, optional
@@ -212,10 +216,10 @@ class Predictor:
             self._served = self._serving.pick(plan.window or plan.network_size, on_cpu=self.device.type == "cpu")
             found = None
             with suppress(NotInHalfError):
-                found = self._through(image, plan, given, most, step)
+                found = self._through(image, plan, given, most, step, window)
             if found is None:
                 # all of it anew, in float32 now: its parts fit together
-                found = self._through(image, plan, given, most, step)
+                found = self._through(image, plan, given, most, step, window)
             if self._served.message:
                 self.messages.append(self._served.message)
             maps, shown = found.maps, found.boxes
@@ -250,6 +254,7 @@ class Predictor:
         given: np.ndarray | None,
         most: int | None,
         step: Progress,
+        window: Sequence[float] | None,
     ) -> Found:
         """All that the network says, on the image's grid."""
         self._precisions.clear()
@@ -266,7 +271,7 @@ class Predictor:
         way: Way
         if self.spec.input.ndim == 3:
             together = 1 if self._card is None else self._card.together(plan.window or plan.network_size)
-            way = VolumeWay(image, plan, self._input, window=self.entry.window, together=together)
+            way = VolumeWay(image, plan, self._input, window=window or self.entry.window, together=together)
         else:
             way = ImageWay(image, plan, self._input, boxes=given, most=most)
         step(0.1, f"running {self.spec.title}")
