@@ -3,7 +3,8 @@
 from napari_medseg.inference.device import available_devices, resolve_device
 from napari_medseg.inference.ensemble import combine
 from napari_medseg.inference.plan import PredictionPlan, plan_prediction
-from napari_medseg.inference.predictor import Prediction, Predictor
+from napari_medseg.inference.prediction import Prediction
+from napari_medseg.inference.predictor import Predictor
 
 __all__ = [
     "Prediction",
