@@ -31,8 +31,8 @@ class Lanes:
     """Works on several things at once, in threads of their own.
 
     Torch's own threads share the work of each operation and wait for one another after it, by spinning. Where maps are
-    small, or another program needs a core now and then, that costs more than it brings: a round took four times as long.
-    Lanes wait for one another once a step.
+    small, or another program needs a core now and then, that costs more than it brings: on busy cores a step took four
+    times as long. Lanes wait for one another once a step.
 
     Parameters
     ----------

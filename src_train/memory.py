@@ -29,5 +29,5 @@ def keep_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
         # one heap for all threads: what only some of them have is small, and is given back
         wanted = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1))
-        return all([mallopt(name, value) for name, value in wanted])
+        return all(mallopt(name, value) for name, value in wanted)
     return False
