@@ -87,6 +87,8 @@ def is_small(size: QSize) -> bool:
 
 # what proposing and retraining load: seconds that nobody shall wait for in a window
 HEAVY = (
+    "torch",
+    "scipy.ndimage",
     "skimage.segmentation",
     "skimage.transform",
     "napari_medseg.app.round",

@@ -23,14 +23,15 @@ from qtpy.QtWidgets import (
 
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest, describe_plan, predict_array
-from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.app.settings import save_settings
 from napari_medseg.errors import InputError, MedsegError, sentence
-from napari_medseg.inference import Prediction, available_devices
+from napari_medseg.inference import Prediction
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.widgets.ask_again import AcceptedError, accepted_now, ask_again
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
+from napari_medseg.widgets.device_choice import DeviceChoice
 from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
@@ -63,7 +64,7 @@ class ProposeSection(QWidget):
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._ticket: Ticket | None = None
         self.choice = WeightsChoice(state)
-        self.image, self.device = ImageChoice(viewer), QComboBox()
+        self.image, self.device = ImageChoice(viewer), DeviceChoice(state, workers)
         self.task, self.weights = self.choice.task, self.choice.weights
         self.engine = EngineLine(state)
         self.plan, self.message = TextLabel(), TextLabel()
@@ -111,10 +112,6 @@ class ProposeSection(QWidget):
         self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
         self.cancel.setEnabled(False)
         self.progress.setRange(0, 100)
-        self.device.addItems(available_devices())
-        stored = load_settings()
-        self.device.setCurrentText(str(stored.get("device", "auto")))
-        self._state.device = self.device.currentText()
         form.addRow("", self.engine)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run, 1)
@@ -135,6 +132,7 @@ class ProposeSection(QWidget):
         self.familiar.seen.connect(self.choice.suggest)
         self.familiar.told.connect(self._tell_next)
         self.device.currentTextChanged.connect(self._chosen)
+        self.device.found.connect(self.engine.forget)
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._box_wanted)
         self.options.draw_boxes.connect(self._draw_boxes)

@@ -32,6 +32,8 @@ class PanelState:
         The image that was looked at last said it of itself, and nobody chose: another image may be of another kind.
     network, weights, device, engine : str
         What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
+    devices : tuple of str
+        Those that may be chosen, as far as is known.
     boxed : tuple of (network, weights) or None
         What segments inside the boxes that were drawn on the image that is looked at: the next proposal's alone.
     proposes : str
@@ -54,6 +56,7 @@ class PanelState:
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    devices: tuple[str, ...] = ("auto", "cpu")
     engine: str = "auto"
     boxed: tuple[str, str] | None = None
     proposes: str = ""
