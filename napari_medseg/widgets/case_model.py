@@ -92,7 +92,7 @@ class CaseModel(QAbstractTableModel):
         return None if case_id is None else self._rows.get(case_id)
 
     def fill(self, cases: list[Case]) -> bool:
-        """List these; whether they are others than before, or in another order: what changed alone is told otherwise."""
+        """List these; whether they are others than before, or in another order: else what changed alone is told."""
         before, self.cases = self.cases, cases
         if [case.id for case in before] == [case.id for case in cases]:
             self.change([case for case, old in zip(cases, before, strict=True) if case is not old])

@@ -115,6 +115,7 @@ class CorrectSection(QWidget):
         self.bar.listed.connect(self.status.list_each)
         self.bar.added.connect(self._added)
         bus.cases_changed.connect(self.refresh)
+        bus.case_changed.connect(self._one_changed)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
         bus.told.connect(self.status.setText)
@@ -231,6 +232,10 @@ class CorrectSection(QWidget):
         self.moves.tell(moves)
         self._enable()
 
+    def _one_changed(self, case_id: int) -> None:
+        # where the list is sorted, it may have another place now
+        self.listing.read() if self.next_image.sorts else self.listing.read_some([case_id])
+
     def _find(self, text: str) -> None:
         self.table.find(text)
         self._scroll()
@@ -322,7 +327,7 @@ class CorrectSection(QWidget):
             self.status.note(f"{tr('{name} is accepted.', name=name)} {note}".strip())
             if note:
                 warn_unseen(self, note)
-            self._bus.cases_changed.emit()
+            self._bus.case_changed.emit(revision.case_id)
             # accepted twice, or another one was asked for: nobody is taken away from that
             if self.view.current is opened and not self.view.opening:
                 self.open_next(note)

@@ -142,6 +142,8 @@ class Bus:
 
     cases_changed = Signal()
     """Cases were added, or their states changed."""
+    case_changed = Signal(int)
+    """One case was opened or accepted: the others are as they were."""
     weights_changed = Signal()
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
