@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from napari_medseg.io import (
 )
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.io.table import What
+from napari_medseg.kept import Kept
 from napari_medseg.names import short_name
 from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import list_weights
@@ -81,8 +82,11 @@ class PredictRequest:
 
 
 _LOCK = threading.Lock()
-_LOADED: dict[tuple, Predictor] = {}
-_KEPT = 6
+# networks that are loaded: those of the last requests
+MOST_NETWORKS, MOST_NETWORK_BYTES = 6, 1_000_000_000
+_LOADED: MutableMapping[tuple, Predictor] = Kept(
+    MOST_NETWORKS, most_bytes=MOST_NETWORK_BYTES, size_of=lambda predictor: predictor.bytes
+)
 
 
 def load_predictor(request: PredictRequest) -> Predictor:
@@ -97,13 +101,12 @@ def load_predictor(request: PredictRequest) -> Predictor:
 
     _, path = find_weights(request.network, request.weights)
     key = (request.network, str(path), weights_state(path), request.device, request.engine)
-    if key not in _LOADED:
-        while len(_LOADED) >= _KEPT:
-            _LOADED.pop(next(iter(_LOADED)))
-        _LOADED[key] = Predictor.from_weights(
+    found = _LOADED.get(key)
+    if found is None:
+        found = _LOADED[key] = Predictor.from_weights(
             request.network, request.weights, device=request.device, engine=request.engine
         )
-    return _LOADED[key]
+    return found
 
 
 def predict_array(

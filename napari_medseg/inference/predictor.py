@@ -83,6 +83,11 @@ class Predictor:
         file = find_weights(network, weights)[1]
         return cls(prepare_for_inference(module), get_spec(network), entry, device=device, engine=engine, file=file)
 
+    @property
+    def bytes(self) -> int:
+        """What the network's numbers take in memory."""
+        return sum(t.numel() * t.element_size() for t in (*self._network.parameters(), *self._network.buffers()))
+
     def _go(self, device: torch.device) -> None:
         """To a device; where that has no room for the network, to the CPU."""
         try:
