@@ -74,7 +74,7 @@ def measure(parts: list[str], options: argparse.Namespace, home: Path) -> Found:
     found = Found(pulse)
     found.rows += launched.rows
     panel.propose.choice.choose("nuclei", "cmunext-xxs/nuclei@1")
-    spin(lambda: not panel.workers._tickets, 120)
+    spin(lambda: "pyqtgraph" in sys.modules and not panel.workers._tickets, 120)
     gui_parts.idle(found, options.idle)
     if "strokes" in parts:
         gui_parts.strokes(found, viewer, painted, options.times)
@@ -84,12 +84,13 @@ def measure(parts: list[str], options: argparse.Namespace, home: Path) -> Found:
         panel.propose.run.click()
         spin(lambda: panel.state.case_id is not None, 60)
         gui_parts.proposing(found, panel, options.times)
-    if {"ahead", "spots"} & set(parts):
+    if "spots" in parts:
         open_project(panel, home / "fresh")
-        if "spots" in parts:
-            gui_parts.spots(found, panel, painted, min(options.times, 5))
-        if "ahead" in parts:
-            gui_parts.next_images(found, panel, painted, options.times)
+        gui_parts.spots(found, panel, painted, min(options.times, 5))
+    if "ahead" in parts:
+        gui_many.make(home / "ahead", 2 * options.times + 4, side=256)
+        open_project(panel, home / "ahead")
+        gui_parts.next_images(found, panel, painted, options.times)
     if "many" in parts:
         gui_many.measure(found, panel, painted, many, options.times)
     if {"add", "train", "close"} & set(parts):

@@ -40,7 +40,7 @@ def launch(kind: str, started: float, image: Path | None) -> dict[str, Any]:
     pulse.take()
     if image is None:
         # what proposing and retraining need comes while the window can be used
-        spin(lambda: "monai.inferers" in sys.modules and not panel.workers._tickets, 120)
+        spin(lambda: "pyqtgraph" in sys.modules and not panel.workers._tickets, 120)
         return {**told, "loaded": time.time() - started, "gaps": pulse.take()}
     spin(panel.propose.run.isEnabled, every=1)
     asked = time.perf_counter()

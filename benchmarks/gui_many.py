@@ -13,7 +13,7 @@ from gui_pulse import Found, Painted, rest, spin
 SIDE = 64
 
 
-def make(folder: Path, count: int) -> None:
+def make(folder: Path, count: int, side: int = SIDE) -> None:
     """A project of so many small images, each another one by its first pixels; one that is there stays."""
     from PIL import Image
 
@@ -21,8 +21,8 @@ def make(folder: Path, count: int) -> None:
 
     if Project.is_one(folder):
         return
-    y, x = np.mgrid[:SIDE, :SIDE]
-    picture = np.random.default_rng(0).integers(60, 90, (SIDE, SIDE, 3), dtype=np.uint8)
+    y, x = np.mgrid[:side, :side]
+    picture = np.random.default_rng(0).integers(60, 90, (side, side, 3), dtype=np.uint8)
     picture[(y - 30) ** 2 + (x - 32) ** 2 < 150] = (180, 60, 120)
     with Project.create(folder) as project:
         (folder / "images").mkdir()
@@ -30,7 +30,7 @@ def make(folder: Path, count: int) -> None:
             file = folder / "images" / f"scan_{number:05d}.png"
             picture[0, :16, 0] = [200 * (number >> bit & 1) for bit in range(16)]
             Image.fromarray(picture).save(file, compress_level=1)
-            project.add_case(file, shape=(SIDE, SIDE))
+            project.add_case(file, shape=(side, side))
 
 
 def measure(found: Found, panel: Any, painted: Painted, folder: Path, times: int) -> None:

@@ -38,27 +38,24 @@ def _is_open(panel: Any, case_id: int | None) -> bool:
 
 
 def next_images(found: Found, panel: Any, painted: Painted, times: int) -> None:
-    """From the press to the next image's mask, whose proposal was made ahead: by its row, and by Accept."""
-    view, project = panel.correct.view, panel.state.project
-    for name, press in (
-        ("next image, made ahead", lambda case_id: view.open_case(case_id)),
-        ("accept, next image made ahead", lambda case_id: panel.correct.accept_and_next()),
+    """From the press to the next image's mask, whose proposal was made ahead: by Accept, and by its row in the list."""
+    view, correct = panel.correct.view, panel.correct
+    for name, order, press in (
+        ("accept, next image made ahead", "random", lambda case_id: correct.accept_and_next()),
+        ("next image, made ahead", "listed", lambda case_id: view.open_case(case_id)),
     ):
-        taken = []
+        correct.next_image.order.setCurrentIndex(correct.next_image.order.findData(order))
+        view.ahead.ready.clear()
+        view.ahead.compute(panel.state.project, panel.state.case_id)
         found.begin()
+        taken = []
         for _ in range(times):
-            spin(lambda: bool(view.ahead.ready) or not _new(project), 120)
-            ready = [case_id for case_id, _ in view.ahead.ready]
-            if not ready:
-                break
-            before = panel.state.case_id
-            taken.append(painted.after(partial(press, ready[0]), partial(_is_open, panel, before)))
+            spin(lambda: bool(view.ahead.ready), 120)
             rest(0.3)
+            ready, before = next(iter(view.ahead.ready))[0], panel.state.case_id
+            taken.append(painted.after(partial(press, ready), partial(_is_open, panel, before)))
+            assert panel.state.case_id == ready, "another image came than was made ahead"
         found.add(name, taken)
-
-
-def _new(project: Any) -> bool:
-    return any(case.state == "new" for case in project.cases())
 
 
 def strokes(found: Found, viewer: Any, painted: Painted, times: int) -> None:

@@ -47,6 +47,8 @@ class Pulse:
             if time.perf_counter() - self._last < LONG:
                 continue
             frames = sys._current_frames()
+            if gui not in frames:
+                return
             names = {thread.ident: thread.name for thread in threading.enumerate()}
             others = [
                 f"{names.get(number, number)}: {_lines(frame, 1)}"
