@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_medseg.app.settings import load_settings
 from napari_medseg.inference import available_devices
+from napari_medseg.inference.device import DEVICES
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Workers
 
@@ -30,7 +31,7 @@ class DeviceChoice(QComboBox):
             self._list(available_devices())
         else:
             # on trust: it was there last time
-            self._list(tuple(dict.fromkeys((*state.devices, self._wanted))))
+            self._list(tuple(dict.fromkeys((*state.devices, *({self._wanted} & {*DEVICES})))))
             QTimer.singleShot(LATER_MS, self._look)
 
     def _list(self, devices: tuple[str, ...]) -> None:

@@ -241,7 +241,16 @@ class SpotList(QGroupBox):
     def _renew(self, found: _Found, by: int) -> None:
         """Go on from the spot that is looked at."""
         before = self._looked_at()
-        self._find(found, lambda spots: self._show(found, after_seen(spots, found.kept), before, by))
+
+        def use(spots: list[Spot]) -> None:
+            newer = self._found
+            if newer is not None and newer is not found and (newer.case, newer.request) == (found.case, found.request):
+                # a better opinion came meanwhile
+                self._renew(newer, by)
+            else:
+                self._show(found, after_seen(spots, found.kept), before, by)
+
+        self._find(found, use)
 
     def _looked_at(self) -> Spot | None:
         row = self.list.currentRow()

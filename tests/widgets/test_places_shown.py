@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -194,6 +195,21 @@ def test_the_first_opinion_leads_to_a_place_and_better_ones_move_nothing(panel, 
     assert panel.viewer.scene.camera.center == camera and section.message.text().startswith("1 of 2")
     section.step(1)
     qtbot.waitUntil(lambda: panel.correct.rings.places[0].point == better[0].point, timeout=WAIT)
+
+
+def test_a_better_opinion_that_comes_between_a_press_and_its_answer_is_not_lost(panel, qtbot, case, spots, monkeypatch):
+    section, asked = panel.correct.spots, []
+    choose(panel)
+    section.step(1)
+    qtbot.waitUntil(lambda: section.list.count() == len(spots) and section._ticket is None, timeout=WAIT)
+    monkeypatch.setattr(section, "_find", lambda found, use: asked.append((found, use)))
+    section.step(1)
+    older = section._found
+    section._found = newer = replace(older)
+    asked[0][1](spots)
+    assert section._found is newer and [found for found, _ in asked] == [older, newer]
+    asked[1][1](spots[:5])
+    assert section.list.count() == 5 and section.list.currentRow() == 1 and section._found is newer
 
 
 def test_nothing_doubtful_is_said_after_the_last_opinion_alone(panel, qtbot, case, monkeypatch):
