@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -42,10 +41,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(XDG_CONFIG_HOME=home, XDG_DATA_HOME=home, XDG_CACHE_HOME=home)
         found = measure(parts, options, Path(home))
-    for name, stacks in found.blamed.items():
-        print(f"{name}, in gaps:", file=sys.stderr)
-        for count, stack in stacks:
-            print(f"  {count} x {stack}", file=sys.stderr)
     report(found.columns, found.rows, json_path=options.json)
 
 

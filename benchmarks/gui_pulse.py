@@ -40,23 +40,21 @@ class Pulse:
         self._last = now
 
     def _watch(self, gui: int) -> None:
-        """As long as the program runs, on a thread of its own."""
-        me = threading.get_ident()
+        """As long as the program runs, on a thread of its own; what was seen counts once the gap is a long one."""
+        since, seen = self._last, list[str]()
         while True:
             time.sleep(LOOK)
-            if time.perf_counter() - self._last < LONG:
-                continue
-            frames = sys._current_frames()
-            if gui not in frames:
-                return
-            names = {thread.ident: thread.name for thread in threading.enumerate()}
-            others = [
-                f"{names.get(number, number)}: {_lines(frame, 1)}"
-                for number, frame in frames.items()
-                if number not in (me, gui) and str(names.get(number, "")).startswith("medseg")
-            ]
-            busy = [line for line in others if "wait" not in line and "_worker" not in line]
-            self.stacks["\n".join([_lines(frames[gui], DEEP), *(f"    beside {line}" for line in busy)])] += 1
+            now, last = time.perf_counter(), self._last
+            if last != since:
+                since, seen = last, []
+            elif now - since > LOOK:
+                frames = sys._current_frames()
+                if gui not in frames:
+                    return
+                seen.append("\n".join([_lines(frames[gui], DEEP), *_beside(frames)]))
+                if now - since > LONG:
+                    self.stacks.update(seen)
+                    seen.clear()
 
     def take(self) -> list[float]:
         """The gaps since the last call."""
@@ -67,6 +65,14 @@ class Pulse:
         """Where the GUI thread was in long gaps since the last call: (seen so often, stack), most often first."""
         found, self.stacks = self.stacks, Counter()
         return [(count, stack) for stack, count in found.most_common(5)]
+
+
+def _beside(frames: dict[int, Any]) -> list[str]:
+    """What the program's other threads are at."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    ours = {names[number]: _lines(frame, 1) for number, frame in frames.items() if number in names}
+    busy = {name: line for name, line in ours.items() if name.startswith("medseg") and "_worker" not in line}
+    return [f"    beside {name}: {line}" for name, line in busy.items() if not line.endswith(" wait")]
 
 
 def _lines(frame: Any, deep: int) -> str:
@@ -130,7 +136,6 @@ class Found:
 
     def __init__(self, pulse: Pulse | None = None) -> None:
         self.rows: list[tuple] = []
-        self.blamed: dict[str, list[tuple[int, str]]] = {}
         self._pulse = pulse
 
     def begin(self) -> None:
@@ -143,8 +148,8 @@ class Found:
         """What was measured since :meth:`begin`."""
         gaps = [] if self._pulse is None else self._pulse.take()
         self.put(name, seconds, gaps)
-        if self._pulse is not None and (stacks := self._pulse.blamed()):
-            self.blamed[name] = stacks
+        for count, stack in [] if self._pulse is None else self._pulse.blamed():
+            print(f"  in gaps, {count} x {stack}", file=sys.stderr, flush=True)
 
     def put(self, name: str, seconds: list[float], gaps: list[float]) -> None:
         """A row of figures from elsewhere."""
