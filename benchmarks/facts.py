@@ -40,7 +40,10 @@ def machine() -> dict[str, Any]:
 def report(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, json_path: Path | None) -> None:
     """Print a table with the machine's facts below it, and write both as JSON."""
     facts = machine()
-    cells = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    cells = [
+        [f"{cell:.3g}" if isinstance(cell, float) else "-" if cell is None else str(cell) for cell in row]
+        for row in rows
+    ]
     widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
     for row in [list(columns), *cells]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

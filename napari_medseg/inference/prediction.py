@@ -42,6 +42,12 @@ class Prediction:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def bytes(self) -> int:
+        """What its arrays take in memory."""
+        arrays = (self.labels, self.probabilities, self.edges, self.boxes, self.disagreement)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    @property
     def kept_origin(self) -> dict[str, Any]:
         """The origin as files and projects keep it: without what is for the user alone."""
         return {key: fact for key, fact in self.origin.items() if key not in ("messages", "gain")}

@@ -17,11 +17,11 @@ from napari_medseg.errors import Cancelled, InputError, NoNumbersError
 from napari_medseg.inference import slices
 from napari_medseg.inference.card import Card, NotInHalfError
 from napari_medseg.inference.device import memory_told, resolve_device
+from napari_medseg.inference.drawn import check_boxes
 from napari_medseg.inference.engines import AUTO, TORCH, resolve_engine
 from napari_medseg.inference.engines.serving import Served, Serving
 from napari_medseg.inference.plan import VIEWS, PredictionPlan, plan_prediction
 from napari_medseg.inference.prediction import Prediction, to_labels
-from napari_medseg.inference.prompts import check_boxes
 from napari_medseg.inference.slices import Found, slice_by_slice
 from napari_medseg.inference.ways import ImageWay, Maps, Step, VolumeWay, Way, chances, joined, mean_of
 from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
@@ -91,6 +91,11 @@ class Predictor:
         module, entry = load_network(network, weights)
         file = find_weights(network, weights)[1]
         return cls(prepare_for_inference(module), get_spec(network), entry, device=device, engine=engine, file=file)
+
+    @property
+    def bytes(self) -> int:
+        """What the network's numbers take in memory."""
+        return sum(t.numel() * t.element_size() for t in (*self._network.parameters(), *self._network.buffers()))
 
     def _go(self, device: torch.device) -> None:
         """To a device; where that has no room for the network, to the CPU."""

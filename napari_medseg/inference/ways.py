@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_medseg.inference.drawn import inside_boxes
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
 from napari_medseg.inference.plan import PredictionPlan
-from napari_medseg.inference.prompts import flip_boxes, from_network, inside_boxes, to_network
+from napari_medseg.inference.prompts import flip_boxes, from_network, to_network
 from napari_medseg.inference.volume import resize_volume, slide, to_grey01
 from napari_medseg.networks import InputSpec, SegmentationOutput
 

@@ -46,10 +46,11 @@ def both_hd95(pred: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, ...]
 
 def _distances(a: np.ndarray, b: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     """From each border pixel of ``a`` to the nearest border pixel of ``b``."""
+    from scipy.ndimage import distance_transform_edt
+
     # SciPy rather than MONAI's wrapper of it: that one pulls in torch, and takes the larger of the two directions'
     # percentiles, where the usual HD95 pools them
     # a trainer measures no surfaces, and starts sooner without
-    from scipy.ndimage import distance_transform_edt
 
     return distance_transform_edt(~_border(b), sampling=spacing)[_border(a)]
 

@@ -173,7 +173,7 @@ class CaseView(OpenCases):
         self._viewer.layers.selection.active = opened.labels
         self._viewer.reset_view()
         self._state.case_id = opened.case_id
-        self._bus.cases_changed.emit()
+        self._bus.case_changed.emit(opened.case_id)
 
     # ---- from a proposal on the user's own layers ----------------------------------------------------------------
 
