@@ -17,6 +17,10 @@ DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX, PREVIEW_SUFFIX = " disagreement", " objects
 MAP_SUFFIXES = (PROBABILITY_SUFFIX, EDGES_SUFFIX, DISAGREEMENT_SUFFIX)
 HISTORY_KEY = "medseg_history"
 """Of a mask that a project follows: a function of its labels, which tells from the history where they come from."""
+SLIDE_KEY = "medseg_slide"
+"""Of layers that show an image that is read in parts, or a mask of it, whole: its file."""
+WINDOW_KEY = "medseg_part"
+"""Of the two layers that show a part of a large image to draw in: which, (y0, x0, y1, x1), px."""
 SIZE_KEY = "medseg_size"
 """Of an image of which that is known: the size of its pixels, (y, x) or (z, y, x), when it was read."""
 TOLD_KEY = "medseg_told"

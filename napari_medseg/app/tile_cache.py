@@ -23,7 +23,7 @@ COARSEST = 1024
 MOST_BYTES = 768 << 20
 # so many tiles are waited for: older wishes are of what nobody looks at any more
 MOST_WANTED = 400
-THREADS = 2
+THREADS, REST_SECONDS = 2, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,9 @@ class TileCache:
     dtype : np.dtype
     channels : int
         0 of grey, 3 of colour.
-    came : callable
-        Called when tiles were read, on any thread.
-    failed : callable
+    came : callable, optional
+        Called when tiles were read, on any thread. None: nobody paints, and what is asked for has to be read at once.
+    failed : callable, optional
         Called with a sentence on a tile that cannot be read, once a sentence, on any thread. It is shown empty.
     """
 
@@ -98,8 +98,8 @@ class TileCache:
         *,
         dtype: Any,
         channels: int = 0,
-        came: Callable[[], None] = lambda: None,
-        failed: Callable[[str], None] = lambda told: None,
+        came: Callable[[], None] | None = None,
+        failed: Callable[[str], None] | None = None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self.steps, self.dtype, self.channels = tuple(steps), np.dtype(dtype), channels
@@ -114,7 +114,7 @@ class TileCache:
         self._told: set[str] = set()
         self._changed = threading.Condition()
         self._closed = False
-        self._threads: list[threading.Thread] = []
+        self._threads = 0
 
     # ---- what is shown ---------------------------------------------------------------------------------------------
 
@@ -174,9 +174,8 @@ class TileCache:
         if step.source is not None:
             whole = (*(one.start for one in box), *(one.stop for one in box))
             return self._read(whole, step.source)
-        # every second pixel, the one right and below of the middle of four
-        finer = self.steps[level - 1]
-        thick = len(step.shape) - 2
+        # the first of two, as labels have it too: see LabelBlocks
+        finer, thick = self.steps[level - 1], len(step.shape) - 2
         wide = tuple(
             one if axis < thick else slice(2 * one.start, min(2 * one.stop, finer.shape[axis]))
             for axis, one in enumerate(box)
@@ -184,12 +183,12 @@ class TileCache:
         out = np.zeros((*(one.stop - one.start for one in wide), *self._last), self.dtype)
         for index in self._indices(level - 1, wide):
             _put(out, wide, self._tile_at(level - 1, index), self._region(level - 1, index))
-        odd = (np.s_[:],) * thick + tuple(
-            np.minimum(np.arange(one.stop - one.start) * 2 + 1, side - 1)
-            for one, side in zip(box[thick:], out.shape[thick : thick + 2], strict=True)
-        )
-        rows, columns = odd[thick:]
-        return out[..., rows, :, :][..., columns, :] if self.channels else out[..., rows, :][..., columns]
+        return np.ascontiguousarray(out[(slice(None),) * thick + (slice(None, None, 2),) * 2])
+
+    def load(self, level: int) -> None:
+        """Read a level whole, now: for the coarsest, off the GUI thread, before anything is shown."""
+        for index in self._indices(level, tuple(slice(0, side) for side in self.steps[level].shape)):
+            self._tile_at(level, index)
 
     def _tile_at(self, level: int, index: Index) -> np.ndarray:
         with self._changed:
@@ -228,7 +227,11 @@ class TileCache:
                     for one, times, of in zip(region, down, box, strict=True)
                 ):
                     self._stale.add((level, index))
-        self.came()
+        self._tell_came()
+
+    def _tell_came(self) -> None:
+        if self.came is not None and not self._closed:
+            self.came()
 
     def close(self) -> None:
         """Nothing is read any more; waits for no thread."""
@@ -252,30 +255,28 @@ class TileCache:
             self._wanted.move_to_end((level, index))
         while len(self._wanted) > MOST_WANTED:
             self._wanted.popitem(last=False)
-        if not self._threads:
-            self._threads = [
-                threading.Thread(target=self._work, name=f"medseg-tiles-{n}", daemon=True) for n in range(THREADS)
-            ]
-            for thread in self._threads:
-                thread.start()
+        while self._threads < THREADS:
+            self._threads += 1
+            threading.Thread(target=self._work, name="medseg-tiles", daemon=True).start()
         self._changed.notify_all()
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._wanted) or self._closed)
-                if self._closed:
+                self._changed.wait_for(lambda: bool(self._wanted) or self._closed, REST_SECONDS)
+                if self._closed or not self._wanted:
+                    # who looks again begins another one; until then nothing holds the file
+                    self._threads -= 1
                     return
                 (level, index), _ = self._wanted.popitem()
             try:
                 self._fetch(level, index)
             # whatever a decoder raises: this thread is needed for the next tile
             except Exception as error:  # noqa: BLE001
-                if self._closed:
-                    return
-                self._note_failure(level, index, error)
-            if not self._closed:
-                self.came()
+                # a file that was closed meanwhile cannot be read, and nobody looks
+                if not self._closed:
+                    self._note_failure(level, index, error)
+            self._tell_came()
 
     def _note_failure(self, level: int, index: Index, error: Exception) -> None:
         told = sentence(error) if isinstance(error, MedsegError) else str(error)
@@ -286,7 +287,7 @@ class TileCache:
             shape = (*(one.stop - one.start for one in self._region(level, index)), *self._last)
             self._tiles[level, index] = np.zeros(shape, self.dtype)
             self._bytes += self._tiles[level, index].nbytes
-        if not known:
+        if not known and self.failed is not None:
             self.failed(told)
 
     # ---- where tiles lie -------------------------------------------------------------------------------------------

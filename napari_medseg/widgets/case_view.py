@@ -31,11 +31,12 @@ from napari_medseg.widgets.layers import (
     show_image,
     show_labels,
 )
-from napari_medseg.widgets.load import Loaded
+from napari_medseg.widgets.load import Loaded, LoadedSlide
 from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.open_cases import OpenCases
 from napari_medseg.widgets.opening import Opening
+from napari_medseg.widgets.slides import LOOK_CLOSELY, Slides
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
@@ -58,6 +59,7 @@ class CaseView(OpenCases):
     ) -> None:
         super().__init__(viewer, state, bus, parent)
         self._window, self._workers = parent, workers
+        self.slides = Slides(viewer, state, self, workers, parent)
         self.ahead = Ahead(state, workers, next_of)
         self.opener = Opening(
             state,
@@ -77,8 +79,8 @@ class CaseView(OpenCases):
 
     def in_hand(self) -> set[int]:
         """Numbers of the cases that are open or about to be; may be asked on any thread."""
-        loading = self.opener.case_id
-        return {*tuple(self._open), *(() if loading is None else (loading,))}
+        open_or_not = (self.opener.case_id, self.slides.case_id)
+        return {*tuple(self._open), *(case_id for case_id in open_or_not if case_id is not None)}
 
     # ---- from the project's list ---------------------------------------------------------------------------------
 
@@ -102,6 +104,9 @@ class CaseView(OpenCases):
                 self.opener.stop()
             self._select(self._open[case_id])
             return
+        if case_id == self.slides.case_id:
+            self.opener.stop()
+            return
         self._bus.opening.emit(True)
         self.opener.open(project, case_id)
 
@@ -123,9 +128,18 @@ class CaseView(OpenCases):
         if opened is not None and self.opener.proposes_on(opened):
             self.opener.stop()
 
-    def _show(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
+    def _show(self, loaded: Loaded | LoadedSlide, prediction: Prediction | None) -> OpenCase | None:
         with one_picture(self._window):
-            return self._show_layers(loaded, prediction)
+            return self._show_slide(loaded) if isinstance(loaded, LoadedSlide) else self._show_layers(loaded, prediction)
+
+    def _show_slide(self, loaded: LoadedSlide) -> None:
+        self._bus.opening.emit(False)
+        if self._state.project is None or not self._close_listed():
+            loaded.opened.close()
+            return
+        self._hide(list(self._open.values()))
+        self.slides.show(loaded)
+        self._bus.cases_changed.emit()
 
     def _show_layers(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
         case, image, stored, picture, _ = loaded
@@ -138,10 +152,7 @@ class CaseView(OpenCases):
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
         opened = self._follow(project, case, shown, mask, stored, picture=picture, listed=True)
-        for other in own:
-            # the user's own layers stay, out of sight
-            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
-                layer.visible = False
+        self._hide(own)
         if prediction is not None:
             opened.propose(prediction, self._tell)
         # before the case is told of: a tool of ours that is on takes it over then
@@ -149,6 +160,18 @@ class CaseView(OpenCases):
         self._select(opened)
         self.ahead.compute(project, case.id)
         return opened
+
+    def _hide(self, own: list[OpenCase]) -> None:
+        """The user's own layers stay, out of sight."""
+        for other in own:
+            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
+                layer.visible = False
+
+    def _close_listed(self) -> bool:
+        if not super()._close_listed():
+            return False
+        self.slides.close()
+        return True
 
     def _first_proposal(self, opened: OpenCase, prediction: Prediction) -> None:
         """It comes after its image: what was drawn on that meanwhile stays."""
@@ -277,6 +300,8 @@ class CaseView(OpenCases):
         Whoever has selected another layer means that one.
         """
         opened = self.current
+        if opened is None and self.slides.shown is not None:
+            self.say(tr(LOOK_CLOSELY, key=key_of("look_closely")))
         if opened is not None and (why := looks_elsewhere(self._viewer, opened)) is not None:
             self.say(why)
             return None
@@ -351,4 +376,12 @@ class CaseView(OpenCases):
         """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
         self.opener.stop()
         self.ahead.ready.clear()
-        return super().close_all(force=force)
+        closed = super().close_all(force=force)
+        if closed or force:
+            self.slides.close()
+        return closed
+
+    def detach(self) -> None:
+        """Let go of the viewer."""
+        super().detach()
+        self.slides.detach()

@@ -18,7 +18,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
 from napari_medseg.widgets.fold import Fold
-from napari_medseg.widgets.key_sheet import KeySheet
+from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.message import Message
@@ -31,6 +31,7 @@ from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
+from napari_medseg.widgets.slide_bar import SlideBar
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -62,6 +63,7 @@ class CorrectSection(QWidget):
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
+        self.slide = SlideBar(self.view, workers)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
         self.status, self.keys = Message(), QLabel()
@@ -87,8 +89,8 @@ class CorrectSection(QWidget):
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
-            "next": lambda: self.open_neighbour(1),
-            "previous": lambda: self.open_neighbour(-1),
+            "next": lambda: self.slide.step(1) or self.open_neighbour(1),
+            "previous": lambda: self.slide.step(-1) or self.open_neighbour(-1),
             "next_spot": lambda: self.spots.step(1),
             "previous_spot": lambda: self.spots.step(-1),
             "toggle_mask": self.toggle_mask,
@@ -98,6 +100,7 @@ class CorrectSection(QWidget):
             "number_objects": self.tools.number_objects,
             "to_neighbours": self.tools.neighbours.go,
             "next_plane": self.volume.next_plane,
+            "look_closely": self.slide.draw_here,
             "measure": self.volume.measurements.toggle,
             "undo": self.view.undo,
             "redo": self.view.redo,
@@ -154,7 +157,7 @@ class CorrectSection(QWidget):
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         layout.addWidget(self.pieces)
-        for widget in (self.status, self.volume, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.status, self.slide, self.volume, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
@@ -316,6 +319,9 @@ class CorrectSection(QWidget):
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
+        if self.view.slides.shown is not None and self.view.current is None:
+            self.view.to_change()
+            return
         if self._state.project is None or self._state.case_id is None:
             self.view.say(
                 tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
@@ -324,14 +330,17 @@ class CorrectSection(QWidget):
 
         opened = self.view.current
         name = "" if opened is None else opened.image.name
+        told = tr("{name} is accepted.", name=name)
+        if opened is not None and opened.window is not None:
+            told = tr("What is in the frame is accepted.")
 
         def done(revision: Revision, note: str) -> None:
-            self.status.note(f"{tr('{name} is accepted.', name=name)} {note}".strip())
+            self.status.note(f"{told} {note}".strip())
             if note:
                 warn_unseen(self, note)
             self._bus.cases_changed.emit()
             # accepted twice, or another one was asked for: nobody is taken away from that
-            if self.view.current is opened and not self.view.opening:
+            if self.view.current is opened and not self.view.opening and not self.slide.accepted(revision):
                 self.open_next(note)
 
         proposed = None if opened is None else opened.proposed
@@ -362,12 +371,7 @@ class CorrectSection(QWidget):
     def toggle_cheat_sheet(self) -> None:
         """Show or hide all keys over the image."""
         if self._sheet is None:
-            above: QWidget = self
-            while (parent := above.parentWidget()) is not None:
-                above = parent
-            # over the main window, also where the panel floats
-            self._sheet = KeySheet(above)
-            self.destroyed.connect(self._sheet.deleteLater)
+            self._sheet = new_sheet(self)
         self._sheet.toggle()
 
     def _show_status(self, status: Any) -> None:

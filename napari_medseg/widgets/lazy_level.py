@@ -71,6 +71,10 @@ class LazyLevel:
         """How many bytes it would take."""
         return self.size * self.dtype.itemsize
 
+    def of(self, cache: TileCache) -> bool:
+        """Whether it shows these tiles."""
+        return self._cache is cache
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -99,7 +103,8 @@ class LazyLevel:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         box = tuple(axis if isinstance(axis, slice) else slice(axis, axis + 1) for axis in self._axes)
-        paints = str(sys._getframe(1).f_globals.get("__name__", "")).startswith(PAINTS)
+        painted = self._cache.came is not None
+        paints = painted and str(sys._getframe(1).f_globals.get("__name__", "")).startswith(PAINTS)
         if paints:
             data = self._cache.now(self._level, box)
             if self._blank is not None:

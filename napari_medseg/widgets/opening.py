@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
 from napari_medseg.widgets.ahead import Ahead
-from napari_medseg.widgets.load import Loaded, first_proposal, read_case
+from napari_medseg.widgets.load import Loaded, LoadedSlide, first_proposal, read_case
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
@@ -51,7 +51,7 @@ class Opening(QObject):
         workers: Workers,
         ahead: Ahead,
         *,
-        show: Callable[[Loaded, Prediction | None], OpenCase | None],
+        show: Callable[[Loaded | LoadedSlide, Prediction | None], OpenCase | None],
         offer: Callable[[OpenCase, Prediction], None],
         failed: Callable[[BaseException], None],
         parent: QObject,
@@ -77,6 +77,7 @@ class Opening(QObject):
             on_done=self._was_read,
             on_progress=lambda done, _: self.progressed.emit(done, tr("Reading the image...")),
             on_error=self._not_read,
+            on_dropped=_let_go,
             lane="open",
         )
 
@@ -100,8 +101,8 @@ class Opening(QObject):
 
     # ---- one after the other ---------------------------------------------------------------------------------------
 
-    def _was_read(self, loaded: Loaded) -> None:
-        if loaded.request is None:
+    def _was_read(self, loaded: Loaded | LoadedSlide) -> None:
+        if isinstance(loaded, LoadedSlide) or loaded.request is None:
             self.stop()
             self._show(loaded, None)
             return
@@ -143,3 +144,9 @@ class Opening(QObject):
         if loaded is not None:
             self._show(loaded, None)
         self._failed(error)
+
+
+def _let_go(loaded: Loaded | LoadedSlide) -> None:
+    """Nobody waits for it any more."""
+    if isinstance(loaded, LoadedSlide):
+        loaded.opened.close()

@@ -94,8 +94,7 @@ def test_halves_are_of_the_level_before():
     cache, _ = make([whole])
     shape = cache.steps[1].shape
     half = cache.read(1, tuple(slice(0, side) for side in shape))
-    rows, columns = (np.minimum(np.arange(n) * 2 + 1, side - 1) for n, side in zip(shape, whole.shape, strict=True))
-    assert np.array_equal(half, whole[np.ix_(rows, columns)])
+    assert np.array_equal(half, whole[::2, ::2])
     part = (slice(100, 700), slice(513, 900))
     assert np.array_equal(cache.read(1, part), half[part])
     cache.close()
