@@ -13,6 +13,7 @@ import numpy as np
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.errors import MedsegError
 from napari_medseg.io import read_image
+from napari_medseg.io.large import large_shape
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction
@@ -194,8 +195,8 @@ def _opinion(case: Case, request: PredictRequest) -> Opinion | None:
 
 
 def _read(case: Case) -> np.ndarray | None:
-    """The image; None of a volume, or where it cannot be read: opening it will say why."""
-    if len(case.shape) != 2:
+    """The image; None of a volume or a slide, or where it cannot be read: opening it will say why."""
+    if len(case.shape) != 2 or large_shape(case.shape):
         return None
     try:
         return read_image(case.image).data

@@ -9,6 +9,7 @@ from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.predict import predict_array
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
+from napari_medseg.io.large import large_shape
 from napari_medseg.project import Case, Project
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -55,7 +56,7 @@ class Ahead:
         def work(ticket: Ticket, progress: Any) -> None:
             case = find(ticket)
             self._case = None if case is None else case.id
-            if case is None or case.state != "new":
+            if case is None or case.state != "new" or large_shape(case.shape):
                 return
             image = read_image(case.image)
             request = state.unasked_for(image)

@@ -32,6 +32,7 @@ from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
 from napari_medseg.widgets.slide_bar import SlideBar
+from napari_medseg.widgets.slides import LOOK_CLOSELY
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -161,6 +162,7 @@ class CorrectSection(QWidget):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
+        self.slide.framed.connect(lambda: self.status.take_back(tr(LOOK_CLOSELY, key=key_of("look_closely"))))
         self.table.cellActivated.connect(self._row_chosen)
         # what is marked in the list is what is shown: Accept means that one
         self.table.cellClicked.connect(self._row_chosen)

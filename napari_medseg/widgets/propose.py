@@ -399,3 +399,4 @@ class ProposeSection(QWidget):
     def close_section(self) -> None:
         """Let go of the viewer."""
         self.image.end()
+        self.open.let_go()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.slide_windows import next_window, windows_of
@@ -26,6 +27,9 @@ class SlideBar(QWidget):
     view : CaseView
     workers : Workers
     """
+
+    # there is a frame: what was said of none is over
+    framed = Signal()
 
     def __init__(self, view: CaseView, workers: Workers) -> None:
         super().__init__()
@@ -92,6 +96,7 @@ class SlideBar(QWidget):
         if box is None:
             parts.append(tr("Zoom in, and a frame opens in which you draw."))
         else:
+            self.framed.emit()
             parts.append(tr("You draw in the frame at row {y}, column {x}.", y=box[0], x=box[1]))
         if self._accepted:
             parts.append(trn("{n} frame is accepted.", "{n} frames are accepted.", len(self._accepted)))

@@ -273,6 +273,9 @@ class Slides(QObject):
         mask = new_labels(image, read.stored.labels, name=name + MASK_SUFFIX, metadata={WINDOW_KEY: box})
         for layer in (image, mask):
             self._viewer.add_layer(layer)
+        if before is None:
+            # told anew: there is something to draw in by now
+            self._state.case_id = None
         opened = self._cases.follow_window(shown.case, image, mask, read.stored, read.picture, box)
         opened.whole_changed.connect(self.show_place)
         for changed in (left, box):
