@@ -339,6 +339,7 @@ def test_a_project_of_the_first_version_opens(tmp_path, image):
         CREATE TABLE old (id INTEGER PRIMARY KEY, {", ".join(kept[1:])});
         INSERT INTO old SELECT {", ".join(kept)} FROM cases;
         DROP TABLE cases; ALTER TABLE old RENAME TO cases; DROP TABLE classes;
+        ALTER TABLE revisions DROP COLUMN box;
         PRAGMA user_version=1; COMMIT;
         """
     )

@@ -20,8 +20,10 @@ def folder(tmp_path):
             Image.new("L", (30, 28), number).save(tmp_path / "p" / f"{number}.png")
             project.add_case(tmp_path / "p" / f"{number}.png", shape=(28, 30))
         project.commit_stroke(1, np.ones((28, 30), np.uint8))
-        project.accept(1)
-        project.add_run("{}", "runs/0001")
+        # two rows of each table
+        for _ in range(2):
+            project.accept(1)
+            project.add_run("{}", "runs/0001")
     return tmp_path / "p"
 
 
@@ -104,6 +106,7 @@ def test_a_seal_is_of_its_version_alone(folder, version):
         *[("cases", column) for column in ("spacing_y", "spacing_x", "depth", "spacing_z", "look")],
         *[("runs", column) for column in ("weights", "result")],
         ("strokes", "origin"),
+        ("revisions", "box"),
         ("project", "adopted"),
     ],
 )
