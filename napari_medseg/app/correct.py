@@ -181,7 +181,9 @@ class CorrectionSession:
         if before != why and self._on_status is not None:
             self._on_status(self.status)
 
-    def stroke(self, labels: np.ndarray, box: Box, tool: str = "brush") -> Future[int | None]:
+    def stroke(
+        self, labels: np.ndarray, box: Box, tool: str = "brush", *, seen: np.ndarray | None = None
+    ) -> Future[int | None]:
         """Store what a box holds now.
 
         Parameters
@@ -190,11 +192,18 @@ class CorrectionSession:
             (y1 - y0, x1 - x0), integer, 0 to 255; copied at once.
         box : tuple of int
             (y0, x0, y1, x1), half-open, px; rows of a volume count over its slices.
+        seen : np.ndarray, optional
+            In a window, whose proposal may come meanwhile: what the box showed before; copied at once.
         """
         # a napari Labels layer counts with int64 and more: clip nothing silently, let the project refuse
         part = np.array(labels)
         at = box if self.window is None else shifted(box, *self.window[:2])
-        return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=at, tool=tool), drawn=True)
+        over = None if self.window is None or seen is None else np.array(seen)
+
+        def store() -> int | None:
+            return self.project.commit_stroke(self.case_id, part, box=at, tool=tool, seen=over)
+
+        return self._enqueue(store, drawn=True)
 
     def undo(self, *, proposal: bool = True) -> Future[CaseLabels | None]:
         """Go back by one stroke; what its box shows after it, None where there was nothing to undo.
@@ -226,6 +235,15 @@ class CorrectionSession:
     def accepted(self) -> Future[int | None]:
         """The revision that is shown after all that was asked before, if it is accepted."""
         return self._enqueue(lambda: self.project.accepted_revision(self.case_id))
+
+    def reread(self, box: Box) -> Future[CaseLabels | None]:
+        """What a window shows of a box (px of the whole) where a proposal came, after all that was asked before."""
+
+        def read() -> CaseLabels:
+            assert self.window is not None
+            return replace(window_labels(self.project, self.case_id, self.window, box), moved=None)
+
+        return self._enqueue(read)
 
     def shown(self) -> Future[CaseLabels | None]:
         """What the project holds after all that was asked before."""
