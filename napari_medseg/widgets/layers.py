@@ -20,8 +20,11 @@ from napari_medseg.app.layer_keys import (
     OF_KEY,
     PREVIEW_SUFFIX,
     PROBABILITY_SUFFIX,
+    PROGRESS_SUFFIX,
     SIZE_KEY,
+    SLIDE_KEY,
     UNSIZED_KEY,
+    WINDOW_KEY,
     WINDOWS_KEY,
     facts_of,
     shows,
@@ -117,7 +120,17 @@ def is_mask(layer: Layer) -> bool:
 
 def is_map(layer: Layer) -> bool:
     """Whether a layer is a map that we added, not an image to segment."""
-    return shows(layer) in MAPS
+    return shows(layer) in (*MAPS, PROGRESS_SUFFIX)
+
+
+def is_part(layer: Layer | None) -> bool:
+    """Whether a layer shows a part of a slide to draw in; it is proposed on as a whole."""
+    return layer is not None and WINDOW_KEY in layer.metadata
+
+
+def is_slide(layer: Layer | None) -> bool:
+    """Whether a layer is an image that is read in parts."""
+    return isinstance(layer, Image) and SLIDE_KEY in layer.metadata
 
 
 def is_numbered(layer: Layer) -> bool:

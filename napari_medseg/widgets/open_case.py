@@ -300,6 +300,12 @@ class OpenCase(InTurn):
         self.changed.emit()
         self.proposal_shown.emit()
 
+    def base_came(self, box: Box, failed: Callable[[BaseException], None]) -> None:
+        """A proposal on the whole slide reached this window, in a box of the whole: show it, save where someone drew."""
+        self.move(lambda: self.session.reread(box), failed)
+        self.proposed += 1
+        self.proposal_shown.emit()
+
     def unlock(self) -> None:
         """Let later proposals change what was drawn so far."""
 

@@ -10,16 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QProgressBar, QPushButton, QWidget
 
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest, describe_plan, predict_array
@@ -36,9 +27,11 @@ from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import lie_of_layer, plain_image
+from napari_medseg.widgets.layers import is_part, is_slide, layers_of, lie_of_layer, plain_image
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
+from napari_medseg.widgets.propose_form import lay_out
+from napari_medseg.widgets.propose_slide import ProposeSlide
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -68,7 +61,7 @@ class ProposeSection(QWidget):
         self.engine = EngineLine(state)
         self.plan, self.message = TextLabel(), TextLabel()
         self.open = ImageOpener(viewer, workers, self.message.setText)
-        self.options = ProposeOptions()
+        self.options, self.slide = ProposeOptions(), ProposeSlide()
         self.familiar = FamiliarNote(state, workers)
         self.boxes = BoxLayers(viewer, self._boxes_drawn)
         self.run, self.cancel = QPushButton(tr("Propose mask  (G)")), QPushButton(tr("Cancel"))
@@ -88,23 +81,6 @@ class ProposeSection(QWidget):
         self._bus = bus
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        names = (
-            (tr("Image"), self.image),
-            (tr("Task"), self.task),
-            (tr("Network"), self.weights),
-            (tr("Device"), self.device),
-        )
-        for text, box in names:
-            box.setMinimumContentsLength(8)
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            row = QHBoxLayout()
-            row.addWidget(box, 1)
-            if box is self.image:
-                row.addWidget(self.open)
-            form.addRow(text, row)
         for label in (self.plan, self.message):
             label.setWordWrap(True)
         self.run.setObjectName("medseg_run")
@@ -115,18 +91,15 @@ class ProposeSection(QWidget):
         stored = load_settings()
         self.device.setCurrentText(str(stored.get("device", "auto")))
         self._state.device = self.device.currentText()
-        form.addRow("", self.engine)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run, 1)
-        buttons.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        for widget in (self.choice.about, self.familiar, self.plan, self.options):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
-        layout.addStretch()
+        lay_out(
+            self,
+            (self.image, self.task, self.weights, self.device),
+            open=self.open,
+            engine=self.engine,
+            between=(self.choice.about, self.familiar, self.slide, self.plan, self.options),
+            buttons=(self.run, self.cancel),
+            below=(self.progress, self.message),
+        )
         # in its place by now: shown without one it would be a window of its own
         self.engine.forget()
         self.choice.chosen.connect(self._chosen)
@@ -141,6 +114,10 @@ class ProposeSection(QWidget):
         self.options.changed.connect(self._asked)
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
+        self.slide.planned.connect(self._slide_planned)
+        self.slide.changed.connect(self._show_plan)
+        self.slide.progressed.connect(self._slide_progressed)
+        self.slide.ended.connect(self._slide_ended)
 
     def open_images(self, paths: Sequence[str | Path]) -> None:
         """Open image files, each as a layer, read off the GUI thread."""
@@ -163,9 +140,10 @@ class ProposeSection(QWidget):
             if self.message.text() == self._said:
                 self._say("")
             self.options.boxes.setChecked(number in self._drawn)
+        self.options.for_slide(is_slide(layer))
         self._box_wanted()
         self._show_plan()
-        self.familiar.ask(layer)
+        self.familiar.ask(self._to_look_at())
 
     def _boxes_drawn(self, image: Image) -> None:
         """A box is for its image."""
@@ -175,7 +153,7 @@ class ProposeSection(QWidget):
 
     def _box_wanted(self, *_: Any) -> None:
         """Boxes have a network of their own for one proposal; what was chosen stays chosen."""
-        wanted = self.options.boxes.isChecked() and not self._volume
+        wanted = self.options.boxes.isChecked() and not self._volume and not is_slide(self.current_image())
         self._state.boxed = self.choice.boxed() if wanted else None
         self._asked()
 
@@ -216,7 +194,14 @@ class ProposeSection(QWidget):
             self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
         self._box_wanted()
-        self.familiar.ask(self.current_image())
+        self.familiar.ask(self._to_look_at())
+
+    def _to_look_at(self) -> Image | None:
+        """What shows what is on the image: of a slide, the part that one looks at closely."""
+        layer = self.current_image()
+        if not is_slide(layer):
+            return layer
+        return next((one for one in layers_of(self._viewer, layer) if isinstance(one, Image) and is_part(one)), None)
 
     def _asked(self) -> None:
         self._state.also = self.options.members()
@@ -233,8 +218,9 @@ class ProposeSection(QWidget):
             self.plan.setText(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
             self.run.setEnabled(False)
             return
-        data = plain_image(layer)
-        if data is None:
+        data, slide = plain_image(layer), is_slide(layer)
+        self.slide.setVisible(slide)
+        if data is None and not slide:
             self.plan.setText(
                 tr("'{name}' is no plain image or volume; expected one of two or three axes.", name=layer.name)
             )
@@ -244,6 +230,9 @@ class ProposeSection(QWidget):
             # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
             self.run.setEnabled(self.choice.unasked and self._ticket is None)
+            return
+        if slide:
+            self.slide.plan(layer, self._request(), self._state.task)
             return
         if self.options.boxes.isChecked() and not self._volume and self._state.boxed is None:
             self.plan.setText(no_boxes())
@@ -278,6 +267,10 @@ class ProposeSection(QWidget):
         if self.weights.currentData() is None and self._state.boxed is None:
             if self.choice.unasked:
                 self._ask_task()
+            return
+        if is_slide(layer):
+            self._say("")
+            self.slide.start(layer)
             return
         data, request = plain_image(layer), self._request()
         edges = self.options.wanted()["edges"]
@@ -354,6 +347,25 @@ class ProposeSection(QWidget):
             self._ticket.cancel()
             self._busy(False)
             self._say(tr("Cancelled."))
+        self.slide.stop()
+
+    # ---- a slide -------------------------------------------------------------------------------------------------
+
+    def _slide_planned(self, told: str, can: bool) -> None:
+        if is_slide(self.current_image()):
+            self.plan.setText(told)
+            self.run.setEnabled(can and not self.slide.running and self._ticket is None)
+
+    def _slide_progressed(self, share: float, told: str) -> None:
+        self._progressed(share, told)
+        self.run.setEnabled(False)
+        self.cancel.setEnabled(True)
+
+    def _slide_ended(self, told: str) -> None:
+        self._busy(self._ticket is not None)
+        self._say(told)
+        self._bus.told.emit(told)
+        self._show_plan()
 
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(100 * fraction))

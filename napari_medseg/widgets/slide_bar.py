@@ -8,7 +8,9 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_medseg.app.slide_plan import SlidePlan
 from napari_medseg.app.slide_windows import next_window, windows_of
+from napari_medseg.app.slide_work import tissue_windows
 from napari_medseg.errors import MedsegError
 from napari_medseg.project import Box, Revision
 from napari_medseg.widgets.case_view import CaseView
@@ -104,6 +106,11 @@ class SlideBar(QWidget):
         flat = len(shown.case.shape) == 2
         self.here.setEnabled(flat)
         self.next.setEnabled(flat)
+
+    def know_tissue(self, case_id: int, plan: SlidePlan) -> None:
+        """Where there is tissue, it is worth looking."""
+        if self._of is not None and self._of.case.id == case_id:
+            self._places = tissue_windows(plan, windows_of(self._of.case.shape))
 
     def draw_here(self) -> None:
         """A frame at the middle of what is seen."""

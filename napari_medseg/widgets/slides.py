@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.correct import CaseLabels, common, window_labels
-from napari_medseg.app.layer_keys import MASK_SUFFIX, SLIDE_KEY, WINDOW_KEY
+from napari_medseg.app.layer_keys import MASK_SUFFIX, OF_KEY, OVERVIEW_SUFFIX, SLIDE_KEY, WINDOW_KEY
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.slide_windows import area, wanted, window_at
 from napari_medseg.errors import sentence
@@ -28,8 +28,6 @@ from napari_medseg.words import mark, tr
 REST_MS = 350
 # of the window, in the canvas
 FRAME, FRAME_PX = "#ffd54f", 2
-# of a large image's mask as a whole: only to look at
-OVERVIEW_SUFFIX = " mask overview"
 LOOK_CLOSELY = mark(
     "Nothing was done: you look at the whole slide. Zoom in until a yellow frame opens, or press {key}; one draws in it."
 )
@@ -226,6 +224,18 @@ class Slides(QObject):
         self._cases.say(tr("That was elsewhere on the slide: the frame went there."))
         self.go_to(window_at(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), self.shown.case.shape))
 
+    def refresh(self, box: Box | None = None) -> None:
+        """A proposal came in a box, or everywhere: what a person drew stays on top of it."""
+        if self.shown is None:
+            return
+        self.shown.painter.cache.forget(None if box is None else (slice(box[0], box[2]), slice(box[1], box[3])))
+        opened = self._cases.current
+        if opened is None or opened.window is None:
+            return
+        part = opened.window if box is None else common(box, opened.window)
+        if area(part):
+            opened.base_came(part, lambda error: self._cases.say(sentence(error)))
+
     # ---- a window --------------------------------------------------------------------------------------------------
 
     def _open(self, box: Box) -> None:
@@ -298,7 +308,7 @@ class Slides(QObject):
             units=slide.units,
             contrast_limits=None if slide.rgb else slide.contrast_limits,
             # nothing of the file: a mask of a part must not be written as that of the whole
-            metadata={WINDOW_KEY: box},
+            metadata={WINDOW_KEY: box, OF_KEY: (str(slide.unique_id), "")},
         )
         frame = layer.bounding_box
         frame.line_color, frame.line_thickness, frame.points, frame.visible = FRAME, FRAME_PX, False, True
