@@ -64,6 +64,8 @@ class PredictRequest:
         Segment mirrored copies too, and take the mean (test-time augmentation).
     also : tuple of (network, weights)
         Further networks whose mean is taken too (an ensemble); of the same classes.
+    pixel_um : float or None
+        Of an image larger than memory: side of a pixel as the network is to see it, um; None: as it was trained.
     engine : str
         ``torch``, ``onnxruntime``, ``openvino``, or ``auto``: the quickest on this CPU. Comparisons are by torch.
     """
@@ -76,8 +78,14 @@ class PredictRequest:
     most_boxes: int | None = None
     mirrored: bool = False
     also: tuple[tuple[str, str], ...] = ()
+    pixel_um: float | None = None
     # it changes no proposal: not in what is kept of a request
     engine: str = field(default="torch", repr=False)
+
+
+def members_of(request: PredictRequest) -> list[PredictRequest]:
+    """A request for each network that takes part."""
+    return [request, *(replace(request, network=n, weights=w, size=None) for n, w in request.also)]
 
 
 _LOCK = threading.Lock()
@@ -146,7 +154,7 @@ def predict_array(
     if progress is not None:
         progress(0.0, tr("loading the network"))
     lie: dict[str, Any] = {"spacing": spacing if len(spacing or ()) == 3 else None, "volume": volume, "axis": axis}
-    members = [request, *(replace(request, network=n, weights=w, size=None) for n, w in request.also)]
+    members = members_of(request)
     # one at a time: two networks at once on one device only slow each other down
     with _LOCK:
         edge_request = edges_request(request) if edges else request

@@ -56,7 +56,9 @@ class LabelBlocks:
             self.facts: dict[str, Any] = dict(own["facts"])
             self.grid = Grid.from_json(str(own["grid"]))
             self._steps: list[Index] = [tuple(int(n) for n in step) for step in own["steps"]]
-            self._arrays: list[Any] = [root[str(level)] for level in range(len(self._steps))]
+            # an empty block is done too, and its file says so; zarr does not remember that it is to write them
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                self._arrays: list[Any] = [root[str(level)] for level in range(len(self._steps))]
             self.shape: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].shape)
             self.block: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].chunks)
 
@@ -209,8 +211,6 @@ def _fill(
     from zarr.codecs import ZstdCodec
 
     zarr.create_group(folder, zarr_format=3, attributes=dict(attributes))
-    # an empty block is done too, and its file says so
-    whole: Any = {"write_empty_chunks": True}
     for level, step in enumerate(steps):
         sides = tuple(-(-n // s) for n, s in zip(shape, step, strict=True))
         zarr.create_array(
@@ -223,7 +223,6 @@ def _fill(
             compressors=ZstdCodec(level=3, checksum=True),
             fill_value=0,
             dimension_names=tuple("zyx"[-len(shape) :]),
-            config=whole,
         )
 
 

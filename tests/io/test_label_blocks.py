@@ -74,6 +74,13 @@ def test_it_goes_on_with_what_is_its_own_only(tmp_path):
         LabelBlocks(tmp_path / "b.zarr")
 
 
+def test_an_empty_block_is_done_too(tmp_path):
+    store = LabelBlocks.create(tmp_path / "a.zarr", Grid((100, 100)), FACTS)
+    store.write((1, 0), np.zeros((36, 64), np.uint8))
+    assert store.done((1, 0))
+    assert count_done(LabelBlocks(store.path)) == 1
+
+
 def test_a_block_has_one_shape(tmp_path):
     store = LabelBlocks.create(tmp_path / "a.zarr", Grid((100, 100)), FACTS)
     with pytest.raises(ShapeError, match=r"expected uint8 of \(64, 36\)"):
