@@ -111,6 +111,9 @@ class TileCache:
         # the newest first; those that were changed since they were read
         self._wanted: OrderedDict[tuple[int, Index], None] = OrderedDict()
         self._stale: set[tuple[int, Index]] = set()
+        # of a picture that is about to be shown, its level and box: may blank a part of it
+        self.blank: Callable[[np.ndarray, int, Region], None] | None = None
+        self._live: np.ndarray | None = None
         self._told: set[str] = set()
         self._changed = threading.Condition()
         self._closed = False
@@ -132,9 +135,42 @@ class TileCache:
                     _put(out, box, tile, self._region(level, index))
                 else:
                     self._put_coarser(out, box, level, index)
+            if self.blank is not None:
+                self.blank(out, level, box)
             middle = [(one.start + one.stop) / 2 for one in box]
             self._want(level, sorted(missing, key=lambda index: -self._distance(level, index, middle)))
         return out
+
+    def live_shape(self, level: int) -> tuple[int, ...]:
+        """Shape of :meth:`live` where a level is that one, and of an image; of all others, of nothing."""
+        last = self.steps[-1].shape
+        return (*last, *self._last) if level == len(self.steps) - 1 and len(last) == 2 else ()
+
+    def live(self) -> np.ndarray:
+        """The coarsest level as one array that is filled, and changed, in its place: for who keeps it."""
+        last = len(self.steps) - 1
+        with self._changed:
+            if self._live is None:
+                self._live = np.zeros((*self.steps[last].shape, *self._last), self.dtype)
+                missing = []
+                for index in self._indices(last, self._whole):
+                    tile = self._find(last, index)
+                    if tile is None:
+                        missing.append(index)
+                    else:
+                        self._put_live(tile, index)
+                self._want(last, missing)
+            return self._live
+
+    @property
+    def _whole(self) -> Region:
+        return tuple(slice(0, side) for side in self.steps[-1].shape)
+
+    def _put_live(self, tile: np.ndarray, index: Index) -> None:
+        if self._live is not None:
+            _put(self._live, self._whole, tile, self._region(len(self.steps) - 1, index))
+            if self.blank is not None:
+                self.blank(self._live, len(self.steps) - 1, self._whole)
 
     def _put_coarser(self, out: np.ndarray, box: Region, level: int, index: Index) -> None:
         """The part of a missing tile from the finest level that has it."""
@@ -205,6 +241,8 @@ class TileCache:
             before = self._tiles.pop(key, None)
             self._bytes += tile.nbytes - (0 if before is None else before.nbytes)
             self._tiles[key] = tile
+            if level == len(self.steps) - 1:
+                self._put_live(tile, index)
             self._make_room()
         return tile
 
@@ -227,6 +265,9 @@ class TileCache:
                     for one, times, of in zip(region, down, box, strict=True)
                 ):
                     self._stale.add((level, index))
+            if self._live is not None:
+                last = len(self.steps) - 1
+                self._want(last, [index for level, index in self._stale if level == last])
         self._tell_came()
 
     def _tell_came(self) -> None:

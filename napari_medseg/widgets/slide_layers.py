@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class Painter(QObject):
     Parameters
     ----------
     cache : TileCache
-    layer : Layer
+        Told before there is a layer of it: from then on nothing is read where the window is painted.
     tell : callable
         Called on the GUI thread with a sentence on what cannot be read.
     parent : QObject
@@ -41,9 +41,10 @@ class Painter(QObject):
     _came = Signal()
     _failed = Signal(str)
 
-    def __init__(self, cache: TileCache, layer: Layer, tell: Callable[[str], None], parent: QObject) -> None:
+    def __init__(self, cache: TileCache, tell: Callable[[str], None], parent: QObject) -> None:
         super().__init__(parent)
-        self.cache, self.layer, self._tell = cache, layer, tell
+        self.cache = cache
+        self.layer: Layer | None = None
         self._soon = QTimer(self, singleShot=True, interval=PAINT_MS)
         self._soon.timeout.connect(self._paint)
         self._came.connect(self._start, Qt.ConnectionType.QueuedConnection)
@@ -56,13 +57,13 @@ class Painter(QObject):
             self._soon.start()
 
     def _paint(self) -> None:
-        self.layer.refresh(thumbnail=True, highlight=False, extent=False)
+        if self.layer is not None:
+            self.layer.refresh(thumbnail=True, highlight=False, extent=False)
 
     def stop(self) -> None:
         """Nothing is read or painted any more."""
         self._soon.stop()
-        nobody: Callable[..., None] = lambda *_: None  # noqa: E731
-        self.cache.came = self.cache.failed = nobody
+        self.cache.came = self.cache.failed = None
         self.cache.close()
         self.deleteLater()
 
@@ -147,8 +148,8 @@ class OpenedSlide:
 
 def show_slide(viewer: Any, opened: OpenedSlide, *, name: str, tell: Callable[[str], None], parent: QObject) -> Image:
     """Add a large image as a layer; its file is let go of when the layer is removed."""
-    layer = opened.layer(name)
-    painter = Painter(opened.cache, layer, tell, parent)
+    painter = Painter(opened.cache, tell, parent)
+    painter.layer = layer = opened.layer(name)
 
     def removed(event: Any) -> None:
         if event.value is layer or event.value == layer:
@@ -161,11 +162,11 @@ def show_slide(viewer: Any, opened: OpenedSlide, *, name: str, tell: Callable[[s
     return layer
 
 
-def new_overview(cache: TileCache, image: Layer, blank: Callable[[np.ndarray, int, Sequence[slice]], None]) -> Labels:
+def new_overview(cache: TileCache, image: Layer) -> Labels:
     """A mask of any size over its image, to look at: what is drawn in is a window's."""
     colours = np.array([transform_color(colour)[0] for colour in ("transparent", *COLOURS)])
     return Labels(
-        [LazyLevel(cache, number, blank) for number in range(len(cache.steps))],
+        [LazyLevel(cache, number) for number in range(len(cache.steps))],
         multiscale=True,
         opacity=0.5,
         colormap=CyclicLabelColormap(colors=colours),

@@ -114,10 +114,11 @@ class Slides(QObject):
         project = self._state.project
         case, opened, tiles = loaded.case, loaded.opened, loaded.mask
         layer = show_slide(self._viewer, opened, name=case.name, tell=self._cases.say, parent=self)
-        overview = new_overview(tiles, layer, self._blank)
+        painter = Painter(tiles, self._cases.say, self)
+        tiles.blank = self._blank
+        painter.layer = overview = new_overview(tiles, layer)
         overview.name = case.name + OVERVIEW_SUFFIX
         overview.metadata.update({**made_for(layer, OVERVIEW_SUFFIX), SLIDE_KEY: str(case.image)})
-        painter = Painter(tiles, overview, self._cases.say, self)
         self._viewer.add_layer(overview)
         self.shown = SlideShown(project, case, opened.large, layer, overview, painter)
         self._viewer.layers.selection.active = layer
@@ -315,12 +316,13 @@ class Slides(QObject):
         return layer
 
     def _blank(self, data: np.ndarray, level: int, box: Any) -> None:
-        """Where a window lies, its own mask is seen."""
-        if self.box is None or self.shown is None or not self.shown.painter.layer.visible:
+        """Where a window lies, its own mask is seen. May be called on any thread."""
+        window, shown = self.box, self.shown
+        if window is None or shown is None:
             return
-        down = self.shown.painter.cache.steps[level].down
+        down = shown.painter.cache.steps[level].down
         spans = []
         for axis, (one, times) in enumerate(zip(box, down, strict=True)):
-            start, stop = (-(-self.box[axis + end] // times) - one.start for end in (0, 2))
+            start, stop = (-(-window[axis + end] // times) - one.start for end in (0, 2))
             spans.append(slice(int(max(0, start)), int(max(0, stop))))
         data[tuple(spans)] = 0
