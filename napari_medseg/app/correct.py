@@ -103,7 +103,9 @@ def window_labels(project: Project, case_id: int, window: Box, moved: Box | None
     part = window if moved is None else common(window, moved)
     if part[0] == part[2] or part[1] == part[3]:
         # all of it lies elsewhere
-        return CaseLabels(labels=np.zeros((0, 0), np.uint8), touched=np.zeros((0, 0), bool), box=(0, 0, 0, 0), moved=moved)
+        return CaseLabels(
+            labels=np.zeros((0, 0), np.uint8), touched=np.zeros((0, 0), bool), box=(0, 0, 0, 0), moved=moved
+        )
     found = case_labels(project, case_id, part)
     return replace(found, box=None if moved is None else shifted(part, -window[0], -window[1]), moved=moved)
 

@@ -162,7 +162,9 @@ def _seen(file: Path, step: Callable[[float], None]) -> _Seen:
         return _Seen(image.shape, image.grid, look_of(image.data), image.told)
     with open_large(file) as large:
         last = large.levels[-1].shape
-        look = look_of(large.read((*(0 for _ in last), *last), len(large.levels) - 1)) if not large_shape(last) else None
+        look = (
+            look_of(large.read((*(0 for _ in last), *last), len(large.levels) - 1)) if not large_shape(last) else None
+        )
         return _Seen(large.shape, large.grid, look, large.told)
 
 

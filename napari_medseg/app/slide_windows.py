@@ -20,7 +20,7 @@ SEEN = 0.5
 DIRECT = 3
 
 
-def window_at(middle: Sequence[float], shape: Sequence[int], side: int = SIDE) -> Box:
+def window_at(middle: Sequence[float], shape: Sequence[int], side: int | None = None) -> Box:
     """The window around a place, moved into the image where that ends.
 
     Parameters
@@ -30,6 +30,7 @@ def window_at(middle: Sequence[float], shape: Sequence[int], side: int = SIDE) -
     shape : (int, int)
         Of the image.
     """
+    side = side or SIDE
     firsts = [int(np.clip(round(at - side / 2), 0, max(0, n - side))) for at, n in zip(middle, shape, strict=True)]
     top, left = firsts
     return top, left, min(top + side, int(shape[0])), min(left + side, int(shape[1]))
@@ -40,7 +41,7 @@ def area(box: Box) -> int:
     return max(0, box[2] - box[0]) * max(0, box[3] - box[1])
 
 
-def wanted(view: Box, shape: Sequence[int], current: Box | None, side: int = SIDE) -> Box | None:
+def wanted(view: Box, shape: Sequence[int], current: Box | None, side: int | None = None) -> Box | None:
     """The window to open for what is seen; None: what is there serves, or one looks from too far.
 
     Parameters
@@ -50,6 +51,7 @@ def wanted(view: Box, shape: Sequence[int], current: Box | None, side: int = SID
     current : tuple of int or None
         The window that is open.
     """
+    side = side or SIDE
     if not area(view) or max(view[2] - view[0], view[3] - view[1]) > side:
         return None
     if current is not None and area(common(view, current)) >= STAYS * area(view):
@@ -58,8 +60,9 @@ def wanted(view: Box, shape: Sequence[int], current: Box | None, side: int = SID
     return None if box == current else box
 
 
-def windows_of(shape: Sequence[int], side: int = SIDE) -> list[Box]:
+def windows_of(shape: Sequence[int], side: int | None = None) -> list[Box]:
     """All windows side by side, row by row."""
+    side = side or SIDE
     return [
         (top, left, min(top + side, int(shape[0])), min(left + side, int(shape[1])))
         for top in range(0, int(shape[0]), side)
@@ -67,9 +70,7 @@ def windows_of(shape: Sequence[int], side: int = SIDE) -> list[Box]:
     ]
 
 
-def next_window(
-    candidates: Sequence[Box], accepted: Collection[Box], current: Box | None, by: int = 1
-) -> Box | None:
+def next_window(candidates: Sequence[Box], accepted: Collection[Box], current: Box | None, by: int = 1) -> Box | None:
     """The next window of which less than half is accepted, after the current one and around; None: there is none.
 
     Parameters
@@ -86,8 +87,8 @@ def next_window(
         left = [n for n in left if candidates[n] != current]
     if not left:
         return None
-    at = -1 if current is None else max(
-        range(len(candidates)), key=lambda n: (area(common(candidates[n], current)), -n)
+    at = (
+        -1 if current is None else max(range(len(candidates)), key=lambda n: (area(common(candidates[n], current)), -n))
     )
     after = [n for n in left if n > at] if by > 0 else [n for n in left if n < at]
     if by > 0:

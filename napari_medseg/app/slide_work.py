@@ -149,7 +149,9 @@ def go_on(
 ) -> LabelBlocks:
     """Begin a proposal, or go on with it; what is seen first. Parameters and errors as of :func:`predict_slide`."""
     if project.read_only:
-        raise InputError(f"{project.path} cannot be written to; expected a project of your own. Copy it, and open that.")
+        raise InputError(
+            f"{project.path} cannot be written to; expected a project of your own. Copy it, and open that."
+        )
     store, new = begin(project, case, slide, plan)
     begun(store, new)
     predict_slide(

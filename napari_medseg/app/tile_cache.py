@@ -1,4 +1,4 @@
-"""Tiles of a picture of any size, in memory as far as they are looked at: read on threads of their own, shown at once."""
+"""Tiles of a picture of any size, in memory where they are looked at: read on threads of their own, shown at once."""
 
 from __future__ import annotations
 

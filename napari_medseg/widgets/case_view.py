@@ -130,7 +130,10 @@ class CaseView(OpenCases):
 
     def _show(self, loaded: Loaded | LoadedSlide, prediction: Prediction | None) -> OpenCase | None:
         with one_picture(self._window):
-            return self._show_slide(loaded) if isinstance(loaded, LoadedSlide) else self._show_layers(loaded, prediction)
+            if not isinstance(loaded, LoadedSlide):
+                return self._show_layers(loaded, prediction)
+            self._show_slide(loaded)
+            return None
 
     def _show_slide(self, loaded: LoadedSlide) -> None:
         self._bus.opening.emit(False)

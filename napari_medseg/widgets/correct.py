@@ -31,8 +31,7 @@ from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
-from napari_medseg.widgets.slide_bar import SlideBar
-from napari_medseg.widgets.slides import LOOK_CLOSELY
+from napari_medseg.widgets.slide_bar import SlideBar, accepted_text
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -85,13 +84,13 @@ class CorrectSection(QWidget):
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept = QPushButton(tr("Accept, open next  (A)"))
         self.unlock = QPushButton(tr("Let proposals overwrite mine"))
-        inside = (self.next_image, self.patients, self.unlock)
-        self.more = Fold(tr("More: next image, patients, overwriting"), "more", *inside)
+        hidden = tr("More: next image, patients, overwriting")
+        self.more = Fold(hidden, "more", self.next_image, self.patients, self.unlock)
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
-            "next": lambda: self.slide.step(1) or self.open_neighbour(1),
-            "previous": lambda: self.slide.step(-1) or self.open_neighbour(-1),
+            "next": partial(self.open_neighbour, 1),
+            "previous": partial(self.open_neighbour, -1),
             "next_spot": lambda: self.spots.step(1),
             "previous_spot": lambda: self.spots.step(-1),
             "toggle_mask": self.toggle_mask,
@@ -162,7 +161,7 @@ class CorrectSection(QWidget):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
-        self.slide.framed.connect(lambda: self.status.take_back(tr(LOOK_CLOSELY, key=key_of("look_closely"))))
+        self.slide.framed.connect(self.status.take_back)
         self.table.cellActivated.connect(self._row_chosen)
         # what is marked in the list is what is shown: Accept means that one
         self.table.cellClicked.connect(self._row_chosen)
@@ -250,10 +249,8 @@ class CorrectSection(QWidget):
     def _enable(self) -> None:
         for button in (self.accept, self.unlock):
             button.setEnabled(self._state.case_id is not None)
-        self.moves.enable()
-        self.tools.enable()
-        self.spots.enable()
-        self.pieces.enable()
+        for part in (self.moves, self.tools, self.spots, self.pieces):
+            part.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
         case_id = self.table.case_at(row)
@@ -291,8 +288,10 @@ class CorrectSection(QWidget):
         self.next_image.choose(project, after, done, self._failed)
 
     def open_neighbour(self, by: int) -> None:
-        """Open the next or the previous image of the list, accepted or not."""
+        """Open the next or the previous image of the list, accepted or not; of a slide, what is not accepted of it."""
         ids = self.table.ids()
+        if self.slide.step(by):
+            return
         if self._state.case_id in ids:
             self.view.open_case(ids[(ids.index(self._state.case_id) + by) % len(ids)])
         elif ids:
@@ -321,20 +320,16 @@ class CorrectSection(QWidget):
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
-        if self.view.slides.shown is not None and self.view.current is None:
-            self.view.to_change()
-            return
-        if self._state.project is None or self._state.case_id is None:
-            self.view.say(
-                tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
-            )
-            return
-
         opened = self.view.current
-        name = "" if opened is None else opened.image.name
-        told = tr("{name} is accepted.", name=name)
-        if opened is not None and opened.window is not None:
-            told = tr("What is in the frame is accepted.")
+        if opened is None:
+            # on a slide, it is told where one draws
+            self.view.to_change()
+            if self.view.slides.shown is None:
+                self.view.say(
+                    tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
+                )
+            return
+        told = accepted_text(opened)
 
         def done(revision: Revision, note: str) -> None:
             self.status.note(f"{told} {note}".strip())
@@ -345,7 +340,7 @@ class CorrectSection(QWidget):
             if self.view.current is opened and not self.view.opening and not self.slide.accepted(revision):
                 self.open_next(note)
 
-        proposed = None if opened is None else opened.proposed
+        proposed = opened.proposed
         self.pieces.before(lambda: self.view.accept(done, proposed=proposed))
 
     def unlock_drawn(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from napari.layers import Image
 
 from napari_medseg.inference import Prediction, PredictionPlan
 from napari_medseg.inference.plan import VIEWS
+from napari_medseg.project import Project
 from napari_medseg.widgets.layers import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
@@ -18,6 +19,16 @@ from napari_medseg.widgets.layers import (
     show_map,
 )
 from napari_medseg.words import tr, trn
+
+
+class Asked(NamedTuple):
+    """What a proposal was asked for."""
+
+    layer: Image
+    data: np.ndarray
+    project: Project | None
+    case_id: int | None
+    boxes: np.ndarray | None
 
 
 def lost(viewer: Any, layer: Image, data: np.ndarray) -> str | None:

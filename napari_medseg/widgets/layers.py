@@ -138,6 +138,13 @@ def is_numbered(layer: Layer) -> bool:
     return shows(layer) in (OBJECTS_SUFFIX, PREVIEW_SUFFIX)
 
 
+def closest_look(viewer: Any, layer: Image | None) -> Image | None:
+    """What shows what is on an image: of a slide, the part that one looks at closely; None where there is none."""
+    if layer is None or not is_slide(layer):
+        return layer
+    return next((one for one in layers_of(viewer, layer) if isinstance(one, Image) and is_part(one)), None)
+
+
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
     """A Labels layer that lies on an image."""
     colours = np.array([transform_color(colour)[0] for colour in ("transparent", *COLOURS)])

@@ -104,10 +104,7 @@ class LazyLevel:
         if paints and self.shape == self._cache.live_shape(self._level) and dtype in (None, self.dtype):
             # napari keeps what it gets of this one
             return self._cache.live()
-        if paints:
-            data = self._cache.now(self._level, box)
-        else:
-            data = self._cache.read(self._level, box)
+        data = self._cache.now(self._level, box) if paints else self._cache.read(self._level, box)
         index = tuple(slice(None) if isinstance(axis, slice) else 0 for axis in self._axes)
         data = data[index]
         if self._channels is not None:

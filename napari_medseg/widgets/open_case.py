@@ -301,7 +301,7 @@ class OpenCase(InTurn):
         self.proposal_shown.emit()
 
     def base_came(self, box: Box, failed: Callable[[BaseException], None]) -> None:
-        """A proposal on the whole slide reached this window, in a box of the whole: show it, save where someone drew."""
+        """A proposal on the slide reached this window, in a box of the whole: show it, save where someone drew."""
         self.move(lambda: self.session.reread(box), failed)
         self.proposed += 1
         self.proposal_shown.emit()

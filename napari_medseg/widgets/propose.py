@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from napari.layers import Image
@@ -18,16 +18,15 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError, MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.networks import get_spec
-from napari_medseg.project import Project
 from napari_medseg.widgets.ask_again import AcceptedError, accepted_now, ask_again
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
 from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
-from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
+from napari_medseg.widgets.found import Asked, found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import is_part, is_slide, layers_of, lie_of_layer, plain_image
+from napari_medseg.widgets.layers import closest_look, is_slide, lie_of_layer, plain_image
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.propose_form import lay_out
@@ -36,16 +35,6 @@ from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
-
-
-class _Asked(NamedTuple):
-    """What a proposal was asked for."""
-
-    layer: Image
-    data: np.ndarray
-    project: Project | None
-    case_id: int | None
-    boxes: np.ndarray | None
 
 
 class ProposeSection(QWidget):
@@ -143,7 +132,7 @@ class ProposeSection(QWidget):
         self.options.for_slide(is_slide(layer))
         self._box_wanted()
         self._show_plan()
-        self.familiar.ask(self._to_look_at())
+        self.familiar.ask(closest_look(self._viewer, self.current_image()))
 
     def _boxes_drawn(self, image: Image) -> None:
         """A box is for its image."""
@@ -194,14 +183,7 @@ class ProposeSection(QWidget):
             self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
         self._box_wanted()
-        self.familiar.ask(self._to_look_at())
-
-    def _to_look_at(self) -> Image | None:
-        """What shows what is on the image: of a slide, the part that one looks at closely."""
-        layer = self.current_image()
-        if not is_slide(layer):
-            return layer
-        return next((one for one in layers_of(self._viewer, layer) if isinstance(one, Image) and is_part(one)), None)
+        self.familiar.ask(closest_look(self._viewer, self.current_image()))
 
     def _asked(self) -> None:
         self._state.also = self.options.members()
@@ -238,6 +220,7 @@ class ProposeSection(QWidget):
             self.plan.setText(no_boxes())
             self.run.setEnabled(False)
             return
+        assert data is not None
         try:
             plan = describe_plan(data.shape, self._request(), **lie_of_layer(layer))
             self.plan.setText(plan_text(plan))
@@ -308,7 +291,7 @@ class ProposeSection(QWidget):
 
         self._ticket = self._workers.run(
             work,
-            on_done=lambda found: self._show(_Asked(layer, data, project, case_id, boxes), *found),
+            on_done=lambda found: self._show(Asked(layer, data, project, case_id, boxes), *found),
             on_progress=lambda fraction, text: self._progressed(fraction, text),
             on_error=lambda error: self._ask_again(layer) if isinstance(error, AcceptedError) else self._failed(error),
         )
@@ -376,7 +359,7 @@ class ProposeSection(QWidget):
         self._say(sentence(error))
         show_error(sentence(error))
 
-    def _show(self, asked: _Asked, prediction: Prediction, picture: tuple, over: int | None) -> None:
+    def _show(self, asked: Asked, prediction: Prediction, picture: tuple, over: int | None) -> None:
         self._busy(False)
         layer, boxes = asked.layer, asked.boxes
         if asked.case_id is not None and layer not in self._viewer.layers:

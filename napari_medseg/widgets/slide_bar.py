@@ -16,7 +16,8 @@ from napari_medseg.project import Box, Revision
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
-from napari_medseg.widgets.slides import SlideShown
+from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.slides import LOOK_CLOSELY, SlideShown
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr, trn
 
@@ -31,7 +32,7 @@ class SlideBar(QWidget):
     """
 
     # there is a frame: what was said of none is over
-    framed = Signal()
+    framed = Signal(str)
 
     def __init__(self, view: CaseView, workers: Workers) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class SlideBar(QWidget):
         if box is None:
             parts.append(tr("Zoom in, and a frame opens in which you draw."))
         else:
-            self.framed.emit()
+            self.framed.emit(tr(LOOK_CLOSELY, key=key_of("look_closely")))
             parts.append(tr("You draw in the frame at row {y}, column {x}.", y=box[0], x=box[1]))
         if self._accepted:
             parts.append(trn("{n} frame is accepted.", "{n} frames are accepted.", len(self._accepted)))
@@ -133,6 +134,13 @@ class SlideBar(QWidget):
         self._accepted.append(self._slides.box)
         self._tell()
         return self.step(1)
+
+
+def accepted_text(opened: OpenCase) -> str:
+    """What was accepted, in words."""
+    if opened.window is not None:
+        return tr("What is in the frame is accepted.")
+    return tr("{name} is accepted.", name=opened.image.name)
 
 
 def accepted_boxes(shown: SlideShown) -> list[Box]:

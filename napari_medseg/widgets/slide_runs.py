@@ -239,4 +239,3 @@ def _around(store: LabelBlocks, unit: tuple[Index, ...]) -> Box:
     boxes = [store.box(index) for index in unit]
     tops, lefts, bottoms, rights = zip(*boxes, strict=True)
     return min(tops), min(lefts), max(bottoms), max(rights)
-

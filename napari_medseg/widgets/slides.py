@@ -29,7 +29,7 @@ REST_MS = 350
 # of the window, in the canvas
 FRAME, FRAME_PX = "#ffd54f", 2
 LOOK_CLOSELY = mark(
-    "Nothing was done: you look at the whole slide. Zoom in until a yellow frame opens, or press {key}; one draws in it."
+    "Nothing was done: you look at the whole slide. Zoom in until a yellow frame opens, or press {key}, and draw there."
 )
 
 

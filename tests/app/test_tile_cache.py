@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def picture(shape=(1500, 2600), channels=0, seed=0):
 def test_each_level_is_half_the_last_and_those_that_there_are_are_used(shapes, sources):
     steps = steps_of(shapes)
     assert [step.source for step in steps] == sources
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert 1.6 < before.shape[-1] / after.shape[-1] < 2.5
         assert after.shape[:-2] == before.shape[:-2]
         assert after.down[-1] > before.down[-1]
