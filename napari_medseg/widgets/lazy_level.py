@@ -67,9 +67,10 @@ class LazyLevel:
         """How many bytes it would take."""
         return self.size * self.dtype.itemsize
 
-    def of(self, cache: TileCache) -> bool:
-        """Whether it shows these tiles."""
-        return self._cache is cache
+    @property
+    def cache(self) -> TileCache:
+        """Of whose tiles it is."""
+        return self._cache
 
     def __len__(self) -> int:
         return self.shape[0]

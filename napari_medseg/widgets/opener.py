@@ -17,7 +17,7 @@ from napari_medseg.io import Image, name_of, read_image
 from napari_medseg.io.large_open import is_large
 from napari_medseg.widgets.layers import image_filter, show_image
 from napari_medseg.widgets.series_dialog import SeriesDialog
-from napari_medseg.widgets.slide_layers import OpenedSlide, Painter, show_slide
+from napari_medseg.widgets.slide_layers import OpenedSlide, Painter, paint_read, show_slide
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr
 
@@ -37,6 +37,8 @@ class ImageOpener(QPushButton):
         super().__init__(tr("Open..."))
         self._viewer, self._workers, self._tell = viewer, workers, tell
         self.clicked.connect(self._ask)
+        # what napari's own Open brings, too
+        self._end = paint_read(viewer, tell, self)
 
     def _ask(self) -> None:
         dialog = QFileDialog(
@@ -106,6 +108,7 @@ class ImageOpener(QPushButton):
 
     def let_go(self) -> None:
         """Nothing is painted any more by threads of large images; their layers stay."""
+        self._end()
         for painter in self.findChildren(Painter):
             painter.stop()
 

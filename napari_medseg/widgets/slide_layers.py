@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ class OpenedSlide:
                 dtype=large.dtype,
                 channels=large.channels,
             )
+            # where nobody tells when its layer is gone
+            weakref.finalize(self.cache, large.close)
             coarsest = self.cache.steps[-1]
             self.limits: tuple[float, float] | None = None
             if coarsest.source is not None and np.prod(coarsest.shape) <= AT_ONCE:
@@ -134,16 +137,18 @@ class OpenedSlide:
             "metadata": facts,
         }
 
+    def layer_data(self, name: str) -> tuple[list[LazyLevel], dict[str, Any], str]:
+        """A layer of all levels, as napari's readers give it."""
+        look = self.layer_facts(name)
+        look["rgb"] = bool(self.large.channels)
+        if not self.large.channels:
+            look["contrast_limits"] = (0.0, 255.0) if self.large.dtype == np.uint8 else self.limits
+        return [LazyLevel(self.cache, number) for number in range(len(self.cache.steps))], look, "image"
+
     def layer(self, name: str) -> Image:
-        """A layer of all levels."""
-        colour = bool(self.large.channels)
-        plain = (0.0, 255.0) if self.large.dtype == np.uint8 else self.limits
-        return Image(
-            [LazyLevel(self.cache, number) for number in range(len(self.cache.steps))],
-            rgb=colour,
-            contrast_limits=None if colour else plain,
-            **self.layer_facts(name),
-        )
+        """As a layer."""
+        levels, look, _ = self.layer_data(name)
+        return Image(levels, **look)
 
 
 def show_slide(viewer: Any, opened: OpenedSlide, *, name: str, tell: Callable[[str], None], parent: QObject) -> Image:
@@ -160,6 +165,35 @@ def show_slide(viewer: Any, opened: OpenedSlide, *, name: str, tell: Callable[[s
     viewer.layers.events.removed.connect(removed)
     viewer.add_layer(layer)
     return layer
+
+
+def paint_read(viewer: Any, tell: Callable[[str], None], parent: QObject) -> Callable[[], None]:
+    """Large images that napari's own Open brings are painted from here on as ours are; gives what ends that."""
+
+    def look(layer: Any) -> None:
+        levels = layer.data if isinstance(layer, Image) and layer.multiscale else ()
+        if len(levels) and isinstance(levels[0], LazyLevel) and levels[0].cache.came is None:
+            Painter(levels[0].cache, tell, parent).layer = layer
+
+    def inserted(event: Any) -> None:
+        look(event.value)
+
+    for layer in viewer.layers:
+        look(layer)
+    viewer.layers.events.inserted.connect(inserted)
+    return lambda: viewer.layers.events.inserted.disconnect(inserted)
+
+
+def paint_next(parent: QObject) -> None:
+    """As :func:`paint_read`, for what is read right now, with no panel beside it."""
+    import napari
+    from napari.utils.notifications import show_warning
+
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        end = paint_read(viewer, show_warning, parent)
+        # the layers are there when the reader has returned
+        QTimer.singleShot(0, end)
 
 
 def new_overview(cache: TileCache, image: Layer) -> Labels:

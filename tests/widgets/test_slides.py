@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from napari_medseg.app import slide_windows
 from napari_medseg.io import large
 from tests.widgets.helpers import WAIT, stored
-from tests.widgets.slide_helpers import SHAPE, SIDE, frame, open_slide
+from tests.widgets.slide_helpers import SHAPE, SIDE, frame, open_slide, write
 
 pytestmark = pytest.mark.gui
 FIRST, SECOND = (0, 0, SIDE, SIDE), (788, 2088, 1300, 2600)
@@ -189,3 +189,26 @@ def test_without_its_image_a_slide_is_closed(panel, qtbot, tmp_path):
     panel.viewer.layers.remove(slides.shown.layer)
     qtbot.waitUntil(lambda: slides.shown is None, timeout=WAIT)
     assert panel.state.project.labels(1, FIRST).any()
+
+
+@pytest.mark.parametrize("way", ["panel", "napari", "dropped"])
+def test_however_it_is_opened_it_is_shown_in_parts(panel, qtbot, tmp_path, reads, way):
+    data = write(tmp_path / "s.svs" if way == "napari" else tmp_path / "s.tif")
+    if way == "panel":
+        panel.propose.open_images([tmp_path / "s.tif"])
+    elif way == "napari":
+        panel.viewer.open(tmp_path / "s.svs", plugin="napari-medseg")
+    else:
+        panel._take([tmp_path / "s.tif"])
+    qtbot.waitUntil(lambda: len(panel.viewer.layers) > 0, timeout=WAIT)
+    layer = next(layer for layer in panel.viewer.layers if isinstance(layer, Image))
+    assert layer.multiscale
+    qtbot.waitUntil(lambda: np.asarray(layer.data[-1]).any(), timeout=WAIT)
+    reads.clear()
+    layer.refresh()
+    assert threading.main_thread() not in reads
+    assert np.array_equal(np.asarray(layer.data[0][40:60, 40:60]), data[40:60, 40:60])
+    if way != "dropped":
+        # in no project yet: it is said what Propose does
+        panel.propose.choice.choose("nuclei", "")
+        assert panel.propose.current_image() == layer
