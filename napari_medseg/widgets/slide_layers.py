@@ -171,8 +171,8 @@ def paint_read(viewer: Any, tell: Callable[[str], None], parent: QObject) -> Cal
     """Large images that napari's own Open brings are painted from here on as ours are; gives what ends that."""
 
     def look(layer: Any) -> None:
-        levels = layer.data if isinstance(layer, Image) and layer.multiscale else ()
-        if len(levels) and isinstance(levels[0], LazyLevel) and levels[0].cache.came is None:
+        levels: list[Any] = list(layer.data) if isinstance(layer, Image) and layer.multiscale else []
+        if levels and isinstance(levels[0], LazyLevel) and levels[0].cache.came is None:
             Painter(levels[0].cache, tell, parent).layer = layer
 
     def inserted(event: Any) -> None:

@@ -91,7 +91,7 @@ def test_what_is_drawn_in_a_frame_is_stored_at_its_place(panel, qtbot, tmp_path)
 
 
 def test_the_next_frame_keeps_what_was_drawn_in_the_last(panel, qtbot, tmp_path):
-    slides, _ = open_slide(panel, qtbot, tmp_path)
+    open_slide(panel, qtbot, tmp_path)
     case = frame(panel, qtbot, FIRST)
     case.labels.paint((100, 100), 1)
     # at once
