@@ -98,6 +98,24 @@ def pairs_of(data: Path, name: str, split: str = "val") -> list[tuple[np.ndarray
     return found
 
 
+def smaller(maker: Maker, box: tuple[int, int, int, int], step: int) -> np.ndarray:
+    """A tile of a level, from pieces that are small enough."""
+    out = np.full((TILE, TILE, 3), GLASS, np.uint8)
+    piece = max(1, 1024 // step)
+    for row in range(0, TILE, piece):
+        for column in range(0, TILE, piece):
+            y0, x0 = box[0] + row * step, box[1] + column * step
+            part = (y0, x0, min(box[2], y0 + piece * step), min(box[3], x0 + piece * step))
+            if part[0] >= part[2] or part[1] >= part[3] or not maker.tissue(part, step).any():
+                continue
+            image, _ = maker.read(part)
+            rows, columns = -(-image.shape[0] // step), -(-image.shape[1] // step)
+            more = ((0, rows * step - image.shape[0]), (0, columns * step - image.shape[1]), (0, 0))
+            full = np.pad(image, more, "edge").reshape(rows, step, columns, step, 3)
+            out[row : row + rows, column : column + columns] = full.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8)
+    return out
+
+
 def write_slide(maker: Maker, path: Path) -> None:
     """The pyramid, level by level; of the smaller ones, each pixel is the mean of those that it stands for."""
     glass = np.full((TILE, TILE, 3), GLASS, np.uint8)
@@ -107,18 +125,7 @@ def write_slide(maker: Maker, path: Path) -> None:
         for y in range(0, side, wide):
             for x in range(0, side, wide):
                 box = (y, x, min(side, y + wide), min(side, x + wide))
-                if not maker.tissue(box, step).any():
-                    yield glass
-                    continue
-                image, _ = maker.read(box)
-                rows, columns = -(-image.shape[0] // step), -(-image.shape[1] // step)
-                full = np.pad(
-                    image, ((0, rows * step - image.shape[0]), (0, columns * step - image.shape[1]), (0, 0)), "edge"
-                )
-                small = full.reshape(rows, step, columns, step, 3).mean(axis=(1, 3)).astype(np.uint8)
-                out = glass.copy()
-                out[:rows, :columns] = small
-                yield out
+                yield smaller(maker, box, step) if maker.tissue(box, step).any() else glass
 
     steps = [1]
     while maker.side / steps[-1] > 1500:

@@ -82,12 +82,16 @@ class SlidePlan:
 
     def describe(self) -> str:
         """For the user, such as ``412 tissue tiles at 0.5 um/px, about 6 minutes; what you see first``."""
+        return tr("{what}, about {time}; what you see first.", what=self.what(), time=lasts(self.seconds))
+
+    def what(self) -> str:
+        """What is done, without how long it takes."""
         at = tr("at {um:.2g} um/px", um=self.pixel_um) if self.pixel_um is not None else tr("at full resolution")
         if self.tiles is None:
-            text = trn("{n} tile, without those of background,", "{n} tiles, without those of background,", self.count)
+            count = trn("{n} tile at most", "{n} tiles at most", self.count)
         else:
-            text = trn("{n} tissue tile", "{n} tissue tiles", self.count)
-        return tr("{tiles} {at}, about {time}; what you see first.", tiles=text, at=at, time=lasts(self.seconds))
+            count = trn("{n} tissue tile", "{n} tissue tiles", self.count)
+        return tr("{tiles} {at}", tiles=count, at=at)
 
     def level_box(self, box: Part) -> tuple[int, int, int, int]:
         """The part of the level under a part of the full one, one pixel wider, px of the level."""

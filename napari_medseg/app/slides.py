@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from napari_medseg.app.predict import members_of, predict_array
+from napari_medseg.app.large_run import Progress, go_on
+from napari_medseg.app.predict import PredictRequest, members_of, predict_array
 from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, to01, units_of
-from napari_medseg.errors import Cancelled
 from napari_medseg.inference.predictor import to_labels
 from napari_medseg.inference.tiles import KeptTiles, Place, enlarge, join
 from napari_medseg.inference.tissue import is_empty
@@ -20,11 +20,20 @@ from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
 from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import resolve_weights
-from napari_medseg.words import tr
 
-Progress = Callable[[float, str], None]
 # how tiles are laid and joined; a change of it is another result
 FORM = 1
+
+
+class Planned(Protocol):
+    """A plan of a slide or a volume."""
+
+    @property
+    def request(self) -> PredictRequest:
+        """What was asked for."""
+
+    def what(self) -> str:
+        """What is done, in words."""
 
 
 def facts_of(plan: SlidePlan) -> dict[str, Any]:
@@ -49,12 +58,12 @@ def facts_of(plan: SlidePlan) -> dict[str, Any]:
     }
 
 
-def origin_of(plan: SlidePlan, facts: dict[str, Any]) -> dict[str, Any]:
+def origin_of(plan: Planned, facts: dict[str, Any]) -> dict[str, Any]:
     """Where a slide's labels come from, as :class:`napari_medseg.inference.Prediction` tells it."""
     first = facts["members"][0]
     return {
         **{key: first[key] for key in ("network", "weights", "sha256")},
-        "plan": plan.describe(),
+        "plan": plan.what(),
         "device": plan.request.device,
         "tiles": facts,
     }
@@ -83,6 +92,15 @@ class SlideRun:
         """What is left to do, in order: see :func:`~napari_medseg.app.slide_plan.units_of`."""
         left = [index for index in self.store.blocks() if not self.store.done(index)]
         return in_order(units_of(self.plan, left), first)
+
+    def size(self, index: Index) -> int:
+        """Tiles that a block stands for."""
+        return len(self.plan.places(self.store.box(index)))
+
+    @property
+    def count(self) -> int:
+        """Tiles that go through the network, at most."""
+        return self.plan.count
 
     def work(self, unit: tuple[Index, ...], check: Callable[[], None] = lambda: None) -> None:
         """Do some blocks.
@@ -164,60 +182,11 @@ def predict_slide(
     cancelled: Callable[[], bool] | None = None,
     done: Callable[[tuple[Index, ...]], None] = lambda unit: None,
 ) -> None:
-    """Do what is left of a slide.
-
-    Parameters
-    ----------
-    slide, plan, store
-        As :class:`SlideRun` has them.
-    first : box, optional
-        (y0, x0, y1, x1), px: what lies here or near comes first.
-    progress : callable, optional
-        Called with the share of all tiles that is done, and words on it.
-    cancelled : callable, optional
-        Asked between tiles.
-    done : callable
-        Told which blocks are done.
-
-    Raises
-    ------
-    Cancelled
-        If ``cancelled`` said so; what is finished stays.
-    ImageReadError, OutputError, DeviceError
-        If a part cannot be read, or stored, or segmented; what is finished stays.
-    """
+    """Do what is left of a slide; parameters and errors are those of :class:`SlideRun` and :func:`go_on`."""
     run = SlideRun(slide, plan, store)
-    units = run.units(first)
-    shares = _shares(plan, store, units)
-    finished = 1.0 - sum(shares)
-    total = max(1, plan.count)
-
-    def check() -> None:
-        if cancelled is not None and cancelled():
-            raise Cancelled(tr("Cancelled. What is finished stays; go on whenever you like."))
-        if progress is not None:
-            share = min(1.0, finished)
-            progress(share, tr("{done} of {all} tiles", done=round(share * total), all=total))
-
-    check()
-    for unit, share in zip(units, shares, strict=True):
-        run.work(unit, check)
-        finished += share
-        done(unit)
-        check()
+    go_on(run, first=first, progress=progress, cancelled=cancelled, done=done)
     if run.passes:
         note_seconds(plan.request, run.seconds / run.passes)
-
-
-def _shares(plan: SlidePlan, store: LabelBlocks, units: Iterable[tuple[Index, ...]]) -> list[float]:
-    """Share of all tiles that each unit stands for."""
-    counts = [sum(_tiles_in(plan, store.box(index)) for index in unit) for unit in units]
-    everything = sum(_tiles_in(plan, store.box(index)) for index in store.blocks())
-    return [count / max(1, everything) for count in counts]
-
-
-def _tiles_in(plan: SlidePlan, box: Part) -> int:
-    return len(plan.places(box))
 
 
 def partial_of(target: Path) -> Path:

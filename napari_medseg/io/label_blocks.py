@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_folder
 from napari_medseg.errors import ImageReadError, OutputError, ShapeError, sentence
+from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.image import Grid
 from napari_medseg.io.json_file import plain
@@ -63,7 +64,9 @@ class LabelBlocks:
             self.block: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].chunks)
 
     @classmethod
-    def create(cls, path: Path, grid: Grid, facts: Mapping[str, Any]) -> LabelBlocks:
+    def create(
+        cls, path: Path, grid: Grid, facts: Mapping[str, Any], *, block: tuple[int, ...] | None = None
+    ) -> LabelBlocks:
         """An empty store, or the one that is there where it is of the same grid and facts.
 
         Parameters
@@ -73,6 +76,8 @@ class LabelBlocks:
             Of the image; its shape is that of the labels.
         facts : mapping
             What the labels are made by, as plain values: others never go on with them.
+        block : tuple of int, optional
+            Sides of a block; where the image is smaller, so are they.
 
         Raises
         ------
@@ -89,8 +94,9 @@ class LabelBlocks:
                 )
             return there
         shape = tuple(grid.shape)
-        block = tuple(min(n, side) for n, side in zip(shape, BLOCK if len(shape) == 2 else DEEP, strict=True))
-        steps = list(_steps(shape))
+        sides = block or (BLOCK if len(shape) == 2 else DEEP)
+        steps = list(_steps(shape, sides))
+        block = tuple(min(n, side) for n, side in zip(shape, sides, strict=True))
         own = {"facts": kept, "grid": grid.to_json(), "steps": [list(step) for step in steps]}
         datasets = []
         for level, step in enumerate(steps):
@@ -167,6 +173,20 @@ class LabelBlocks:
             at = tuple(slice(first, last) for first, last in zip(firsts, lasts, strict=True))
             self._arrays[level][at] = part
 
+    def tell(self, provenance: Mapping[str, Any]) -> None:
+        """Write into it where the labels come from, what they are called and their colours, as any mask says it."""
+        import zarr
+
+        root = zarr.open_group(self.path, mode="r+", zarr_format=3)
+        attributes: Any = dict(root.attrs)
+        names = names_of(provenance)
+        palette = palette_of(provenance)
+        colours = [{"label-value": n, "rgba": [*colour_in(palette, n), 255]} for n in sorted(names)]
+        shown = {"colors": colours, "properties": [{"label-value": n, "name": name} for n, name in names.items()]}
+        attributes["ome"] = {**attributes["ome"], "image-label": shown}
+        attributes[KEY] = {**attributes[KEY], "provenance": plain(provenance)}
+        root.attrs.update(attributes)
+
     def read(self, box: Part, level: int = 0) -> np.ndarray:
         """Labels of a part, px of that level: uint8, 0 where nothing was written yet.
 
@@ -191,10 +211,9 @@ class LabelBlocks:
         return [tuple(int(n) for n in array.shape) for array in self._arrays]
 
 
-def _steps(shape: tuple[int, ...]) -> Iterator[Index]:
+def _steps(shape: tuple[int, ...], block: tuple[int, ...]) -> Iterator[Index]:
     """Pixels of the full level for each of a level, by axis. Only as small as one block is a chunk of each level."""
     step = (1,) * len(shape)
-    block = BLOCK if len(shape) == 2 else DEEP
     while True:
         yield step
         sides = [n // s for n, s in zip(shape, step, strict=True)]

@@ -14,6 +14,10 @@ from napari_medseg.io.table import format_of
 def is_large(path: str | Path) -> bool:
     """Whether a file is read in parts only, by its header, in a moment; False of what cannot be read."""
     with suppress(ImageReadError, OSError, ModuleNotFoundError):
+        format = format_of(path)
+        # what is compressed as a whole has no parts
+        if format is None or format.open_large is None or Path(path).name.lower().endswith(".gz"):
+            return False
         grid = read_grid(path)
         return grid is not None and large_shape(grid.shape)
     return False

@@ -152,7 +152,7 @@ def test_a_slide_without_small_levels_is_looked_at_tile_by_tile(slide, tmp_path,
     monkeypatch.setattr("napari_medseg.app.slide_plan.MOST_SEEN", 10)
     plan = plan_slide(slide, REQUEST)
     assert plan.tiles is None and plan.count == plan.grid.count
-    assert "without those of background" in plan.describe()
+    assert " tiles at most at 0.5 um/px" in plan.describe()
     store = store_of(plan, tmp_path / "a.ome.zarr", slide)
     run = SlideRun(slide, plan, store)
     for unit in run.units():
