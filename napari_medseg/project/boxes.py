@@ -89,6 +89,27 @@ def check_part(case_id: int, shape: tuple[int, ...], box: Part | None) -> Part |
     return found
 
 
+def by_axes(box: Part, shape: tuple[int, ...]) -> Part:
+    """A part with a start and a stop for each axis: rows of all slices of a volume lie in one slice.
+
+    Raises
+    ------
+    InputError
+        If they lie in several, and hold not all of each.
+    """
+    if len(box) == 2 * len(shape):
+        return box
+    y0, x0, y1, x1 = box
+    z, last, height = y0 // shape[1], max(y0, y1 - 1) // shape[1], shape[1]
+    if z == last:
+        return (z, y0 - z * height, x0, z + 1, y1 - z * height, x1)
+    if y0 % height == 0 and y1 % height == 0:
+        return (z, 0, x0, last + 1, height, x1)
+    raise InputError(
+        f"box is {tuple(box)}; expected rows of one slice, or (z0, y0, x0, z1, y1, x1) px. Give one of these."
+    )
+
+
 def part_shape(box: Part) -> tuple[int, ...]:
     """Sides of a part, px: (rows, columns), or (slices, rows, columns)."""
     half = len(box) // 2

@@ -39,11 +39,11 @@ class LabelStore:
         self.current, self.sparse = Current(path, db), Sparse(path, db)
         self._strokes = LargeStrokes(path, self.sparse)
 
-    def labels(self, case_id: int, box: Part | None = None) -> np.ndarray:
+    def labels(self, case_id: int, box: Part | None = None, *, whole: bool = False) -> np.ndarray:
         """The current labels: a copy, (Y, X) or (Z, Y, X) uint8; of a box alone (rows, columns).
 
         Of a volume a box may also be (z0, y0, x0, z1, y1, x1). Where a proposal in a folder is not done yet, gone or
-        damaged, there is only what was drawn: see :meth:`base_problem`.
+        damaged, there is only what was drawn: see :meth:`base_problem`. With ``whole``, damage and loss are errors.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class LabelStore:
         with self._db.alone():
             part, shape, cursor = self._part(case_id, box)
             if large_shape(shape) and part is not None:
-                return self.sparse.held(case_id, shape, cursor, part).labels
+                return self.sparse.held(case_id, shape, cursor, part, whole=whole).labels
             return self._copy(self.current.of(case_id).labels, part, shape)
 
     def touched(self, case_id: int, box: Part | None = None) -> np.ndarray:
@@ -338,6 +338,18 @@ class LabelStore:
         with self._db.alone():
             cursor, shape = self.current.place(case_id)
             return self.sparse.problem(case_id, cursor) if large_shape(shape) else None
+
+    def base_done(self, case_id: int) -> tuple[int, int] | None:
+        """Of the proposal in a folder that is shown: blocks that are done, and all of them; None where there is none.
+
+        Raises
+        ------
+        ProjectError
+            If it is gone or damaged.
+        """
+        with self._db.alone():
+            cursor, shape = self.current.place(case_id)
+            return self.sparse.done(case_id, cursor) if large_shape(shape) else None
 
     def base_problems(self) -> list[str]:
         """What is wrong with any proposal that lies in a folder, a sentence each: all that is done of them is read."""

@@ -193,6 +193,7 @@ class Project:
 
     accept = _part("_accepted", RevisionStore.accept)
     accepted_revision = _part("_accepted", RevisionStore.accepted_revision)
+    base_done = _part("_drawn", LabelStore.base_done)
     base_problem = _part("_drawn", LabelStore.base_problem)
     by_hand = _part("_drawn", LabelStore.by_hand)
     can_redo = _part("_moved", Steps.can_redo)

@@ -13,7 +13,7 @@ from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io.large import large_shape
 from napari_medseg.io.mask import MANUAL
 from napari_medseg.project import history, queries
-from napari_medseg.project.boxes import check_part, part_shape
+from napari_medseg.project.boxes import by_axes, check_part, part_shape
 from napari_medseg.project.current import Current
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
@@ -152,7 +152,7 @@ class RevisionStore:
         with self._db.transaction() as db:
             cursor, shape = self._current.place(case_id)
             if large_shape(shape):
-                part = check_part(case_id, shape, box)
+                part = self._by_axes(case_id, shape, box)
                 assert part is not None
                 labels = self._to_accept(case_id, shape, cursor, part)
             elif box is None:
@@ -175,6 +175,11 @@ class RevisionStore:
             note(db, case_id, "accept", facts, "revisions", int(inserted or 0))
         return next(r for r in self.revisions(case_id) if r.id == inserted)
 
+    @staticmethod
+    def _by_axes(case_id: int, shape: tuple[int, ...], box: Part | None) -> Part | None:
+        part = check_part(case_id, shape, box)
+        return None if part is None else by_axes(part, shape)
+
     def _to_accept(self, case_id: int, shape: tuple[int, ...], cursor: int, part: Part) -> np.ndarray:
         if 0 in part_shape(part):
             raise InputError(f"box is {tuple(part)}; expected a part of case {case_id}. Choose one inside it.")
@@ -194,7 +199,7 @@ class RevisionStore:
         if box is None:
             row = self._db.row(queries.ACCEPTED, case_id)
         else:
-            part = check_part(case_id, self._current.place(case_id)[1], box)
+            part = self._by_axes(case_id, self._current.place(case_id)[1], box)
             row = self._db.row(queries.ACCEPTED_BOX, case_id, json.dumps(part))
         return None if row is None else int(row[0])
 

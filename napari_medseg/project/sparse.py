@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import ProjectError
+from napari_medseg.io.label_blocks import LabelBlocks, count_done
 from napari_medseg.project.boxes import in_rows, part_shape
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
@@ -23,10 +24,13 @@ from napari_medseg.project.labels import decode_tile, stacked, tiles_of
 from napari_medseg.project.records import Box, Part
 from napari_medseg.project.stores import Stores
 from napari_medseg.project.touched import ASSISTED, PROPOSAL, UNLOCK
-from napari_medseg.project.way import Way, Ways
+from napari_medseg.project.way import STORE, Way, Ways
 
 # bytes of tiles that are remembered, with what a person set in them
 MOST_TILES = 64_000_000
+_WITH_STORES = f"""
+SELECT DISTINCT case_id FROM strokes WHERE kind = '{PROPOSAL}' AND origin LIKE '%"{STORE}"%' ORDER BY case_id
+"""
 _TILE = "SELECT crc, data FROM tiles WHERE stroke_id = ? AND tile_y = ? AND tile_x = ?"
 
 
@@ -194,22 +198,41 @@ class Sparse:
 
     def problems(self) -> list[str]:
         """What is wrong with proposals in folders, a sentence each; all that is there of them is read."""
-        cases = [case for (case,) in self._db.rows("SELECT id FROM cases ORDER BY id")]
-        found = [one.store for case in cases for one in self.way(case).strokes.values() if one.store is not None]
-        wrong = [self.stores.problem(stored) for stored in dict.fromkeys(found)]
-        return [text for text in wrong if text is not None]
+        found = []
+        for (case,) in self._db.rows(_WITH_STORES):
+            try:
+                stored = [one.store for one in self.way(case).strokes.values() if one.store is not None]
+            except ProjectError as error:
+                found.append(str(error))
+                continue
+            wrong = [self.stores.problem(one) for one in dict.fromkeys(stored)]
+            found += [text for text in wrong if text is not None]
+        return found
 
     def problem(self, case_id: int, stroke: int) -> str | None:
         """Why the newest proposal in a folder below a stroke cannot be shown; None where it can, or there is none."""
-        way = self.way(case_id)
-        below = way.stores(stroke)
-        stored = way.strokes[below[-1]].store if below else None
         try:
-            if stored is not None:
-                self.stores.open(stored)
+            self._newest(case_id, stroke)
         except ProjectError as error:
             return str(error)
         return None
+
+    def done(self, case_id: int, stroke: int) -> tuple[int, int] | None:
+        """Of that proposal: blocks that are done, and all of them; None where there is none.
+
+        Raises
+        ------
+        ProjectError
+            If it is gone or damaged.
+        """
+        store = self._newest(case_id, stroke)
+        return None if store is None else (count_done(store), len(store.blocks()))
+
+    def _newest(self, case_id: int, stroke: int) -> LabelBlocks | None:
+        way = self.way(case_id)
+        below = way.stores(stroke)
+        stored = way.strokes[below[-1]].store if below else None
+        return None if stored is None else self.stores.open(stored)
 
     def _remembered(self, key: tuple[int, int, int]) -> Held | None:
         held = self._tiles.get(key)

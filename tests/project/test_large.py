@@ -501,6 +501,10 @@ def test_a_large_volume_is_asked_for_and_accepted_in_boxes_of_slices(tmp_path):
         revision = project.accept(1, box)
         assert revision.box == box
         assert project.revision_labels(revision.id).shape == (5, 10, 20)
+        # rows of one slice are that slice's
+        assert project.accept(1, (row, 10, row + 3, 20)).box == (63, 255, 10, 64, 258, 20)
+        with pytest.raises(InputError, match="rows of one slice"):
+            project.accept(1, (row, 10, row + 3000, 20))
         with pytest.raises(InputError, match="no box is given"):
             project.by_hand(1)
         assert project.verify() == []

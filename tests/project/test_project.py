@@ -197,7 +197,7 @@ def test_a_newer_project_is_not_touched(project):
     db = sqlite3.connect(project.path / "project.sqlite")
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(ProjectError, match="has version 99; this program knows up to 5"):
+    with pytest.raises(ProjectError, match="has version 99; this program knows up to 6"):
         Project.open(project.path)
 
 
