@@ -33,11 +33,14 @@ class Progressed:
     ----------
     map : np.ndarray
         (rows, columns) uint8 of its blocks: EMPTY, WAITING or DONE.
+    block : tuple of int
+        Sides of a block, px.
     done, of : int
         Tiles through the network, and all of them.
     """
 
     map: np.ndarray
+    block: tuple[int, ...]
     done: int
     of: int
 
@@ -127,7 +130,7 @@ def progressed(plan: SlidePlan, store: LabelBlocks) -> Progressed:
         found[index] = (DONE if finished else WAITING) if tiles else EMPTY
     # tiles at the rim of blocks count for several
     share = 1.0 if not of else done / of
-    return Progressed(found, round(share * plan.count), plan.count)
+    return Progressed(found, store.block, round(share * plan.count), plan.count)
 
 
 def tissue_windows(plan: SlidePlan, candidates: Sequence[Box]) -> list[Box]:

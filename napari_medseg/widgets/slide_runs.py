@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.slide_plan import SlidePlan, plan_slide
 from napari_medseg.app.slide_work import DONE, EMPTY, WAITING, Progressed, go_on, on_its_way, progressed
 from napari_medseg.errors import sentence
-from napari_medseg.io.label_blocks import BLOCK, Index, LabelBlocks
+from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.project import Box
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.slides import SlideShown
@@ -130,11 +131,11 @@ class SlideRuns(QObject):
                 for index in unit:
                     if far[0].map[index] == WAITING:
                         far[0].map[index] = DONE
-                progress(-1.0, (far[0].map.copy(), _around(store, unit)))
+                progress(-1.0, (replace(far[0], map=far[0].map.copy()), _around(store, unit)))
 
             def begun(store: LabelBlocks, new: bool) -> None:
                 far.append(progressed(plan, store))
-                progress(-1.0, (far[0].map.copy(), None))
+                progress(-1.0, (replace(far[0], map=far[0].map.copy()), None))
 
             return go_on(
                 shown.project,
@@ -171,8 +172,8 @@ class SlideRuns(QObject):
         if isinstance(told, str):
             self.progressed.emit(share, told)
             return
-        blocks, box = told
-        self._paint_map(blocks)
+        far, box = told
+        self._paint_map(far)
         self._slides.refresh(box)
         if box is None:
             self._bus.cases_changed.emit()
@@ -193,10 +194,10 @@ class SlideRuns(QObject):
         if there is None or there.whole:
             self._hide_map()
         else:
-            self._paint_map(there.map)
+            self._paint_map(there)
 
-    def _paint_map(self, blocks: np.ndarray) -> None:
-        shown = self._slides.shown
+    def _paint_map(self, far: Progressed) -> None:
+        shown, blocks = self._slides.shown, far.map
         if shown is None:
             return
         colours = np.zeros((*blocks.shape, 4), np.uint8)
@@ -210,8 +211,8 @@ class SlideRuns(QObject):
             colours,
             rgb=True,
             name=shown.case.name + PROGRESS_SUFFIX,
-            scale=scale * BLOCK,
-            translate=np.array(shown.layer.translate) + scale * (np.array(BLOCK) - 1) / 2,
+            scale=scale * far.block,
+            translate=np.array(shown.layer.translate) + scale * (np.array(far.block) - 1) / 2,
             units=shown.layer.units,
             metadata={OF_KEY: (str(shown.layer.unique_id), PROGRESS_SUFFIX)},
         )
