@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,26 @@ from napari_medseg.project.way import DIGEST, STORE
 
 # folder of a project in which proposals on large images lie
 FOLDER = "slides"
+# in the origin of a proposal: what a person asked for, to go on with it
+ASKED = "asked"
 # of a block on the map: nothing is there, it waits, it is done
 EMPTY, WAITING, DONE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asked for.
+
+    Attributes
+    ----------
+    task, weights : str
+    pixel_um : float or None
+        None: as the network was trained.
+    """
+
+    task: str
+    weights: str
+    pixel_um: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +81,23 @@ def shown_store(project: Project, case_id: int) -> LabelBlocks | None:
     return store if store.digest == origin.get(DIGEST) else None
 
 
-def begin(project: Project, case: Case, slide: Large, plan: SlidePlan) -> tuple[LabelBlocks, bool]:
+def unfinished(project: Project, case_id: int) -> Asked | None:
+    """What was asked for, of the proposal that a case shows, where not all of it is done; None where all is, or none.
+
+    Raises
+    ------
+    ProjectError
+        If the project cannot be read.
+    """
+    told = (project.proposal_origin(case_id) or {}).get(ASKED)
+    store = shown_store(project, case_id)
+    if store is None or not isinstance(told, dict) or all(store.done(index) for index in store.blocks()):
+        return None
+    pixel = told.get("pixel_um")
+    return Asked(str(told.get("task", "")), str(told.get("weights", "")), None if pixel is None else float(pixel))
+
+
+def begin(project: Project, case: Case, slide: Large, plan: SlidePlan, task: str = "") -> tuple[LabelBlocks, bool]:
     """The place for a plan's labels, shown by the case from here on; what was done there before is there still.
 
     Returns
@@ -94,7 +128,8 @@ def begin(project: Project, case: Case, slide: Large, plan: SlidePlan) -> tuple[
     now = shown_store(project, case.id)
     new = now is None or now.path != store.path
     if new:
-        project.set_base(case.id, store.path, origin_of(plan, facts))
+        asked = Asked(task, plan.request.weights, plan.request.pixel_um)
+        project.set_base(case.id, store.path, {**origin_of(plan, facts), ASKED: asdict(asked)})
     return store, new
 
 
@@ -144,6 +179,7 @@ def go_on(
     slide: Large,
     plan: SlidePlan,
     *,
+    task: str = "",
     first: Part | None,
     progress: Callable[[float, str], None],
     cancelled: Callable[[], bool],
@@ -155,7 +191,7 @@ def go_on(
         raise InputError(
             f"{project.path} cannot be written to; expected a project of your own. Copy it, and open that."
         )
-    store, new = begin(project, case, slide, plan)
+    store, new = begin(project, case, slide, plan, task)
     begun(store, new)
     predict_slide(
         slide,

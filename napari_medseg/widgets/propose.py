@@ -105,6 +105,7 @@ class ProposeSection(QWidget):
         self.cancel.clicked.connect(self.stop)
         self.slide.planned.connect(self._slide_planned)
         self.slide.changed.connect(self._show_plan)
+        self.slide.chosen.connect(self.choice.choose)
         self.slide.progressed.connect(self._slide_progressed)
         self.slide.ended.connect(self._slide_ended)
 

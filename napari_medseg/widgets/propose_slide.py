@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QWidget
 
 from napari_medseg.app.layer_keys import SLIDE_KEY
 from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.slide_work import Asked
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.slide_runs import SlideRuns
 from napari_medseg.words import tr
@@ -25,6 +26,8 @@ class ProposeSlide(QWidget):
     changed = Signal()
     progressed = Signal(float, str)
     ended = Signal(str)
+    # task and weights of a proposal that was not done
+    chosen = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +58,8 @@ class ProposeSlide(QWidget):
         runs.planned.connect(self._planned)
         runs.progressed.connect(self.progressed)
         runs.ended.connect(self.ended)
+        runs.turned.connect(self.changed)
+        runs.resumes.connect(self._resume)
 
     @property
     def running(self) -> bool:
@@ -84,6 +89,10 @@ class ProposeSlide(QWidget):
         """Cancel; what is finished stays."""
         if self._runs is not None:
             self._runs.stop()
+
+    def _resume(self, asked: Asked) -> None:
+        self.pixel.setValue(asked.pixel_um or 0.0)
+        self.chosen.emit(asked.task, asked.weights)
 
     def _planned(self, told: str, can: bool) -> None:
         self.planned.emit(told, can)

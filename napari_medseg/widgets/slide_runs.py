@@ -13,7 +13,17 @@ from qtpy.QtCore import QObject, Signal
 from napari_medseg.app.layer_keys import OF_KEY, PROGRESS_SUFFIX
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.slide_plan import SlidePlan, plan_slide
-from napari_medseg.app.slide_work import DONE, EMPTY, WAITING, Progressed, go_on, on_its_way, progressed
+from napari_medseg.app.slide_work import (
+    DONE,
+    EMPTY,
+    WAITING,
+    Asked,
+    Progressed,
+    go_on,
+    on_its_way,
+    progressed,
+    unfinished,
+)
 from napari_medseg.errors import sentence
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.project import Box
@@ -45,6 +55,9 @@ class SlideRuns(QObject):
     # what will happen, or why it cannot, in words; whether it can
     planned = Signal(str, bool)
     progressed = Signal(float, str)
+    # another slide, or none; what was asked for of one that is not done
+    turned = Signal()
+    resumes = Signal(object)
     # how it ended, in words
     ended = Signal(str)
 
@@ -111,12 +124,30 @@ class SlideRuns(QObject):
             self._of, self.plan, self._asked = self._slides.shown, None, ()
             self.stop()
             self._hide_map()
+            self.turned.emit()
+            if self._of is not None:
+                self._look_back(self._of)
+
+    def _look_back(self, shown: SlideShown) -> None:
+        """Of a proposal that was not done, what was asked for is asked for again: it is gone on with."""
+
+        def done(found: Asked | None) -> None:
+            if found is not None and self._slides.shown is shown:
+                self.resumes.emit(found)
+
+        self._workers.run(
+            lambda ticket, progress: unfinished(shown.project, shown.case.id),
+            on_done=done,
+            on_error=lambda error: None,
+            lane="files",
+        )
 
     # ---- on its way ------------------------------------------------------------------------------------------------
 
     def start(self) -> bool:
         """Begin, or go on, with what is seen; False where nothing is planned."""
         shown, plan = self._slides.shown, self.plan
+        task = self._state.task
         if shown is None or plan is None or self.running:
             return False
         view = self._slides.view()
@@ -142,6 +173,7 @@ class SlideRuns(QObject):
                 shown.case,
                 shown.large,
                 plan,
+                task=task,
                 first=first,
                 progress=progress,
                 cancelled=lambda: ticket.cancelled,
