@@ -13,7 +13,7 @@ GRID_KEY = "medseg_grid"
 OF_KEY = "medseg_of"
 """Of a layer made for an image: which image that is, and what the layer shows."""
 MASK_SUFFIX, PROBABILITY_SUFFIX, EDGES_SUFFIX = " mask", " probability", " edges"
-OVERVIEW_SUFFIX, PROGRESS_SUFFIX = " mask overview", " progress"
+OVERVIEW_SUFFIX, PROGRESS_SUFFIX = " overview", " progress"
 """Of a large image: its mask as a whole, to look at; which parts have a proposal."""
 DISAGREEMENT_SUFFIX, OBJECTS_SUFFIX, PREVIEW_SUFFIX = " disagreement", " objects", " preview"
 MAP_SUFFIXES = (PROBABILITY_SUFFIX, EDGES_SUFFIX, DISAGREEMENT_SUFFIX)

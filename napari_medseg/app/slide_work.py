@@ -18,6 +18,7 @@ from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
 from napari_medseg.project import Box, Case, Project
 from napari_medseg.project.way import DIGEST, STORE
+from napari_medseg.words import tr
 
 # folder of a project in which proposals on large images lie
 FOLDER = "slides"
@@ -189,7 +190,10 @@ def go_on(
     """Begin a proposal, or go on with it; what is seen first. Parameters and errors as of :func:`predict_slide`."""
     if project.read_only:
         raise InputError(
-            f"{project.path} cannot be written to; expected a project of your own. Copy it, and open that."
+            tr(
+                "{path} cannot be written to; expected a project of your own. Copy it, and open that.",
+                path=project.path,
+            )
         )
     store, new = begin(project, case, slide, plan, task)
     begun(store, new)

@@ -121,5 +121,5 @@ def _cut(axis: slice, key: Any) -> slice | int:
     number = int(key)
     length = axis.stop - axis.start
     if not -length <= number < length:
-        raise IndexError(f"index is {number}; expected less than {length}.")
+        raise IndexError(number)
     return axis.start + number % length

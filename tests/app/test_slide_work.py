@@ -1,11 +1,11 @@
-"""A slide's proposal in a project: begun, ended at any moment, and gone on with; nothing is done twice, nothing lost."""
+"""A slide's proposal in a project: begun, ended at any moment, and gone on with; nothing twice, nothing lost."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,7 +146,7 @@ def test_a_killed_run_loses_nothing_and_does_no_block_twice(tmp_path):
         [sys.executable, "-c", script, str(tmp_path / "p"), str(tmp_path / "s.tif")],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=os.getcwd(),
+        cwd=Path.cwd(),
     )
     first = process.stdout.readline()
     process.send_signal(signal.SIGKILL)
@@ -181,7 +181,7 @@ def test_strokes_in_frames_survive_a_kill(tmp_path):
         "        assert session.close()\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "p")], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()
+        [sys.executable, "-c", script, str(tmp_path / "p")], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
     )
     lines = [process.stdout.readline() for _ in range(5)]
     time.sleep(0.05)

@@ -114,3 +114,23 @@ def test_why_it_cannot_be_is_told(panel, qtbot, tmp_path):
     panel.propose.slide.pixel.setValue(0.001)
     qtbot.waitUntil(lambda: "expected" in panel.propose.plan.text(), timeout=WAIT)
     assert not panel.propose.run.isEnabled()
+
+
+@pytest.mark.parametrize("format", ["ome-zarr", "geojson", "tiff"])
+def test_a_slide_goes_out_as_a_whole_or_it_is_said_why_not(panel, qtbot, tmp_path, format):
+    open_slide(panel, qtbot, tmp_path)
+    frame(panel, qtbot, (0, 0, SIDE, SIDE)).labels.paint((100, 100), 1)
+    export = panel.export
+    export.this.setChecked(True)
+    export.format.setCurrentText(format)
+    export.folder.setText(str(tmp_path / "out"))
+    export.start()
+    qtbot.waitUntil(export.export.isEnabled, timeout=WAIT)
+    told = export.message.text()
+    if format == "tiff":
+        assert "expected OME-Zarr" in told
+        assert not (tmp_path / "out").exists()
+    else:
+        assert "Wrote 1 file" in told
+        (file,) = (tmp_path / "out").iterdir()
+        assert file.name.startswith("s_mask.")
