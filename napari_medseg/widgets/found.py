@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from napari_medseg.inference import Prediction, PredictionPlan
 from napari_medseg.inference.plan import VIEWS
-from napari_medseg.project import Project
 from napari_medseg.widgets.layers import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
@@ -19,16 +18,6 @@ from napari_medseg.widgets.layers import (
     show_map,
 )
 from napari_medseg.words import tr, trn
-
-
-class Asked(NamedTuple):
-    """What a proposal was asked for."""
-
-    layer: Image
-    data: np.ndarray
-    project: Project | None
-    case_id: int | None
-    boxes: np.ndarray | None
 
 
 def lost(viewer: Any, layer: Image, data: np.ndarray) -> str | None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_medseg.words import tr
+from napari_medseg.widgets.choice_form import choice_form
 
 
 def lay_out(
     section: QWidget,
-    choices: Sequence[QComboBox],
-    *,
-    open: QPushButton,
+    choices: Sequence[tuple[str, QComboBox, QWidget | None]],
     engine: QWidget,
+    *,
     between: Sequence[QWidget],
     buttons: Sequence[QPushButton],
     below: Sequence[QWidget],
@@ -23,38 +22,25 @@ def lay_out(
 
     Parameters
     ----------
-    choices : sequence of QComboBox
-        Image, task, network, device.
-    open : QPushButton
-        Beside the image.
+    choices : sequence of (text, QComboBox, QWidget or None)
+        As :func:`choice_form` takes them.
     engine : QWidget
-        Below the device.
+        Below them.
     between, below : sequence of QWidget
         Over and under the buttons.
     buttons : (QPushButton, QPushButton)
         To run, and to cancel.
     """
-    form = QFormLayout()
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    names = (tr("Image"), tr("Task"), tr("Network"), tr("Device"))
-    for number, (text, box) in enumerate(zip(names, choices, strict=True)):
-        box.setMinimumContentsLength(8)
-        box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        row = QHBoxLayout()
-        row.addWidget(box, 1)
-        if number == 0:
-            row.addWidget(open)
-        form.addRow(text, row)
+    form = choice_form(choices)
     form.addRow("", engine)
-    run_row = QHBoxLayout()
-    run_row.addWidget(buttons[0], 1)
-    run_row.addWidget(buttons[1])
+    row = QHBoxLayout()
+    row.addWidget(buttons[0], 1)
+    row.addWidget(buttons[1])
     layout = QVBoxLayout(section)
     layout.addLayout(form)
     for widget in between:
         layout.addWidget(widget)
-    layout.addLayout(run_row)
+    layout.addLayout(row)
     for widget in below:
         layout.addWidget(widget)
     layout.addStretch()
