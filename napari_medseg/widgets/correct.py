@@ -312,9 +312,11 @@ class CorrectSection(QWidget):
         self._enable()
         self.table.mark(self._state.case_id)
         # at random, it may be anywhere in a long list; and once more when what changed above has found its place
-        scroll = partial(self.table.scroll_to, self._state.case_id)
-        scroll()
-        QTimer.singleShot(0, scroll)
+        self._scroll()
+        QTimer.singleShot(0, self._scroll)
+
+    def _scroll(self) -> None:
+        self.table.scroll_to(self._state.case_id)
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""

@@ -166,11 +166,6 @@ class OpenCase(InTurn):
         """Whether nobody is in the middle of a stroke, and nothing that was asked for is on its way."""
         return self._is_free() and not self._waiting and not self.labels._block_history
 
-    def seen(self) -> int:
-        """A number that is another one as soon as anything was drawn or changed."""
-        self.compare()
-        return self.changes
-
     # ---- one after the other -------------------------------------------------------------------------------------
 
     def _is_free(self) -> bool:

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QComboBox, QProgressBar, QPushButton, QWidget
 from napari_medseg.app.draft import Draft
 from napari_medseg.app.predict import PredictRequest, describe_plan
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import InputError, MedsegError, sentence
+from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.inference import Prediction, available_devices
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
@@ -264,7 +264,6 @@ class ProposeSection(QWidget):
                 self._ask_task()
             return
         if is_slide(layer):
-            self._say("")
             self.slide.start(layer)
             return
         data, request, edges = plain_image(layer), self._request(), self.options.wanted()["edges"]
@@ -293,12 +292,7 @@ class ProposeSection(QWidget):
     def _ask_again(self, layer: Image) -> None:
         """An accept is never lost unasked."""
         self._busy(False)
-
-        def go() -> None:
-            if layer == self.current_image():
-                self.start(again=True)
-
-        ask_again(self.window(), go)
+        ask_again(self.window(), lambda: self.start(again=True) if layer == self.current_image() else None)
 
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""
@@ -309,14 +303,7 @@ class ProposeSection(QWidget):
 
     def _boxes(self, layer: Image) -> np.ndarray | None:
         """Boxes to segment, where the person wants that."""
-        if self._volume or not self.options.boxes.isChecked():
-            return None
-        boxes = self.boxes.read(layer)
-        if not len(boxes):
-            raise InputError(
-                tr("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
-            )
-        return boxes
+        return None if self._volume or not self.options.boxes.isChecked() else self.boxes.some(layer)
 
     def stop(self) -> None:
         """Cancel; what comes back later is dropped, a draft stays."""

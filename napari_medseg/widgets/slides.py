@@ -249,7 +249,7 @@ class Slides(QObject):
             self._rest.start()
             return
         self._coming = box
-        changes = None if before is None else before.seen()
+        changes = None if before is None else _drawn(before)
 
         def work(ticket: Ticket, progress: Any) -> WindowRead:
             if before is not None:
@@ -260,7 +260,7 @@ class Slides(QObject):
         def done(read: WindowRead) -> None:
             if self._coming != box or self.shown is not shown:
                 return
-            if before is not None and before.seen() != changes:
+            if before is not None and _drawn(before) != changes:
                 # drawn meanwhile, perhaps in what both windows show
                 self._open(box)
                 return
@@ -326,3 +326,9 @@ class Slides(QObject):
             start, stop = (-(-window[axis + end] // times) - one.start for end in (0, 2))
             spans.append(slice(int(max(0, start)), int(max(0, stop))))
         data[tuple(spans)] = 0
+
+
+def _drawn(opened: OpenCase) -> int:
+    """A number that is another one as soon as anything was drawn or changed."""
+    opened.compare()
+    return opened.changes
