@@ -11,14 +11,13 @@ import numpy as np
 
 from napari_medseg.app.accepted import AcceptedMask, masks_of
 from napari_medseg.app.classes import class_table
-from napari_medseg.app.large_pairs import inside_box
 from napari_medseg.app.provenance import about_case
 from napari_medseg.errors import InputError
 from napari_medseg.io import large_masks
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.mask import MADE_KEY, SEMIAUTOMATIC
 from napari_medseg.project import Case, Project
-from napari_medseg.project.boxes import part_shape
+from napari_medseg.project.boxes import inside_box, part_shape
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.records import Part
 from napari_medseg.words import tr, trn

@@ -16,6 +16,7 @@ from napari_medseg.io.large_open import open_large
 from napari_medseg.project import Project
 from napari_medseg.project.records import Part
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.words import tr
 
 # px: a tile is never smaller
 _LEAST = 16
@@ -71,12 +72,6 @@ def pieces(box: Part, side: int) -> Iterator[Part]:
         yield y0, x0, y1, x1
 
 
-def inside_box(part: Part, box: Part) -> tuple[slice, ...]:
-    """Index of a part in an array of a box."""
-    half = len(box) // 2
-    return tuple(slice(part[a] - box[a], part[a + half] - box[a]) for a in range(half))
-
-
 def open_checked(mask: AcceptedMask) -> Large:
     """The image of a mask.
 
@@ -91,8 +86,12 @@ def open_checked(mask: AcceptedMask) -> Large:
     if image.shape != mask.case.shape:
         image.close()
         raise ShapeError(
-            f"{mask.case.image} has shape {image.shape}; expected {mask.case.shape}, as it was added. Bring back the "
-            "image that was added."
+            tr(
+                "{image} has shape {found}; expected {shape}, as it was added. Bring back the image that was added.",
+                image=mask.case.image,
+                found=image.shape,
+                shape=mask.case.shape,
+            )
         )
     return image
 

@@ -12,7 +12,6 @@ from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import DOUBT_KEY, opinion_of
 from napari_medseg.errors import Cancelled, InputError
 from napari_medseg.io import Image, read_image
-from napari_medseg.io.large import large_shape
 from napari_medseg.project import Case, Project
 from napari_medseg.words import tr, trn
 
@@ -124,7 +123,7 @@ def _propose(
     cancelled: Callable[[], bool],
     unlike: bool,
 ) -> float | _Unlike | None:
-    if large_shape(case.shape):
+    if case.large:
         told = tr("'{name}' is too large for this list: it takes minutes. Open it, and press Propose.", name=case.name)
         raise InputError(told)
     image = read_image(case.image)

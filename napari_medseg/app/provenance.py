@@ -15,9 +15,9 @@ from napari_medseg.names import clean_name
 from napari_medseg.project import Case, Project
 from napari_medseg.project.labels import labels_sha256
 
-# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
+# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked and computed
 MADE_BY = ("network", "weights", "sha256")
-ASKED = ("also", "plan")
+ASKED = ("also", "plan", "precision")
 
 
 def case_provenance(

@@ -10,10 +10,11 @@ import numpy as np
 from napari_medseg.app.accepted import AcceptedMask
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
-from napari_medseg.app.large_pairs import inside_box, open_checked, pieces, side_for, write_piece
+from napari_medseg.app.large_pairs import open_checked, pieces, side_for, write_piece
 from napari_medseg.io import Grid, LabelRule, write_mask
 from napari_medseg.io.labels import Found
 from napari_medseg.project import Project
+from napari_medseg.project.boxes import inside_box
 from napari_medseg.project.grids import case_grid
 from napari_medseg.project.run_spec import Pair, RunSpec
 from napari_medseg.weights import WeightsEntry

@@ -116,6 +116,12 @@ def part_shape(box: Part) -> tuple[int, ...]:
     return tuple(max(0, high - low) for low, high in zip(box[:half], box[half:], strict=True))
 
 
+def inside_box(part: Part, box: Part) -> tuple[slice, ...]:
+    """Index of a part in an array of a box."""
+    half = len(box) // 2
+    return tuple(slice(part[a] - box[a], part[a + half] - box[a]) for a in range(half))
+
+
 def in_rows(box: Part, shape: tuple[int, ...]) -> Iterator[Box]:
     """A part as boxes over the rows of all slices, one below the other: itself, or one a slice."""
     if len(box) == 4:

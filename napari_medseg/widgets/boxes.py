@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image, Shapes
 
 from napari_medseg.errors import InputError
-from napari_medseg.inference.prompts import box_of_corners, check_boxes, corners_of_box
+from napari_medseg.inference.drawn import box_of_corners, check_boxes, corners_of_box
 from napari_medseg.widgets.layers import find, made_for, place_of
 from napari_medseg.words import tr
 

@@ -187,7 +187,7 @@ class CaseView(OwnProposals):
         self._viewer.layers.selection.active = opened.labels
         self._viewer.reset_view()
         self._state.case_id = opened.case_id
-        self._bus.cases_changed.emit()
+        self._bus.case_changed.emit(opened.case_id)
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
 

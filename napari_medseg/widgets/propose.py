@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QComboBox, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_medseg.app.draft import Draft
 from napari_medseg.app.predict import PredictRequest, describe_plan
-from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.app.settings import save_settings
 from napari_medseg.errors import MedsegError, sentence
-from napari_medseg.inference import Prediction, available_devices
+from napari_medseg.inference import Prediction
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.widgets import draft_text
@@ -24,6 +24,7 @@ from napari_medseg.widgets.ask_again import AcceptedError, ask_again
 from napari_medseg.widgets.asked import Asked, Drafted, Found
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
+from napari_medseg.widgets.device_choice import DeviceChoice
 from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
@@ -49,7 +50,7 @@ class ProposeSection(QWidget):
         self._ticket: Ticket | None = None
         self._asked_for: Asked | None = None
         self.choice = WeightsChoice(state)
-        self.image, self.device = ImageChoice(viewer), QComboBox()
+        self.image, self.device = ImageChoice(viewer), DeviceChoice(state, workers)
         self.task, self.weights = self.choice.task, self.choice.weights
         self.engine = EngineLine(state)
         self.plan, self.message = TextLabel(), TextLabel()
@@ -80,9 +81,6 @@ class ProposeSection(QWidget):
         self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
         self.cancel.setEnabled(False)
         self.progress.setRange(0, 100)
-        self.device.addItems(available_devices())
-        self.device.setCurrentText(str(load_settings().get("device", "auto")))
-        self._state.device = self.device.currentText()
         lay_out(
             self,
             (
@@ -104,6 +102,7 @@ class ProposeSection(QWidget):
         self.familiar.seen.connect(self.choice.suggest)
         self.familiar.told.connect(self._tell_next)
         self.device.currentTextChanged.connect(self._chosen)
+        self.device.found.connect(self.engine.forget)
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._box_wanted)
         self.options.draw_boxes.connect(self._draw_boxes)

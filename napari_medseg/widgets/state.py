@@ -34,6 +34,8 @@ class PanelState:
         The image that was looked at last said it of itself, and nobody chose: another image may be of another kind.
     network, weights, device, engine : str
         What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
+    devices : tuple of str
+        Those that may be chosen, as far as is known.
     boxed : tuple of (network, weights) or None
         What segments inside the boxes that were drawn on the image that is looked at: the next proposal's alone.
     proposes : str
@@ -58,6 +60,7 @@ class PanelState:
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    devices: tuple[str, ...] = ("auto", "cpu")
     engine: str = "auto"
     boxed: tuple[str, str] | None = None
     proposes: str = ""
@@ -159,6 +162,8 @@ class Bus:
 
     cases_changed = Signal()
     """Cases were added, or their states changed."""
+    case_changed = Signal(int)
+    """One case was opened or accepted: the others are as they were."""
     weights_changed = Signal()
     """There are weights to choose that were not there before."""
     save_status = Signal(object)

@@ -1,17 +1,20 @@
 """Masks of large cases go out block by block: whole or not there, in bounded memory, at full resolution."""
 
 import json
+import sys
 import tracemalloc
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import zarr
 from PIL import Image
-from typer.testing import CliRunner
 
+from napari_medseg.app import queue
 from napari_medseg.app.export import ALL, export_losses, export_project
 from napari_medseg.app.formats import suffix_for
-from napari_medseg.cli import app
+from napari_medseg.app.measure_files import measure_project
+from napari_medseg.cli import main
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, ProjectError
 from napari_medseg.io import outlines
 from napari_medseg.io.label_blocks import LabelBlocks
@@ -93,14 +96,15 @@ def test_objects_of_a_slide_are_whole_at_full_resolution(project, tmp_path):
     assert document["medseg"]["shape"] == list(SHAPE)
 
 
-def test_the_command_line_reaches_it_and_says_what_is_left_out(project, tmp_path):
+def test_the_command_line_reaches_it_and_says_what_is_left_out(project, tmp_path, capsys, monkeypatch):
     project.close()
-    result = CliRunner().invoke(
-        app, ["project", "export", str(project.path), "--out", str(tmp_path / "out"), "--format", "geojson"]
-    )
-    assert result.exit_code == 0, result.output
-    assert "only what lies in 1 accepted box is written" in " ".join(result.output.split())
-    assert (tmp_path / "out" / "i_mask.geojson").is_file()
+    out = tmp_path / "out"
+    command = ["medseg", "project", "export", str(project.path), "--out", str(out), "--format", "geojson"]
+    monkeypatch.setattr(sys, "argv", command)
+    with suppress(SystemExit):
+        main()
+    assert "only what lies in 1 accepted box is written" in " ".join(capsys.readouterr().err.split())
+    assert (out / "i_mask.geojson").is_file()
 
 
 def test_what_is_not_done_is_told(tmp_path):
@@ -175,3 +179,14 @@ def test_a_large_volume_is_written_as_zarr_alone(tmp_path):
     with make(tmp_path, shape) as project, pytest.raises(InputError, match="expected OME-Zarr"):
         project.commit_stroke(1, np.ones((3, 3), np.uint8), box=(5, 5, 8, 8))
         export_project(project, tmp_path / "out", format="geojson", state=ALL)
+
+
+def test_lesions_of_a_slide_are_not_measured_and_another_file_is_named(project, tmp_path):
+    with pytest.raises(InputError, match=r"what lies on it is not measured.*GeoJSON"):
+        measure_project(project, tmp_path / "m.csv")
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_a_slide_is_not_read_to_find_out_which_image_comes_next(project, monkeypatch):
+    monkeypatch.setattr(queue, "read_image", lambda path: pytest.fail("it was read as a whole"))
+    assert queue._read(project.case(1)) is None

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -35,6 +35,7 @@ masks = st.tuples(st.integers(1, 19), st.integers(1, 19)).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(masks, st.integers(1, 7))
 def test_they_are_those_of_the_whole_to_the_point(labels, side):
     assert sorted(found(labels, side), key=key) == sorted(in_the_whole(labels), key=key)
@@ -52,6 +53,7 @@ def test_a_spiral_over_all_blocks_is_one_object(side):
     assert found(labels, side) == in_the_whole(labels)
 
 
+@settings(deadline=None)
 @given(masks, st.integers(2, 7))
 def test_what_is_too_large_to_be_put_together_is_one_object_of_the_same_pixels(labels, side):
     objects = found(labels, side, most=4)
