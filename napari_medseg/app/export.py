@@ -101,13 +101,14 @@ def export_labels(
     InputError, OutputError
         As :func:`napari_medseg.io.write_mask`.
     """
-    facts = {**_program(), **(provenance or {})}
+    facts = {**program(), **(provenance or {})}
     numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
 
 
-def _program() -> dict[str, str]:
+def program() -> dict[str, str]:
+    """What goes into every file's provenance."""
     return {
         "software": "napari-medseg",
         "version": __version__,
@@ -151,7 +152,7 @@ def export_masks(
     reports = report_paths(stem, suffix) if measured else ()
     check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    facts = {**_program(), **provenance}
+    facts = {**program(), **provenance}
     lesions = None
     if measured and grid is not None and source is not None:
         lesions = measured_for(labels, grid=grid, provenance=facts, source=source)
@@ -310,7 +311,7 @@ def export_project(
                     wishes: dict[str, Any] = {"accepted": state == ACCEPTED, "chosen": chosen, "task": task}
                     target = folder / f"{stems[case.id]}_mask{suffixes[case.id]}"
                     tick = _step(progress, number, len(ready), case.name)
-                    write_large(project, case, target, format=format, program=_program(), progress=tick, **wishes)
+                    write_large(project, case, target, format=format, program=program(), progress=tick, **wishes)
                     written.append(target)
                     if tell is not None:
                         tell(case.id)

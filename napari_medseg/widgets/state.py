@@ -177,6 +177,8 @@ class Bus:
     """An image layer of the user's own is a case from here on: (Image, Project, number)."""
     late = Signal(object, object, object)
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
+    tissue = Signal(int, object)
+    """Where on a slide there is tissue: number of the case, and the SlidePlan that knows it."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
     told = Signal(str)
