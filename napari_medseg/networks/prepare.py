@@ -11,6 +11,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from napari_medseg.networks.backbones.resnet import FrozenBatchNorm
+from napari_medseg.networks.fused import fuse
+from napari_medseg.networks.fused_norms import PlacewiseNorm
 
 _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm2d, nn.BatchNorm3d, FrozenBatchNorm)
@@ -49,6 +51,11 @@ def prepare_for_inference(network: nn.Module) -> nn.Module:
             if isinstance(scaled, _NORMS):
                 module.set_submodule(convolution, _with_norm_ahead(scaled, following))
                 module.set_submodule(norm, nn.Identity())
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if PlacewiseNorm.takes(child):
+                setattr(parent, name, PlacewiseNorm(child))
+    fuse(network)
     return network
 
 
@@ -56,7 +63,7 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
     """Names of convolutions and of the batch norms that follow them directly: in a sequence, or as the module says."""
     layers = dict(module.named_modules())
     in_order = itertools.pairwise(dict(module.named_children())) if isinstance(module, nn.Sequential) else ()
-    for first, second in (*in_order, *getattr(module, "folds", ())):
+    for first, second in (*in_order, *(chain[:2] for chain in getattr(module, "folds", ()))):
         # some layers are there in some sizes only
         if isinstance(layers.get(first), _CONVOLUTIONS) and isinstance(layers.get(second), _NORMS):
             yield first, second

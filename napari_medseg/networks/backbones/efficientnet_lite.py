@@ -49,17 +49,18 @@ class EvenPadConv(nn.Conv2d):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int, groups: int = 1) -> None:
         whole = kernel_size - stride
-        self.before = whole // 2
-        self.after = whole - self.before
-        padding = self.before if self.before == self.after else 0
+        before, after = whole // 2, whole - whole // 2
+        padding = before if before == after else 0
+        # what is added ahead; where both ends get the same the convolution does it
+        self.uneven = None if before == after else (before, after, before, after)
         super().__init__(
             in_channels, out_channels, kernel_size, stride=stride, padding=padding, groups=groups, bias=False
         )
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve."""
-        if self.before != self.after:
-            input = F.pad(input, (self.before, self.after, self.before, self.after))
+        if self.uneven is not None:
+            input = F.pad(input, self.uneven)
         return super().forward(input)
 
 
