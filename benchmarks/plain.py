@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_medseg.networks import SegmentationOutput
+from napari_medseg.networks.blocks.boxes import box_area, clip_boxes, decode_boxes, nms
 from napari_medseg.networks.blocks.depthwise import ParallelDepthwise
 from napari_medseg.networks.blocks.dual_attention import PositionAttention
 from napari_medseg.networks.blocks.dynamic_conv import GuidedDynamicConv
@@ -27,7 +28,6 @@ from napari_medseg.networks.blocks.patch_tokens import PatchTokenTransformer
 from napari_medseg.networks.dcsnet.detector import CELLS, WEIGHTS, Detections, Detector
 from napari_medseg.networks.dcsnet.segmenter import CELLS as RESOLUTIONS
 from napari_medseg.networks.dcsnet.segmenter import TARGET, RoIMaps, Segmenter, grown
-from napari_medseg.networks.blocks.boxes import box_area, clip_boxes, decode_boxes, nms
 from napari_medseg.networks.sgd_net import SGDNet
 
 SAMPLES = 2
@@ -170,9 +170,7 @@ def segmenter(self: Segmenter, maps: list[Tensor], boxes: list[Tensor]) -> RoIMa
         torch.cat([roi_align(x, own, cells, scale=1 / 2 ** (i + 2)) for x, own in zip(features, boxes, strict=True)])
         for i, (features, cells) in enumerate(zip(maps, RESOLUTIONS, strict=False))
     ]
-    skips = [
-        encode(self.fpn_enhance[name](x)) for name, encode, x in zip(names, self.encoder_blocks, cut, strict=True)
-    ]
+    skips = [encode(self.fpn_enhance[name](x)) for name, encode, x in zip(names, self.encoder_blocks, cut, strict=True)]
     below = self._transform(skips, self.transformer)
     decoded = [below]
     for skip, join in zip(reversed(skips[:-1]), reversed(self.decoder_blocks[:-1]), strict=True):
@@ -208,7 +206,7 @@ def plain_form(network: nn.Module) -> nn.Module:
     plain = copy.deepcopy(network).eval()
     for module in plain.modules():
         if type(module) in FORWARD:
-            module.forward = MethodType(FORWARD[type(module)], module)  # type: ignore[method-assign]
+            module.forward = MethodType(FORWARD[type(module)], module)
         if isinstance(module, Detector):
             module._judge = MethodType(judge, module)  # type: ignore[method-assign]
     return plain

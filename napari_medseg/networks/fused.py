@@ -1,4 +1,4 @@
-"""Convolutions and linear layers that compute in one step with the activation behind them, their weights laid out ahead.
+"""Convolutions and linear layers that compute in one step with the activation behind them, weights laid out ahead.
 
 PyTorch lays the weights of a convolution out anew at each call and writes its result before an activation reads it
 again. oneDNN, which PyTorch brings along for the CPU, can do without both; it also multiplies twice as fast as the
@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +29,14 @@ class _Step(NamedTuple):
     way: str = ""
 
 
+_NAMES: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu",
+    nn.Hardswish: "hardswish",
+    nn.SiLU: "swish",
+    nn.Sigmoid: "sigmoid",
+}
+
+
 def _step(activation: nn.Module | None) -> _Step | None:
     """How oneDNN knows an activation; None: it does not."""
     match activation:
@@ -41,8 +50,8 @@ def _step(activation: nn.Module | None) -> _Step | None:
             return _Step("leaky_relu", (float(slope),))
         case nn.PReLU(num_parameters=1, weight=weight):
             return _Step("leaky_relu", (weight.item(),))
-    names: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.Hardswish: "hardswish", nn.SiLU: "swish", nn.Sigmoid: "sigmoid"}
-    return _Step(names[type(activation)]) if type(activation) in names else None
+    name = _NAMES.get(type(activation))
+    return None if name is None else _Step(name)
 
 
 def on_cpu(x: Tensor) -> bool:
@@ -174,9 +183,11 @@ def fuse(network: nn.Module) -> None:
                 module.set_submodule(layer, Fused(found[layer], found[activation]))
                 module.set_submodule(activation, nn.Identity())
     for module in list(network.modules()):
+        # the encoder layers of torch read the weights of theirs
+        if isinstance(module, (Fused, nn.TransformerEncoderLayer, nn.MultiheadAttention)):
+            continue
         for name, child in list(module.named_children()):
-            # the encoder layers of torch read the weights of theirs
-            if not isinstance(module, (Fused, nn.TransformerEncoderLayer, nn.MultiheadAttention)) and Fused.takes(child):
+            if Fused.takes(child):
                 setattr(module, name, Fused(child))
 
 
@@ -190,9 +201,7 @@ def _pairs(module: nn.Module) -> Sequence[tuple[str, str]]:
     for chain in chains:
         names = [name for name in chain if name in known and type(known[name]) is not nn.Identity]
         pairs += [
-            (one, other)
-            for one, other in zip(names, names[1:], strict=False)
-            if isinstance(known[one], (nn.Conv2d, nn.Conv3d, nn.Linear))
+            (one, other) for one, other in pairwise(names) if isinstance(known[one], (nn.Conv2d, nn.Conv3d, nn.Linear))
         ]
     return pairs
 

@@ -1,7 +1,8 @@
 """Group and instance norms of maps whose channels lie last, on a CPU.
 
-PyTorch's own group norm sums such maps up one value after the other in float32, which moved outputs by 1e-4 of their range
-(torch 2.13), and its instance norm lays them out anew. Here sums are taken in two passes, as exactly as for other layouts.
+PyTorch's own group norm sums such maps up value by value in float32, and takes the spread from squares of what may be
+far from zero: outputs moved by 1e-4 of their range (torch 2.13). Its instance norm lays such maps out anew. Here sums
+are taken in two passes, as exactly as for other layouts.
 """
 
 from __future__ import annotations
