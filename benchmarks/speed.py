@@ -51,9 +51,9 @@ SIZE_COLUMNS = ("network", "px", "how", "median ms", "longest ms", "ratio")
 # what an operator is, by a part of its name; the first that fits
 KINDS = (
     ("attention", ("scaled_dot_product", "transformer_encoder", "transform_bias", "softmax")),
-    ("matrix products", ("linear", "mm", "matmul")),
     ("norms", ("norm",)),
     ("reading between places", ("grid_sampler", "upsample", "embedding_bag", "index", "gather")),
+    ("matrix products", ("linear", "mm", "matmul")),
     ("pooling", ("pool",)),
     ("copies", ("copy", "cat", "clone", "pad", "shuffle", "fill", "zero", "im2col", "contiguous")),
     ("activations", ("gelu", "relu", "silu", "swish", "sigmoid", "clamp")),

@@ -156,7 +156,7 @@ class Segmenter(nn.Module):
         msfa: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.msfa = msfa
+        self.msfa, self.classes = msfa, classes
         names = [str(i) for i in range(len(CELLS))]
         half, quarter = width // 2, width // 4
         self.fpn_enhance = nn.ModuleDict(
@@ -212,6 +212,8 @@ class Segmenter(nn.Module):
 
     def forward(self, maps: list[Tensor], boxes: list[Tensor]) -> RoIMaps:
         """Segment inside boxes, all boxes of all images in one batch in their order."""
+        if not self.training and not any(map(len, boxes)):
+            return RoIMaps(maps[0].new_zeros((0, self.classes, TARGET, TARGET)), None, ())
         skips = [
             encode(enhance(self._cut(features, boxes, cells, level)))
             for level, (features, cells, enhance, encode) in enumerate(
