@@ -1,9 +1,9 @@
 """Each network as published code runs it against ours: ``python benchmarks/speed.py [--network N ...] [--json FILE]``.
 
-The plain form (``plain.py``: eager, norms unfolded, contiguous) and ours as ``Predictor`` runs it take turns in one
-process, with the same weights, float32, batch 1, at 256 x 256 px (volumes 32 x 64 x 32): medians of wall clock and of
-CPU time, plain's over ours, the largest difference of the logits in shares of their range, and the share of the mask's
-pixels that are others. ``share``: multiply-adds of ours in a second beside the fastest of two large matrix products in
+The plain form (``plain.py``: eager, norms unfolded, contiguous) and ours as ``Predictor`` runs it take turns, in a
+process for each network, with the same weights, float32, batch 1, at 256 x 256 px (volumes 32 x 64 x 32): medians of
+wall clock and of CPU time, plain's over ours, the largest difference of the logits in shares of their range, and the
+share of the mask's pixels that are others. ``share``: multiply-adds of ours in a second beside the fastest of two large matrix products in
 the same run; ``where``: what our time goes into, of its profile. Networks that look at boxes: once with the best box
 that they find, as published, and once with a box that is given. Weights are the last bundled ones, else random ones.
 
@@ -16,6 +16,10 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -229,13 +233,27 @@ def main() -> None:
         rows = [row for name in names for row in sizes(name, options.repeats, options.device)]
         report(SIZE_COLUMNS, rows, json_path=options.json)
         return
-    with torch.inference_mode():
-        rate = matrix_rate(options.device)
+    names = options.network or list_networks()
+    if len(names) == 1:
+        with torch.inference_mode():
+            rate = matrix_rate(options.device)
+        rows = rows_of(names[0], options.repeats, options.device, rate)
+        report(COLUMNS, rows, json_path=options.json)
+        return
     rows = []
-    for name in options.network or list_networks():
-        rows += rows_of(name, options.repeats, options.device, rate)
+    for name in names:
+        rows += alone(name, ["--threads", options.threads, "--device", options.device, "--repeats", options.repeats])
         # after each: what was measured stays when the time is over
         report(COLUMNS, rows, json_path=options.json)
+
+
+def alone(name: str, how: list[Any]) -> list[tuple]:
+    """A network in a process of its own: how memory is given out hangs on what was asked for before."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "rows.json"
+        command = [sys.executable, __file__, "--network", name, "--json", told, *how]
+        subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+        return [tuple(row[column] for column in COLUMNS) for row in json.loads(told.read_text())["rows"]]
 
 
 if __name__ == "__main__":
