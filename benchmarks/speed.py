@@ -3,9 +3,10 @@
 The plain form (``plain.py``: eager, norms unfolded, contiguous) and ours as ``Predictor`` runs it take turns, in a
 process for each network, with the same weights, float32, batch 1, at 256 x 256 px (volumes 32 x 64 x 32): medians of
 wall clock and of CPU time, plain's over ours, the largest difference of the logits in shares of their range, and the
-share of the mask's pixels that are others. ``share``: multiply-adds of ours in a second beside the fastest of two large matrix products in
-the same run; ``where``: what our time goes into, of its profile. Networks that look at boxes: once with the best box
-that they find, as published, and once with a box that is given. Weights are the last bundled ones, else random ones.
+share of the mask's pixels that are others. ``share``: multiply-adds of ours in a second beside the fastest of two
+large matrix products in the same run; ``where``: what our time goes into, of its profile. Networks that look at boxes:
+once with the best box that they find, as published, and once with a box that is given. Weights are the last bundled
+ones, else random ones.
 
 ``--threads 2`` on busy cores measures how threads wait for each other; with one thread PyTorch takes other steps for
 1 x 1 convolutions. ``--sizes`` instead: a prediction by ``Predictor`` at 256, 512 and 1024 px, resized to the weights'

@@ -57,11 +57,12 @@ def _step(activation: nn.Module | None) -> _Step | None:
 def on_cpu(x: Tensor) -> bool:
     """Whether an input is computed by oneDNN: on a CPU, in float32, and only its result is asked for."""
     return (
-        x.is_cpu
+        # first: a trace would watch what is asked of the input
+        not torch.jit.is_tracing()
+        and x.is_cpu
         and x.dtype is torch.float32
         and not torch.is_grad_enabled()
         and x.numel() > 0
-        and not torch.jit.is_tracing()
         and not torch.is_autocast_enabled("cpu")
         and usable()
     )
