@@ -21,6 +21,7 @@ from napari_medseg.inference import Prediction
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
 from napari_medseg.widgets.ask_undo import ask_undo
+from napari_medseg.widgets.draft_text import stopped
 from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, take_over, unseen
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.layers import (
@@ -70,10 +71,15 @@ class CaseView(OpenCases):
         )
         # a contour that is open takes its last click back instead, and says so
         self.take_back: Callable[[], bool] = lambda: False
+        # ends what another network still does on a case that is accepted; gives what is to be said of that
+        self.end_draft: Callable[[OpenCase], str] = lambda opened: ""
+        # images of the user's own that are just being kept: proposals that came meanwhile
+        self._keeping: dict[str, list[tuple[Prediction, tuple, int | None]]] = {}
         bus.proposed.connect(self._proposed)
         bus.late.connect(self._closed_meanwhile)
         bus.asking.connect(self._asking)
         self.opener.cancelled.connect(self._cancelled)
+        self.opener.replaced.connect(self.say)
 
     def in_hand(self) -> set[int]:
         """Numbers of the cases that are open or about to be; may be asked on any thread."""
@@ -105,17 +111,18 @@ class CaseView(OpenCases):
         self._bus.opening.emit(True)
         self.opener.open(project, case_id)
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException, more: str) -> None:
         self._bus.opening.emit(False)
-        self._tell(error)
+        self.say(f"{sentence(error)} {more}".strip())
 
-    def _cancelled(self, shown: bool) -> None:
+    def _cancelled(self, shown: bool, draft: str) -> None:
         self._bus.opening.emit(False)
-        self.say(
-            tr("Cancelled: this image has no proposal. Draw, or ask for one  ({key}).", key=key_of("propose"))
-            if shown
-            else tr("Cancelled: the image was not opened.")
-        )
+        if draft:
+            self.say(f"{tr('Cancelled.')} {draft}")
+        elif shown:
+            self.say(tr("Cancelled: this image has no proposal. Draw, or ask for one  ({key}).", key=key_of("propose")))
+        else:
+            self.say(tr("Cancelled: the image was not opened."))
 
     def _asking(self, image: Image) -> None:
         """The person asks a network themselves: the first proposal is not waited for."""
@@ -128,7 +135,7 @@ class CaseView(OpenCases):
             return self._show_layers(loaded, prediction)
 
     def _show_layers(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
-        case, image, stored, picture, _ = loaded
+        case, image, stored, picture, *_ = loaded
         self._bus.opening.emit(False)
         project = self._state.project
         if project is None or not self._close_listed():
@@ -184,10 +191,16 @@ class CaseView(OpenCases):
             )
             self._viewer.layers.selection.active = opened.labels
             return
-        data, project = plain_image(image), self._state.project
-        if data is None:
-            # its data were exchanged while the network ran
+        waiting = self._keeping.get(str(image.unique_id))
+        if waiting is not None:
+            # a draft is just being kept: what comes after it finds its case
+            waiting.append((prediction, picture, over))
             return
+        data, project = plain_image(image), self._state.project
+        if data is None or image not in self._viewer.layers:
+            # its data were exchanged, or it was closed, while the network ran
+            return
+        self._keeping[str(image.unique_id)] = []
         labels = show_labels(self._viewer, image, prediction)
         name, grid = image.name, grid_of(image)
         source = image.source.path or image.metadata.get(FILE_KEY)
@@ -197,10 +210,24 @@ class CaseView(OpenCases):
                 raise InputError(tr("'{name}' shows another picture by now. Propose again.", name=image.name))
             return keep_somewhere(project, data, prediction, name=name, source=source, grid=grid)
 
+        def done(kept: tuple[Project, Case, CaseLabels]) -> None:
+            waited = self._keeping.pop(str(image.unique_id), [])
+            self._kept(image, labels, prediction, picture, project is None, *kept)
+            for late in waited:
+                if image in self._viewer.layers:
+                    self._proposed(image, *late)
+                elif self._state.project is kept[0]:
+                    self._closed_meanwhile(kept[0], kept[1].id, late[0])
+
+        def failed(error: BaseException) -> None:
+            self.say(f"{tr('Strokes on this mask are not stored.')} {sentence(error)}")
+            for late in self._keeping.pop(str(image.unique_id), []):
+                self._proposed(image, *late)
+
         self._workers.run(
             keep,
-            on_done=lambda kept: self._kept(image, labels, prediction, picture, project is None, *kept),
-            on_error=lambda error: self.say(f"{tr('Strokes on this mask are not stored.')} {sentence(error)}"),
+            on_done=done,
+            on_error=failed,
             on_dropped=lambda kept: kept[0].close() if project is None else None,
             lane="files",
         )
@@ -250,6 +277,7 @@ class CaseView(OpenCases):
             )
             self.say(told)
             return
+        self._bus.kept.emit(image, project, case.id)
         if case.id in self._open:
             # the same image is open as another layer; there the proposal and its strokes are
             opened = self._open[case.id]
@@ -339,11 +367,18 @@ class CaseView(OpenCases):
 
             def tell(revision: Revision) -> None:
                 opened.accepted = opened.changes == changes
-                done(revision, other or "")
+                done(revision, " ".join(filter(None, (other, self._end_draft(opened)))))
 
             self._when_done(accepted, tell)
 
         opened.then(accept)
+
+    def _end_draft(self, opened: OpenCase) -> str:
+        draft = self.opener.draft if self.opener.proposes_on(opened) else None
+        if draft is None:
+            return self.end_draft(opened)
+        self.opener.stop()
+        return stopped(draft)
 
     # ---- closing -------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from napari_medseg.app.correct import CaseLabels, case_labels
+from napari_medseg.app.draft import Draft, left_as_draft, predict_drafted
 from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.picture import picture_of
-from napari_medseg.app.predict import PredictRequest, Progress, predict_array
+from napari_medseg.app.predict import PredictRequest
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid, read_image
 from napari_medseg.io.image import Image
@@ -28,23 +29,35 @@ class Loaded(NamedTuple):
     picture: tuple
     # whom to ask for its first proposal; None: it had one, or nobody takes it
     request: PredictRequest | None
+    # who drafts meanwhile
+    draft: Draft | None = None
 
 
 def read_case(project: Project, case_id: int, state: PanelState, step: Callable[[float], None] | None = None) -> Loaded:
-    """Read a case; of one that nobody saw yet, with whom to ask."""
+    """Read a case; of one that nobody saw yet, or that has a draft alone, with whom to ask."""
     case = project.case(case_id)
     image = read_image(case.image, step)
     stored = case_labels(project, case_id)
-    request = state.unasked_for(image)
-    return Loaded(case, image, stored, picture_of(image.data), request if case.state == "new" else None)
+    request, draft = state.unasked_for(image), None
+    if request is not None and case.state == "new":
+        draft = state.draft_for(request, image.data, volume=image.volume)
+    elif request is not None and not left_as_draft(project, case, request):
+        request = None
+    return Loaded(case, image, stored, picture_of(image.data), request, draft)
 
 
-def first_proposal(loaded: Loaded, ahead: Ahead, ticket: Ticket, progress: Progress) -> Prediction:
-    """A proposal on a case that nobody saw yet, made now or ahead."""
+def first_proposal(loaded: Loaded, ahead: Ahead, ticket: Ticket, progress: Callable[[float, Any], None]) -> Prediction:
+    """A proposal on a case that nobody saw yet, made now or ahead; ``progress`` is told words, or given a draft."""
     image, request = loaded.image, loaded.request
     assert request is not None
-    return ahead.take(loaded.case.id, request.weights) or predict_array(
-        image.data, request, progress=progress, cancelled=lambda: ticket.cancelled, **lie_of(image)
+    return ahead.take(loaded.case.id, request.weights) or predict_drafted(
+        image.data,
+        request,
+        loaded.draft,
+        lambda found: progress(0.0, found),
+        progress=progress,
+        cancelled=lambda: ticket.cancelled,
+        **lie_of(image),
     )
 
 

@@ -154,11 +154,18 @@ class OpenCase(InTurn):
             return
         self._take_answer()
         self.compare()
+        self._go_on()
 
     # ---- one after the other -------------------------------------------------------------------------------------
 
     def _is_free(self) -> bool:
-        return super()._is_free() and self._move is None
+        # another array under a button that is down would make many steps of one press
+        return super()._is_free() and self._move is None and not self.labels._block_history
+
+    def _go_on(self) -> None:
+        super()._go_on()
+        if self._waiting and self.labels._block_history:
+            self._settle.start()
 
     def move(self, ask: Callable[[], Future[CaseLabels | None]], failed: Callable[[BaseException], None]) -> None:
         """Show what the project will hold after an undo or a redo.

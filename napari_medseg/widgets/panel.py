@@ -71,6 +71,7 @@ class MedSegPanel(QWidget):
             self.export.may_close(self._ask_writing)
             and self.retrain.may_close(self._ask, tr("another project is opened"))
         )
+        self.correct.view.end_draft = lambda opened: self.propose.end_draft(opened.project, opened.case_id)
         self.export.table.show_table.clicked.connect(self.correct.volume.measurements.toggle)
         self.tabs = QTabWidget()
         for name, section in (
