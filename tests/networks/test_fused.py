@@ -8,6 +8,7 @@ from torch import nn
 
 from napari_medseg.networks.backbones.efficientnet_lite import EvenPadConv
 from napari_medseg.networks.blocks.depthwise import ParallelDepthwise
+from napari_medseg.networks.blocks.patch_attention import attend
 from napari_medseg.networks.dcsnet.detector import BoxHead
 from napari_medseg.networks.dymas_net import HybridMultiScale
 from napari_medseg.networks.fused import Fused, fuse, unpack, usable
@@ -161,3 +162,12 @@ def test_a_box_head_reads_places_first():
     head, x = BoxHead(4, 6).eval(), torch.randn(3, 4, 7, 7)
     with torch.inference_mode():
         torch.testing.assert_close(head.merged()(x.to(memory_format=torch.channels_last)), head(x))
+
+
+@pytest.mark.parametrize("width", [3, 8, 16])
+def test_narrow_heads_attend_alike(width):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 4, 30, width)
+    with torch.inference_mode():
+        wanted = (q @ k.transpose(-1, -2) * width**-0.5).softmax(dim=-1) @ v
+        torch.testing.assert_close(attend(q, k, v), wanted, atol=1e-5, rtol=1e-4)
