@@ -10,12 +10,16 @@ from napari_medseg.app.draft import Draft, left_as_draft, predict_drafted
 from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.slide_windows import mask_tiles
+from napari_medseg.app.tile_cache import TileCache
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid, read_image
 from napari_medseg.io.image import Image
+from napari_medseg.io.large import large_shape
 from napari_medseg.project import Case, Project
 from napari_medseg.project.grids import case_grid
 from napari_medseg.widgets.ahead import Ahead
+from napari_medseg.widgets.slide_layers import OpenedSlide
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket
 
@@ -33,9 +37,23 @@ class Loaded(NamedTuple):
     draft: Draft | None = None
 
 
-def read_case(project: Project, case_id: int, state: PanelState, step: Callable[[float], None] | None = None) -> Loaded:
+class LoadedSlide(NamedTuple):
+    """What is shown of a case that is read in parts: nothing of it but its coarsest level was read."""
+
+    case: Case
+    opened: OpenedSlide
+    mask: TileCache
+    # of so many pixels nobody proposes unasked
+    request: None = None
+
+
+def read_case(
+    project: Project, case_id: int, state: PanelState, step: Callable[[float], None] | None = None
+) -> Loaded | LoadedSlide:
     """Read a case; of one that nobody saw yet, or that has a draft alone, with whom to ask."""
     case = project.case(case_id)
+    if large_shape(case.shape):
+        return LoadedSlide(case, OpenedSlide(case.image), mask_tiles(project, case))
     image = read_image(case.image, step)
     stored = case_labels(project, case_id)
     request, draft = state.unasked_for(image), None

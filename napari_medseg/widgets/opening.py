@@ -11,7 +11,7 @@ from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
 from napari_medseg.widgets import draft_text
 from napari_medseg.widgets.ahead import Ahead
-from napari_medseg.widgets.load import Loaded, first_proposal, read_case
+from napari_medseg.widgets.load import Loaded, LoadedSlide, first_proposal, read_case
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
@@ -58,7 +58,7 @@ class Opening(QObject):
         workers: Workers,
         ahead: Ahead,
         *,
-        show: Callable[[Loaded, Prediction | None], OpenCase | None],
+        show: Callable[[Loaded | LoadedSlide, Prediction | None], OpenCase | None],
         offer: Callable[[OpenCase, Prediction], None],
         failed: Callable[[BaseException, str], None],
         parent: QObject,
@@ -85,6 +85,7 @@ class Opening(QObject):
             on_done=self._was_read,
             on_progress=lambda done, _: self.progressed.emit(done, tr("Reading the image...")),
             on_error=self._not_read,
+            on_dropped=_let_go,
             lane="open",
         )
 
@@ -109,8 +110,8 @@ class Opening(QObject):
 
     # ---- one after the other ---------------------------------------------------------------------------------------
 
-    def _was_read(self, loaded: Loaded) -> None:
-        if loaded.request is None:
+    def _was_read(self, loaded: Loaded | LoadedSlide) -> None:
+        if isinstance(loaded, LoadedSlide) or loaded.request is None:
             self.stop()
             self._show(loaded, None)
             return
@@ -173,3 +174,9 @@ class Opening(QObject):
         if loaded is not None:
             self._show(loaded, None)
         self._failed(error, "" if draft is None else draft_text.stays(draft))
+
+
+def _let_go(loaded: Loaded | LoadedSlide) -> None:
+    """Nobody waits for it any more."""
+    if isinstance(loaded, LoadedSlide):
+        loaded.opened.close()

@@ -134,6 +134,13 @@ class ProposeOptions(QWidget):
         for widget in (self.boxes, self.draw):
             widget.setEnabled(not volume)
 
+    def for_slide(self, slide: bool) -> None:
+        """Boxes and maps are of images that are held whole."""
+        self.shown.native.setEnabled(not slide)
+        if slide:
+            for widget in (self.boxes, self.draw):
+                widget.setEnabled(False)
+
     def _ask(self, member: tuple[str, str], asked: bool) -> None:
         if asked:
             self._asked.add(member)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_medseg.app.draft import Draft
 from napari_medseg.app.predict import PredictRequest, describe_plan
-from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import InputError, MedsegError, sentence
-from napari_medseg.inference import Prediction, available_devices
+from napari_medseg.app.settings import save_settings
+from napari_medseg.errors import MedsegError, sentence
+from napari_medseg.inference import Prediction
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
 from napari_medseg.widgets import draft_text
@@ -24,15 +24,17 @@ from napari_medseg.widgets.ask_again import AcceptedError, ask_again
 from napari_medseg.widgets.asked import Asked, Drafted, Found
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
-from napari_medseg.widgets.choice_form import choice_form
+from napari_medseg.widgets.device_choice import DeviceChoice
 from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import lie_of_layer, plain_image
+from napari_medseg.widgets.layers import closest_look, is_slide, lie_of_layer, plain_image
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
+from napari_medseg.widgets.propose_form import lay_out
+from napari_medseg.widgets.propose_slide import ProposeSlide
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -48,7 +50,7 @@ class ProposeSection(QWidget):
         self._ticket: Ticket | None = None
         self._asked_for: Asked | None = None
         self.choice = WeightsChoice(state)
-        self.image, self.device = ImageChoice(viewer), QComboBox()
+        self.image, self.device = ImageChoice(viewer), DeviceChoice(state, workers)
         self.task, self.weights = self.choice.task, self.choice.weights
         self.engine = EngineLine(state)
         self.plan, self.message = TextLabel(), TextLabel()
@@ -58,6 +60,7 @@ class ProposeSection(QWidget):
         self.boxes = BoxLayers(viewer, self._boxes_drawn)
         self.run, self.cancel = QPushButton(tr("Propose mask  (G)")), QPushButton(tr("Cancel"))
         self.progress = QProgressBar()
+        self.slide = ProposeSlide(self.plan, self.run, self.cancel, self._progressed)
         self._build()
         self._volume = False
         # images whose boxes a person drew or changed since the last proposal
@@ -72,35 +75,25 @@ class ProposeSection(QWidget):
         state.events.project.connect(self._refill)
 
     def _build(self) -> None:
-        form = choice_form(
-            (
-                (tr("Image"), self.image, self.open),
-                (tr("Task"), self.task, None),
-                (tr("Network"), self.weights, None),
-                (tr("Device"), self.device, None),
-            )
-        )
         for label in (self.plan, self.message):
             label.setWordWrap(True)
         self.run.setObjectName("medseg_run")
         self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
         self.cancel.setEnabled(False)
         self.progress.setRange(0, 100)
-        self.device.addItems(available_devices())
-        self.device.setCurrentText(str(load_settings().get("device", "auto")))
-        self._state.device = self.device.currentText()
-        form.addRow("", self.engine)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run, 1)
-        buttons.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        for widget in (self.choice.about, self.familiar, self.plan, self.options):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
-        layout.addStretch()
+        lay_out(
+            self,
+            (
+                (tr("Image"), self.image, self.open),
+                (tr("Task"), self.task, None),
+                (tr("Network"), self.weights, None),
+                (tr("Device"), self.device, None),
+            ),
+            self.engine,
+            between=(self.choice.about, self.familiar, self.slide, self.plan, self.options),
+            buttons=(self.run, self.cancel),
+            below=(self.progress, self.message),
+        )
         # in its place by now: shown without one it would be a window of its own
         self.engine.forget()
         self.choice.chosen.connect(self._chosen)
@@ -109,12 +102,16 @@ class ProposeSection(QWidget):
         self.familiar.seen.connect(self.choice.suggest)
         self.familiar.told.connect(self._tell_next)
         self.device.currentTextChanged.connect(self._chosen)
+        self.device.found.connect(self.engine.forget)
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._box_wanted)
         self.options.draw_boxes.connect(self._draw_boxes)
         self.options.changed.connect(self._asked)
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
+        self.slide.changed.connect(self._show_plan)
+        self.slide.chosen.connect(self.choice.choose)
+        self.slide.ended.connect(self._slide_ended)
 
     def open_images(self, paths: Sequence[str | Path]) -> None:
         """Open image files, each as a layer, read off the GUI thread."""
@@ -137,9 +134,10 @@ class ProposeSection(QWidget):
             if self.message.text() == self._said:
                 self._say("")
             self.options.boxes.setChecked(number in self._drawn)
+        self.options.for_slide(is_slide(layer))
         self._box_wanted()
         self._show_plan()
-        self.familiar.ask(layer)
+        self.familiar.ask(closest_look(self._viewer, layer))
 
     def _boxes_drawn(self, image: Image) -> None:
         """A box is for its image."""
@@ -149,7 +147,7 @@ class ProposeSection(QWidget):
 
     def _box_wanted(self, *_: Any) -> None:
         """Boxes have a network of their own for one proposal; what was chosen stays chosen."""
-        wanted = self.options.boxes.isChecked() and not self._volume
+        wanted = self.options.boxes.isChecked() and not self._volume and not is_slide(self.current_image())
         self._state.boxed = self.choice.boxed() if wanted else None
         self._asked()
 
@@ -195,7 +193,7 @@ class ProposeSection(QWidget):
             self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
         self._box_wanted()
-        self.familiar.ask(self.current_image())
+        self.familiar.ask(closest_look(self._viewer, self.current_image()))
 
     def _asked(self) -> None:
         self._state.also, self._state.drafts = self.options.members(), self.options.draft.isChecked()
@@ -214,8 +212,9 @@ class ProposeSection(QWidget):
             self.plan.setText(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
             self.run.setEnabled(False)
             return
-        data = plain_image(layer)
-        if data is None:
+        data, slide = plain_image(layer), is_slide(layer)
+        self.slide.setVisible(slide)
+        if data is None and not slide:
             self.plan.setText(
                 tr("'{name}' is no plain image or volume; expected one of two or three axes.", name=layer.name)
             )
@@ -225,6 +224,9 @@ class ProposeSection(QWidget):
             # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
             self.run.setEnabled(self.choice.unasked and self._ticket is None)
+            return
+        if data is None:
+            self.slide.plan(layer, self._request(), self._state.task)
             return
         if self.options.boxes.isChecked() and not self._volume and self._state.boxed is None:
             self.plan.setText(no_boxes())
@@ -260,6 +262,9 @@ class ProposeSection(QWidget):
             if self.choice.unasked:
                 self._ask_task()
             return
+        if is_slide(layer):
+            self.slide.start(layer)
+            return
         data, request, edges = plain_image(layer), self._request(), self.options.wanted()["edges"]
         self.options.save()
         if data is None:
@@ -286,12 +291,7 @@ class ProposeSection(QWidget):
     def _ask_again(self, layer: Image) -> None:
         """An accept is never lost unasked."""
         self._busy(False)
-
-        def go() -> None:
-            if layer == self.current_image():
-                self.start(again=True)
-
-        ask_again(self.window(), go)
+        ask_again(self.window(), lambda: self.start(again=True) if layer == self.current_image() else None)
 
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""
@@ -302,14 +302,7 @@ class ProposeSection(QWidget):
 
     def _boxes(self, layer: Image) -> np.ndarray | None:
         """Boxes to segment, where the person wants that."""
-        if self._volume or not self.options.boxes.isChecked():
-            return None
-        boxes = self.boxes.read(layer)
-        if not len(boxes):
-            raise InputError(
-                tr("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
-            )
-        return boxes
+        return None if self._volume or not self.options.boxes.isChecked() else self.boxes.some(layer)
 
     def stop(self) -> None:
         """Cancel; what comes back later is dropped, a draft stays."""
@@ -317,6 +310,12 @@ class ProposeSection(QWidget):
             self._ticket.cancel()
             self._tell(f"{tr('Cancelled.')} {self._of_draft(draft_text.stays)}".strip())
             self._busy(False)
+        self.slide.stop()
+
+    def _slide_ended(self, told: str) -> None:
+        self._busy(self._ticket is not None)
+        self._tell(told)
+        self._show_plan()
 
     def end_draft(self, project: Project, case_id: int) -> str:
         """A case is accepted: what a network still does on its draft is for nobody. What is to be said of that."""
@@ -398,3 +397,4 @@ class ProposeSection(QWidget):
     def close_section(self) -> None:
         """Let go of the viewer."""
         self.image.end()
+        self.open.let_go()

@@ -34,6 +34,8 @@ class PanelState:
         The image that was looked at last said it of itself, and nobody chose: another image may be of another kind.
     network, weights, device, engine : str
         What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
+    devices : tuple of str
+        Those that may be chosen, as far as is known.
     boxed : tuple of (network, weights) or None
         What segments inside the boxes that were drawn on the image that is looked at: the next proposal's alone.
     proposes : str
@@ -58,6 +60,7 @@ class PanelState:
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    devices: tuple[str, ...] = ("auto", "cpu")
     engine: str = "auto"
     boxed: tuple[str, str] | None = None
     proposes: str = ""
@@ -159,6 +162,8 @@ class Bus:
 
     cases_changed = Signal()
     """Cases were added, or their states changed."""
+    case_changed = Signal(int)
+    """One case was opened or accepted: the others are as they were."""
     weights_changed = Signal()
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
@@ -172,6 +177,8 @@ class Bus:
     """An image layer of the user's own is a case from here on: (Image, Project, number)."""
     late = Signal(object, object, object)
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
+    tissue = Signal(int, object)
+    """Where on a slide there is tissue: number of the case, and the SlidePlan that knows it."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
     told = Signal(str)
