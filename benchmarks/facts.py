@@ -48,6 +48,11 @@ def report(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, json_path: 
     for row in [list(columns), *cells]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print("\n" + ", ".join(f"{key}: {value}" for key, value in facts.items()))
+    keep(columns, rows, json_path)
+
+
+def keep(columns: Sequence[str], rows: Sequence[Sequence[Any]], json_path: Path | None) -> None:
+    """Write a table and the machine's facts as JSON, where a file is named."""
     if json_path is not None:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
-        write_text(json_path, json.dumps({"machine": facts, "rows": named}, indent=1))
+        write_text(json_path, json.dumps({"machine": machine(), "rows": named}, indent=1))

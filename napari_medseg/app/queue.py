@@ -199,8 +199,8 @@ def _opinion(case: Case, request: PredictRequest) -> Opinion | None:
 
 
 def _read(case: Case) -> np.ndarray | None:
-    """The image; None of a volume, or where it cannot be read: opening it will say why."""
-    if len(case.shape) != 2:
+    """The image; None of a volume and a large one, or where it cannot be read: opening it will say why."""
+    if len(case.shape) != 2 or case.large:
         return None
     try:
         return read_image(case.image).data

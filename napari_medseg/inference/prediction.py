@@ -1,8 +1,8 @@
-"""What comes back."""
+"""What a network says of an image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +29,8 @@ class Prediction:
         spatial, float32, in [0, 0.5]: standard deviation of the foreground's probability over mirrored copies and
         networks, where there were several.
     origin : mapping
-        Network, weights and their sha256, device, engine, plan, seconds, messages; ``gain``: how many times quicker
-        than torch the engine was when that was measured here, None where it was not.
+        Network, weights and their sha256, device, engine, precision, plan, seconds, messages; ``gain``: how many times
+        quicker than torch the engine was when that was measured here, None where it was not.
     """
 
     labels: np.ndarray
@@ -51,3 +51,19 @@ class Prediction:
     def kept_origin(self) -> dict[str, Any]:
         """The origin as files and projects keep it: without what is for the user alone."""
         return {key: fact for key, fact in self.origin.items() if key not in ("messages", "gain")}
+
+
+def to_labels(maps: np.ndarray, threshold: float, numbers: Sequence[int]) -> np.ndarray:
+    """Labels (spatial, uint8) of maps (C, *spatial): one channel of foreground, or all classes with the background.
+
+    ``numbers`` are those of the classes, in the order of the channels.
+    """
+    if maps.ndim == 4:
+        # what is needed in between is that of one slice
+        labels = np.empty(maps.shape[1:], np.uint8)
+        for number, cut in enumerate(labels):
+            cut[...] = to_labels(maps[:, number], threshold, numbers)
+        return labels
+    if len(maps) == 1:
+        return (maps[0] >= threshold).astype(np.uint8) * np.uint8(numbers[0])
+    return np.array((0, *numbers), np.uint8)[maps.argmax(axis=0)]

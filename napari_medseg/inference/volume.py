@@ -62,7 +62,12 @@ def resize_volume(maps: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 
 def slide(
-    tensor: Tensor, window: Sequence[int], forward: Callable[[Tensor], Tensor], step: Callable[[float], None]
+    tensor: Tensor,
+    window: Sequence[int],
+    forward: Callable[[Tensor], Tensor],
+    step: Callable[[float], None],
+    *,
+    together: int = 1,
 ) -> Tensor:
     """Probabilities of a volume from overlapping windows, those near a window's middle counting more.
 
@@ -73,9 +78,11 @@ def slide(
     window : sequence of int
         Sides of a window.
     forward : callable
-        (1, C, *window) -> (1, K, *window).
+        (N, C, *window) -> (N, K, *window).
     step : callable
-        Told the share of windows done after each.
+        Told the share of windows done after each few.
+    together : int
+        Windows that are given at a time, N at most.
 
     Returns
     -------
@@ -89,10 +96,10 @@ def slide(
     def count(part: Tensor) -> Tensor:
         nonlocal done
         found = forward(part)
-        done += 1
+        done += len(part)
         step(done / total)
         return found
 
     return sliding_window_inference(
-        tensor, tuple(window), 1, count, overlap=OVERLAP, mode="gaussian", padding_mode="replicate"
+        tensor, tuple(window), together, count, overlap=OVERLAP, mode="gaussian", padding_mode="replicate"
     )

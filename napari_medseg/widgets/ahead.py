@@ -61,7 +61,7 @@ class Ahead:
         def work(ticket: Ticket, progress: Any) -> None:
             case = find(ticket)
             self._case = None if case is None else case.id
-            if case is None or case.state != "new":
+            if case is None or case.state != "new" or case.large:
                 return
             image = read_image(case.image)
             request = state.unasked_for(image)

@@ -19,7 +19,7 @@ from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
 from napari_medseg.widgets.find_image import FindImage
 from napari_medseg.widgets.fold import Fold
-from napari_medseg.widgets.key_sheet import KeySheet
+from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.listing import Listing
@@ -33,6 +33,7 @@ from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
+from napari_medseg.widgets.slide_bar import SlideBar, accepted_text
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -62,6 +63,7 @@ class CorrectSection(QWidget):
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
+        self.slide = SlideBar(self.view, workers)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
         self.status, self.keys = Message(), QLabel()
@@ -83,13 +85,13 @@ class CorrectSection(QWidget):
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept = QPushButton(tr("Accept, open next  (A)"))
         self.unlock = QPushButton(tr("Let proposals overwrite mine"))
-        inside = (self.next_image, self.patients, self.unlock)
-        self.more = Fold(tr("More: next image, patients, overwriting"), "more", *inside)
+        hidden = tr("More: next image, patients, overwriting")
+        self.more = Fold(hidden, "more", self.next_image, self.patients, self.unlock)
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
-            "next": lambda: self.open_neighbour(1),
-            "previous": lambda: self.open_neighbour(-1),
+            "next": partial(self.open_neighbour, 1),
+            "previous": partial(self.open_neighbour, -1),
             "next_spot": lambda: self.spots.step(1),
             "previous_spot": lambda: self.spots.step(-1),
             "toggle_mask": self.toggle_mask,
@@ -99,6 +101,7 @@ class CorrectSection(QWidget):
             "number_objects": self.tools.number_objects,
             "to_neighbours": self.tools.neighbours.go,
             "next_plane": self.volume.next_plane,
+            "look_closely": self.slide.draw_here,
             "measure": self.volume.measurements.toggle,
             "undo": self.view.undo,
             "redo": self.view.redo,
@@ -157,10 +160,11 @@ class CorrectSection(QWidget):
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         layout.addWidget(self.pieces)
-        for widget in (self.status, self.volume, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.status, self.slide, self.volume, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
+        self.slide.framed.connect(self.status.take_back)
         self.listing.listed.connect(self._listed)
         self.listing.changed.connect(self._changed)
         self.find.textChanged.connect(self._find)
@@ -243,10 +247,8 @@ class CorrectSection(QWidget):
     def _enable(self) -> None:
         for button in (self.accept, self.unlock):
             button.setEnabled(self._state.case_id is not None)
-        self.moves.enable()
-        self.tools.enable()
-        self.spots.enable()
-        self.pieces.enable()
+        for part in (self.moves, self.tools, self.spots, self.pieces):
+            part.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
         case_id = self.table.case_at(row)
@@ -284,8 +286,10 @@ class CorrectSection(QWidget):
         self.next_image.choose(project, after, done, self._failed)
 
     def open_neighbour(self, by: int) -> None:
-        """Open the next or the previous image of the list, accepted or not."""
+        """Open the next or the previous image of the list, accepted or not; of a slide, what is not accepted of it."""
         ids = self.table.ids()
+        if self.slide.step(by):
+            return
         if self._state.case_id in ids:
             self.view.open_case(ids[(ids.index(self._state.case_id) + by) % len(ids)])
         elif ids:
@@ -314,25 +318,27 @@ class CorrectSection(QWidget):
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
-        if self._state.project is None or self._state.case_id is None:
-            self.view.say(
-                tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
-            )
-            return
-
         opened = self.view.current
-        name = "" if opened is None else opened.image.name
+        if opened is None:
+            # on a slide, it is told where one draws
+            self.view.to_change()
+            if self.view.slides.shown is None:
+                self.view.say(
+                    tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
+                )
+            return
+        told = accepted_text(opened)
 
         def done(revision: Revision, note: str) -> None:
-            self.status.note(f"{tr('{name} is accepted.', name=name)} {note}".strip())
+            self.status.note(f"{told} {note}".strip())
             if note:
                 warn_unseen(self, note)
             self._bus.case_changed.emit(revision.case_id)
             # accepted twice, or another one was asked for: nobody is taken away from that
-            if self.view.current is opened and not self.view.opening:
+            if self.view.current is opened and not self.view.opening and not self.slide.accepted(revision):
                 self.open_next(note)
 
-        proposed = None if opened is None else opened.proposed
+        proposed = opened.proposed
         self.pieces.before(lambda: self.view.accept(done, proposed=proposed))
 
     def unlock_drawn(self) -> None:
@@ -360,12 +366,7 @@ class CorrectSection(QWidget):
     def toggle_cheat_sheet(self) -> None:
         """Show or hide all keys over the image."""
         if self._sheet is None:
-            above: QWidget = self
-            while (parent := above.parentWidget()) is not None:
-                above = parent
-            # over the main window, also where the panel floats
-            self._sheet = KeySheet(above)
-            self.destroyed.connect(self._sheet.deleteLater)
+            self._sheet = new_sheet(self)
         self._sheet.toggle()
 
     def _show_status(self, status: Any) -> None:

@@ -55,6 +55,9 @@ class DCSNet(nn.Module):
     output : ``SegmentationOutput`` with logits (B, classes, H, W), boxes and scores
     """
 
+    # the part whose work hangs on the sides of the input alone; all else hangs on the boxes
+    steady = "detector.backbone"
+
     def __init__(
         self,
         *,
@@ -150,6 +153,8 @@ class DCSNet(nn.Module):
 
     def _put_back(self, masks: Tensor, boxes: list[Tensor], size: tuple[int, int]) -> Tensor:
         """Logits (B, classes, H, W): each box's map resized into its box, the larger where boxes overlap."""
+        # coordinates in single precision: above 128 half of it knows no half pixel
+        masks = masks.float()
         y = torch.arange(size[0], device=masks.device, dtype=masks.dtype) + 0.5
         x = torch.arange(size[1], device=masks.device, dtype=masks.dtype) + 0.5
         empty = masks.new_full((self.classes, *size), EMPTY)
