@@ -37,6 +37,10 @@ class Section:
         Keys in the files and their headings, in order; keys that a file lacks are left out. None: all keys.
     arguments : tuple of str
         Of the script where it is run from here; DATA and RUNS are put in.
+    split : str
+        A table for each value of this key.
+    spread : tuple of str
+        Two keys: a column for each value of the first, that holds the second. Rows of the same columns are one table.
     screen, card : bool
         Needs a display; a graphics card.
     """
@@ -44,6 +48,8 @@ class Section:
     name: str
     columns: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    split: str = ""
+    spread: tuple[str, ...] = ()
     screen: bool = False
     card: bool = False
 
@@ -52,12 +58,13 @@ SECTIONS = (
     Section(
         "beside",
         {
-            "set": "images", "network": "network", "start": "weights", "engine": "runs in", "parameters": "parameters",
+            "network": "network", "start": "weights", "engine": "runs in", "parameters": "parameters",
             "minutes": "minutes trained", "steps": "steps", "px": "input", "split": "split", "n": "n", "seed": "seed",
             "dice": "Dice", "dice_interval": "95 %", "ms": "ms an image", "cpu_ms": "of processor time",
             "memory_mb": "MB",
         },
         ("DATA", "RUNS", "--openvino"),
+        split="set",
     ),
     Section("speed"),
     Section(
@@ -71,20 +78,14 @@ SECTIONS = (
     Section(
         "int8",
         {
-            "task": "task", "how": "how", "runs in": "runs in", "n": "n", "dice_float": "Dice, float32",
-            "dice_int8": "Dice, eight bits", "lost_points": "points lost", "lost_interval": "95 %",
-            "float_ms": "float32, ms", "int8_ms": "eight bits, ms", "ratio": "times quicker",
+            "how": "how", "runs in": "runs in", "convolutions": "convolutions in 8 bits", "n": "n", "dice_int8": "Dice",
+            "lost_points": "points lost", "lost_interval": "95 %", "int8_ms": "ms", "ratio": "times quicker",
             "cpu_ratio": "by processor time", "kept": "would pay",
         },
-        ("DATA",),
+        ("DATA", "--threads", "1"),
+        split="task",
     ),
-    Section(
-        "memory",
-        {
-            "network": "network", "weights": "weights", "image": "image, px", "how": "how", "peak_mb": "peak, MB",
-            "above_torch_mb": "above PyTorch alone, MB",
-        },
-    ),
+    Section("memory", {"network": "network", "weights": "weights"}, spread=("image", "peak_mb")),
     Section("gpu_speed", card=True),
     Section("finetune", arguments=("DATA",)),
     Section("gui", screen=True),
@@ -128,13 +129,17 @@ def cell(value: Any) -> str:
 
 
 def _intervals(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with ``x_low`` and ``x_high`` as one cell ``x_interval``."""
-    found = dict(row)
+    """A row with ``x_low`` and ``x_high`` as one cell ``x_interval``, and Dice with its digits."""
+    # of Dice three digits are known, also where they end with a nought
+    found = {
+        key: f"{one:.3f}" if key.startswith("dice") and isinstance(one, float) else one for key, one in row.items()
+    }
     for key in [key for key in row if key.endswith("_low")]:
         name = key.removesuffix("_low")
-        low, high = found.pop(key), found.pop(f"{name}_high")
-        # as many digits as that of which it is the interval
-        found[f"{name}_interval"] = f"{low:.2f} to {high:.2f}" if abs(high) >= 1 else f"{low:.3f} to {high:.3f}"
+        low, high = row[key], row[f"{name}_high"]
+        del found[key], found[f"{name}_high"]
+        digits = 3 if name.startswith("dice") else 2
+        found[f"{name}_interval"] = f"{low:.{digits}f} to {high:.{digits}f}"
     return found
 
 
@@ -149,6 +154,35 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> list
     shown = {key: title for key, title in shown.items() if any(one[key] for one in cells)}
     head = [f"| {' | '.join(shown.values())} |", f"|{'---|' * len(shown)}"]
     return [*head, *(f"| {' | '.join(one[key] for key in shown)} |" for one in cells)]
+
+
+def _spread(rows: Sequence[Mapping[str, Any]], section: Section) -> list[tuple[list[dict[str, Any]], dict[str, str]]]:
+    """Rows with a column for each value of a key, in groups whose columns are the same or a part of a group's."""
+    key, value = section.spread
+    wide: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        own = tuple(row[name] for name in section.columns)
+        wide.setdefault(own, dict(zip(section.columns, own, strict=True)))[row[key] or "loaded"] = row[value]
+    groups: list[tuple[list[dict[str, Any]], dict[str, str]]] = []
+    for row in sorted(wide.values(), key=len, reverse=True):
+        heads = {name: section.columns.get(name, name) for name in row}
+        home = next((group for group in groups if heads.keys() <= group[1].keys()), None)
+        groups = groups if home else [*groups, ([], heads)]
+        (home or groups[-1])[0].append(row)
+    return groups
+
+
+def tables(rows: Sequence[Mapping[str, Any]], section: Section) -> list[str]:
+    """Lines of one table, or of several with a title each."""
+    if section.spread:
+        return "\n\n".join("\n".join(table(*group)) for group in _spread(rows, section)).split("\n")
+    if not section.split:
+        return table(rows, section.columns)
+    lines: list[str] = []
+    for value in dict.fromkeys(row[section.split] for row in rows):
+        own = [row for row in rows if row[section.split] == value]
+        lines += [f"**{value}**", "", *table(own, section.columns), ""]
+    return lines[:-1]
 
 
 def told(result: Result) -> str:
@@ -184,7 +218,7 @@ def page(text: str, results: Mapping[str, Sequence[Result]]) -> str:
             raise ValueError(f"{PAGE} has no lines {begin!r} and {end!r}; expected both")
         lines = [] if results.get(section.name) else ["Not measured yet.", ""]
         for result in results.get(section.name, ()):
-            lines += [*table(result["rows"], section.columns), "", told(result), ""]
+            lines += [*tables(result["rows"], section), "", told(result), ""]
         text = before + begin + "\n" + "\n".join(lines) + "\n" + end + after
     return text
 
