@@ -33,8 +33,8 @@ from train_bundled import read_split
 
 from napari_medseg.inference import Predictor
 from napari_medseg.io import read_image, read_mask
-from napari_medseg.metrics import score_case, summarise
-from napari_medseg.networks import get_spec
+from napari_medseg.metrics import dice, summarise
+from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.run_spec import Budget, Data, RunSpec, Schedule, Stage, Start
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, finished
 from napari_medseg.weights import read_entry
@@ -136,9 +136,7 @@ def entrants(options: argparse.Namespace, name: str, until: float) -> list[Entra
 
 def dice_of(predictor: Predictor, pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float, float]:
     """Mean over images, and its interval."""
-    cases = [
-        score_case(str(number), predictor.predict(image).labels, mask > 0) for number, (image, mask) in enumerate(pairs)
-    ]
+    cases = [{"dice": dice(predictor.predict(image).labels > 0, mask > 0)} for image, mask in pairs]
     found = summarise(cases)
     return (found["mean"]["dice"], *found["interval95"]["dice"])
 
@@ -165,13 +163,15 @@ def rows_of(name: str, found: list[Entrant], options: argparse.Namespace) -> lis
     seconds = seconds_of(predictors, [image for image, _ in pairs[:: len(pairs) // TIMED]])
     rows = []
     for one, predictor, (wall, cpu) in zip(found, predictors, seconds, strict=True):
-        dice = dice_of(predictor, pairs)
+        figures = dice_of(predictor, pairs)
         sides = predictor.entry.input_size or predictor.spec.input.size
         memory = peak_mb(one.name, one.weights, (256, 256, 3), own=False) if one.engine == "torch" else None
-        parameters = sum(value.numel() for value in predictor._network.parameters())
+        # as it is trained: what predicts has its norms folded
+        spec = get_spec(one.name)
+        parameters = spec.parameters or sum(value.numel() for value in create_network(one.name).parameters())
         trained_with = (one.minutes or None, one.steps or None, "x".join(map(str, sides)))
-        what = (name, get_spec(one.name).title, one.start, one.engine, parameters, *trained_with)
-        rows.append((*what, "val", len(pairs), options.seed if one.minutes else None, *dice, wall, cpu, memory))
+        what = (name, spec.title, one.start, one.engine, parameters, *trained_with)
+        rows.append((*what, "val", len(pairs), options.seed if one.minutes else None, *figures, wall, cpu, memory))
         print(*rows[-1], flush=True)
     return rows
 
