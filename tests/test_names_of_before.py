@@ -8,6 +8,7 @@ ASKED_FOR = {
     "napari_medseg.app.export": ("export_project",),
     "napari_medseg.app.images": ("add_images",),
     "napari_medseg.app.masks": ("add_with_masks",),
+    "napari_medseg.app.predict": ("PredictRequest", "predict_array", "predict_files"),
     "napari_medseg.app.train": ("RetrainOptions", "plan_retrain"),
     "napari_medseg.cli.output": ("print_table",),
     "napari_medseg.errors": ("MedsegError",),

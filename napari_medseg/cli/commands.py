@@ -242,10 +242,28 @@ def predict(
     overwrite: Overwrite = False,
     device: Device = "auto",
     engine: Engine = "auto",
+    pixel_um: Annotated[
+        Optional[float],
+        typer.Option(
+            "--pixel-size", help="Of images larger than memory: side of a pixel as the network is to see it, um."
+        ),
+    ] = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, help="So many processes of this computer work.")] = None,
+    scheduler: Annotated[
+        Optional[str], typer.Option(help="Address of a Dask scheduler whose workers work, such as tcp://host:8786.")
+    ] = None,
+    tls_ca: Annotated[Optional[Path], typer.Option(help="For tls:// schedulers: file of the authority.")] = None,
+    tls_cert: Annotated[Optional[Path], typer.Option(help="For tls:// schedulers: file of the certificate.")] = None,
+    tls_key: Annotated[Optional[Path], typer.Option(help="For tls:// schedulers: file of the key.")] = None,
+    resource: Annotated[
+        Optional[list[str]], typer.Option(help="NAME=NUMBER that a worker has to have, such as GPU=1. Repeatable.")
+    ] = None,
 ) -> None:
     """Propose a mask for each image."""
+    from napari_medseg.app.cluster_options import Workers, parse_resources
     from napari_medseg.app.coding import parse_coded, with_report
-    from napari_medseg.app.predict import PredictRequest, predict_files
+    from napari_medseg.app.predict import PredictRequest
+    from napari_medseg.app.predict_files import predict_files
     from napari_medseg.weights.store import find_weights
 
     entry, _ = find_weights(network, weights)
@@ -261,7 +279,15 @@ def predict(
         most_boxes=most_boxes,
         mirrored=tta,
         also=tuple(_member(text) for text in also or ()),
+        pixel_um=pixel_um,
         engine=engine,
+    )
+    files = {"ca": tls_ca, "cert": tls_cert, "key": tls_key}
+    team = Workers(
+        count=workers,
+        scheduler=scheduler,
+        tls={name: str(file.absolute()) for name, file in files.items() if file is not None},
+        resources=parse_resources(resource or []),
     )
     tell_left_out(paths)
     with print_done(), progress_bar() as progress:
@@ -277,6 +303,7 @@ def predict(
             boxes=boxes,
             overwrite=overwrite,
             coded=coded,
+            workers=team,
             progress=progress,
             tell=lambda text: typer.echo(text, err=True),
         )

@@ -172,6 +172,7 @@ class Predictor:
         spacing: Sequence[float] | None = None,
         volume: bool | None = None,
         axis: int | None = None,
+        window: Sequence[float] | None = None,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Prediction:
@@ -197,6 +198,9 @@ class Predictor:
         volume, axis : optional
             Whether it is a volume where its shape could be an image's too, and across which axis a network for images
             goes through it; see :func:`~napari_medseg.inference.plan.plan_prediction`.
+        window : (low, high), optional
+            Values of a volume that a network for volumes sees as black and white; default: those of the weights, or
+            its percentiles. For a part of a volume, those of the whole.
         progress : callable, optional
             Called with a fraction in [0, 1] and what is being done.
         cancelled : callable, optional
@@ -233,7 +237,7 @@ class Predictor:
             self._go(self._wanted)
         # one for all of it: its parts fit together
         self._served = self._serving.pick(plan.window or plan.network_size, on_cpu=self.device.type == "cpu")
-        found = self._through(image, plan, given, most, step)
+        found = self._through(image, plan, given, most, step, window)
         if self._served.message:
             self.messages.append(self._served.message)
         maps, shown = found.maps, found.boxes
@@ -267,6 +271,7 @@ class Predictor:
         given: np.ndarray | None,
         most: int | None,
         step: Progress,
+        window: Sequence[float] | None,
     ) -> Found:
         """All that the network says, on the image's grid."""
         if plan.axis is not None:
@@ -280,7 +285,7 @@ class Predictor:
             )
         way: Way
         if self.spec.input.ndim == 3:
-            way = VolumeWay(image, plan, self._input, window=self.entry.window)
+            way = VolumeWay(image, plan, self._input, window=window or self.entry.window)
         else:
             way = ImageWay(image, plan, self._input, boxes=given, most=most)
         step(0.1, f"running {self.spec.title}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_medseg.errors import OperationError
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.large import Large
 
 # called with the share that is done; what it raises, as a Cancelled, ends what is done
 Progress = Callable[[float], None]
@@ -51,6 +52,13 @@ class Called(Protocol):
 
     def __call__(self, path: Path, /, *, alone: bool) -> str:
         """``alone``: it has to differ from others of its kind, as names of files have to."""
+
+
+class LargeOpener(Protocol):
+    """Opens an image or a volume of any size, to read parts of it; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> Large:
+        """The caller closes it."""
 
 
 class GridReader(Protocol):
@@ -247,6 +255,8 @@ class Format:
         Needed where an image may be a folder whose other files are no part of it.
     holds : Holds, optional
         Where names do not tell: asked of files without a suffix of the table, and of folders.
+    open_large : LargeOpener, optional
+        Where parts of a file can be read by themselves, so that it may be larger than memory.
     read_long : LongReader, optional
         Takes the place of ``read`` for who wants to know how far it is.
     several : Several, optional
@@ -294,6 +304,7 @@ class Format:
     keeps: Keeps = field(default_factory=Keeps)
     files: Files | None = None
     holds: Holds | None = None
+    open_large: LargeOpener | None = None
     read_long: LongReader | None = None
     several: Several | None = None
     lies_in: LiesIn | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
 import math
@@ -17,15 +16,15 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.large_nifti import open_nifti
 from napari_medseg.io.limits import check_claim, check_gzip, check_stored
 from napari_medseg.io.mask import as_told
 from napari_medseg.io.nifti_header import LONGEST, grid_of, on_affine, on_header
+from napari_medseg.io.nifti_open import damaged, open_header, read_header
 
 COMMENT = 6  # NIfTI's code of an extension that is plain text
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # a damaged file is told once, by our own sentence
 LABEL = 1002  # its code of intent for numbers that are labels
-_AHEAD, _NOTE = 16_000_000, 16  # so many bytes may stand before the voxels; and the shortest note among them
-CODES = range(6)  # of what an affine leads to: unknown, scanner, aligned, Talairach, MNI, another template
 # so far from a whole number a label may lie that was stored with a scale of one or more
 ROUNDING = 0.01
 
@@ -47,7 +46,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     import nibabel
 
     try:
-        file, shape = _open(path)
+        file, shape = open_header(path)
         _check(path, mask=mask)
         data = np.asanyarray(file.dataobj)
         if mask:
@@ -56,7 +55,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         raise
     # a damaged file fails in many ways: ImageFileError, EOFError, zlib.error, OSError, ValueError, ...
     except Exception as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     if len(shape) != 3 or data.dtype.kind not in "buif":
         raise ImageReadError(
             f"{path} holds {data.dtype} of shape {data.shape}; expected one volume of real numbers with three axes. "
@@ -88,99 +87,20 @@ def _told(header: Any) -> object:
 
 def read_told(path: Path) -> object:
     """What this program wrote into a mask; errors are those of :func:`read`."""
-    return _told(_open(path)[0].header)
+    return _told(open_header(path)[0].header)
 
 
 def read_grid(path: Path) -> Grid:
     """Where the voxels lie, as the header says; errors are those of :func:`read`."""
-    file, shape = _open(path)
+    file, shape = open_header(path)
     if len(shape) != 3:
         raise ImageReadError(f"{path} has shape {file.shape}; expected one volume with three axes. Export it again.")
     return grid_of(path, file, shape)[0]
 
 
-def _open(path: Path) -> tuple[Any, tuple[int, ...]]:
-    """A file whose header was read, and its shape with three axes where there are no more."""
-    import nibabel
-
-    try:
-        _read_header(path)
-        # not mapped: a file that is open cannot be replaced on Windows, and one that is cut short ends the program
-        file: Any = nibabel.load(path, mmap=False)
-        shape = tuple(int(n) for n in file.shape)
-        if not isinstance(file, nibabel.Nifti1Image):
-            raise ValueError("another format")
-    except ImageReadError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
-    if min(shape, default=0) < 1:
-        raise ImageReadError(f"{path} has shape {shape}; expected at least one pixel along each axis. Export it again.")
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    return file, (*shape, 1) if len(shape) == 2 else shape
-
-
-def _damaged(path: Path, error: Exception) -> ImageReadError:
-    return ImageReadError(
-        f"{path} is damaged or no NIfTI ({type(error).__name__}); expected a whole volume. Copy or export it again."
-    )
-
-
-def _read_header(path: Path) -> Any:
-    """The header as it stands there, before nibabel follows it: what it puts before the voxels is read without measure.
-
-    Raises
-    ------
-    ImageReadError
-        If the voxels begin too far off, or a note before them is longer than the room for it.
-    """
-    import nibabel
-
-    with _stream(path) as stream:
-        block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
-        sizes = {int.from_bytes(block[:4], end) for end in ("little", "big")}
-        kinds = [k for k in (nibabel.Nifti1Header, nibabel.Nifti2Header) if k.sizeof_hdr in sizes]
-        if not kinds:
-            raise ValueError("no header")
-        kind = kinds[0]
-        header = kind(block[: kind.sizeof_hdr], check=False)
-        begins, least = float(header["vox_offset"]), kind.sizeof_hdr + 4
-        # nibabel would read the header as voxels
-        if not least <= begins <= _AHEAD:
-            raise ImageReadError(
-                f"{path} says that its voxels begin at byte {begins:.0f}; expected {least} to {_AHEAD}. It is damaged, "
-                "or its voxels lie in another file: export it again as one."
-            )
-        for name in ("sform_code", "qform_code"):
-            # programs differ in what they make of another, and nibabel sets it to 0
-            if int(header[name]) not in CODES:
-                raise ImageReadError(
-                    f"{path} has the {name} {int(header[name])}; expected {CODES[0]} to {CODES[-1]}. Export the volume "
-                    "again, or repair its header."
-                )
-        at = least
-        stream.seek(kind.sizeof_hdr)
-        noted = stream.read(4)[:1] not in (b"", b"\0")
-        while noted and at + _NOTE <= begins:
-            stream.seek(at)
-            length = int(np.frombuffer(stream.read(4).ljust(4, b"\0"), header.endianness + "i4")[0])
-            if not _NOTE <= length <= begins - at:
-                raise ImageReadError(
-                    f"{path} has a note of {length} bytes before its voxels; expected {_NOTE} to {begins - at:.0f}. "
-                    "It is damaged: export it again."
-                )
-            at += length
-    return header
-
-
-def _stream(path: Path) -> Any:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
-
-
 def _check(path: Path, *, mask: bool) -> None:
     """Weigh what the header says, and read a compressed file's checksum."""
-    header = _read_header(path)
+    header = read_header(path)
     shape, scale = header.get_data_shape(), header.get_slope_inter()
     stored = header.get_data_dtype().itemsize
     needed = int(header["vox_offset"]) + stored * math.prod(shape)
@@ -252,6 +172,7 @@ FORMAT = Format(
     told=read_told,
     write_mask=write,
     write_map=write,
+    open_large=open_nifti,
     write_image=write,
     gives=Gives(axes=(3,)),
     # an image as one slice

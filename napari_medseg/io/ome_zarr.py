@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,12 +11,13 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.damaged import told_as_damaged
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
+from napari_medseg.io.large_zarr import open_zarr
 from napari_medseg.io.mask import as_told
-from napari_medseg.io.ome_zarr_meta import RGB_TOLD, Lie, Picture, label_names, lie_of, picture_of
+from napari_medseg.io.ome_zarr_find import find
+from napari_medseg.io.ome_zarr_meta import RGB_TOLD, Picture
 from napari_medseg.io.ome_zarr_write import SUFFIXES, write, write_labels
-from napari_medseg.io.ras import is_place
-from napari_medseg.io.zarr_array import Facts, facts_of, read_array, weigh
-from napari_medseg.io.zarr_store import Store, attributes_of
+from napari_medseg.io.zarr_array import Facts, read_array, weigh
+from napari_medseg.io.zarr_store import Store
 
 # what a folder of Zarr has in it
 _MARKS = ("zarr.json", ".zattrs", ".zgroup")
@@ -37,7 +36,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         If it is damaged, of another version, or holds several images, times, channels or labels.
     """
     with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
-        _, picture, facts, lie = _find(store, path, mask=mask)
+        _, picture, facts, lie = find(store, path, mask=mask)
         weigh(store, facts, path, mask=mask)
         told = _missing(facts, picture, path)
         data = read_array(store, facts, lie.at)
@@ -53,19 +52,19 @@ def read(path: Path, *, mask: bool = False) -> Image:
 def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie, by the metadata; errors are those of :func:`read`."""
     with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
-        return _find(store, path, mask=False)[3].grid
+        return find(store, path, mask=False)[3].grid
 
 
 def read_told(path: Path) -> object:
     """What this program wrote into a mask; errors are those of :func:`read`."""
     with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
-        return _find(store, path, mask=True)[1].own.get("provenance")
+        return find(store, path, mask=True)[1].own.get("provenance")
 
 
 def read_names(path: Path) -> dict[int, str]:
     """What the labels are called; errors are those of :func:`read`."""
     with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
-        return _find(store, path, mask=True)[1].names
+        return find(store, path, mask=True)[1].names
 
 
 def files(path: Path) -> tuple[Path, ...]:
@@ -73,7 +72,7 @@ def files(path: Path) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
     with told_as_damaged(path, "OME-Zarr"), Store(path) as store:
-        group, _, facts, _ = _find(store, path, mask=False)
+        group, _, facts, _ = find(store, path, mask=False)
         inner = f"{group}/" if group else ""
         names = [f"{where}{mark}" for where in ("", inner, f"{facts.name}/") for mark in (*_MARKS, ".zarray")]
         found = (path / name for name in dict.fromkeys((*names, *facts.files)))
@@ -85,67 +84,6 @@ def holds(path: Path) -> bool:
     with suppress(OSError, ValueError):
         return path.is_dir() and any((path / name).is_file() for name in _MARKS)
     return False
-
-
-def _find(store: Store, path: Path, *, mask: bool) -> tuple[str, Picture, Facts, Lie]:
-    """The image that is meant: its group, its metadata, its array, and how that lies."""
-    found = attributes_of(store, "")
-    if found is None:
-        what = "is an array of Zarr's alone" if _is_array(store) else "has no metadata of Zarr at its root"
-        raise ImageReadError(f"{path} {what}; expected the folder of an OME-Zarr image. Give that one.")
-    group, attributes = "", found[1]
-    if "bioformats2raw.layout" in {**attributes, **_ome(attributes)} and "multiscales" not in _ome(attributes):
-        # a folder of images, counted from 0
-        one = attributes_of(store, "0")
-        if one is None or attributes_of(store, "1") is not None:
-            raise ImageReadError(f"{path} holds several images, or none; expected one. Give the folder of one, as '0'.")
-        group, attributes = "0", one[1]
-    image = _opened(store, group, attributes, path)
-    names = _labels_in(store, group) if mask and not image[1].is_labels else ()
-    if len(names) > 1:
-        raise ImageReadError(
-            f"{path} holds {len(names)} sets of labels ({', '.join(names)[:80]}); expected one. Give the folder "
-            f"{path.name}/{f'{group}/' if group else ''}labels/{names[0]}, or another of them."
-        )
-    if not names:
-        return image
-    inner = f"{group}/labels/{names[0]}" if group else f"labels/{names[0]}"
-    there = attributes_of(store, inner)
-    if there is None:
-        raise ImageReadError(f"{path} names the labels '{names[0][:60]}', which are not there. Copy it again.")
-    labels = _opened(store, inner, there[1], path)
-    if labels[3].grid.shape != image[3].grid.shape:
-        sizes = [" x ".join(map(str, one[3].grid.shape)) for one in (labels, image)]
-        raise ImageReadError(
-            f"{path} has labels of {sizes[0]} px on an image of {sizes[1]} px; expected the same. Export them again."
-        )
-    return labels
-
-
-def _opened(store: Store, group: str, attributes: Mapping[str, Any], path: Path) -> tuple[str, Picture, Facts, Lie]:
-    picture = picture_of(attributes, path)
-    facts = facts_of(store, f"{group}/{picture.array}" if group else picture.array, path)
-    lie = lie_of(picture, facts.shape, path)
-    if lie.grid.affine is not None and not is_place(lie.grid.affine):
-        raise ImageReadError(
-            f"{path} puts its voxels nowhere; expected voxels of some size in three directions. Export it again."
-        )
-    return group, picture, facts, lie
-
-
-def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    ome = attributes.get("ome")
-    return ome if isinstance(ome, Mapping) else attributes
-
-
-def _is_array(store: Store) -> bool:
-    return (store.json("zarr.json") or {}).get("node_type") == "array" or store.size(".zarray") is not None
-
-
-def _labels_in(store: Store, group: str) -> tuple[str, ...]:
-    found = attributes_of(store, f"{group}/labels" if group else "labels")
-    names = () if found is None else label_names(found[1])
-    return tuple(name for name in names if name and "/" not in name and ".." not in name)
 
 
 def _missing(facts: Facts, picture: Picture, path: Path) -> tuple[str, ...]:
@@ -182,6 +120,7 @@ FORMAT = Format(
     write_mask=write_labels,
     write_map=write,
     write_image=write,
+    open_large=open_zarr,
     gives=Gives(axes=(2, 3), folder=True),
     takes=Takes(axes=(2, 3), source=True),
     keeps=Keeps(spacing=Kept.WHOLE, position=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),

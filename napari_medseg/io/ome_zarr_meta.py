@@ -43,6 +43,8 @@ class Picture:
         What this program wrote beside.
     names : dict of int to str
         What its labels are called.
+    smaller : tuple of str
+        Where the arrays of its smaller levels are.
     """
 
     array: str
@@ -54,6 +56,7 @@ class Picture:
     is_labels: bool
     own: Mapping[str, Any]
     names: dict[int, str]
+    smaller: tuple[str, ...] = ()
 
 
 def picture_of(attributes: Mapping[str, Any], path: Path) -> Picture:
@@ -81,8 +84,8 @@ def picture_of(attributes: Mapping[str, Any], path: Path) -> Picture:
         )
     axes = tuple((str(axis["name"]), str(axis.get("type", ""))) for axis in image["axes"])
     datasets = image["datasets"]
-    array = str(datasets[0]["path"]).strip("/")
-    if not array or ".." in array.split("/") or "\\" in array or ":" in array:
+    array, *smaller = (str(one["path"]).strip("/") for one in datasets)
+    if not _inside(array):
         raise ImageReadError(f"{path} names an array outside of it; expected one inside. Export it again.")
     # the level's own first, then what holds for all levels
     steps = [*datasets[0].get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]
@@ -98,7 +101,13 @@ def picture_of(attributes: Mapping[str, Any], path: Path) -> Picture:
         is_labels="image-label" in facts,
         own=own if isinstance(own, Mapping) else {},
         names=_names_in(facts.get("image-label")),
+        smaller=tuple(name for name in smaller if _inside(name)),
     )
+
+
+def _inside(array: str) -> bool:
+    """Whether the name of an array leads into its group."""
+    return bool(array) and ".." not in array.split("/") and "\\" not in array and ":" not in array
 
 
 def _names_in(labels: object) -> dict[int, str]:

@@ -97,15 +97,21 @@ def is_ours(path: Path) -> bool:
         return False
 
 
+def axes_of(ndim: int, unit: str) -> list[dict[str, Any]]:
+    """OME's axes of an image or a volume."""
+    named = {"unit": _UNITS[unit]} if unit in _UNITS else {}
+    return [{"name": name, "type": "space", **named} for name in "zyx"[-ndim:]]
+
+
 def _image(path: Path, data: np.ndarray, grid: Grid) -> dict[str, Any]:
-    names, unit = "zyx"[-data.ndim :], _UNITS.get(grid.unit)
+    unit = _UNITS.get(grid.unit)
     spacing = [float(size) for size in grid.spacing or (1.0,) * data.ndim]
     steps: list[dict[str, Any]] = [{"type": "scale", "scale": spacing}]
     affine = grid.affine
     # what is turned or sheared has no place here
     if affine is not None and unit == "millimeter" and np.allclose(affine[:3, :3], np.diag(spacing[::-1]), atol=1e-9):
         steps.append({"type": "translation", "translation": [float(at) for at in affine[2::-1, 3]]})
-    axes = [{"name": name, "type": "space", **({"unit": unit} if unit else {})} for name in names]
+    axes = axes_of(data.ndim, grid.unit)
     datasets = [{"path": "0", "coordinateTransformations": steps}]
     return {"name": path.name.partition(".")[0] or path.name, "axes": axes, "datasets": datasets}
 

@@ -24,6 +24,7 @@ NAMES = (
     "mha",
     "coco",
     "geojson",
+    "slide",
 )
 What = Literal["mask", "map", "image"]
 FORMATS: tuple[Format, ...] = tuple(import_module(f"napari_medseg.io.{name}").FORMAT for name in NAMES)

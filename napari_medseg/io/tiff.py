@@ -17,11 +17,12 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.grey import grey
 from napari_medseg.io.image import IN_MM, Grid, Image
+from napari_medseg.io.large_tiff import open_tiff
 from napari_medseg.io.mask import as_told
 from napari_medseg.io.tiff_colours import drop_empty, has_opacity, to_shown, told
-from napari_medseg.io.tiff_layout import PALETTE_TOLD, Layout, layout_of
+from napari_medseg.io.tiff_grid import lies
+from napari_medseg.io.tiff_layout import PALETTE_TOLD, layout_of
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
-from napari_medseg.io.tiff_size import Deep, Sized, size_of_pixels, size_of_voxels
 
 ORIENTATION = 274
 # TIFF's numbers of what may change values a little: JPEG, JPEG 2000, JPEG XR, LERC, WebP, JPEG XL. Which of them left
@@ -63,7 +64,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
                 data, numbered = to_shown(data, page, path, mask=mask, keep=mask and file.is_imagej)
             else:
                 numbered = False
-            lies, unsaid = _lies(file, layout)
+            where, unsaid = lies(file, layout)
             lossy, said = page.compression in LOSSY, told(page)
     except ImageReadError:
         raise
@@ -75,7 +76,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected real numbers.")
     words = layout.told + unsaid
-    image = Image(data, lies.spacing, lies.unit, path, grid=lies, numbered=numbered, lossy=lossy, told=words)
+    image = Image(data, where.spacing, where.unit, path, grid=where, numbered=numbered, lossy=lossy, told=words)
     if not layout.slices:
         image = image.upright(page.tags.valueof(ORIENTATION, 0))
     return as_told(image, said) if mask else image
@@ -102,7 +103,7 @@ def read_grid(path: Path) -> Grid | None:
     with suppress(Exception), _opened(path) as file:
         check_chain(file, path)
         layout = layout_of(file, path)
-        grid = _lies(file, layout)[0]
+        grid = lies(file, layout)[0]
         return grid if layout.slices else grid.upright(layout.page.tags.valueof(ORIENTATION, 0))
     return None
 
@@ -112,23 +113,6 @@ def read_told(path: Path) -> object:
     with suppress(Exception), _opened(path) as file:
         return told(file.pages.first)
     return None
-
-
-def _lies(file: tifffile.TiffFile, layout: Layout) -> tuple[Grid, tuple[str, ...]]:
-    """The grid of the pixels as they are stored, and words on it; what we wrote has no orientation, and is upright."""
-    sized = Sized()
-    with suppress(Exception):
-        sized = size_of_pixels(file)
-    if not layout.slices:
-        ours = 0 if told(layout.page) is None else 1
-        return Grid(layout.sides, sized.spacing, sized.unit, printed=sized.printed, orientation=ours), ()
-    deep = Deep()
-    with suppress(Exception):
-        deep = size_of_voxels(file, sized)
-    # no file says how such a volume lies in a patient: its rows and columns run as they are stored
-    z, y, x = deep.spacing or (1.0, 1.0, 1.0)
-    unit = "px" if deep.spacing is None else "mm"
-    return Grid.of_affine(layout.sides, np.diag((x, y, z, 1.0)), unit=unit), deep.told
 
 
 def write(
@@ -184,6 +168,7 @@ FORMAT = Format(
     write_coloured=write,
     write_map=write,
     write_image=write,
+    open_large=open_tiff,
     gives=Gives(axes=(2, 3)),
     takes=Takes(colour=True),
     keeps=Keeps(spacing=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),

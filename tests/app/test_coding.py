@@ -14,7 +14,8 @@ from napari_medseg.app.export import export_losses, export_masks, export_project
 from napari_medseg.app.formats import format_named, names
 from napari_medseg.app.images import add_images
 from napari_medseg.app.masks import add_with_masks
-from napari_medseg.app.predict import PredictRequest, predict_files
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.provenance import case_provenance
 from napari_medseg.errors import InputError, PartlyDoneError
 from napari_medseg.io import Format, format_of

@@ -9,7 +9,8 @@ from napari_medseg import log
 from napari_medseg.app.export import export_project
 from napari_medseg.app.images import add_images
 from napari_medseg.app.intake import can_take, find_images
-from napari_medseg.app.predict import PredictRequest, predict_files
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.series import mixed, note_of, small_picture
 from napari_medseg.errors import MedsegError
 from napari_medseg.io import name_of, read_grid, read_image, read_mask

@@ -13,7 +13,8 @@ from napari_medseg.app.formats import COLUMNS, DEFAULT, advice, image_suffix, lo
 from napari_medseg.app.formats import table as rows
 from napari_medseg.app.images import add_images
 from napari_medseg.app.losses import mask_losses
-from napari_medseg.app.predict import PredictRequest, predict_files
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.samples import samples_of
 from napari_medseg.errors import InputError, PartlyDoneError
 from napari_medseg.io import (

@@ -9,7 +9,8 @@ from napari_medseg.app.classes import classes_of, classes_to_learn, only_label_1
 from napari_medseg.app.evaluate import evaluate
 from napari_medseg.app.export import export_labels, export_project
 from napari_medseg.app.masks import add_with_masks
-from napari_medseg.app.predict import PredictRequest, predict_files
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.review import _labels_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import LabelRule, find_pairs, read_image, read_mask

@@ -12,7 +12,8 @@ from PIL import Image
 
 from napari_medseg import digest
 from napari_medseg.app.kinds import check_kind
-from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_files
+from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.samples import samples_of
 from napari_medseg.digest import file_sha256

@@ -10,7 +10,8 @@ from napari_medseg.app import settings
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.export import export_project, layer_spacing
 from napari_medseg.app.images import add_images, keep_proposal
-from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array, predict_files
+from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.provenance import case_provenance
 from napari_medseg.app.samples import sample_images
 from napari_medseg.app.scratch import open_scratch

@@ -8,7 +8,8 @@ import pytest
 
 from napari_medseg.app.export import export_losses, export_project
 from napari_medseg.app.losses import file_losses, mask_losses
-from napari_medseg.app.predict import PredictRequest, predict_files
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.samples import samples_of
 from napari_medseg.errors import Cancelled, FilesThereError, PartlyDoneError
 from napari_medseg.io import Grid, read_grid, read_mask, write_image

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -120,6 +121,9 @@ def sample(format, path):
         return write(path, labels_of(axes))
     if format.name == "dicom":
         return dicom_files.write(path, labels_of(2).astype(np.uint8))
+    if format.name == "slide":
+        tifffile.imwrite(path, np.zeros((40, 40, 3), np.uint8), tile=(16, 16), photometric="rgb", compression="zlib")
+        return path
     # of what is only read, a library's own
     PillowImage.fromarray(labels_of(2).astype(np.uint8)).save(path)
     return path
