@@ -56,11 +56,20 @@ def report(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, json_path: 
     ``benchmarks/results`` keeps such files; ``speed_page.py`` makes a page of them.
     """
     facts = machine()
-    cells = [[f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    cells = [
+        [f"{cell:.3g}" if isinstance(cell, float) else "-" if cell is None else str(cell) for cell in row]
+        for row in rows
+    ]
     widths = [max(len(row[i]) for row in [list(columns), *cells]) for i in range(len(columns))]
     for row in [list(columns), *cells]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print("\n" + ", ".join(f"{key}: {value}" for key, value in facts.items()))
+    keep(columns, rows, json_path)
+
+
+def keep(columns: Sequence[str], rows: Sequence[Sequence[Any]], json_path: Path | None) -> None:
+    """Write a table and the machine's facts as JSON, where a file is named."""
     if json_path is not None:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
-        write_text(json_path, json.dumps({"machine": facts, "measured": measured(), "rows": named}, indent=1) + "\n")
+        values = {"machine": machine(), "measured": measured(), "rows": named}
+        write_text(json_path, json.dumps(values, indent=1) + "\n")

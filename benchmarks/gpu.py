@@ -160,19 +160,26 @@ def train(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Tests that need a card, then speeds of every network."""
+    """Tests that need a card, then speeds of every network; each in its own time."""
     here = Path(__file__).parent
-    tests = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(here.parent)]
-    tests += [
-        "-p",
-        "no:cacheprovider",
-        "--import-mode=importlib",
-        str(here.parent / "tests" / "inference" / "test_gpu.py"),
-    ]
+    folder = here.parent / "tests" / "inference"
+    # each with its name: what was done stays told when the time is over
+    tests = [sys.executable, "-m", "pytest", "-v", "--tb=short", "-c", os.devnull, "--rootdir", str(here.parent)]
+    tests += ["-p", "no:cacheprovider", "--import-mode=importlib"]
     # bare machines lack what other tests need
-    code = subprocess.run(tests).returncode
-    subprocess.run([sys.executable, str(here / "gpu_speed.py"), "--json", str(options.out / "gpu_speed.json")])
-    return code
+    tests += [str(folder / "card" / "test_on_gpu.py"), str(folder / "test_gpu.py")]
+    speed = [sys.executable, str(here / "gpu_speed.py"), "--json", str((options.out / "gpu_speed.json").resolve())]
+    speed += ["--minutes", str(options.minutes)]
+    if options.device == "cpu":
+        speed += ["--device", "cpu", "--quick"]
+    codes = []
+    for command, minutes in ((tests, options.test_minutes), (speed, options.minutes + 1)):
+        try:
+            codes.append(subprocess.run(command, cwd=here.parent, timeout=60 * minutes).returncode)
+        except subprocess.TimeoutExpired:
+            print(f"{command[-1]}: not done in {minutes:g} minutes", flush=True)
+            codes.append(124)
+    return max(codes)
 
 
 def main() -> int:
@@ -186,6 +193,8 @@ def main() -> int:
     two = kinds.add_parser("check")
     two.add_argument("out", type=Path)
     two.add_argument("--device", default="auto")
+    two.add_argument("--minutes", type=float, default=3.5, help="for speeds")
+    two.add_argument("--test-minutes", type=float, default=4.5)
     three = kinds.add_parser("train")
     three.add_argument("pack", type=Path)
     three.add_argument("out", type=Path)

@@ -1,109 +1,127 @@
-"""Longest gaps of the GUI's event loop: ``xvfb-run python benchmarks/gui.py [--json FILE]``.
+"""What a window makes one wait for: ``xvfb-run python benchmarks/gui.py [PART...] [--json FILE] [--blame]``.
 
-A timer that ought to fire every 5 ms in a real napari window; a gap is the time between two of its shots. Idle,
-predicting (a 1024 x 1024 image, several times) and training (a round on the sample project, live curves) in one run.
-Gaps include whatever else the machine does: compare them with the idle row.
+A timer that ought to fire every 5 ms in a real napari window; a gap is the time between two of its shots. For each
+part: how often something was done, how long that took up to the picture of it (median and slowest), and the gaps.
+Gaps include whatever else the machine does: compare them with the idle row. ``--blame`` says where the window was in
+gaps of more than 100 ms.
+
+Parts: launch (fresh processes, napari alone and with the panel in turn), propose, ahead (the next image, proposed
+ahead), strokes, spots (``N``), add (images are read and hashed), many (a project of ``--images`` images), train, close.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from facts import report
+from gui_pulse import Found, Painted, Pulse, rest, spin
 
-
-class Pulse:
-    """Collects the gaps between shots of a timer, in ms."""
-
-    def __init__(self) -> None:
-        from qtpy.QtCore import QTimer
-
-        self.gaps: list[float] = []
-        self._last = time.perf_counter()
-        self._timer = QTimer()
-        self._timer.setInterval(5)
-        self._timer.timeout.connect(self._shot)
-        self._timer.start()
-
-    def _shot(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(1000 * (now - self._last))
-        self._last = now
-
-    def take(self) -> list[float]:
-        """The gaps since the last call."""
-        gaps, self.gaps = self.gaps, []
-        return gaps
-
-
-def spin(until: Callable[[], bool], seconds: float) -> None:
-    """Let the loop run."""
-    from qtpy.QtCore import QEventLoop, QTimer
-
-    loop, timer = QEventLoop(), QTimer()
-    end = time.monotonic() + seconds
-    timer.timeout.connect(lambda: loop.quit() if until() or time.monotonic() > end else None)
-    timer.start(20)
-    loop.exec()
-    timer.stop()
+PARTS = ("launch", "propose", "ahead", "strokes", "spots", "add", "many", "train", "close")
 
 
 def main() -> None:
-    """Measure the three."""
+    """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help="default: all but many")
+    parser.add_argument("--times", type=int, default=10, help="how often each thing is done")
+    parser.add_argument("--launches", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--predictions", type=int, default=10)
     parser.add_argument("--idle", type=float, default=5, help="seconds")
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--folder", type=Path, help="of the project of many images, kept for another time")
+    parser.add_argument("--blame", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    home = tempfile.TemporaryDirectory()
-    os.environ.update(XDG_CONFIG_HOME=home.name, XDG_DATA_HOME=home.name)
-    from napari_medseg.app.demo import sample_project
+    parts = options.parts or [part for part in PARTS if part != "many"]
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.update(XDG_CONFIG_HOME=home, XDG_DATA_HOME=home, XDG_CACHE_HOME=home)
+        found = measure(parts, options, Path(home))
+    report(found.columns, found.rows, json_path=options.json)
+
+
+def measure(parts: list[str], options: argparse.Namespace, home: Path) -> Found:
+    """The parts one after the other, in one window."""
+    import gui_launch
+    import gui_many
+    import gui_parts
+
     from napari_medseg.app.samples import samples_of
-    from napari_medseg.io import read_mask
     from napari_medseg.widgets.launch import open_window, warm_up
 
-    truth = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
-    with sample_project(Path(home.name) / "p") as project:
-        for case in project.cases():
-            project.commit_stroke(case.id, truth[case.name].astype(np.uint8))
-            project.accept(case.id)
+    samples = samples_of("nuclei")
+    launched = Found()
+    if "launch" in parts:
+        gui_launch.measure(launched, options.launches, samples[0].image, str(home))
+    many = options.folder or home / "many"
+    if "many" in parts:
+        gui_many.make(many, options.images)
+    make_samples(home / "p", accepted=True)
+    make_samples(home / "fresh", accepted=False)
     viewer, panel = open_window([])
     # as ``medseg app`` does
     warm_up(panel)
-    panel.propose.task.setCurrentText("nuclei")
-    viewer.add_image(np.random.default_rng(0).integers(0, 255, (1024, 1024, 3), dtype=np.uint8), name="big")
-    panel.propose.run.click()
-    spin(lambda: panel.state.case_id is not None, 60)
-    pulse, found = Pulse(), {}
-    spin(lambda: False, options.idle)
-    found["idle"] = pulse.take()
-    for _ in range(options.predictions):
+    pulse, painted = Pulse(blame=options.blame), Painted(viewer)
+    found = Found(pulse)
+    found.rows += launched.rows
+    panel.propose.choice.choose("nuclei", "cmunext-xxs/nuclei@1")
+    spin(lambda: "pyqtgraph" in sys.modules and not panel.workers._tickets, 120)
+    gui_parts.idle(found, options.idle)
+    if "strokes" in parts:
+        gui_parts.strokes(found, viewer, painted, options.times)
+    if "propose" in parts:
+        random = np.random.default_rng(0)
+        viewer.add_image(random.integers(0, 255, (1024, 1024, 3), dtype=np.uint8), name="big")
         panel.propose.run.click()
-        spin(panel.propose.run.isEnabled, 60)
-    found["predicting"] = pulse.take()
-    panel.correct.open_project(Path(home.name) / "p")
-    spin(lambda: panel.state.project is not None and panel.state.project.path.name == "p", 30)
-    panel.tabs.setCurrentIndex(2)
-    panel.retrain.epochs.setValue(options.epochs)
-    spin(lambda: False, 2)
-    pulse.take()
-    panel.retrain.start.click()
-    spin(panel.retrain.start.isEnabled, 600)
-    found["training"] = pulse.take()
-    rows = [
-        (name, len(gaps), float(np.median(gaps)), float(np.percentile(gaps, 99)), max(gaps))
-        for name, gaps in found.items()
-    ]
-    report(("while", "shots", "median ms", "p99 ms", "longest ms"), rows, json_path=options.json)
-    viewer.close()
-    home.cleanup()
+        spin(lambda: panel.state.case_id is not None, 60)
+        gui_parts.proposing(found, panel, options.times)
+    if "spots" in parts:
+        open_project(panel, home / "fresh")
+        gui_parts.spots(found, panel, painted, min(options.times, 5))
+    if "ahead" in parts:
+        gui_many.make(home / "ahead", 2 * options.times + 4, side=256)
+        open_project(panel, home / "ahead")
+        gui_parts.next_images(found, panel, painted, options.times)
+    if "many" in parts:
+        gui_many.measure(found, panel, painted, many, options.times)
+    if {"add", "train", "close"} & set(parts):
+        open_project(panel, home / "p")
+        if "add" in parts:
+            gui_parts.adding(found, panel, home, options.times)
+        if "train" in parts:
+            gui_parts.training(found, panel, options.epochs)
+    if "close" in parts:
+        gui_parts.closing(found, viewer)
+    else:
+        viewer.close()
+    return found
+
+
+def make_samples(folder: Path, *, accepted: bool) -> None:
+    """The project of sample images; with the samples' masks accepted, or as it is."""
+    from napari_medseg.app.demo import sample_project
+    from napari_medseg.app.samples import samples_of
+    from napari_medseg.io import read_mask
+
+    truth = {sample.name: read_mask(sample.mask) for sample in samples_of("nuclei")}
+    with sample_project(folder) as project:
+        for case in project.cases() if accepted else ():
+            project.commit_stroke(case.id, truth[case.name].astype(np.uint8))
+            project.accept(case.id)
+
+
+def open_project(panel: Any, folder: Path) -> None:
+    """Up to its first image."""
+    panel.tabs.setCurrentIndex(1)
+    panel.correct.open_project(folder)
+    spin(lambda: panel.state.project is not None and panel.state.project.path == folder.resolve(), 60)
+    spin(lambda: panel.correct.view.current is not None, 60)
+    rest(1.0)
 
 
 if __name__ == "__main__":

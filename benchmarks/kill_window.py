@@ -127,7 +127,7 @@ def check(folder: Path, said: list[str], result: Result) -> list[str]:
                 continue
             case, stroke, y, x, value = map(int, numbers)
             result.told += 1
-            labels = project._drawn._current.labels_at(stroke, (SIDE, SIDE))
+            labels = project._drawn.current.labels_at(stroke, (SIDE, SIDE))
             if project._db.row("SELECT case_id FROM strokes WHERE id = ?", stroke) != (case,):
                 faults.append(f"stroke {stroke} was told stored and is gone")
             elif labels[y, x] != value:

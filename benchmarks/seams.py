@@ -22,7 +22,7 @@ from facts import report
 from train_bundled import read_split
 
 from napari_medseg.inference import Prediction, Predictor
-from napari_medseg.inference.volume import OVERLAP
+from napari_medseg.inference.windows import OVERLAP
 from napari_medseg.io import read_image, read_numbers
 
 # from this probability on there is something to tell

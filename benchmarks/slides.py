@@ -26,6 +26,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import psutil
@@ -53,7 +54,7 @@ class Bench:
         self.rows: list[tuple] = []
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, what: str, side: int, *, note: str = "", **facts: object) -> None:
+    def add(self, what: str, side: int, *, note: str = "", **facts: Any) -> None:
         """A row; what is not said is not known."""
         named = {"what": what, "size": f"{side} x {side}", "note": note, **facts}
         self.rows.append(tuple(named.get(column) for column in COLUMNS))
@@ -158,12 +159,13 @@ class Bench:
                 before = time.perf_counter()
                 SlideRun(slide, plan, store).see((y, x, y + 1024, x + 1024))
                 times.append((time.perf_counter() - before, opened))
-        seen, opened = ([pair[n] for pair in times[1:]] for n in (0, 1))
-        note = f"n {len(seen)}, longest {max(seen):.2f} s; opening and planning {median(opened):.2f} s"
+        seen, planned = ([pair[n] for pair in times[1:]] for n in (0, 1))
+        note = f"n {len(seen)}, longest {max(seen):.2f} s; opening and planning {median(planned):.2f} s"
         self.add("first 1024 x 1024 seen", LARGE, seconds=median(seen), note=note)
 
     def stroke(self) -> None:
-        random, times = np.random.default_rng(0), {1000: [], LARGE: []}
+        random = np.random.default_rng(0)
+        times: dict[int, list[float]] = {1000: [], LARGE: []}
         with tempfile.TemporaryDirectory() as folder, Project.create(Path(folder) / "project") as project:
             cases = {}
             for side in times:
@@ -212,7 +214,8 @@ class Bench:
         out, calm = self.folder / "out", self.folder / "calm"
         self.timed(path, calm)
         shutil.rmtree(out, ignore_errors=True)
-        kills, twice, stamps = 0, 0, {}
+        kills, twice = 0, 0
+        stamps: dict[str, int] = {}
         while not target_of(out, path.stem).exists():
             process = subprocess.Popen(self.command(path, out), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             before = len(_blocks(out))
@@ -232,7 +235,7 @@ class Bench:
         self.add("killed and gone on", SIDE, note=note)
 
 
-def _used(seconds: float, cpu: float, peak: float) -> dict[str, object]:
+def _used(seconds: float, cpu: float, peak: float) -> dict[str, Any]:
     return {"seconds": seconds, "CPU s": cpu, "peak MB": peak}
 
 

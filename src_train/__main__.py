@@ -26,6 +26,7 @@ from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE
 from src_train.events import EventLog
 from src_train.failures import in_words
+from src_train.memory import keep_memory
 
 # the parent's word that the run shall go on without it
 STAY = b"stay\n"
@@ -143,4 +144,5 @@ if __name__ == "__main__":
     if isinstance(sys.stderr, io.TextIOWrapper):
         # trainer.log is read as that; on Windows it would be written otherwise
         sys.stderr.reconfigure(encoding="utf-8", newline="\n")
+    keep_memory()
     sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from napari_medseg.errors import InputError
 from napari_medseg.inference.device import resolve_device
+from src_train.folding import unfold
 
 Item = TypeVar("Item")
 
@@ -104,12 +105,12 @@ class Engine:
         return wrapped, stepper
 
     def plain_copy(self, network: nn.Module) -> nn.Module:
-        """A copy without the precision that :meth:`prepare` gave it, for the network that was handed to it."""
+        """A copy as its classes compute it, in full precision, of the network that was handed to :meth:`prepare`."""
         inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
         plain: nn.Module = copy.deepcopy(inner)
         # accelerate does this too, after loading torch's compiler: a third of the time until the first batch
-        for name in ("forward", "_original_forward"):
-            plain.__dict__.pop(name, None)
+        plain.__dict__.pop("_original_forward", None)
+        unfold(plain)
         return plain
 
     def place(self, module: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_medseg.inference import Predictor
-from napari_medseg.networks import get_spec
+from napari_medseg.networks import get_spec, prepare_for_inference
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.weights.widen import load_widened
 from src_train.average import Average
@@ -16,6 +16,7 @@ from src_train.checkpoint import Checkpoint
 from src_train.dataset import Sample
 from src_train.engine import Engine
 from src_train.form import Form, entry_of
+from src_train.lanes import Lanes
 from src_train.scoring import mean_dice
 
 
@@ -33,6 +34,8 @@ class Keeper:
     state : Checkpoint
         Of the run: the best weights and their score are noted in it.
     engine : Engine
+    lanes : Lanes, optional
+        To score in.
 
     Raises
     ------
@@ -49,9 +52,10 @@ class Keeper:
         *,
         state: Checkpoint,
         engine: Engine,
+        lanes: Lanes | None = None,
     ) -> None:
         self._spec, self._form, self._network, self._samples = spec, form, network, samples
-        self._state, self._engine = state, engine
+        self._state, self._engine, self._lanes = state, engine, lanes
         start = spec.start
         kept = None if start.keep_from is None else load_widened(spec.network, start.keep_from, spec.data.labels)
         self._kept = None if kept is None else kept.state_dict()
@@ -76,8 +80,10 @@ class Keeper:
             # what is scored is what will be used: in full precision, and mixed with what is kept
             network = self._engine.plain_copy(self._network)
             network.load_state_dict(self.result(epoch))
+            network = prepare_for_inference(network.eval())
             entry, device = entry_of(self._spec, self._form, sides), str(self._engine.device)
-            score = mean_dice(Predictor(network, get_spec(self._spec.network), entry, device=device), self._samples)
+            predictor = Predictor(network, get_spec(self._spec.network), entry, device=device)
+            score = mean_dice(predictor, self._samples, self._lanes)
         return float(self._engine.agree(score))
 
     def consider(self, score: float | None, *, epoch: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_medseg.errors import NoNumbersError
 from napari_medseg.inference import Predictor
 from napari_medseg.metrics import dice
 from src_train.dataset import Sample
+from src_train.lanes import Lanes
 from src_train.targets import VOID
 
 
@@ -24,16 +26,18 @@ def freeze_norm(network: nn.Module) -> None:
             module.eval()
 
 
-def mean_dice(predictor: Predictor, samples: Sequence[Sample]) -> float:
+def mean_dice(predictor: Predictor, samples: Sequence[Sample], lanes: Lanes | None = None) -> float:
     """Mean Dice over samples and foreground classes; what is ignored does not count. A network that gives NaN has 0."""
-    scores = []
-    for sample in samples:
-        try:
-            labels = predictor.predict(sample.image, spacing=sample.spacing).labels
-        except NoNumbersError:
-            # the next step's loss will end the run with a sentence; until then nothing is worse than this
-            return 0.0
+
+    def score(sample: Sample) -> float:
+        # what one knows of its last image is not the others'
+        labels = copy.copy(predictor).predict(sample.image, spacing=sample.spacing).labels
         counted = sample.mask != VOID
         channels = enumerate(predictor.entry.labels, start=1)
-        scores.append(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))
-    return float(np.mean(scores))
+        return float(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))
+
+    try:
+        return float(np.mean([score(one) for one in samples] if lanes is None else lanes.map(score, samples)))
+    except NoNumbersError:
+        # the next step's loss will end the run with a sentence; until then nothing is worse than this
+        return 0.0

@@ -24,8 +24,10 @@ from src_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from src_train.dataset import Key, Sample, TrainingSet, draw_batches, load_pairs, split_batches
 from src_train.engine import Engine
 from src_train.events import EventLog
+from src_train.folding import fold_frozen
 from src_train.form import entry_of, form_of, starting_network
 from src_train.keeper import Keeper
+from src_train.lanes import LANES, Lanes, add_gradients, goes_apart
 from src_train.looks import looks_of
 from src_train.objective import build_objective
 from src_train.optim import build_optimizer, learning_rate_at, set_rate, stale
@@ -82,7 +84,15 @@ class Trainer:
         )
         self.state = Checkpoint(epoch=0, network={}, optimizer={})
         self.pace = Pace(spec, self.state, self.engine.agree)
-        self.keeper = Keeper(spec, self.form, self.network, self.val_samples, state=self.state, engine=self.engine)
+        # with kept statistics an image is its own affair; the parts are the same ones on any number of cores
+        alone = self.engine.processes == 1 and self.engine.device.type == "cpu" and spec.budget.accumulate == 1
+        apart = alone and spec.start.freeze_norm and goes_apart(self.network, self.recipe)
+        self.lanes = Lanes() if apart else None
+        if alone and spec.start.freeze_norm:
+            fold_frozen(self.network)
+        self.keeper = Keeper(
+            spec, self.form, self.network, self.val_samples, state=self.state, engine=self.engine, lanes=self.lanes
+        )
         # what trains may be a wrapper around the network, one of several copies in step
         self.trained, self.optimizer = self.engine.prepare(self.network, optimizer)
         # last: nothing may fail once the file is open
@@ -101,6 +111,8 @@ class Trainer:
             return self._run()
         finally:
             self.events.close()
+            if self.lanes is not None:
+                self.lanes.close()
             self.engine.close()
 
     def _resume(self) -> None:
@@ -200,19 +212,36 @@ class Trainer:
     def _step(self, data: TrainingSet | TrainingVolumes, keys: list[Key], epoch: int) -> float:
         """One step on a batch, of which this process sees its share; the loss of all of it."""
         own, weight = self.engine.share(keys)
-        accumulate = self.spec.budget.accumulate
-        parts = [part for i in range(accumulate) if (part := own[i::accumulate])]
+        count = self.spec.budget.accumulate if self.lanes is None else LANES
+        parts = [part for i in range(count) if (part := own[i::count])]
         self.optimizer.zero_grad(set_to_none=True)
-        total = 0.0
-        for i, part in enumerate(parts):
+
+        def loss_of(part: list[Key]) -> tuple[torch.Tensor, float]:
             loss = self._loss(data, part, epoch) * (weight * len(part) / len(own))
-            total += float(loss.detach())
-            if not math.isfinite(total):
+            value = float(loss.detach())
+            if not math.isfinite(value):
                 raise TrainingError(
-                    f"the loss became {total} in epoch {epoch + 1}; expected a number. Choose a lower learning rate, "
+                    f"the loss became {value} in epoch {epoch + 1}; expected a number. Choose a lower learning rate, "
                     "or --precision no."
                 )
-            self.engine.backward(self.trained, loss, last=i + 1 == len(parts))
+            return loss, value
+
+        total = 0.0
+        if self.lanes is None:
+            for i, part in enumerate(parts):
+                loss, value = loss_of(part)
+                total += value
+                self.engine.backward(self.trained, loss, last=i + 1 == len(parts))
+        else:
+            learned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+
+            def gradients(part: list[Key]) -> tuple[float, Sequence[torch.Tensor | None]]:
+                loss, value = loss_of(part)
+                return value, torch.autograd.grad(loss, learned, allow_unused=True)
+
+            found = self.lanes.map(gradients, parts)
+            total = sum(value for value, _ in found)
+            add_gradients(learned, [each for _, each in found])
         if self.recipe.clip is not None:
             self.engine.clip(self.trained, self.recipe.clip)
         self.optimizer.step()

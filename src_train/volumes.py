@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from napari_medseg.inference.normalize import standardise
-from napari_medseg.inference.volume import resampled_size, resize_volume, to_grey01
+from napari_medseg.inference.volume import resize_volume, to_grey01
+from napari_medseg.inference.windows import resampled_size
 from napari_medseg.networks import InputSpec
 from src_train.augment import Augmentation
 from src_train.dataset import Key, Sample

@@ -20,6 +20,9 @@ def own_settings(tmp_path_factory, monkeypatch):
     # no measurement in the background, but where a test is about it
     monkeypatch.setenv("MEDSEG_ENGINE", "torch")
     monkeypatch.setattr("napari_medseg.app.settings.settings_path", lambda: folder / "settings.json")
+    # however busy the computer is, no network is slow, but where a test is about it
+    monkeypatch.setattr("napari_medseg.app.waits.SLOW", 1e6)
+    monkeypatch.setattr("napari_medseg.app.waits._HERE", {})
     yield
     log.tear_down()
 

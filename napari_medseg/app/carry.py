@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from napari_medseg.app.planes import runs_text
 from napari_medseg.editing.propagate import FAR, Propagation, propagate
@@ -123,6 +122,8 @@ def _proposed(
     project: Project, case_id: int, sources: tuple[int, ...], numbers: list[int], axis: int
 ) -> dict[int, np.ndarray] | None:
     """The newest proposal, as if its network were sure but for its rim; None where it found none of these."""
+    from scipy import ndimage
+
     proposed = project.proposed(case_id)
     if proposed is None or not np.isin(proposed, numbers).any():
         return None

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,16 @@ class CaseLabels:
         The last proposal is of boxes that a network found itself.
     box : tuple of int or None
         The part (y0, x0, y1, x1), half-open, px; rows of a volume count over its slices. None: the whole.
+    moved : tuple of int or None
+        Of an undo or redo in a window of a large image: what it changed, of which the box is the part that lies in the
+        window; px of the image.
     """
 
     labels: np.ndarray
     touched: np.ndarray
     found_boxes: bool = False
     box: Box | None = None
+    moved: Box | None = None
 
 
 # what an undo gives that would have taken back the first proposal, and was not to
@@ -88,6 +92,35 @@ def case_labels(project: Project, case_id: int, box: Box | None = None) -> CaseL
     )
 
 
+def window_labels(project: Project, case_id: int, window: Box, moved: Box | None = None) -> CaseLabels:
+    """What a window of a large image shows, or the part of it that was changed; the part in px of the window.
+
+    Raises
+    ------
+    ProjectError
+        If a tile is damaged.
+    """
+    part = window if moved is None else common(window, moved)
+    if part[0] == part[2] or part[1] == part[3]:
+        # all of it lies elsewhere
+        return CaseLabels(
+            labels=np.zeros((0, 0), np.uint8), touched=np.zeros((0, 0), bool), box=(0, 0, 0, 0), moved=moved
+        )
+    found = case_labels(project, case_id, part)
+    return replace(found, box=None if moved is None else shifted(part, -window[0], -window[1]), moved=moved)
+
+
+def common(one: Box, other: Box) -> Box:
+    """What two boxes share; empty where that is nothing."""
+    top, left = max(one[0], other[0]), max(one[1], other[1])
+    return top, left, max(top, min(one[2], other[2])), max(left, min(one[3], other[3]))
+
+
+def shifted(box: Box, rows: int, columns: int) -> Box:
+    """A box elsewhere."""
+    return box[0] + rows, box[1] + columns, box[2] + rows, box[3] + columns
+
+
 class CorrectionSession:
     """Stores strokes, undos and accepts of one case in their order, on a thread of its own.
 
@@ -100,10 +133,19 @@ class CorrectionSession:
     case_id : int
     on_status : callable, optional
         Called with a :class:`SaveStatus` after each change, on the writing thread.
+    window : tuple of int, optional
+        (y0, x0, y1, x1), px: of a large image, the part that is on the screen. All that is handed over and given back
+        is in px of that part. Default: the whole.
     """
 
-    def __init__(self, project: Project, case_id: int, on_status: Callable[[SaveStatus], None] | None = None) -> None:
-        self.project, self.case_id = project, case_id
+    def __init__(
+        self,
+        project: Project,
+        case_id: int,
+        on_status: Callable[[SaveStatus], None] | None = None,
+        window: Box | None = None,
+    ) -> None:
+        self.project, self.case_id, self.window = project, case_id, window
         self._on_status = on_status
         self._queue: deque[tuple[Callable[[], Any], Future[Any], bool]] = deque()
         self._changed = threading.Condition()
@@ -141,7 +183,9 @@ class CorrectionSession:
         if before != why and self._on_status is not None:
             self._on_status(self.status)
 
-    def stroke(self, labels: np.ndarray, box: Box, tool: str = "brush") -> Future[int | None]:
+    def stroke(
+        self, labels: np.ndarray, box: Box, tool: str = "brush", *, seen: np.ndarray | None = None
+    ) -> Future[int | None]:
         """Store what a box holds now.
 
         Parameters
@@ -150,10 +194,18 @@ class CorrectionSession:
             (y1 - y0, x1 - x0), integer, 0 to 255; copied at once.
         box : tuple of int
             (y0, x0, y1, x1), half-open, px; rows of a volume count over its slices.
+        seen : np.ndarray, optional
+            In a window, whose proposal may come meanwhile: what the box showed before; copied at once.
         """
         # a napari Labels layer counts with int64 and more: clip nothing silently, let the project refuse
         part = np.array(labels)
-        return self._enqueue(lambda: self.project.commit_stroke(self.case_id, part, box=box, tool=tool), drawn=True)
+        at = box if self.window is None else shifted(box, *self.window[:2])
+        over = None if self.window is None or seen is None else np.array(seen)
+
+        def store() -> int | None:
+            return self.project.commit_stroke(self.case_id, part, box=at, tool=tool, seen=over)
+
+        return self._enqueue(store, drawn=True)
 
     def undo(self, *, proposal: bool = True) -> Future[CaseLabels | None]:
         """Go back by one stroke; what its box shows after it, None where there was nothing to undo.
@@ -186,9 +238,18 @@ class CorrectionSession:
         """The revision that is shown after all that was asked before, if it is accepted."""
         return self._enqueue(lambda: self.project.accepted_revision(self.case_id))
 
+    def reread(self, box: Box) -> Future[CaseLabels | None]:
+        """What a window shows of a box (px of the whole) where a proposal came, after all that was asked before."""
+
+        def read() -> CaseLabels:
+            assert self.window is not None
+            return replace(window_labels(self.project, self.case_id, self.window, box), moved=None)
+
+        return self._enqueue(read)
+
     def shown(self) -> Future[CaseLabels | None]:
         """What the project holds after all that was asked before."""
-        return self._enqueue(lambda: case_labels(self.project, self.case_id))
+        return self._enqueue(self._now)
 
     def unlock(self) -> Future[int]:
         """Let later proposals change what was drawn so far."""
@@ -210,7 +271,7 @@ class CorrectionSession:
         def accept() -> Revision:
             if (wrong := problem()) is not None:
                 raise InputError(tr("{wrong} Nothing was accepted.", wrong=wrong))
-            held = self.project.labels(self.case_id)
+            held = self.project.labels(self.case_id, self.window)
             if seen.shape != held.shape or not np.array_equal(seen, held):
                 name, why = self.project.case(self.case_id).name, self.status.error
                 raise InputError(
@@ -221,6 +282,8 @@ class CorrectionSession:
                         why=why or tr("Close the image and open it again to see what is stored."),
                     )
                 )
+            if self.window is not None:
+                return self.project.accept(self.case_id, box=self.window)
             if self.project.case(self.case_id).state == "accepted":
                 # the key was pressed twice
                 return self.project.revisions(self.case_id)[-1]
@@ -248,8 +311,16 @@ class CorrectionSession:
         self._thread.join(timeout)
         return done
 
+    def _now(self) -> CaseLabels:
+        if self.window is not None:
+            return window_labels(self.project, self.case_id, self.window)
+        return case_labels(self.project, self.case_id)
+
     def _moved(self, box: Box | None) -> CaseLabels | None:
         # what was lost may be shown anywhere
+        if self.window is not None and box is not None:
+            shown = window_labels(self.project, self.case_id, self.window, None if self._lost else box)
+            return replace(shown, moved=box)
         return None if box is None else case_labels(self.project, self.case_id, None if self._lost else box)
 
     def _enqueue(self, action: Callable[[], Any], *, drawn: bool = False) -> Future[Any]:

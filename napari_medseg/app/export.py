@@ -14,6 +14,7 @@ from napari_medseg import __version__
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.classes import only_label_1
 from napari_medseg.app.coding import Coded, coded_facts, told
+from napari_medseg.app.export_large import check_large, large_told, write_large
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.losses import mask_losses
 from napari_medseg.app.places import unit_named
@@ -100,13 +101,14 @@ def export_labels(
     InputError, OutputError
         As :func:`napari_medseg.io.write_mask`.
     """
-    facts = {**_program(), **(provenance or {})}
+    facts = {**program(), **(provenance or {})}
     numbers = numbers or any(int(label) != 1 for label in facts.get("classes") or ())
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
     return write_mask(path, labels, **place, provenance=facts, numbers=numbers, parts=parts)
 
 
-def _program() -> dict[str, str]:
+def program() -> dict[str, str]:
+    """What goes into every file's provenance."""
     return {
         "software": "napari-medseg",
         "version": __version__,
@@ -150,7 +152,7 @@ def export_masks(
     reports = report_paths(stem, suffix) if measured else ()
     check_free([*may_replace(paths.values()), *reports], overwrite=overwrite)
     place: dict[str, Any] = {"spacing": spacing, "unit": unit, "grid": grid, "source": source}
-    facts = {**_program(), **provenance}
+    facts = {**program(), **provenance}
     lesions = None
     if measured and grid is not None and source is not None:
         lesions = measured_for(labels, grid=grid, provenance=facts, source=source)
@@ -228,7 +230,8 @@ def export_project(
 ) -> list[Path]:
     """Write a mask of each case as ``<case>_mask.<ext>``, on request also ``_objects``.
 
-    Where the format does that, the masks of several images go into one file: see :class:`Together`.
+    Where the format does that, the masks of several images go into one file: see :class:`Together`. A large case goes
+    block by block into OME-Zarr or GeoJSON: of accepted masks, what lies in its accepted boxes.
 
     In all files a class has its own number; only where label 1 is the one class of the project, PNG
     shows it as 255.
@@ -295,13 +298,24 @@ def export_project(
     check_apart(targets, (case.image for case in project.cases()))
     check_free(targets, overwrite=overwrite)
     # to know it, all masks are read
-    numbers = format_named(format).white and not only_label_1(project, () if state == ACCEPTED else ready)
+    held = [case for case in ready if state != ACCEPTED and not case.large]
+    numbers = format_named(format).white and not only_label_1(project, held)
     batch = Batch(len(ready), _not_written)
     with together.writing(written):
         for number, case in enumerate(ready):
             if progress is not None:
                 progress(number / len(ready), case.name)
             with batch.item(case.name):
+                if case.large:
+                    check_large(case, format, objects=objects)
+                    wishes: dict[str, Any] = {"accepted": state == ACCEPTED, "chosen": chosen, "task": task}
+                    target = folder / f"{stems[case.id]}_mask{suffixes[case.id]}"
+                    tick = _step(progress, number, len(ready), case.name)
+                    write_large(project, case, target, format=format, program=program(), progress=tick, **wishes)
+                    written.append(target)
+                    if tell is not None:
+                        tell(case.id)
+                    continue
                 newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
                 labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
                 facts = case_provenance(project, case, labels, chosen, task=task)
@@ -325,12 +339,17 @@ def export_project(
     return written
 
 
+def _step(progress: Callable[[float, str], None] | None, number: int, of: int, name: str) -> Callable[[float], None]:
+    """Tells how far the work on one of several cases is."""
+    return lambda share: None if progress is None else progress((number + share) / of, name)
+
+
 def _not_written(count: int) -> str:
     return trn("{n} mask was not written", "{n} masks were not written", count)
 
 
 def export_losses(
-    project: Project, *, format: str = DEFAULT, objects: bool = False, patient: bool = False
+    project: Project, *, state: str = ACCEPTED, format: str = DEFAULT, objects: bool = False, patient: bool = False
 ) -> list[str]:
     """Sentences to tell before :func:`export_project`: what its masks lose in that format; empty where nothing is.
 
@@ -347,6 +366,7 @@ def export_losses(
         with suppress(InputError):
             grids.append(case_grid(case))
     lines = told(format_named(format), (case.image for case in project.cases()), patient=patient)
+    lines += large_told(project, project.cases(), accepted=state == ACCEPTED)
     return lines + mask_losses(grids, format=format, classes=bool(project.classes()), objects=objects)
 
 

@@ -7,8 +7,10 @@ from math import prod
 from pathlib import Path
 from statistics import median
 
+from napari_medseg.app.accepted import masks_of
 from napari_medseg.app.anchors import anchors_of
-from napari_medseg.app.judges import accepted, as_proposed, to_set_aside
+from napari_medseg.app.judges import accepted, to_set_aside
+from napari_medseg.app.large_pairs import pairs_of
 from napari_medseg.app.plan_round import RetrainOptions, drawn_an_epoch
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.inference.device import resolve_device
@@ -17,8 +19,8 @@ from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import EVENTS_FILE, read_events
 from napari_medseg.weights import WeightsEntry, resolve_weights
 
-# seconds for an image that is drawn, per pixel of the network's input, on two cores at 256 px: decision 14
-GUESS = {"cmunext-xxs": 0.12 / 256**2, "sgd-net-s": 0.15 / 256**2}
+# seconds for an image that is drawn, per pixel of the network's input, on two cores at 256 px: decisions 14 and 63
+GUESS = {"cmunext-xxs": 0.06 / 256**2, "sgd-net-s": 0.15 / 256**2}
 # the trainer's start, s
 START = 10.0
 
@@ -30,7 +32,7 @@ class Forecast:
     Attributes
     ----------
     learned : int
-        Accepted images that it would learn from.
+        Accepted images that it would learn from; of a large case, each accepted box counts.
     judging : int
         Those that would judge it.
     as_proposed : int
@@ -72,7 +74,8 @@ def forecast(project: Project, options: RetrainOptions) -> Forecast:
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
     learned = [case for case in train if case.group not in aside]
     judges = [*held_out, *(case for case in train if case.group in aside)]
-    drawn, anchors = drawn_an_epoch(len(learned))
+    masks, boxes = ([one for case in side for one in masks_of(project, case)] for side in (learned, judges))
+    drawn, anchors = drawn_an_epoch(sum(pairs_of(project, one, entry, options.task) for one in masks))
     images = drawn + (anchors if anchors_of(entry.trained_on) else 0)
     each, measured = _seconds_an_image(entry, options.device)
     epochs, seconds = options.epochs, None
@@ -81,9 +84,9 @@ def forecast(project: Project, options: RetrainOptions) -> Forecast:
             epochs = max(1, min(epochs, int(60 * options.minutes / (each * images))))
         seconds = START + epochs * images * each
     return Forecast(
-        learned=len(learned),
-        judging=len(judges),
-        as_proposed=sum(as_proposed(project, case) for case in judges),
+        learned=len(masks),
+        judging=len(boxes),
+        as_proposed=sum(not project.corrected(one.revision.id) for one in boxes),
         entry=entry,
         own=path.parent == project.path / "weights",
         epochs=epochs,

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import image_suffix
 from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import Grid, format_of, name_of, read_grid, read_image, stem_of, walk_images, write_image
+from napari_medseg.io.large import large_shape
+from napari_medseg.io.large_open import is_large, open_large
 from napari_medseg.io.look import look_of
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
@@ -120,7 +122,7 @@ def add_images(
             name = _free(name_of(file), taken) if _called(file) else stem_of(file)
             step = _part(progress, number, len(files), name)
             step(0.0)
-            image = read_image(file, step)
+            image = _seen(file, step)
             patient = group or patient_of(file, patients)
             added.append(
                 project.add_case(
@@ -132,7 +134,7 @@ def add_images(
                     # a patient who is held out stays so; who names a group says which side it is on
                     split=split if group or patient is None else project.split_of(patient) or split,
                     grid=image.grid,
-                    look=look_of(image.data),
+                    look=image.look,
                 )
             )
             taken.add(name)
@@ -142,6 +144,28 @@ def add_images(
         except (ImageReadError, InputError) as error:
             refused.append(sentence(error))
     return added, refused
+
+
+class _Seen(NamedTuple):
+    """What a project keeps of an image."""
+
+    shape: tuple[int, ...]
+    grid: Grid
+    look: str | None
+    told: tuple[str, ...]
+
+
+def _seen(file: Path, step: Callable[[float], None]) -> _Seen:
+    """Read an image whole; of one that is read in parts its smallest level, if that is small enough to be looked at."""
+    if not is_large(file):
+        image = read_image(file, step)
+        return _Seen(image.shape, image.grid, look_of(image.data), image.told)
+    with open_large(file) as large:
+        last = large.levels[-1].shape
+        look = (
+            look_of(large.read((*(0 for _ in last), *last), len(large.levels) - 1)) if not large_shape(last) else None
+        )
+        return _Seen(large.shape, large.grid, look, large.told)
 
 
 def _called(file: Path) -> bool:

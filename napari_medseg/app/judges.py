@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from napari_medseg.app.accepted import masks_of
 from napari_medseg.project import Case, Project
 
 # a gate of fewer corrected images looks for more
@@ -19,8 +20,11 @@ def accepted(project: Project, split: str) -> list[Case]:
 
 
 def as_proposed(project: Project, case: Case) -> bool:
-    """Whether the newest accepted mask of a case is what a network proposed, without a person's change."""
-    return not project.corrected(project.revisions(case.id)[-1].id)
+    """Whether the newest accepted mask of a case is what a network proposed, without a person's change.
+
+    Of a large case, all of its accepted boxes.
+    """
+    return not any(project.corrected(mask.revision.id) for mask in masks_of(project, case))
 
 
 def to_set_aside(project: Project) -> list[str]:

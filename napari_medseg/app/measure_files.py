@@ -104,6 +104,7 @@ def measure_project(
     told: list[str] = []
 
     def one(case: Case, step: Callable[[float], None]) -> Measured:
+        _check_held(case)
         newest = project.revisions(case.id)[-1] if state == ACCEPTED else None
         labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
         names = {each.label: each.name for each in class_table(project, project.proposal_origin(case.id), **naming)}
@@ -113,6 +114,18 @@ def measure_project(
     # as their masks are called
     stems = free_stems(ready)
     return _write(path, [(stems[case.id], case) for case in ready], one, told, progress)
+
+
+def _check_held(case: Case) -> None:
+    """Make sure that the labels of a case are held as a whole."""
+    if case.large:
+        raise InputError(
+            tr(
+                "'{name}' is larger than memory, and what lies on it is not measured; expected an ordinary image. "
+                "Export its objects as GeoJSON, and measure them there.",
+                name=case.name,
+            )
+        )
 
 
 def export_with_table(

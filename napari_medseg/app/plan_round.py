@@ -6,27 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from napari_medseg.app.accepted import masks_of
 from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.classes import names_to_learn, rule_of
 from napari_medseg.app.export import check_folder
-from napari_medseg.app.formats import suffix_for
-from napari_medseg.app.judges import accepted, as_proposed, to_set_aside
+from napari_medseg.app.judges import accepted, to_set_aside
 from napari_medseg.app.kinds import takes
+from napari_medseg.app.round_pairs import PairWriter
 from napari_medseg.errors import InputError
-from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_mask, write_text
+from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_text
 from napari_medseg.io.labels import Found
 from napari_medseg.project import Case, Project
-from napari_medseg.project.grids import case_grid
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
 from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.weights.trainable import check_classes
 from napari_medseg.words import tr, trn
 
-# a correction that was not trained on yet is drawn so often against one that was
-NEW_WEIGHT = 2.0
 # of all images that are drawn, so many are anchors, and so many an epoch at least: with few corrections, a quarter is
 # too little to keep what the network knew
 ANCHOR_SHARE, LEAST_ANCHORS = 0.25, 8
@@ -36,12 +32,8 @@ LEAST_DRAWN = 32
 KEPT_SHARE = 0.5
 # in the list of sets that weights were trained on
 CORRECTIONS = "corrections of this project"
-# a corrected rim is so wide, px
-RIM = 5
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
 FINE_TUNE_RATE = 1e-3
-# what a run's masks are written as, where they are no volumes: any program shows it
-MASKS = "png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +76,9 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     Where several labels were drawn and the weights tell fewer apart, the network learns as many classes as there are.
     Each class keeps the number it was drawn with.
 
+    Of a large case each accepted box counts, see :func:`~napari_medseg.app.accepted.masks_of`. It is cut into pieces as
+    large as what the network sees of such an image at once, so that it learns at the size at which it proposes.
+
     Held-out cases are scored, never trained on. Where there are four accepted groups or more and fewer than two
     corrected cases are held out, a fifth of the groups is set aside, for good, see :func:`to_set_aside`. With fewer,
     there is no validation.
@@ -110,50 +105,20 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     for group in to_set_aside(project):
         project.hold_out(group)
     train, held_out = accepted(project, "train"), accepted(project, "heldout")
-    check_enough(len(train), len(held_out))
+    masks, boxes = ([one for case in side for one in masks_of(project, case)] for side in (train, held_out))
+    check_enough(len(masks), len(boxes))
     _check_unchanged(project, [*train, *held_out])
     check_axes(entry.network, [*train, *held_out])
     number = len(project.runs()) + 1
     while (project.path / "runs" / f"{number:04d}").exists():
         number += 1
     folder = check_folder(project.path / "runs" / f"{number:04d}")
-    masks = check_folder(folder / "masks")
-
-    known = _trained_before(project)
-    drawn_labels: dict[str, Found] = {}
-    ignoring = False
-
-    def pair(case: Case) -> Pair:
-        nonlocal ignoring
-        revision = project.revisions(case.id)[-1]
-        labels = project.revision_labels(revision.id)
-        drawn_labels[f"the mask of '{case.name}'"] = rule.find(labels)
-        found = rule.apply(labels)
-        labels, ignoring = rule.drawn(found), ignoring or found.ignored is not None
-        stem = f"{case.id}-r{revision.number}"
-        # of an image, the size of its pixels is no matter here, and the person may know it better than the file
-        grid = None if labels.ndim == 2 else case_grid(case)
-        suffix = suffix_for(MASKS, volume=labels.ndim == 3)
-        mask = write_mask(masks / f"{stem}{suffix}", labels, grid=grid, numbers=True)
-        rim = corrected_rim(labels, project.revision_touched(revision.id)) if labels.ndim == 2 else None
-        focus = ""
-        if rim is not None and rim.any():
-            focus = str(write_mask(masks / f"{stem}-rim{suffix}", rim.astype(np.uint8)).relative_to(folder))
-        return Pair(
-            name=case.name,
-            image=str(case.image),
-            mask=str(mask.relative_to(folder)),
-            group=case.group,
-            weight=1.0 if mask.name in known else NEW_WEIGHT,
-            focus=focus,
-            as_proposed=as_proposed(project, case),
-        )
-
+    writer = PairWriter(project, folder, rule, entry, options.task)
     sides = tuple(entry.input_size)
     start = str(path) if str(options.weights).endswith(".safetensors") else entry.id
-    pairs, judges = tuple(pair(case) for case in train), tuple(pair(case) for case in held_out)
-    classes = _classes(project, entry, drawn_labels, rule)
-    ignore = rule.ignore if ignoring else None
+    pairs, judges = (tuple(one for mask in side for one in writer.pairs(mask)) for side in (masks, boxes))
+    classes = _classes(project, entry, writer.drawn, rule)
+    ignore = rule.ignore if writer.ignoring else None
     check_classes(entry.network, classes, ignore=ignore)
     drawn, replayed = drawn_an_epoch(len(pairs))
     # anchors know of one class only
@@ -183,7 +148,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
             stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
             learning_rate=FINE_TUNE_RATE,
             # a handful of images: small batches give more steps an epoch
-            batch_size=min(4, len(train)),
+            batch_size=min(4, len(pairs)),
             epoch_images=drawn + (replayed if anchors else 0),
             seed=options.seed,
             validate_every=max(1, options.epochs // 10),
@@ -192,7 +157,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         budget=Budget(time_budget_minutes=options.minutes, fit_budget=True, device=options.device, nice=5),
         provenance=Provenance(
             licence=entry.licence if entry.licence == "research-only" else "local",
-            trained_on=(*entry.trained_on, f"{len(train)} {CORRECTIONS}"),
+            trained_on=(*entry.trained_on, f"{len(masks)} {CORRECTIONS}"),
             version=entry.version + 1,
         ),
     )
@@ -261,20 +226,6 @@ def _check_unchanged(project: Project, cases: Sequence[Case]) -> None:
                 first=changed[0].image,
             )
         )
-
-
-def corrected_rim(labels: np.ndarray, touched: np.ndarray) -> np.ndarray:
-    """Pixels near the rim of a mask (Y, X) that lie near what a person changed: bool."""
-    from scipy.ndimage import binary_dilation
-    from skimage.segmentation import find_boundaries
-
-    return binary_dilation(find_boundaries(labels), iterations=RIM // 2) & binary_dilation(touched, iterations=RIM)
-
-
-def _trained_before(project: Project) -> set[str]:
-    """Names of the masks, each of one revision, that adopted weights were trained on."""
-    adopted = [run for run in project.runs() if run.state == "adopted"]
-    return {Path(pair.mask).name for run in adopted for pair in RunSpec.from_json(run.spec).data.train}
 
 
 def _classes(project: Project, entry: WeightsEntry, found: Mapping[str, Found], rule: LabelRule) -> dict[int, str]:

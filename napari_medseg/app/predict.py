@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_medseg.errors import InputError
+from napari_medseg.kept import Kept
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.store import find_weights, weights_state
 from napari_medseg.words import tr
@@ -68,8 +69,11 @@ def members_of(request: PredictRequest) -> list[PredictRequest]:
 
 
 _LOCK = threading.Lock()
-_LOADED: dict[tuple, Predictor] = {}
-_KEPT = 6
+# networks that are loaded: those of the last requests
+MOST_NETWORKS, MOST_NETWORK_BYTES = 6, 1_000_000_000
+_LOADED: MutableMapping[tuple, Predictor] = Kept(
+    MOST_NETWORKS, most_bytes=MOST_NETWORK_BYTES, size_of=lambda predictor: predictor.bytes
+)
 
 
 def load_predictor(request: PredictRequest) -> Predictor:
@@ -84,13 +88,12 @@ def load_predictor(request: PredictRequest) -> Predictor:
 
     _, path = find_weights(request.network, request.weights)
     key = (request.network, str(path), weights_state(path), request.device, request.engine)
-    if key not in _LOADED:
-        while len(_LOADED) >= _KEPT:
-            _LOADED.pop(next(iter(_LOADED)))
-        _LOADED[key] = Predictor.from_weights(
+    found = _LOADED.get(key)
+    if found is None:
+        found = _LOADED[key] = Predictor.from_weights(
             request.network, request.weights, device=request.device, engine=request.engine
         )
-    return _LOADED[key]
+    return found
 
 
 def predict_array(

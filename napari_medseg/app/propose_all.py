@@ -123,6 +123,9 @@ def _propose(
     cancelled: Callable[[], bool],
     unlike: bool,
 ) -> float | _Unlike | None:
+    if case.large:
+        told = tr("'{name}' is too large for this list: it takes minutes. Open it, and press Propose.", name=case.name)
+        raise InputError(told)
     image = read_image(case.image)
     request = request_for(image)
     if request is None:

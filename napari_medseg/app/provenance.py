@@ -15,9 +15,9 @@ from napari_medseg.names import clean_name
 from napari_medseg.project import Case, Project
 from napari_medseg.project.labels import labels_sha256
 
-# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked
+# what a mask tells of its proposal: the network, the other members of an ensemble, and how it was asked and computed
 MADE_BY = ("network", "weights", "sha256")
-ASKED = ("also", "plan")
+ASKED = ("also", "plan", "precision")
 
 
 def case_provenance(
@@ -32,23 +32,30 @@ def case_provenance(
     revision = next((one for one in reversed(project.revisions(case.id)) if one.sha256 == digest), None)
     below = None if revision is None else revision.id
     origin = project.proposal_origin(case.id, below) or {}
-    row, chain = project.sealed()
     made = project.made(case.id, below, labels)
     noted, held = {one.label for one in project.classes()}, {1, *map(int, np.unique(labels))}
     classes = [one for one in class_table(project, origin, chosen, task=task) if one.label in noted | held]
+    return {
+        **about_case(project, case, origin, below),
+        "revision": None if revision is None else revision.number,
+        "labels_sha256": None if revision is None else revision.sha256,
+        MADE_KEY: _made(made.by, origin),
+        TOOLS_KEY: {label: list(tools) for label, tools in made.tools.items()},
+        "classes": {one.label: one.name for one in classes},
+        COLOURS_KEY: {one.label: one.colour for one in classes},
+    }
+
+
+def about_case(project: Project, case: Case, origin: Mapping[str, Any], revision: int | None) -> dict[str, Any]:
+    """Of what shows, or of a revision: the image, the proposal of this origin, and how many strokes there are."""
+    row, chain = project.sealed()
     return {
         "case": case.name,
         # of an image that the project keeps under a name of its own, the name that people know
         "image": case.image.name if clean_name(stem_of(case.image)) == case.name else case.name,
         "image_sha256": case.sha256,
-        "strokes": project.strokes_below(case.id, below),
-        "revision": None if revision is None else revision.number,
-        "labels_sha256": None if revision is None else revision.sha256,
+        "strokes": project.strokes_below(case.id, revision),
         "proposal": _made_by(origin),
-        MADE_KEY: _made(made.by, origin),
-        TOOLS_KEY: {label: list(tools) for label, tools in made.tools.items()},
-        "classes": {one.label: one.name for one in classes},
-        COLOURS_KEY: {one.label: one.colour for one in classes},
         # a history that was cut at its end later on no longer has this row
         "history": {"row": row, "chain": chain},
     }

@@ -13,6 +13,7 @@ import numpy as np
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.errors import MedsegError
 from napari_medseg.io import read_image
+from napari_medseg.kept import Kept
 
 if TYPE_CHECKING:
     from napari_medseg.inference import Prediction
@@ -25,6 +26,8 @@ DOUBT_KEY = "doubt"
 LOOKED_AT, PATIENCE, KNOWN = 16, 5.0, 64
 # of an image, about so many pixels tell how bright it is
 PIXELS = 65_536
+# what was said of images, and how bright they are: some numbers each
+MOST_OPINIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ class Queue:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._said: dict[tuple[int, PredictRequest], Opinion | None] = {}
-        self._shades: dict[int, np.ndarray | None] = {}
+        self._said: Kept[tuple[int, PredictRequest], Opinion | None] = Kept(MOST_OPINIONS)
+        self._shades: Kept[int, np.ndarray | None] = Kept(MOST_OPINIONS)
         self._doubts: dict[int, float | None] = {}
 
     def note(self, case_id: int, doubt: float | None) -> None:
@@ -173,15 +176,17 @@ class Queue:
 
     def _ask(self, case: Case, request: PredictRequest) -> Opinion | None:
         key = case.id, request
-        if key not in self._said:
-            self._said[key] = _opinion(case, request)
-        return self._said[key]
+        if key in self._said:
+            return self._said[key]
+        said = self._said[key] = _opinion(case, request)
+        return said
 
     def _look(self, case: Case) -> np.ndarray | None:
-        if case.id not in self._shades:
-            image = _read(case)
-            self._shades[case.id] = None if image is None else shades(image)
-        return self._shades[case.id]
+        if case.id in self._shades:
+            return self._shades[case.id]
+        image = _read(case)
+        look = self._shades[case.id] = None if image is None else shades(image)
+        return look
 
 
 def _opinion(case: Case, request: PredictRequest) -> Opinion | None:
@@ -194,8 +199,8 @@ def _opinion(case: Case, request: PredictRequest) -> Opinion | None:
 
 
 def _read(case: Case) -> np.ndarray | None:
-    """The image; None of a volume, or where it cannot be read: opening it will say why."""
-    if len(case.shape) != 2:
+    """The image; None of a volume and a large one, or where it cannot be read: opening it will say why."""
+    if len(case.shape) != 2 or case.large:
         return None
     try:
         return read_image(case.image).data

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ SETTINGS: Mapping[str, fields.Check] = {
         (
             *(
                 "disagreement",
+                "draft",
                 "edges",
                 "export_objects",
                 "export_report",
@@ -48,7 +51,11 @@ SETTINGS: Mapping[str, fields.Check] = {
     "place": (lambda value: isinstance(value, dict), "where the person was"),
     "rescues_seen": fields.number(0, 1e12),
     "smallest_piece": fields.whole(0, 10**9),
+    # seconds, by question: see app/waits.py
+    "waits": (lambda value: isinstance(value, dict) and all(map(fields.number(0, 1e6)[0], value.values())), "numbers"),
 }
+# read and written as one: other threads remember things too
+_LOCK = threading.Lock()
 
 
 def settings_path() -> Path:
@@ -71,8 +78,6 @@ def load_settings() -> dict[str, Any]:
 def save_settings(**values: Any) -> None:
     """Change some settings. Where they cannot be stored they are forgotten: no work depends on them."""
     path = settings_path()
-    try:
+    with _LOCK, suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps({**load_settings(), **values}, indent=1, sort_keys=True))
-    except (OSError, OutputError):
-        return

@@ -13,7 +13,7 @@ import numpy as np
 from napari_medseg.app.large_run import Progress, go_on
 from napari_medseg.app.predict import PredictRequest, members_of, predict_array
 from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, to01, units_of
-from napari_medseg.inference.predictor import to_labels
+from napari_medseg.inference.prediction import to_labels
 from napari_medseg.inference.tiles import KeptTiles, Place, enlarge, join
 from napari_medseg.inference.tissue import is_empty
 from napari_medseg.io.label_blocks import Index, LabelBlocks

@@ -69,8 +69,8 @@ class StrokeTracker:
         if box is not None:
             part = inside(box)
             self._touched[part] |= self._stored[part] != drawn
+            self.session.stroke(drawn, box, tool, seen=self._stored[part])
             self._stored[part] = drawn
-            self.session.stroke(drawn, box, tool)
         self.session.refuse(why)
         return box
 

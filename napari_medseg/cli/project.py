@@ -274,12 +274,13 @@ def export(
         classes = {one.label: one.name for one in project.classes()} or {1: ""}
         coded = parse_coded(code or [], anatomy or [], classes, patient=patient)
         coded = with_report(coded, format) if report else coded
-        for told in export_losses(project, format=format, objects=objects, patient=patient):
+        state = ALL if every else ACCEPTED
+        for told in export_losses(project, state=state, format=format, objects=objects, patient=patient):
             typer.echo(told, err=True)
         written = export_project(
             project,
             out,
-            state=ALL if every else ACCEPTED,
+            state=state,
             format=format,
             objects=objects,
             overwrite=overwrite,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.segmentation import watershed
 
 from napari_medseg.editing.operations import object_depth, object_seeds
 
@@ -26,6 +25,8 @@ def instances(mask: np.ndarray, *, least: int = 10) -> np.ndarray:
     np.ndarray
         int32, 0 is the background; numbers run from 1 without gaps.
     """
+    from skimage.segmentation import watershed
+
     depth = object_depth(mask)
     parts = watershed(-depth, object_seeds(mask, depth), mask=mask)
     sizes = np.bincount(parts.ravel())

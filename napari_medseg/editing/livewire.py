@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.draw import line
-from skimage.graph import MCP_Geometric
 
 from napari_medseg.editing.strength import edge_strength
 
@@ -36,6 +34,8 @@ class LiveWire:
 
     def anchor(self, point: Point) -> None:
         """Start paths here: works out the way from here to everywhere in the window."""
+        from skimage.graph import MCP_Geometric
+
         self._start = self._pixel(point)
         y, x = self._start
         self._corner = (max(0, y - self._half), max(0, x - self._half))
@@ -81,4 +81,6 @@ class LiveWire:
 
 def straight(start: tuple[int, int], end: tuple[int, int]) -> np.ndarray:
     """Pixels (N, 2: y, x) of the line between two, both included."""
+    from skimage.draw import line
+
     return np.stack(line(*start, *end), axis=1)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 # patches of 3 x 3 px; two are alike where their mean squared difference is far below this, of greys in [0, 1]
 PATCH, ALIKE = 3, 0.01
@@ -37,6 +36,8 @@ class Known:
 
 def depth_of(mask: np.ndarray) -> np.ndarray:
     """(Y, X) float32: distance from the rim of a mask, px; negative outside, and far so where it is empty."""
+    from scipy import ndimage
+
     if not mask.any():
         return np.full(mask.shape, -float(max(mask.shape)), np.float32)
     if mask.all():
@@ -65,6 +66,8 @@ def matched(grey: np.ndarray, known: Sequence[Known]) -> tuple[np.ndarray, np.nd
     unlike : np.ndarray
         (Y, X), float32: mean squared difference to the patch that is most alike.
     """
+    from scipy import ndimage
+
     rows, columns = grey.shape
     least = np.full((rows, columns), np.inf, np.float32)
     total = np.zeros((len(known[0].depths), rows, columns), np.float32)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy import ndimage
-from skimage.morphology import h_maxima
-from skimage.segmentation import watershed
 
 # px; from 0.4 to 1.2 the best on the training nuclei of DSB 2018, by a little
 HEIGHT = 0.75
@@ -27,12 +24,16 @@ def fill_holes(labels: np.ndarray, label: int) -> np.ndarray:
     np.ndarray
         A copy.
     """
+    from scipy import ndimage
+
     filled = np.stack([ndimage.binary_fill_holes(part == label) for part in _slices(labels)]).reshape(labels.shape)
     return _grown(labels, label, filled)
 
 
 def smooth(labels: np.ndarray, label: int, sigma: float = 2.0) -> np.ndarray:
     """Round off a label's rim: its mask, blurred by ``sigma`` px within each slice, from one half up. A copy."""
+    from scipy import ndimage
+
     mask = labels == label
     blurred = ndimage.gaussian_filter(mask.astype(np.float32), (0,) * (labels.ndim - 2) + (sigma, sigma))
     rounded = blurred >= 0.5
@@ -77,6 +78,8 @@ def split(labels: np.ndarray, label: int, strength: np.ndarray | None = None, *,
     np.ndarray
         A copy.
     """
+    from skimage.segmentation import watershed
+
     mask = labels == label
     basins = -object_depth(mask, strength)
     parts = watershed(basins, object_seeds(mask, -basins, height), mask=mask, watershed_line=True)
@@ -85,6 +88,8 @@ def split(labels: np.ndarray, label: int, strength: np.ndarray | None = None, *,
 
 def object_depth(mask: np.ndarray, strength: np.ndarray | None = None) -> np.ndarray:
     """Distance from the rim, px, less where there is an edge: objects are its hills."""
+    from scipy import ndimage
+
     depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask).astype(np.float32), 1.0)
     return depth if strength is None else depth * (1 - 0.5 * strength)
 
@@ -93,6 +98,9 @@ def object_seeds(mask: np.ndarray, depth: np.ndarray, height: float = HEIGHT) ->
     """A number at the top of each hill that rises more than ``height`` px above the pass to a higher one, 0 elsewhere;
     every connected piece of the mask has at least one.
     """
+    from scipy import ndimage
+    from skimage.morphology import h_maxima
+
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
     tops = h_maxima(depth, height).astype(bool) & mask
@@ -142,6 +150,8 @@ def changed_slices(before: np.ndarray, after: np.ndarray, axis: int = 0) -> list
 
 
 def _signed_distance(mask: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
     return ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
 
 
@@ -155,5 +165,7 @@ def _slices(labels: np.ndarray) -> np.ndarray:
 
 
 def _pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    from scipy import ndimage
+
     found, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
     return found, int(count)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 # a piece is stray that is smaller than this share of the largest
 STRAY = 0.05
@@ -64,6 +63,8 @@ def find_strays(labels: np.ndarray) -> list[Strays]:
     list of Strays
         By label.
     """
+    from scipy import ndimage
+
     found = []
     for label, box in _boxes(labels):
         numbered, count = _pieces(labels[box] == label)
@@ -92,10 +93,14 @@ def _piece(numbered: np.ndarray, number: int, place: tuple[slice, ...], corner: 
 
 def _boxes(labels: np.ndarray) -> list[tuple[int, tuple[slice, ...]]]:
     """Each label above 0, and the box that holds it."""
+    from scipy import ndimage
+
     found = ndimage.find_objects(labels)
     return [(label, box) for label, box in enumerate(found, start=1) if box is not None]
 
 
 def _pieces(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    from scipy import ndimage
+
     numbered, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
     return numbered, int(count)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
-from skimage.draw import disk, polygon
 
 from napari_medseg.editing.strength import edge_strength
 
@@ -41,6 +39,9 @@ def snapped_disk(
     rows, columns : np.ndarray
         Indices inside the image. Those of a plain disk where no edge is near.
     """
+    from scipy import ndimage
+    from skimage.draw import disk, polygon
+
     shape = (image.shape[0], image.shape[1])
     plain = disk(centre, max(radius, 0.5), shape=shape)
     reach = int(np.ceil(radius * FARTHEST)) + 4

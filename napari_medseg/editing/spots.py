@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from skimage.feature import peak_local_max
-from skimage.segmentation import find_boundaries, watershed
 
 # chance of being wrong from here on, blurred a little: every rim is doubtful for a pixel or two, and that is no error
 THRESHOLD = 0.3
@@ -69,6 +66,9 @@ def doubt_map(
     np.ndarray
         float32.
     """
+    from scipy import ndimage
+    from skimage.segmentation import find_boundaries
+
     shown = labels > 0
     doubt = np.where(shown, 1 - probability, probability)
     if edges is not None and edges.max(initial=0) > WEAK_EDGE:
@@ -95,6 +95,9 @@ def find_spots(doubt: np.ndarray, *, most: int = 20) -> list[Spot]:
     -------
     list of Spot
     """
+    from scipy import ndimage
+    from skimage.segmentation import watershed
+
     # slices may lie far apart: blurred within each
     blurred = ndimage.gaussian_filter(doubt, (0,) * (doubt.ndim - 2) + (BLUR, BLUR))
     mask = blurred >= THRESHOLD
@@ -110,8 +113,40 @@ def find_spots(doubt: np.ndarray, *, most: int = 20) -> list[Spot]:
     return sorted(spots, key=lambda spot: -spot.score)[:most]
 
 
+def after_seen(spots: list[Spot], seen: list[Spot], *, stays: Spot | None = None) -> list[Spot]:
+    """Spots of a better opinion, for someone who goes through those of the one before.
+
+    Parameters
+    ----------
+    spots : list of Spot
+        Of the better opinion, worst first.
+    seen : list of Spot
+        Of the one before: those that were looked at, in that order. They come first and keep their points, where the
+        better opinion finds anything near them.
+    stays : Spot, optional
+        That of ``seen`` that is looked at now: it stays whatever the better opinion says.
+    """
+    left, kept = list(spots), []
+    for old in seen:
+        near = [new for new in left if _near(new, old)]
+        left = [new for new in left if new not in near]
+        if near:
+            kept.append(Spot(old.point, max(new.pixels for new in near), max(new.score for new in near)))
+        elif old == stays:
+            kept.append(old)
+    return kept + left
+
+
+def _near(one: Spot, other: Spot) -> bool:
+    """Whether two spots' points are nearer than those of two spots of one opinion ever are."""
+    away = np.abs(np.subtract(one.point, other.point))
+    return bool((away[-2:] <= APART).all() and (away[:-2] <= APART_SLICES).all())
+
+
 def _tops(blurred: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Indices (N, ndim) of the most doubtful pixels: those of each slice, less those that are next to a worse one."""
+    from skimage.feature import peak_local_max
+
     if blurred.ndim == 2:
         return peak_local_max(blurred, min_distance=APART, labels=mask.astype(np.int32), exclude_border=False)
     slices = np.flatnonzero(mask.any(axis=(1, 2)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from napari_medseg.editing.match import REACH, Known, depth_of, matched
 
@@ -126,6 +125,8 @@ class Stack:
         return _resized(maps, size)
 
     def _grey(self, number: int) -> np.ndarray:
+        from scipy import ndimage
+
         if number not in self._greys:
             low, high = self._ends
             values = np.nan_to_num(self._cut[number].astype(np.float32), nan=low, posinf=high, neginf=low)
@@ -207,6 +208,8 @@ class Stack:
 
     def _rim(self, number: int, depths: np.ndarray) -> tuple[float, float]:
         """How steep the image is along the rim, and how much brighter it is inside than outside."""
+        from scipy import ndimage
+
         depth, grey = self._coarse(depths).max(axis=0), self._grey(number)
         rim, inside, outside = np.abs(depth) < 1, (depth > 0) & (depth <= BESIDE), (depth < 0) & (depth >= -BESIDE)
         if not (rim.any() and inside.any() and outside.any()):

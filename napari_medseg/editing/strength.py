@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 # below this, an edge map says nothing of its neighbourhood and the image's own gradient counts instead
 SURE = 0.5
@@ -33,6 +32,8 @@ def gradient_strength(grey: np.ndarray, sigma: float = 1.5) -> np.ndarray:
     np.ndarray
         (Y, X), float32.
     """
+    from scipy import ndimage
+
     size = ndimage.gaussian_gradient_magnitude(np.asarray(grey, np.float32), sigma, mode="nearest")
     # of pure noise, the 99th percentile is less than three medians
     noise = 3 * float(np.median(size)) + 1e-6 * (1 + float(np.abs(grey).max(initial=0)))
@@ -55,6 +56,8 @@ def edge_strength(image: np.ndarray, edges: np.ndarray | None = None) -> np.ndar
     np.ndarray
         (Y, X), float32 in [0, 1].
     """
+    from scipy import ndimage
+
     own = gradient_strength(to_grey(image))
     if edges is None:
         return own
@@ -65,5 +68,7 @@ def edge_strength(image: np.ndarray, edges: np.ndarray | None = None) -> np.ndar
 
 def _ridge(edges: np.ndarray) -> np.ndarray:
     """A map that is a band of ones along each edge, highest along the band's middle."""
+    from scipy import ndimage
+
     blurred = ndimage.gaussian_filter(edges, RIDGE)
     return edges * blurred / np.maximum(ndimage.maximum_filter(blurred, NEIGHBOURHOOD), 1e-6)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from typing import TYPE_CHECKING
 
 from napari_medseg.errors import DeviceError, UnknownNameError
+
+if TYPE_CHECKING:
+    import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def available_devices() -> tuple[str, ...]:
     """Names that :func:`resolve_device` accepts on this computer."""
+    import torch
+
     present = ["auto", "cpu"]
     if torch.cuda.is_available():
         present.append("cuda")
@@ -32,6 +36,8 @@ def resolve_device(name: str = "auto") -> torch.device:
     DeviceError
         If this computer lacks the device.
     """
+    import torch
+
     kind = name.partition(":")[0]
     if kind not in DEVICES:
         raise UnknownNameError("device", name, DEVICES)
@@ -53,6 +59,8 @@ def memory_told() -> Iterator[None]:
     ------
     DeviceError
     """
+    import torch
+
     try:
         yield
     except (RuntimeError, MemoryError) as error:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_medseg.errors import InputError
-from napari_medseg.inference.predictor import Prediction, to_labels
+from napari_medseg.inference.prediction import Prediction, to_labels
 
 # of each network beside the first
-_SAID = ("network", "weights", "sha256", "engine")
+_SAID = ("network", "weights", "sha256", "engine", "precision")
 
 
 def combine(predictions: Sequence[Prediction], *, threshold: float = 0.5) -> Prediction:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_medseg.errors import ShapeError
-from napari_medseg.inference.volume import count_windows, resampled_size
+from napari_medseg.inference.windows import count_windows, resampled_size
 from napari_medseg.networks import NetworkSpec
 
 # of images and of volumes: as it is, and mirrored along axes counted from the last; of a patient, only left and right

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,56 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from napari_medseg.errors import Cancelled, InputError, NoNumbersError
+from napari_medseg.inference import slices
+from napari_medseg.inference.card import Card, NotInHalfError
 from napari_medseg.inference.device import memory_told, resolve_device
-from napari_medseg.inference.engines import TORCH
+from napari_medseg.inference.drawn import check_boxes
+from napari_medseg.inference.engines import AUTO, TORCH, resolve_engine
 from napari_medseg.inference.engines.serving import Served, Serving
 from napari_medseg.inference.plan import VIEWS, PredictionPlan, plan_prediction
-from napari_medseg.inference.prompts import check_boxes
+from napari_medseg.inference.prediction import Prediction, to_labels
 from napari_medseg.inference.slices import Found, slice_by_slice
-from napari_medseg.inference.ways import ImageWay, Maps, Step, VolumeWay, Way, mean_of
+from napari_medseg.inference.ways import ImageWay, Maps, Step, VolumeWay, Way, chances, joined, mean_of
 from napari_medseg.networks import NetworkSpec, get_spec, prepare_for_inference
 from napari_medseg.weights import WeightsEntry, load_network
 from napari_medseg.weights.store import find_weights
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """What a network says of an image, on the image's own grid.
-
-    Attributes
-    ----------
-    labels : np.ndarray
-        (Y, X) or (Z, Y, X), uint8: numbers of the classes; 0 is the background.
-    probabilities : np.ndarray
-        (K, *spatial), float32, in [0, 1]: one map for each foreground class.
-    classes : mapping of int to str
-        Names of the classes by their numbers, in the order of the maps.
-    edges : np.ndarray or None
-        (Y, X) or (Z, Y, X), float32, in [0, 1]: probability of a boundary, where the network has such a map.
-    boxes : np.ndarray or None
-        (N, 4: y0, x0, y1, x1), half-open, px: what was segmented, found by the network or given by a person.
-    disagreement : np.ndarray or None
-        spatial, float32, in [0, 0.5]: standard deviation of the foreground's probability over mirrored copies and
-        networks, where there were several.
-    origin : mapping
-        Network, weights and their sha256, device, engine, plan, seconds, messages; ``gain``: how many times quicker
-        than torch the engine was when that was measured here, None where it was not.
-    """
-
-    labels: np.ndarray
-    probabilities: np.ndarray
-    edges: np.ndarray | None = None
-    boxes: np.ndarray | None = None
-    disagreement: np.ndarray | None = None
-    classes: Mapping[int, str] = field(default_factory=dict)
-    origin: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def kept_origin(self) -> dict[str, Any]:
-        """The origin as files and projects keep it: without what is for the user alone."""
-        return {key: fact for key, fact in self.origin.items() if key not in ("messages", "gain")}
+# slices that are prepared at a time where a card takes them: so many times those of the CPU
+CARD_TIMES = 8
 
 
 class Predictor:
@@ -78,7 +46,8 @@ class Predictor:
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     engine : str
         What runs the network on the CPU: ``torch``, ``onnxruntime``, ``openvino``; ``auto``: the one that is quickest
-        here, which is measured in the background while torch serves.
+        here, which is measured in the background while torch serves. On a graphics card all are torch: ``auto`` in half
+        precision, where that agrees, and recorded, the others as it is, in float32.
     file : Path, optional
         Of the weights; without it ``auto`` is torch.
 
@@ -104,6 +73,8 @@ class Predictor:
         self.messages: list[str] = []
         self._wanted = resolve_device(device)
         self.device = torch.device("cpu")
+        self._card: Card | None = None
+        self._quick, self._precisions, self._busy = resolve_engine(engine) == AUTO, set[str](), threading.RLock()
         self._network = network.eval()
         self._serving, self._served = Serving(self._network, spec, entry.sha256, file, engine), Served()
         self._go(self._wanted)
@@ -121,6 +92,11 @@ class Predictor:
         file = find_weights(network, weights)[1]
         return cls(prepare_for_inference(module), get_spec(network), entry, device=device, engine=engine, file=file)
 
+    @property
+    def bytes(self) -> int:
+        """What the network's numbers take in memory."""
+        return sum(t.numel() * t.element_size() for t in (*self._network.parameters(), *self._network.buffers()))
+
     def _go(self, device: torch.device) -> None:
         """To a device; where that has no room for the network, to the CPU."""
         try:
@@ -130,8 +106,12 @@ class Predictor:
 
     def _place(self, device: torch.device) -> None:
         layout = torch.channels_last if self.spec.input.ndim == 2 else torch.preserve_format
+        # what it holds on its card goes first
+        self._card = None
         self._network.to(device, memory_format=layout)
         self.device = device
+        if device.type == "cuda":
+            self._card = Card(self._network, device, quick=self._quick)
 
     def _fall_back(self) -> None:
         self.messages.append(f"{self._wanted.type.upper()} ran out of memory; the prediction went on on the CPU.")
@@ -231,38 +211,46 @@ class Predictor:
         given = None if boxes is None else self._boxes(boxes, np.shape(image))
         most = most_boxes if self.spec.capabilities.boxes else None
         step(0.0, "preparing the image")
-        self.messages.clear()
-        if self.device != self._wanted:
-            # memory that ran out for one image may do for the next
-            self._go(self._wanted)
-        # one for all of it: its parts fit together
-        self._served = self._serving.pick(plan.window or plan.network_size, on_cpu=self.device.type == "cpu")
-        found = self._through(image, plan, given, most, step, window)
-        if self._served.message:
-            self.messages.append(self._served.message)
-        maps, shown = found.maps, found.boxes
-        labels = to_labels(maps, threshold, self.entry.labels)
-        step(1.0, "done")
-        return Prediction(
-            labels=labels,
-            probabilities=maps if len(maps) == 1 else maps[1:],
-            edges=found.edges,
-            boxes=None if shown is None else shown.astype(np.float32),
-            disagreement=found.spread,
-            classes=dict(zip(self.entry.labels, self.entry.classes, strict=True)),
-            origin={
-                "network": self.spec.name,
-                "weights": self.entry.id,
-                "sha256": self.entry.sha256,
-                "device": str(self.device),
-                "engine": self._served.describe(),
-                "gain": self._served.gain,
-                "plan": plan.describe(),
-                "seconds": time.perf_counter() - started,
-                "messages": tuple(self.messages),
-                **({} if shown is None else {"found_boxes" if given is None else "boxes": shown.tolist()}),
-            },
-        )
+        # what it keeps of a prediction is of one
+        with self._busy:
+            self.messages.clear()
+            if self.device != self._wanted:
+                # memory that ran out for one image may do for the next
+                self._go(self._wanted)
+            # one for all of it: its parts fit together
+            self._served = self._serving.pick(plan.window or plan.network_size, on_cpu=self.device.type == "cpu")
+            found = None
+            with suppress(NotInHalfError):
+                found = self._through(image, plan, given, most, step, window)
+            if found is None:
+                # all of it anew, in float32 now: its parts fit together
+                found = self._through(image, plan, given, most, step, window)
+            if self._served.message:
+                self.messages.append(self._served.message)
+            maps, shown = found.maps, found.boxes
+            labels = to_labels(maps, threshold, self.entry.labels)
+            step(1.0, "done")
+            return Prediction(
+                labels=labels,
+                probabilities=maps if len(maps) == 1 else maps[1:],
+                edges=found.edges,
+                boxes=None if shown is None else shown.astype(np.float32),
+                disagreement=found.spread,
+                classes=dict(zip(self.entry.labels, self.entry.classes, strict=True)),
+                origin={
+                    "network": self.spec.name,
+                    "weights": self.entry.id,
+                    "sha256": self.entry.sha256,
+                    "device": str(self.device),
+                    "engine": self._served.describe(),
+                    "gain": self._served.gain,
+                    "precision": " and ".join(sorted(self._precisions)),
+                    "plan": plan.describe(),
+                    "seconds": time.perf_counter() - started,
+                    "messages": tuple(self.messages),
+                    **({} if shown is None else {"found_boxes" if given is None else "boxes": shown.tolist()}),
+                },
+            )
 
     def _through(
         self,
@@ -274,18 +262,21 @@ class Predictor:
         window: Sequence[float] | None,
     ) -> Found:
         """All that the network says, on the image's grid."""
+        self._precisions.clear()
         if plan.axis is not None:
             return slice_by_slice(
                 image,
                 plan,
                 self._input,
                 most=most,
+                times=1 if self._card is None else CARD_TIMES,
                 views=lambda way, done: self._views(way, plan, done),
                 step=lambda share, text: step(0.05 + 0.9 * share, text),
             )
         way: Way
         if self.spec.input.ndim == 3:
-            way = VolumeWay(image, plan, self._input, window=window or self.entry.window)
+            together = 1 if self._card is None else self._card.together(plan.window or plan.network_size)
+            way = VolumeWay(image, plan, self._input, window=window or self.entry.window, together=together)
         else:
             way = ImageWay(image, plan, self._input, boxes=given, most=most)
         step(0.1, f"running {self.spec.title}")
@@ -320,13 +311,20 @@ class Predictor:
     def _view(self, way: Way, axes: Sequence[int], step: Step) -> Maps:
         """One copy; on the CPU where the device's memory runs out."""
         try:
-            return way.view(axes, self._forward, step)
+            return way.view(axes, self._few, step)
         except torch.OutOfMemoryError:
             if self.device.type == "cpu":
                 raise
         # not before the error, and all that it holds on the device, is gone
         self._fall_back()
-        return way.view(axes, self._forward, step)
+        return way.view(axes, self._few, step)
+
+    def _few(self, tensor: Tensor, **options: Any) -> Maps:
+        """As :meth:`_forward`; what was meant for a card, where the CPU took over, a few at a time."""
+        few = max(1, slices.TOGETHER // tensor[0, 0].numel())
+        if self._card is not None or len(tensor) <= few:
+            return self._forward(tensor, **options)
+        return joined([self._forward(part, **options) for part in tensor.split(few)])
 
     def _forward(
         self, tensor: Tensor, *, boxes: Tensor | None = None, most: int | None = None, together: bool = False
@@ -336,22 +334,22 @@ class Predictor:
         ``together``: of all images of the tensor, on an axis behind the channels; no boxes then.
         """
         with torch.inference_mode():
-            options: dict[str, Any] = {} if boxes is None else {"boxes": [boxes.to(self.device)]}
+            options: dict[str, Any] = {} if boxes is None else {"boxes": [boxes]}
             if most is not None:
                 options["most"] = most
-            if self._served.takes(tensor, options):
-                output = self._served(tensor)
+            if self._card is not None:
+                maps, edges, shown, _ = self._card(tensor, **options)
+            elif self._served.takes(tensor, options):
+                shown, (maps, edges) = None, chances(self._served(tensor))
             else:
                 layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
                 output = self._network(tensor.to(self.device, memory_format=layout), **options)
-
-            def of(found: Tensor) -> Tensor:
-                """(C, *spatial), or (C, N, *spatial)."""
-                return (found.transpose(0, 1) if together else found[0]).float()
-
-            logits = of(output.logits)
-            maps = logits.sigmoid() if len(logits) == 1 else logits.softmax(dim=0)
-            edges = None if output.edge_logits is None else of(output.edge_logits).sigmoid()
+                shown, (maps, edges) = output.boxes, chances(output)
+            self._precisions.add("float32" if self._card is None else self._card.precision)
+            # (C, *spatial), or (C, N, *spatial)
+            maps = maps.transpose(0, 1) if together else maps[0]
+            if edges is not None:
+                edges = edges.transpose(0, 1) if together else edges[0]
         if not (torch.isfinite(maps).all() and (edges is None or torch.isfinite(edges).all())):
             raise NoNumbersError(
                 f"{self.entry.id} gave numbers that are none (NaN) for this image; expected probabilities. Its weights "
@@ -361,21 +359,5 @@ class Predictor:
             # a tensor that may be changed later on, outside of inference mode
             maps.cpu().clone(),
             None if edges is None else edges.cpu().clone(),
-            None if output.boxes is None or together else output.boxes[0].cpu(),
+            None if shown is None or together else shown[0].cpu(),
         )
-
-
-def to_labels(maps: np.ndarray, threshold: float, numbers: Sequence[int]) -> np.ndarray:
-    """Labels (spatial, uint8) of maps (C, *spatial): one channel of foreground, or all classes with the background.
-
-    ``numbers`` are those of the classes, in the order of the channels.
-    """
-    if maps.ndim == 4:
-        # what is needed in between is that of one slice
-        labels = np.empty(maps.shape[1:], np.uint8)
-        for number, cut in enumerate(labels):
-            cut[...] = to_labels(maps[:, number], threshold, numbers)
-        return labels
-    if len(maps) == 1:
-        return (maps[0] >= threshold).astype(np.uint8) * np.uint8(numbers[0])
-    return np.array((0, *numbers), np.uint8)[maps.argmax(axis=0)]

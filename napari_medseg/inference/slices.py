@@ -143,6 +143,7 @@ def slice_by_slice(
     source: InputSpec,
     *,
     most: int | None,
+    times: int = 1,
     views: Callable[[Way, Step], tuple[Maps, Tensor | None]],
     step: Callable[[float, str], None],
 ) -> Found:
@@ -157,6 +158,8 @@ def slice_by_slice(
     source : InputSpec
     most : int or None
         As :class:`SliceWay` takes it.
+    times : int
+        So many times as many slices at a time as suit a CPU.
     views : callable
         Slices through the network: their maps (C, n, h, w), and how far copies disagree (1, n, h, w).
     step : callable
@@ -171,7 +174,7 @@ def slice_by_slice(
     assert plan.axis is not None
     stack, ends = np.moveaxis(volume, plan.axis, 0), ends_of(volume)
     sizes = ((TOGETHER, plan.network_size), (AS_STORED, plan.slice_size))
-    count, few = len(stack), max(1, min(px // math.prod(size) for px, size in sizes))
+    count, few = len(stack), max(1, min(times * px // math.prod(size) for px, size in sizes))
     whole: dict[str, np.ndarray] = {}
 
     def put(name: str, part: np.ndarray, first: int, most: float) -> None:

@@ -11,8 +11,7 @@ from torch.nn import functional as F
 
 from napari_medseg.errors import ShapeError
 from napari_medseg.inference.normalize import PERCENTILES
-
-OVERLAP = 0.5
+from napari_medseg.inference.windows import OVERLAP, count_windows
 
 
 def to_grey01(volume: np.ndarray, *, window: Sequence[float] | None = None) -> np.ndarray:
@@ -54,15 +53,6 @@ def to_grey01(volume: np.ndarray, *, window: Sequence[float] | None = None) -> n
     return np.where(finite, np.clip(scaled, 0, 1), 0).astype(np.float32)
 
 
-def resampled_size(
-    shape: Sequence[int], spacing: Sequence[float] | None, wanted: Sequence[float] | None
-) -> tuple[int, ...]:
-    """(Z, Y, X) of a volume once its voxels have the wanted size; unchanged where either is unknown."""
-    if not spacing or not wanted:
-        return tuple(int(n) for n in shape)
-    return tuple(max(1, round(n * have / want)) for n, have, want in zip(shape, spacing, wanted, strict=True))
-
-
 def resize_volume(maps: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """(K, Z, Y, X) float32 at another size; trilinear, borders coincide."""
     if tuple(maps.shape[1:]) == tuple(size):
@@ -71,17 +61,13 @@ def resize_volume(maps: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return F.interpolate(tensor, size=tuple(size), mode="trilinear", align_corners=False)[0].numpy()
 
 
-def count_windows(shape: Sequence[int], window: Sequence[int]) -> int:
-    """Windows in which :func:`slide` looks at a volume."""
-    total = 1
-    for n, side in zip(shape, window, strict=True):
-        step = max(1, int(side * (1 - OVERLAP)))
-        total *= 1 + max(0, -(-(n - side) // step))
-    return total
-
-
 def slide(
-    tensor: Tensor, window: Sequence[int], forward: Callable[[Tensor], Tensor], step: Callable[[float], None]
+    tensor: Tensor,
+    window: Sequence[int],
+    forward: Callable[[Tensor], Tensor],
+    step: Callable[[float], None],
+    *,
+    together: int = 1,
 ) -> Tensor:
     """Probabilities of a volume from overlapping windows, those near a window's middle counting more.
 
@@ -92,9 +78,11 @@ def slide(
     window : sequence of int
         Sides of a window.
     forward : callable
-        (1, C, *window) -> (1, K, *window).
+        (N, C, *window) -> (N, K, *window).
     step : callable
-        Told the share of windows done after each.
+        Told the share of windows done after each few.
+    together : int
+        Windows that are given at a time, N at most.
 
     Returns
     -------
@@ -108,10 +96,10 @@ def slide(
     def count(part: Tensor) -> Tensor:
         nonlocal done
         found = forward(part)
-        done += 1
+        done += len(part)
         step(done / total)
         return found
 
     return sliding_window_inference(
-        tensor, tuple(window), 1, count, overlap=OVERLAP, mode="gaussian", padding_mode="replicate"
+        tensor, tuple(window), together, count, overlap=OVERLAP, mode="gaussian", padding_mode="replicate"
     )

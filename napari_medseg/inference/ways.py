@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_medseg.inference.drawn import inside_boxes
 from napari_medseg.inference.geometry import Geometry
 from napari_medseg.inference.normalize import standardise, to_rgb01, to_tensor
 from napari_medseg.inference.plan import PredictionPlan
-from napari_medseg.inference.prompts import flip_boxes, from_network, inside_boxes, to_network
+from napari_medseg.inference.prompts import flip_boxes, from_network, to_network
 from napari_medseg.inference.volume import resize_volume, slide, to_grey01
-from napari_medseg.networks import InputSpec
+from napari_medseg.networks import InputSpec, SegmentationOutput
 
 Step = Callable[[float], None]
 
@@ -117,20 +118,33 @@ class VolumeWay:
     source : InputSpec
     window : (low, high) or None
         Intensities that count as 0 and 1.
+    together : int
+        Windows that go through the network at a time.
     """
 
     def __init__(
-        self, volume: np.ndarray, plan: PredictionPlan, source: InputSpec, *, window: Sequence[float] | None
+        self,
+        volume: np.ndarray,
+        plan: PredictionPlan,
+        source: InputSpec,
+        *,
+        window: Sequence[float] | None,
+        together: int = 1,
     ) -> None:
         assert plan.window is not None
-        self._size, self._window = plan.original_size, plan.window
+        self._size, self._window, self._together = plan.original_size, plan.window, together
         grey = resize_volume(to_grey01(volume, window=window)[None], plan.network_size)
         self._tensor = standardise(torch.from_numpy(grey)[None], source)
 
     def view(self, axes: Sequence[int], forward: Forward, step: Step) -> Maps:
         """See :class:`Way`."""
         tensor = self._tensor.flip(axes) if axes else self._tensor
-        return Maps(slide(tensor, self._window, lambda part: forward(part).probabilities[None], step)[0]).flipped(axes)
+
+        def windows(part: Tensor) -> Tensor:
+            found: Maps = forward(part, together=True)
+            return found.probabilities.transpose(0, 1)
+
+        return Maps(slide(tensor, self._window, windows, step, together=self._together)[0]).flipped(axes)
 
     def back(self, maps: Tensor) -> np.ndarray:
         """See :class:`Way`."""
@@ -144,6 +158,12 @@ class VolumeWay:
         return None
 
 
+def joined(parts: Sequence[Maps]) -> Maps:
+    """Of images that went through a few at a time, (C, N, *spatial); without boxes."""
+    edges = [maps.edges for maps in parts if maps.edges is not None]
+    return Maps(torch.cat([maps.probabilities for maps in parts], dim=1), torch.cat(edges, dim=1) if edges else None)
+
+
 def mean_of(views: Sequence[Maps]) -> tuple[Maps, Tensor | None]:
     """The mean over mirrored copies, and the spread (1, *spatial) of the foreground; boxes of the plain copy."""
     if len(views) == 1:
@@ -153,3 +173,12 @@ def mean_of(views: Sequence[Maps]) -> tuple[Maps, Tensor | None]:
     mean = Maps(stack.mean(dim=0), torch.stack(edges).mean(dim=0) if edges else None, views[0].boxes)
     shown = stack if stack.shape[1] == 1 else 1 - stack[:, :1]
     return mean, shown.std(dim=0, correction=0)
+
+
+def chances(output: SegmentationOutput) -> tuple[Tensor, Tensor | None]:
+    """What logits come to, float32: (N, C, *spatial), one channel of sigmoid or softmax with the background first; and
+    the edges (N, 1, *spatial), where there are any.
+    """
+    logits = output.logits.float()
+    maps = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+    return maps, None if output.edge_logits is None else output.edge_logits.float().sigmoid()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ _OF_TASKS = {
 _GENERIC = "tissue"
 
 
-@cache
+@lru_cache(maxsize=1)
 def _all() -> dict[str, Concept]:
     with _FILE.open(encoding="utf-8", newline="") as stream:
         return {row["id"]: Concept(**row) for row in csv.DictReader(stream)}

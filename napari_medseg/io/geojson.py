@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
-from napari_medseg.io.json_file import read_json, write_json
+from napari_medseg.io.json_file import read_json, to_json, write_json
 from napari_medseg.io.outlines import Polygon, outlines
 from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
 
@@ -47,6 +48,25 @@ def write_mask(
         OURS: facts_of(grid, facts),
     }
     write_json(path, document)
+
+
+def write_objects(
+    path: Path, objects: Iterable[tuple[int, list[Polygon]]], *, grid: Grid, provenance: Mapping[str, Any]
+) -> None:
+    """Write objects, each by its label and its polygons, as they come: none but the one at hand is held.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    facts = dict(provenance)
+    names, palette = names_of(facts), palette_of(facts)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="ascii") as stream:
+        stream.write('{"type":"FeatureCollection","features":[')
+        for number, (label, polygons) in enumerate(objects):
+            stream.write(f"{',' if number else ''}{to_json(_feature(polygons, label, names, palette))}")
+        stream.write(f'],"{OURS}":{to_json(facts_of(grid, facts))}}}')
 
 
 def _feature(polygons: list[Polygon], label: int, names: Mapping[int, str], palette: np.ndarray) -> dict[str, Any]:

@@ -52,13 +52,19 @@ def write_labels(
     OutputError
         If it cannot be written, or there is a folder of this name that this program did not write.
     """
+    facts = label_facts(labels, provenance)
+    if source is not None and source.is_dir() and source.name.lower().endswith(SUFFIXES):
+        facts["source"] = {"image": Path(os.path.relpath(source.absolute(), path.absolute())).as_posix()}
+    _write(path, labels, grid, {"image-label": facts}, provenance)
+
+
+def label_facts(labels: np.ndarray, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Colours of the labels, integer of any shape, and names where there are some, as OME-Zarr has them."""
     facts: dict[str, Any] = {"colors": _colours(labels, provenance)}
     names = names_of(provenance)
     if names:
         facts["properties"] = [{"label-value": number, "name": name} for number, name in names.items()]
-    if source is not None and source.is_dir() and source.name.lower().endswith(SUFFIXES):
-        facts["source"] = {"image": Path(os.path.relpath(source.absolute(), path.absolute())).as_posix()}
-    _write(path, labels, grid, {"image-label": facts}, provenance)
+    return facts
 
 
 def write(path: Path, data: np.ndarray, *, grid: Grid) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage
-from skimage.measure import block_reduce
 
 from napari_medseg.metrics.overlap import dice
 
@@ -87,6 +85,9 @@ def rim_contrast(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     mask : np.ndarray
         (Y, X), bool. Empty or full, it has no contrast.
     """
+    from scipy import ndimage
+    from skimage.measure import block_reduce
+
     step = max(1, -(-max(mask.shape) // RIM_SIDE))
     plain = np.nan_to_num(image.astype(np.float32))
     channels = (
@@ -121,6 +122,8 @@ def rim_likeness(contrast: np.ndarray, contrasts: Sequence[np.ndarray]) -> float
 
 def moved(mask: np.ndarray, move: tuple[int, int]) -> np.ndarray:
     """A mask (Y, X), bool, moved by (y, x) px; what leaves the picture is lost."""
+    from scipy import ndimage
+
     return np.asarray(ndimage.shift(mask.astype(np.uint8), move, order=0) > 0)
 
 
@@ -132,6 +135,9 @@ def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:
     mask, prediction : np.ndarray
         (Y, X), bool.
     """
+    from scipy import fft
+    from skimage.measure import block_reduce
+
     step = max(1, -(-max(mask.shape) // SIDE))
     small = [block_reduce(array.astype(np.float32), (step, step), np.mean) >= 0.5 for array in (mask, prediction)]
     given, found = small

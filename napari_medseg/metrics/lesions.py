@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from napari_medseg.metrics.outline import Diameters, diameters, largest_possible, metric, perimeters
 
@@ -148,11 +147,15 @@ class _Scale:
 
 def _boxes(labels: np.ndarray) -> list[tuple[slice, ...] | None]:
     """By number, from 1; pixels below 0 are none."""
+    from scipy import ndimage
+
     return list(ndimage.find_objects(labels if labels.dtype.kind in "iu" else labels.astype(np.uint8)))
 
 
 def _numbered(mask: np.ndarray, objects: np.ndarray | None) -> np.ndarray:
     """int32: each connected object by its number, without gaps."""
+    from scipy import ndimage
+
     if objects is None:
         return ndimage.label(mask, np.ones((3,) * mask.ndim, bool))[0]
     numbers = np.where(mask, objects, 0)
@@ -168,6 +171,8 @@ def _of_class(
     scale: _Scale,
     progress: Callable[[float], None],
 ) -> list[Lesion]:
+    from scipy import ndimage
+
     count = int(numbered.max(initial=0))
     if not count:
         return []

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import ConvexHull
-from skimage.measure import find_contours
 
 # neighbours across which a rim is counted, (down, right)
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -64,6 +62,8 @@ def diameters(mask: np.ndarray, flat: np.ndarray) -> Diameters:
     flat : np.ndarray
         (2, 2), of :func:`metric`; ``np.eye(2)`` measures in px.
     """
+    from scipy.spatial import ConvexHull
+
     outlines = _outlines(mask)
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for outline in outlines:
@@ -123,6 +123,8 @@ def perimeters(numbered: np.ndarray, flat: np.ndarray, count: int) -> np.ndarray
 
 def _outlines(mask: np.ndarray) -> list[np.ndarray]:
     """Closed rims (N, 2) of the pieces of a mask, px; the last point is the first. Holes have some, too."""
+    from skimage.measure import find_contours
+
     found = find_contours(np.pad(mask, 1).astype(np.float32), 0.5, fully_connected="high")
     return [outline - 1 for outline in found]
 

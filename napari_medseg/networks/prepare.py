@@ -52,6 +52,16 @@ def prepare_for_inference(network: nn.Module) -> nn.Module:
     return network
 
 
+def find_norms(network: nn.Module) -> Iterator[tuple[Any, Any, bool]]:
+    """Convolutions with a batch norm beside them that they could do the work of; whether it stands ahead of them."""
+    for module in network.modules():
+        for convolution, norm in _pairs(module):
+            yield module.get_submodule(convolution), module.get_submodule(norm), False
+        for norm, convolution in getattr(module, "norms_ahead", ()):
+            if isinstance(scaled := module.get_submodule(norm), _NORMS):
+                yield module.get_submodule(convolution), scaled, True
+
+
 def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
     """Names of convolutions and of the batch norms that follow them directly: in a sequence, or as the module says."""
     layers = dict(module.named_modules())

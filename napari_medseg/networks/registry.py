@@ -1,16 +1,16 @@
-"""The networks there are. A new one is one file and one line here."""
+"""The networks there are. A new one is a file, its declaration, and a line here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from napari_medseg.errors import UnknownNameError
-from napari_medseg.networks import cmunext, dymas_net, lgms_net, sgd_net
-from napari_medseg.networks.dcsnet import network as dcsnet
+from napari_medseg.networks.declared import cmunext, dcsnet, dymas_net, lgms_net, sgd_net
 from napari_medseg.networks.spec import NetworkSpec
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SPECS: tuple[NetworkSpec, ...] = (
     *cmunext.SPECS,

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """What builds a network; its module, and torch, are imported when it is first called.
+
+    Parameters
+    ----------
+    module : str
+        In this package.
+    name : str
+        Of the class.
+    """
+
+    module: str
+    name: str
+
+    def __call__(self, **options: Any) -> nn.Module:
+        """A network with fresh weights."""
+        return getattr(import_module(f"napari_medseg.networks.{self.module}"), self.name)(**options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from napari_medseg.app.places import name_of_unit
 from napari_medseg.app.series import sorted_out
 from napari_medseg.io import Image, format_of, name_of, read_image
 from napari_medseg.io.format import Progress
+from napari_medseg.io.large_open import is_large
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -35,6 +36,9 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     paths = [Path(path)] if isinstance(path, str) else list(map(Path, path))
     layers: list[LayerData] = []
     for name, image in _read(paths):
+        if not isinstance(image, Image):
+            layers.append(image)
+            continue
         for words in image.told:
             show_info(f"{name}: {words}")
         facts = facts_of(image)
@@ -48,18 +52,29 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
         if image.window is not None:
             look["contrast_limits"] = image.window
         layers.append((image.data, look, "image"))
+    _paint(layers)
     # napari's own way to say that nothing is to be shown
     return layers or [(None,)]  # type: ignore[list-item]
 
 
-def _read(paths: Sequence[Path]) -> list[tuple[str, Image]]:
+def _paint(layers: Sequence[LayerData]) -> None:
+    """Large images come bit by bit where there is a window."""
+    from qtpy.QtWidgets import QApplication
+
+    from napari_medseg.widgets.slide_layers import paint_next
+
+    if any(look.get("multiscale") for _, look, _ in layers) and QApplication.instance() is not None:
+        paint_next(QApplication.instance())
+
+
+def _read(paths: Sequence[Path]) -> list[tuple[str, Image | LayerData]]:
     """Where a window is open, with a list to choose from and a bar that can be cancelled."""
     from napari_medseg.widgets.ask_series import ask_series, has_window, wait_for
 
     if not has_window():
         images, choices = sorted_out(paths)
         images += [image for one in choices for image in one.images]
-        return [(name_of(image), read_image(image)) for image in images]
+        return [_read_one(image, lambda share: None) for image in images]
     found = wait_for(lambda step: sorted_out(paths, step))
     if found is None:
         return []
@@ -69,5 +84,10 @@ def _read(paths: Sequence[Path]) -> list[tuple[str, Image]]:
     return [one for one in read if one is not None]
 
 
-def _read_one(path: Path, step: Progress) -> tuple[str, Image]:
-    return name_of(path), read_image(path, step)
+def _read_one(path: Path, step: Progress) -> tuple[str, Image | LayerData]:
+    """An image; of one that is read in parts, a layer of all its levels, whose pixels come as they are looked at."""
+    if not is_large(path):
+        return name_of(path), read_image(path, step)
+    from napari_medseg.widgets.slide_layers import OpenedSlide
+
+    return name_of(path), OpenedSlide(path).layer_data(name_of(path))

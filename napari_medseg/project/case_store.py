@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from napari_medseg.errors import InputError
@@ -30,6 +31,8 @@ class CaseStore:
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
+        # what was read last, by its number: a row and what was made of it
+        self._known: dict[int, tuple[tuple, Case]] = {}
 
     def add_case(
         self,
@@ -163,7 +166,19 @@ class CaseStore:
 
     def cases(self) -> list[Case]:
         """All cases in the order in which they were added."""
-        return [queries.to_case(row, self.path) for row in self._db.rows(queries.CASES.format(""))]
+        known, found = self._known, {}
+        for row in self._db.rows(queries.CASES.format("")):
+            before = known.get(row[0])
+            # what nothing happened to is the same object: of ten thousand, one is made anew
+            if before is None or before[0] != row:
+                case = queries.to_case(row, self.path)
+            elif before[1].missing == is_there(before[1].image):
+                case = replace(before[1], missing=not before[1].missing)
+            else:
+                case = before[1]
+            found[row[0]] = row, case
+        self._known = found
+        return [case for _, case in found.values()]
 
     def case(self, case_id: int) -> Case:
         """One case.

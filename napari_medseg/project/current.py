@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.project import queries
+from napari_medseg.project.boxes import check_part
 from napari_medseg.project.by_hand import ByHand, drawn_by_hand
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
@@ -56,11 +57,12 @@ class Current:
         Raises
         ------
         InputError
-            If there is no such case.
+            If there is no such case, or it is large.
         ProjectError
             If a tile is damaged; the message names it.
         """
         cursor, shape = self.place(case_id)
+        check_part(case_id, shape, None)
         # whatever ends this in between leaves nothing half done behind: it is read anew
         shown = self._memory.take(case_id)
         if shown is not None and shown.cursor != cursor:

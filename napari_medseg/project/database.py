@@ -21,7 +21,7 @@ from napari_medseg.names import one_line
 from napari_medseg.project import looks
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def _volumes(db: sqlite3.Connection) -> None:
@@ -46,6 +46,10 @@ def _indexes(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _boxes(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE revisions ADD COLUMN box TEXT")
+
+
 INDEXES = ("CREATE INDEX IF NOT EXISTS cases_of_group ON cases (group_key)", *looks.INDEXES)
 # from version n to n + 1
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
@@ -53,6 +57,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     2: _looks_and_classes,
     3: _grids,
     4: _indexes,
+    5: _boxes,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field
 from dataclasses import fields as dataclass_fields
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from napari_medseg import fields
@@ -51,13 +51,13 @@ def key_of(one: Field[Any]) -> str:
     return one.metadata["key"] or one.name
 
 
-@cache
+@lru_cache(maxsize=64)
 def checks(kind: type) -> dict[str, fields.Check]:
     """What each field of a class may hold, by its name in a file."""
     return {key_of(one): one.metadata["check"] for one in dataclass_fields(kind) if one.metadata}
 
 
-@cache
+@lru_cache(maxsize=64)
 def required(kind: type) -> tuple[str, ...]:
     """Fields that have no default."""
     return tuple(

@@ -1,31 +1,31 @@
-"""The labels of a project's cases: strokes, undo, revisions. A part of :class:`Project`."""
+"""What is drawn and proposed on the cases of a project. A part of :class:`Project`."""
 
 from __future__ import annotations
 
-import json
-import operator
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import InputError, ProjectError, ShapeError
-from napari_medseg.io.mask import MANUAL
-from napari_medseg.project import history, queries, seals
+from napari_medseg.errors import InputError, ShapeError
+from napari_medseg.io.large import large_shape
+from napari_medseg.project import queries
+from napari_medseg.project.boxes import check_part, clipped, part_of
 from napari_medseg.project.by_hand import ByHand
 from napari_medseg.project.current import Current
-from napari_medseg.project.damage import damage_told
-from napari_medseg.project.database import FILE_NAME, Database
-from napari_medseg.project.labels import changed_box, labels_sha256, stacked, within, write_tiles
-from napari_medseg.project.records import Box, Revision
+from napari_medseg.project.database import Database
+from napari_medseg.project.labels import changed_box, stacked, within, write_tiles
+from napari_medseg.project.large_strokes import LargeStrokes
+from napari_medseg.project.records import Box, Part
 from napari_medseg.project.shown import Shown, Side, inside
-from napari_medseg.project.touched import PROPOSAL, UNLOCK, Made, keep_touched, made_by, with_tools
+from napari_medseg.project.sparse import Sparse
+from napari_medseg.project.stroke_rows import insert_stroke, note_stroke, step_back
+from napari_medseg.project.touched import PROPOSAL, UNLOCK, keep_touched
 
 
 class LabelStore:
-    """What is drawn, undone and accepted.
+    """What cases show, and strokes on them. Of a large case no more is ever held than the box that is asked for.
 
     Parameters
     ----------
@@ -36,30 +36,43 @@ class LabelStore:
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
-        self._current = Current(path, db)
-        self._corrected: dict[int, bool] = {}
+        self.current, self.sparse = Current(path, db), Sparse(path, db)
+        self._strokes = LargeStrokes(path, self.sparse)
 
-    def labels(self, case_id: int, box: Box | None = None) -> np.ndarray:
+    def labels(self, case_id: int, box: Part | None = None, *, whole: bool = False) -> np.ndarray:
         """The current labels: a copy, (Y, X) or (Z, Y, X) uint8; of a box alone (rows, columns).
+
+        Of a volume a box may also be (z0, y0, x0, z1, y1, x1). Where a proposal in a folder is not done yet, gone or
+        damaged, there is only what was drawn: see :meth:`base_problem`. With ``whole``, damage and loss are errors.
 
         Raises
         ------
+        InputError
+            If the case is large and there is no box, or too large a one.
         ProjectError
             If a tile is damaged; the message names it.
         """
         with self._db.alone():
-            return self._copy(case_id, self._current.of(case_id).labels, box)
+            part, shape, cursor = self._part(case_id, box)
+            if large_shape(shape) and part is not None:
+                return self.sparse.held(case_id, shape, cursor, part, whole=whole).labels
+            return self._copy(self.current.of(case_id).labels, part, shape)
 
-    def touched(self, case_id: int, box: Box | None = None) -> np.ndarray:
+    def touched(self, case_id: int, box: Part | None = None) -> np.ndarray:
         """Pixels that a person changed: proposals leave them as they are. A copy as :meth:`labels` gives it, bool.
 
         Raises
         ------
+        InputError
+            If the case is large and there is no box, or too large a one.
         ProjectError
             If a tile is damaged; the message names it.
         """
         with self._db.alone():
-            return self._copy(case_id, self._current.touched(self._current.of(case_id)), box)
+            part, shape, cursor = self._part(case_id, box)
+            if large_shape(shape) and part is not None:
+                return self.sparse.held(case_id, shape, cursor, part).touched
+            return self._copy(self.current.touched(self.current.of(case_id)), part, shape)
 
     def by_hand(self, case_id: int) -> ByHand:
         """What of a volume a person drew themselves, up to what is shown.
@@ -68,23 +81,44 @@ class LabelStore:
         ------
         ShapeError
             If the case is no volume.
+        InputError
+            If it is large.
         ProjectError
             If a tile is damaged.
         """
-        cursor, shape = self._current.place(case_id)
+        cursor, shape = self.current.place(case_id)
         if len(shape) != 3:
             raise ShapeError(f"case {case_id} has shape {shape}; expected a volume (Z, Y, X). Choose one.")
-        return self._current.by_hand_at(cursor, (shape[0], shape[1], shape[2]))
+        check_part(case_id, shape, None)
+        return self.current.by_hand_at(cursor, (shape[0], shape[1], shape[2]))
 
-    def proposed(self, case_id: int) -> np.ndarray | None:
-        """What the newest proposal below the current labels left: (Y, X) or (Z, Y, X) uint8; None: there is none."""
-        cursor, shape = self._current.place(case_id)
-        row = self._db.row(queries.PROPOSED, cursor)
-        found = None if row is None or row[0] is None else int(row[0])
-        return None if found is None else self._current.labels_at(found, stacked(shape)).reshape(shape)
+    def proposed(self, case_id: int, box: Part | None = None) -> np.ndarray | None:
+        """What the newest proposal below the current labels left, as :meth:`labels` gives it; None: there is none."""
+        with self._db.alone():
+            part, shape, cursor = self._part(case_id, box)
+            row = self._db.row(queries.PROPOSED, cursor)
+            if row is None or row[0] is None:
+                return None
+            if large_shape(shape) and part is not None:
+                return self.sparse.held(case_id, shape, int(row[0]), part).labels
+            return self._copy(self.current.labels_at(int(row[0]), stacked(shape)), part, shape)
 
-    def _copy(self, case_id: int, rows: np.ndarray, box: Box | None) -> np.ndarray:
-        return (rows.reshape(self._current.place(case_id)[1]) if box is None else rows[inside(box)]).copy()
+    def _part(self, case_id: int, box: Part | None) -> tuple[Part | None, tuple[int, ...], int]:
+        """The part that is meant (None: all), the shape of the case, and the stroke as of which it is shown."""
+        cursor, shape = self.current.place(case_id)
+        return check_part(case_id, shape, box), shape, cursor
+
+    def _large(self, case_id: int) -> bool:
+        return large_shape(self.current.place(case_id)[1])
+
+    @staticmethod
+    def _copy(rows: np.ndarray, part: Part | None, shape: tuple[int, ...]) -> np.ndarray:
+        if part is None:
+            return rows.reshape(shape).copy()
+        if len(part) == 4:
+            return rows[inside((part[0], part[1], part[2], part[3]))].copy()
+        z0, y0, x0, z1, y1, x1 = part
+        return rows.reshape(shape)[z0:z1, y0:y1, x0:x1].copy()
 
     # ---- strokes -------------------------------------------------------------------------------------------------
 
@@ -97,6 +131,7 @@ class LabelStore:
         tool: str = "brush",
         origin: Mapping[str, Any] | None = None,
         aside: bool = False,
+        seen: np.ndarray | None = None,
     ) -> int | None:
         """Store what changed as one stroke, on the disk when this returns.
 
@@ -106,13 +141,16 @@ class LabelStore:
         labels : np.ndarray
             (Y, X) or (Z, Y, X) uint8 of the whole image, or (rows, columns) of the box alone.
         box : tuple of int, optional
-            (y0, x0, y1, x1), half-open, px; only there is compared. Default: the whole image.
+            (y0, x0, y1, x1), half-open, px; only there is compared. Default: the whole image; a large case needs one.
         tool : str
             What was used.
         origin : mapping, optional
             Of a proposal.
         aside : bool
             What is shown stays; redo shows the stroke.
+        seen : np.ndarray, optional
+            Of a large case, whose proposal may come meanwhile: what the box held when it was drawn in, as ``labels``.
+            Only what differs from it was drawn. Default: what the project holds by now.
 
         Returns
         -------
@@ -123,17 +161,26 @@ class LabelStore:
         ------
         ShapeError
             If the labels fit neither image nor box, or hold more than 0 to 255.
+        InputError
+            If the case is large and there is no box, or too large a one.
         OutputError
             If it cannot be stored; then nothing is.
         """
+        if self._large(case_id):
+            with self._db.transaction() as db:
+                place = self.current.place(case_id)
+                told = self._strokes.stroke(db, case_id, place, labels, box, kind=tool, origin=origin, seen=seen)
+                if aside and told is not None:
+                    step_back(db, case_id, told, place[0])
+            return told
         # one writer at a time from reading what was before to changing it in memory, after the commit
         with self._db.alone():
             with self._db.transaction() as db:
-                shown = self._current.of(case_id)
-                part, box = _part(labels, box, shown.shape, self._current.place(case_id)[1])
+                shown = self.current.of(case_id)
+                part, box = part_of(labels, box, shown.shape, self.current.place(case_id)[1])
                 before, touched = shown.labels[inside(box)], None
                 if tool == PROPOSAL:
-                    touched = self._current.touched(shown)[inside(box)]
+                    touched = self.current.touched(shown)[inside(box)]
                 found = changed_box(before, part, touched)
                 if found is None and tool != PROPOSAL:
                     return None
@@ -148,10 +195,10 @@ class LabelStore:
                 bits = None if touched is None else np.packbits(touched)
                 stroke = self._add_stroke(db, shown, tool, box, part, origin)
                 if aside:
-                    self._step_back(db, case_id, stroke, shown.cursor)
+                    step_back(db, case_id, stroke, shown.cursor)
                     return stroke
             # takes no memory: what is on the disk must not seem to have failed
-            self._current.show(shown, Side(stroke, box, part, bits), was)
+            self.current.show(shown, Side(stroke, box, part, bits), was)
         return stroke
 
     def unlock(self, case_id: int, box: Box | None = None) -> int:
@@ -167,64 +214,50 @@ class LabelStore:
         OutputError
             If it cannot be stored.
         """
+        if self._large(case_id):
+            with self._db.transaction() as db:
+                return self._strokes.unlock(db, case_id, self.current.place(case_id), box)
         with self._db.alone():
             with self._db.transaction() as db:
-                shown = self._current.of(case_id)
-                box = _clipped(box or (0, 0, *shown.shape), shown.shape)
-                self._current.touched(shown)
+                shown = self.current.of(case_id)
+                box = clipped(box or (0, 0, *shown.shape), shown.shape)
+                self.current.touched(shown)
                 was = shown.side(box, labels=False)
                 assert was.touched is not None
                 none = np.zeros_like(was.touched)
                 stroke = self._add_stroke(db, shown, UNLOCK, box, shown.labels[inside(box)], None)
-            self._current.show(shown, Side(stroke, box, None, none), was)
+            self.current.show(shown, Side(stroke, box, None, none), was)
         return stroke
 
     def _add_stroke(
         self, db: Any, shown: Shown, kind: str, box: Box, part: np.ndarray, origin: Mapping[str, Any] | None
     ) -> int:
-        stroke = self._insert_stroke(db, shown.case_id, shown.cursor, kind, box, origin)
+        stroke = insert_stroke(db, shown.case_id, shown.cursor, kind, box, origin)
         if kind != UNLOCK:
             write_tiles(db, stroke, shown.labels, part, box)
-        db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (stroke, shown.case_id))
-        facts = {"stroke": stroke, "box": box, "tiles": queries.tiles_sha256(db, stroke)}
-        if origin is not None:
-            facts["by"] = {key: origin.get(key) for key in ("network", "weights", "sha256")}
-        self._note(db, shown.case_id, kind, facts, "strokes", stroke)
+        note_stroke(db, shown.case_id, stroke, kind, box, origin)
         return stroke
 
-    @staticmethod
-    def _note(db: Any, case_id: int, kind: str, facts: Mapping[str, Any], table: str, number: int) -> None:
-        """Into the history, with the seal of the row that was made."""
-        history.add(db, case_id, kind, {**facts, **seals.sealed(db, table, number)})
-
-    @staticmethod
-    def _insert_stroke(
-        db: Any, case_id: int, parent: int, kind: str, box: Box, origin: Mapping[str, Any] | None
+    def set_proposal(
+        self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any], *, box: Box | None = None
     ) -> int:
-        text = None if origin is None else json.dumps(dict(origin), sort_keys=True, default=str)
-        cursor = db.execute(
-            "INSERT INTO strokes (case_id, parent, kind, created, author, y0, x0, y1, x1, origin) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (case_id, parent, kind, time.time(), history.author(), *box, text),
-        )
-        return int(cursor.lastrowid)
-
-    def set_proposal(self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any]) -> int:
         """Replace the labels by a network's, as a stroke that can be undone; what a person changed stays as it is.
 
         Parameters
         ----------
         labels : np.ndarray
-            (Y, X) uint8.
+            (Y, X) uint8, or (rows, columns) of the box alone.
         origin : mapping
             Network, weights, sha256, ...
+        box : tuple of int, optional
+            As :meth:`commit_stroke` takes it.
 
         Raises
         ------
-        ShapeError, OutputError
+        InputError, ShapeError, OutputError
             As :meth:`commit_stroke`.
         """
-        stroke = self.commit_stroke(case_id, labels, tool=PROPOSAL, origin=origin)
+        stroke = self.commit_stroke(case_id, labels, box=box, tool=PROPOSAL, origin=origin)
         assert stroke is not None  # a proposal is stored even where it changes nothing
         return stroke
 
@@ -251,233 +284,74 @@ class LabelStore:
             As :meth:`commit_stroke`.
         """
         with self._db.alone():
-            stays = self.accepted_revision(case_id) not in (None, over)
+            row = self._db.row(queries.ACCEPTED, case_id)
+            stays = row is not None and row[0] != over
             self.commit_stroke(case_id, labels, tool=PROPOSAL, origin=origin, aside=stays)
         return not stays
 
-    def set_aside(self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any]) -> None:
+    def set_aside(self, case_id: int, labels: np.ndarray, origin: Mapping[str, Any], *, box: Box | None = None) -> None:
         """Keep a proposal in the history and show what is shown; redo shows it.
 
         Raises
         ------
-        ShapeError, OutputError
+        InputError, ShapeError, OutputError
             As :meth:`commit_stroke`.
         """
-        self.commit_stroke(case_id, labels, tool=PROPOSAL, origin=origin, aside=True)
+        self.commit_stroke(case_id, labels, box=box, tool=PROPOSAL, origin=origin, aside=True)
 
-    @staticmethod
-    def _step_back(db: Any, case_id: int, stroke: int, to: int) -> None:
-        db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (to, case_id))
-        history.add(db, case_id, "undo", {"stroke": stroke, "cursor": to})
+    def set_base(self, case_id: int, store: Path, origin: Mapping[str, Any]) -> int:
+        """Replace the labels of a large case by a network's that lie in a folder, as a stroke that can be undone.
 
-    def undo(self, case_id: int) -> Box | None:
-        """Go back by one stroke, also over a restart; the box that changed, None where there is nothing."""
-        with self._db.transaction() as db:
-            cursor = self._current.place(case_id)[0]
-            row = db.execute("SELECT parent, y0, x0, y1, x1 FROM strokes WHERE id = ?", (cursor,)).fetchone()
-            if row is None:
-                return None
-            self._step_back(db, case_id, cursor, row[0])
-        return (row[1], row[2], row[3], row[4])
+        The folder may still be written: what is done of it is shown. What a person changed stays as it is.
 
-    def redo(self, case_id: int) -> Box | None:
-        """Take an undo back; the box that changed, None where there is nothing."""
-        with self._db.transaction() as db:
-            cursor = self._current.place(case_id)[0]
-            row = db.execute(queries.REDO, (case_id, cursor)).fetchone()
-            if row is None:
-                return None
-            db.execute("UPDATE cases SET cursor = ? WHERE id = ?", (row[0], case_id))
-            history.add(db, case_id, "redo", {"stroke": row[0], "cursor": row[0]})
-        return (row[1], row[2], row[3], row[4])
+        Parameters
+        ----------
+        store : Path
+            Made by :class:`~napari_medseg.io.label_blocks.LabelBlocks`, inside the project's folder.
+        origin : mapping
+            Network, weights, sha256, ...; the folder and the digest of what it is made by are put in.
 
-    def can_undo(self, case_id: int) -> bool:
-        """Whether :meth:`undo` would do something."""
-        return self._current.place(case_id)[0] > 0
-
-    def undoes_proposal(self, case_id: int) -> bool:
-        """Whether :meth:`undo` would take back a proposal that lies on nothing, and leave an empty mask."""
-        query = "SELECT 1 FROM strokes WHERE id = ? AND kind = 'proposal' AND parent = 0"
-        return self._db.row(query, self._current.place(case_id)[0]) is not None
-
-    def can_redo(self, case_id: int) -> bool:
-        """Whether :meth:`redo` would do something."""
-        return self._db.row(queries.REDO, case_id, self._current.place(case_id)[0]) is not None
-
-    def proposal_origin(self, case_id: int, revision_id: int | None = None) -> dict[str, Any] | None:
-        """Where the newest proposal below the current labels, or a revision's, comes from; None: all drawn by hand."""
-        row = self._db.row(queries.ORIGIN, self._stroke(case_id, revision_id))
-        with damage_told(f"{self.path / FILE_NAME}, the origin of a proposal"):
-            return None if row is None else dict(json.loads(row[0]))
-
-    def strokes_below(self, case_id: int, revision_id: int | None = None) -> int:
-        """Strokes of a person that the current labels, or a revision's, are made of: none that was undone."""
-        row = self._db.row(queries.DRAWN, self._stroke(case_id, revision_id))
-        return 0 if row is None else int(row[0])
-
-    def made(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> Made:
-        """How each of the current labels, or of a revision's, came to be.
-
-        ``shown`` is what the case shows, (Y, X) or (Z, Y, X) uint8, if not all of it is stored: a person drew that.
+        Returns
+        -------
+        int
+            The stroke's number.
 
         Raises
         ------
-        ProjectError
-            If a tile is damaged.
-        """
-        if revision_id is None:
-            stroke, shape = self._current.place(case_id)
-        else:
-            stroke, _, shape = self._revision(revision_id)
-        rows = stacked(shape)
-        row = self._db.row(queries.PROPOSED, stroke)
-        stored = self._current.labels_at(stroke, rows)
-        labels = stored if shown is None else shown.reshape(rows)
-        if row is None or row[0] is None:
-            by = made_by(labels, labels != 0, None)
-        else:
-            touched = self._current.touched_at(stroke, rows) | (labels != stored)
-            by = made_by(labels, touched, self._current.labels_at(int(row[0]), rows))
-        if MANUAL not in by.values():
-            return Made(by, {})
-        return with_tools(by, labels, np.where(labels == stored, self._current.assisted_at(stroke, rows), 0))
-
-    def made_by(self, case_id: int, revision_id: int | None = None, shown: np.ndarray | None = None) -> dict[int, str]:
-        """Who made each label, as :meth:`made` has it: ``automatic``, ``semiautomatic`` or ``manual``."""
-        return self.made(case_id, revision_id, shown).by
-
-    def _stroke(self, case_id: int, revision_id: int | None) -> int:
-        return self._current.place(case_id)[0] if revision_id is None else self._revision(revision_id)[0]
-
-    # ---- revisions -----------------------------------------------------------------------------------------------
-
-    def accept(self, case_id: int) -> Revision:
-        """Store the current labels as the case's next revision.
-
-        Raises
-        ------
+        InputError
+            If the case is not large, or the folder lies outside the project or holds no labels.
+        ShapeError
+            If they are of another shape.
         OutputError
             If it cannot be stored.
         """
+        if not self._large(case_id):
+            raise InputError(f"case {case_id} is held as a whole; expected a large one. Store its labels themselves.")
         with self._db.transaction() as db:
-            shown = self._current.of(case_id)
-            cursor, labels = shown.cursor, shown.labels
-            number = db.execute("SELECT COUNT(*) + 1 FROM revisions WHERE case_id = ?", (case_id,)).fetchone()[0]
-            values = (case_id, number, cursor, labels_sha256(labels), time.time(), history.author())
-            inserted = db.execute(
-                "INSERT INTO revisions (case_id, number, stroke_id, sha256, created, author) VALUES (?, ?, ?, ?, ?, ?)",
-                values,
-            ).lastrowid
-            facts = {"revision": number, "stroke": cursor, "sha256": values[3]}
-            self._note(db, case_id, "accept", facts, "revisions", int(inserted or 0))
-        return next(r for r in self.revisions(case_id) if r.id == inserted)
+            return self._strokes.base(db, case_id, self.current.place(case_id), store, origin)
 
-    def accepted_revision(self, case_id: int) -> int | None:
-        """The revision that a case shows, if that is its newest; None: what it shows is not accepted."""
-        row = self._db.row(queries.ACCEPTED, case_id)
-        return None if row is None else int(row[0])
+    def base_problem(self, case_id: int) -> str | None:
+        """Why the labels of the proposal that is shown cannot be read, in one sentence; None where they can.
 
-    def revisions(self, case_id: int) -> list[Revision]:
-        """Revisions of a case, oldest first."""
-        rows = self._db.rows(
-            "SELECT id, case_id, number, created, author, sha256 FROM revisions WHERE case_id = ? ORDER BY number",
-            case_id,
-        )
-        return [Revision(id=r[0], case_id=r[1], number=r[2], created=r[3], author=r[4], sha256=r[5]) for r in rows]
+        What was drawn can be read all the same.
+        """
+        with self._db.alone():
+            cursor, shape = self.current.place(case_id)
+            return self.sparse.problem(case_id, cursor) if large_shape(shape) else None
 
-    def revision_labels(self, revision_id: int) -> np.ndarray:
-        """Labels (Y, X) or (Z, Y, X) uint8 of a revision.
+    def base_done(self, case_id: int) -> tuple[int, int] | None:
+        """Of the proposal in a folder that is shown: blocks that are done, and all of them; None where there is none.
 
         Raises
         ------
-        InputError
-            If there is none of this number.
         ProjectError
-            If they do not match the hash they were accepted with.
+            If it is gone or damaged.
         """
-        stroke, digest, shape = self._revision(revision_id)
-        labels = self._current.labels_at(stroke, stacked(shape))
-        if labels_sha256(labels) != digest:
-            raise ProjectError(
-                f"revision {revision_id} of {self.path} does not match its hash: the database was changed. "
-                "Restore the project from a backup."
-            )
-        return labels.reshape(shape)
+        with self._db.alone():
+            cursor, shape = self.current.place(case_id)
+            return self.sparse.done(case_id, cursor) if large_shape(shape) else None
 
-    def revision_touched(self, revision_id: int) -> np.ndarray:
-        """Pixels that a person had changed when a revision was accepted: (Y, X) or (Z, Y, X) bool.
-
-        Raises
-        ------
-        InputError
-            If there is none of this number.
-        ProjectError
-            If a tile is damaged.
-        """
-        stroke, _, shape = self._revision(revision_id)
-        return self._current.touched_at(stroke, stacked(shape)).reshape(shape)
-
-    def corrected(self, revision_id: int) -> bool:
-        """Whether a person had a part in a revision: it is other than the newest proposal below it, or there is none.
-
-        What was drawn and taken back is no correction; what was drawn before a proposal, and kept through it, is one.
-
-        Raises
-        ------
-        InputError
-            If there is none of this number.
-        ProjectError
-            If a tile is damaged.
-        """
-        # a revision never changes
-        if revision_id not in self._corrected:
-            self._corrected[revision_id] = self._differs(revision_id)
-        return self._corrected[revision_id]
-
-    def _differs(self, revision_id: int) -> bool:
-        stroke, _, shape = self._revision(revision_id)
-        row = self._db.row(queries.PROPOSED, stroke)
-        if row is None or row[0] is None:
-            return True
-        if not (self._db.row(queries.DRAWN, stroke) or (0,))[0]:
-            return False
-        rows, proposed = stacked(shape), int(row[0])
-        now, then = (self._current.labels_at(one, rows) for one in (stroke, proposed))
-        return not np.array_equal(now, then) or bool(self._current.touched_at(proposed, rows).any())
-
-    def _revision(self, revision_id: int) -> tuple[int, str, tuple[int, ...]]:
-        """Stroke, hash of the labels, and shape."""
-        row = self._db.row(queries.REVISION, revision_id)
-        if row is None:
-            raise InputError(f"revision is {revision_id}; the project has no such revision. Accept the case first.")
-        return row[0], row[1], queries.shape_of(*row[2:])
-
-
-def _clipped(box: Box, shape: tuple[int, ...]) -> Box:
-    # numpy's numbers would not go into the database
-    y0, x0, y1, x1 = (operator.index(n) for n in box)
-    return max(0, y0), max(0, x0), min(shape[0], y1), min(shape[1], x1)
-
-
-def _part(labels: np.ndarray, box: Box | None, rows: tuple[int, int], shape: tuple[int, ...]) -> tuple[np.ndarray, Box]:
-    """What the box holds after the stroke (rows, columns) uint8, and the box, within the image of this shape."""
-    labels = np.asarray(labels)
-    if labels.shape == shape:
-        labels = labels.reshape(rows)
-    box = _clipped((0, 0, *rows) if box is None else box, rows)
-    inner = (max(0, box[2] - box[0]), max(0, box[3] - box[1]))
-    if labels.shape == rows:
-        labels = labels[inside(box)]
-    elif labels.shape != inner:
-        raise ShapeError(
-            f"labels have shape {labels.shape}; expected the image's {shape} or the box's {inner}. "
-            "Use labels of this image."
-        )
-    fits = (
-        not labels.size
-        or labels.dtype == np.uint8
-        or (labels.dtype.kind in "bui" and labels.min() >= 0 and labels.max() <= 255)
-    )
-    if not fits:
-        raise ShapeError(f"labels have type {labels.dtype}; expected whole numbers from 0 to 255. Renumber the labels.")
-    return labels.astype(np.uint8, copy=False), box
+    def base_problems(self) -> list[str]:
+        """What is wrong with any proposal that lies in a folder, a sentence each: all that is done of them is read."""
+        with self._db.alone():
+            return self.sparse.problems()

@@ -89,7 +89,7 @@ def write_tiles(db: sqlite3.Connection, stroke: int, before: np.ndarray, part: n
             db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?)", (stroke, ty, tx, zlib.crc32(data), data))
 
 
-def decode_tile(data: bytes, crc: int, shape: tuple[int, int], where: str) -> np.ndarray:
+def decode_tile(data: bytes, crc: int, shape: tuple[int, ...], where: str) -> np.ndarray:
     """A tile's labels.
 
     Raises

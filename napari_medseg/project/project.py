@@ -24,8 +24,10 @@ from napari_medseg.project.history import clock_problem
 from napari_medseg.project.label_store import LabelStore
 from napari_medseg.project.lock import lock_project, training_in
 from napari_medseg.project.records import HistoryRow, LabelClass
+from napari_medseg.project.revision_store import RevisionStore
 from napari_medseg.project.run_store import RunStore
 from napari_medseg.project.runs import finished
+from napari_medseg.project.steps import Steps
 
 _LAST_STROKE = history.LAST.format("strokes")
 _Given = ParamSpec("_Given")
@@ -67,6 +69,8 @@ class Project:
             raise
         self.path, self._db = path, db
         self._images, self._drawn, self._trained = CaseStore(path, db), LabelStore(path, db), RunStore(path, db)
+        self._moved = Steps(db, self._drawn.current)
+        self._accepted = RevisionStore(path, db, self._drawn.current, self._drawn.sparse)
         self._closed = False
         try:
             with damage_told(str(db.path)):
@@ -187,29 +191,32 @@ class Project:
     next_case = _part("_images", CaseStore.next_case)
     split_of = _part("_images", CaseStore.split_of)
 
-    accept = _part("_drawn", LabelStore.accept)
-    accepted_revision = _part("_drawn", LabelStore.accepted_revision)
+    accept = _part("_accepted", RevisionStore.accept)
+    accepted_revision = _part("_accepted", RevisionStore.accepted_revision)
+    base_done = _part("_drawn", LabelStore.base_done)
+    base_problem = _part("_drawn", LabelStore.base_problem)
     by_hand = _part("_drawn", LabelStore.by_hand)
-    can_redo = _part("_drawn", LabelStore.can_redo)
-    can_undo = _part("_drawn", LabelStore.can_undo)
+    can_redo = _part("_moved", Steps.can_redo)
+    can_undo = _part("_moved", Steps.can_undo)
     commit_stroke = _part("_drawn", LabelStore.commit_stroke)
     labels = _part("_drawn", LabelStore.labels)
     offer_proposal = _part("_drawn", LabelStore.offer_proposal)
     proposed = _part("_drawn", LabelStore.proposed)
-    proposal_origin = _part("_drawn", LabelStore.proposal_origin)
-    redo = _part("_drawn", LabelStore.redo)
-    revision_labels = _part("_drawn", LabelStore.revision_labels)
-    revision_touched = _part("_drawn", LabelStore.revision_touched)
-    revisions = _part("_drawn", LabelStore.revisions)
+    proposal_origin = _part("_accepted", RevisionStore.proposal_origin)
+    redo = _part("_moved", Steps.redo)
+    revision_labels = _part("_accepted", RevisionStore.revision_labels)
+    revision_touched = _part("_accepted", RevisionStore.revision_touched)
+    revisions = _part("_accepted", RevisionStore.revisions)
+    set_base = _part("_drawn", LabelStore.set_base)
     set_aside = _part("_drawn", LabelStore.set_aside)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
-    strokes_below = _part("_drawn", LabelStore.strokes_below)
-    made = _part("_drawn", LabelStore.made)
-    made_by = _part("_drawn", LabelStore.made_by)
-    corrected = _part("_drawn", LabelStore.corrected)
+    strokes_below = _part("_accepted", RevisionStore.strokes_below)
+    made = _part("_accepted", RevisionStore.made)
+    made_by = _part("_accepted", RevisionStore.made_by)
+    corrected = _part("_accepted", RevisionStore.corrected)
     touched = _part("_drawn", LabelStore.touched)
-    undo = _part("_drawn", LabelStore.undo)
-    undoes_proposal = _part("_drawn", LabelStore.undoes_proposal)
+    undo = _part("_moved", Steps.undo)
+    undoes_proposal = _part("_moved", Steps.undoes_proposal)
     unlock = _part("_drawn", LabelStore.unlock)
 
     add_run = _part("_trained", RunStore.add_run)
@@ -320,7 +327,7 @@ class Project:
             found += image_problems(self.cases())
         except ProjectError as error:
             found.append(str(error))
-        return found + self.weights_problems()
+        return found + self._drawn.base_problems() + self.weights_problems()
 
     def summary(self) -> dict[str, Any]:
         """Counts for a status line."""

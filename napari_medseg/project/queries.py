@@ -41,11 +41,16 @@ ACCEPTED = """
 SELECT r.id FROM revisions r JOIN cases c ON c.id = r.case_id AND c.cursor = r.stroke_id
 WHERE c.id = ? AND r.number = (SELECT MAX(number) FROM revisions WHERE case_id = c.id)
 """
+# of the newest revision of a box, where it is of what is shown
+ACCEPTED_BOX = """
+SELECT r.id FROM revisions r JOIN cases c ON c.id = r.case_id AND c.cursor = r.stroke_id
+WHERE c.id = ? AND r.box = ? ORDER BY number DESC LIMIT 1
+"""
 # where the project lay when it was told of an image's place
 PLACES = "SELECT case_id, detail FROM history WHERE kind IN ('add', 'move') ORDER BY id"
 REDO = "SELECT id, y0, x0, y1, x1 FROM strokes WHERE case_id = ? AND parent = ? ORDER BY id DESC LIMIT 1"
 REVISION = """
-SELECT r.stroke_id, r.sha256, c.depth, c.height, c.width
+SELECT r.stroke_id, r.sha256, r.case_id, r.box, c.depth, c.height, c.width
 FROM revisions r JOIN cases c ON c.id = r.case_id WHERE r.id = ?
 """
 ORIGIN = (

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_medseg.io.large import large_shape
+
 Box = tuple[int, int, int, int]
 """(y0, x0, y1, x1), half-open, px. Of a volume, slice z lies in the rows from z times its height."""
+Part = tuple[int, ...]
+"""A :data:`Box`, or of a volume (z0, y0, x0, z1, y1, x1), half-open, px."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,11 @@ class Case:
     missing: bool
     grid: str | None = None
 
+    @property
+    def large(self) -> bool:
+        """Whether its labels are never held as a whole: they are asked for in boxes, and accepted in boxes."""
+        return large_shape(self.shape)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelClass:
@@ -65,7 +74,11 @@ class LabelClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """Labels that a person accepted; ``sha256`` is that of the labels, row by row."""
+    """Labels that a person accepted; ``sha256`` is that of the labels, row by row.
+
+    ``box``: of a large case, the part of it that was accepted, (y0, x0, y1, x1) or (z0, y0, x0, z1, y1, x1), half-open,
+    px, and the hash is over the labels in it; None: all of it.
+    """
 
     id: int
     case_id: int
@@ -73,6 +86,7 @@ class Revision:
     created: float
     author: str
     sha256: str
+    box: Part | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
--- Version 5. Rows are added, never changed or removed, except where a comment says so.
+-- Version 6. Rows are added, never changed or removed, except where a comment says so.
 
 CREATE TABLE project (
     -- one row; 'clean' and 'adopted' are the only values that change
@@ -45,7 +45,8 @@ CREATE TABLE strokes (
     created REAL NOT NULL,
     author TEXT NOT NULL,
     y0 INTEGER NOT NULL, x0 INTEGER NOT NULL, y1 INTEGER NOT NULL, x1 INTEGER NOT NULL,
-    origin TEXT                       -- JSON: network, weights, ... of a proposal
+    -- JSON: network, weights, ... of a proposal; 'store': the folder that holds its labels, in place of tiles
+    origin TEXT
 );
 CREATE INDEX strokes_of_case ON strokes (case_id);
 
@@ -54,7 +55,9 @@ CREATE TABLE tiles (
     tile_y INTEGER NOT NULL,
     tile_x INTEGER NOT NULL,
     crc INTEGER NOT NULL,             -- of the bytes in 'data'
-    data BLOB NOT NULL,               -- zlib of the tile's uint8 labels after the stroke
+    -- zlib of the tile's uint8 labels after the stroke; of a large image, behind them, 1 where the stroke set them: what
+    -- lies under it may come later
+    data BLOB NOT NULL,
     PRIMARY KEY (stroke_id, tile_y, tile_x)
 ) WITHOUT ROWID;
 
@@ -66,6 +69,7 @@ CREATE TABLE revisions (
     sha256 TEXT NOT NULL,             -- of the labels, row by row
     created REAL NOT NULL,
     author TEXT NOT NULL,
+    box TEXT,                         -- JSON: of a large image, the part that was accepted and hashed; null: all of it
     UNIQUE (case_id, number)
 );
 

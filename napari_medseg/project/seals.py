@@ -27,7 +27,7 @@ FIXED: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         4: ("grid",),
     },
     "strokes": {1: ("id", "case_id", "parent", "kind", "created", "author", "y0", "x0", "y1", "x1", "origin")},
-    "revisions": {1: ("id", "case_id", "number", "stroke_id", "sha256", "created", "author")},
+    "revisions": {1: ("id", "case_id", "number", "stroke_id", "sha256", "created", "author"), 6: ("box",)},
     "runs": {1: ("id", "folder", "created", "spec")},
     "project": {1: ("id", "created", "software")},
 }

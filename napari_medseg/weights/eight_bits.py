@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # begins the names of tensors that travel with a network and are none of its own
 BESIDE = "beside."
@@ -28,6 +29,8 @@ def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     dict of str to Tensor
         For a safetensors file; a large one is int8 (the same shape) beside float32 scales, one an output channel.
     """
+    import torch
+
     found: dict[str, Tensor] = {}
     for name, tensor in state.items():
         large = tensor.dim() >= 2 and tensor.numel() >= LEAST and tensor.shape[1] > 1

@@ -9,9 +9,13 @@ from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.predict import predict_array
 from napari_medseg.inference import Prediction
 from napari_medseg.io import read_image
+from napari_medseg.kept import Kept
 from napari_medseg.project import Case, Project
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
+
+# proposals that nobody took, as the person went elsewhere
+MOST, MOST_BYTES = 4, 256_000_000
 
 
 class Ahead:
@@ -26,15 +30,17 @@ class Ahead:
 
     Attributes
     ----------
-    ready : dict
-        Proposals by number of the case and weights.
+    ready : mapping
+        Proposals by number of the case and weights; the last few.
     """
 
     def __init__(
         self, state: PanelState, workers: Workers, next_of: Callable[[Project, int], Callable[[Ticket], Case | None]]
     ) -> None:
         self._state, self._workers, self.next_of = state, workers, next_of
-        self.ready: dict[tuple[int, str], Prediction] = {}
+        self.ready: Kept[tuple[int, str], Prediction] = Kept(
+            MOST, most_bytes=MOST_BYTES, size_of=lambda prediction: prediction.bytes
+        )
         # what is computed now, and for which case
         self._ticket: Ticket | None = None
         self._case: int | None = None
@@ -55,7 +61,7 @@ class Ahead:
         def work(ticket: Ticket, progress: Any) -> None:
             case = find(ticket)
             self._case = None if case is None else case.id
-            if case is None or case.state != "new":
+            if case is None or case.state != "new" or case.large:
                 return
             image = read_image(case.image)
             request = state.unasked_for(image)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Shapes
 
-from napari_medseg.inference.prompts import box_of_corners, check_boxes, corners_of_box
+from napari_medseg.errors import InputError
+from napari_medseg.inference.drawn import box_of_corners, check_boxes, corners_of_box
 from napari_medseg.widgets.layers import find, made_for, place_of
+from napari_medseg.words import tr
 
 BOXES_SUFFIX = " boxes"
 LOOK: dict[str, Any] = {"edge_color": "#ffe14d", "face_color": "transparent", "edge_width": 2}
@@ -56,6 +58,15 @@ class BoxLayers:
                     layer.add_rectangles(corners, **LOOK)
         finally:
             self._showing = False
+
+    def some(self, image: Image) -> np.ndarray:
+        """As :meth:`read`; where none is drawn, an InputError says so."""
+        boxes = self.read(image)
+        if not len(boxes):
+            raise InputError(
+                tr("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
+            )
+        return boxes
 
     def read(self, image: Image) -> np.ndarray:
         """The boxes (N, 4: y0, x0, y1, x1) on an image, px.

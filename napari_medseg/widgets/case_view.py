@@ -7,41 +7,35 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
-from napari_medseg.app.carry import said_by
-from napari_medseg.app.correct import CaseLabels
-from napari_medseg.app.layer_keys import FILE_KEY
-from napari_medseg.app.picture import picture_of
-from napari_medseg.app.places import grid_of
-from napari_medseg.app.scratch import keep_somewhere
-from napari_medseg.errors import InputError, sentence
+from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
 from napari_medseg.widgets.ask_undo import ask_undo
+from napari_medseg.widgets.draft_text import stopped
 from napari_medseg.widgets.elsewhere import copy_of, looks_elsewhere, take_over, unseen
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.layers import (
     MASK_SUFFIX,
     layers_of,
     new_labels,
-    plain_image,
     show_image,
-    show_labels,
 )
-from napari_medseg.widgets.load import Loaded
+from napari_medseg.widgets.load import Loaded, LoadedSlide
 from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
-from napari_medseg.widgets.open_cases import OpenCases
 from napari_medseg.widgets.opening import Opening
+from napari_medseg.widgets.own_proposals import OwnProposals
+from napari_medseg.widgets.slides import LOOK_CLOSELY, Slides
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
 
 
-class CaseView(OpenCases):
+class CaseView(OwnProposals):
     """Shows one case of the project's list at a time, and follows the user's own layers beside it.
 
     ``next_of`` gives what finds the case that will come after one, so that its proposal is ready by then.
@@ -56,8 +50,9 @@ class CaseView(OpenCases):
         next_of: Callable[[Project, int], Callable[[Ticket], Case | None]],
         parent: QWidget,
     ) -> None:
-        super().__init__(viewer, state, bus, parent)
-        self._window, self._workers = parent, workers
+        super().__init__(viewer, state, bus, workers, parent)
+        self._window = parent
+        self.slides = Slides(viewer, state, self, workers, parent)
         self.ahead = Ahead(state, workers, next_of)
         self.opener = Opening(
             state,
@@ -70,15 +65,16 @@ class CaseView(OpenCases):
         )
         # a contour that is open takes its last click back instead, and says so
         self.take_back: Callable[[], bool] = lambda: False
-        bus.proposed.connect(self._proposed)
-        bus.late.connect(self._closed_meanwhile)
+        # ends what another network still does on a case that is accepted; gives what is to be said of that
+        self.end_draft: Callable[[OpenCase], str] = lambda opened: ""
         bus.asking.connect(self._asking)
         self.opener.cancelled.connect(self._cancelled)
+        self.opener.replaced.connect(self.say)
 
     def in_hand(self) -> set[int]:
         """Numbers of the cases that are open or about to be; may be asked on any thread."""
-        loading = self.opener.case_id
-        return {*tuple(self._open), *(() if loading is None else (loading,))}
+        open_or_not = (self.opener.case_id, self.slides.case_id)
+        return {*tuple(self._open), *(case_id for case_id in open_or_not if case_id is not None)}
 
     # ---- from the project's list ---------------------------------------------------------------------------------
 
@@ -102,20 +98,24 @@ class CaseView(OpenCases):
                 self.opener.stop()
             self._select(self._open[case_id])
             return
+        if case_id == self.slides.case_id:
+            self.opener.stop()
+            return
         self._bus.opening.emit(True)
         self.opener.open(project, case_id)
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException, more: str) -> None:
         self._bus.opening.emit(False)
-        self._tell(error)
+        self.say(f"{sentence(error)} {more}".strip())
 
-    def _cancelled(self, shown: bool) -> None:
+    def _cancelled(self, shown: bool, draft: str) -> None:
         self._bus.opening.emit(False)
-        self.say(
-            tr("Cancelled: this image has no proposal. Draw, or ask for one  ({key}).", key=key_of("propose"))
-            if shown
-            else tr("Cancelled: the image was not opened.")
-        )
+        if draft:
+            self.say(f"{tr('Cancelled.')} {draft}")
+        elif shown:
+            self.say(tr("Cancelled: this image has no proposal. Draw, or ask for one  ({key}).", key=key_of("propose")))
+        else:
+            self.say(tr("Cancelled: the image was not opened."))
 
     def _asking(self, image: Image) -> None:
         """The person asks a network themselves: the first proposal is not waited for."""
@@ -123,12 +123,24 @@ class CaseView(OpenCases):
         if opened is not None and self.opener.proposes_on(opened):
             self.opener.stop()
 
-    def _show(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
+    def _show(self, loaded: Loaded | LoadedSlide, prediction: Prediction | None) -> OpenCase | None:
         with one_picture(self._window):
-            return self._show_layers(loaded, prediction)
+            if not isinstance(loaded, LoadedSlide):
+                return self._show_layers(loaded, prediction)
+            self._show_slide(loaded)
+            return None
+
+    def _show_slide(self, loaded: LoadedSlide) -> None:
+        self._bus.opening.emit(False)
+        if self._state.project is None or not self._close_listed():
+            loaded.opened.close()
+            return
+        self._hide(list(self._open.values()))
+        self.slides.show(loaded)
+        self._bus.cases_changed.emit()
 
     def _show_layers(self, loaded: Loaded, prediction: Prediction | None) -> OpenCase | None:
-        case, image, stored, picture, _ = loaded
+        case, image, stored, picture, *_ = loaded
         self._bus.opening.emit(False)
         project = self._state.project
         if project is None or not self._close_listed():
@@ -138,10 +150,7 @@ class CaseView(OpenCases):
         mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
         self._viewer.add_layer(mask)
         opened = self._follow(project, case, shown, mask, stored, picture=picture, listed=True)
-        for other in own:
-            # the user's own layers stay, out of sight
-            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
-                layer.visible = False
+        self._hide(own)
         if prediction is not None:
             opened.propose(prediction, self._tell)
         # before the case is told of: a tool of ours that is on takes it over then
@@ -149,6 +158,18 @@ class CaseView(OpenCases):
         self._select(opened)
         self.ahead.compute(project, case.id)
         return opened
+
+    def _hide(self, own: list[OpenCase]) -> None:
+        """The user's own layers stay, out of sight."""
+        for other in own:
+            for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
+                layer.visible = False
+
+    def _close_listed(self) -> bool:
+        if not super()._close_listed():
+            return False
+        self.slides.close()
+        return True
 
     def _first_proposal(self, opened: OpenCase, prediction: Prediction) -> None:
         """It comes after its image: what was drawn on that meanwhile stays."""
@@ -166,108 +187,7 @@ class CaseView(OpenCases):
         self._viewer.layers.selection.active = opened.labels
         self._viewer.reset_view()
         self._state.case_id = opened.case_id
-        self._bus.cases_changed.emit()
-
-    # ---- from a proposal on the user's own layers ----------------------------------------------------------------
-
-    def _proposed(self, image: Image, prediction: Prediction, picture: tuple, over: int | None) -> None:
-        """Show a proposal; where the image is no case yet, keep it in the project so that strokes are stored too."""
-        opened = self._open.get(image.metadata.get("medseg_case", 0))
-        if opened is not None and opened.image == image and opened.picture not in (None, picture):
-            # its pixels were changed in their place, which napari tells nobody
-            self._left(opened)
-            opened = None
-        if opened is not None and opened.image == image:
-            opened.picture = picture
-            opened.offers.add(
-                prediction, over=over, late=partial(self._came_late, opened.image.name), failed=self._tell
-            )
-            self._viewer.layers.selection.active = opened.labels
-            return
-        data, project = plain_image(image), self._state.project
-        if data is None:
-            # its data were exchanged while the network ran
-            return
-        labels = show_labels(self._viewer, image, prediction)
-        name, grid = image.name, grid_of(image)
-        source = image.source.path or image.metadata.get(FILE_KEY)
-
-        def keep(ticket: Ticket, progress: Any) -> tuple[Project, Case, CaseLabels]:
-            if picture_of(data) != picture:
-                raise InputError(tr("'{name}' shows another picture by now. Propose again.", name=image.name))
-            return keep_somewhere(project, data, prediction, name=name, source=source, grid=grid)
-
-        self._workers.run(
-            keep,
-            on_done=lambda kept: self._kept(image, labels, prediction, picture, project is None, *kept),
-            on_error=lambda error: self.say(f"{tr('Strokes on this mask are not stored.')} {sentence(error)}"),
-            on_dropped=lambda kept: kept[0].close() if project is None else None,
-            lane="files",
-        )
-
-    def _came_late(self, name: str, closed: bool = False) -> None:
-        """What is shown stays; the proposal is one press away."""
-        if closed:
-            told = tr("'{name}' was closed meanwhile. Its proposal is kept: open it, and Redo shows it.", name=name)
-        else:
-            told = tr(
-                "The mask of '{name}' is accepted, and stays. The new proposal is kept: Redo there shows it.", name=name
-            )
-        self.say(told)
-        self._bus.cases_changed.emit()
-
-    def _closed_meanwhile(self, project: Project, case_id: int, prediction: Prediction) -> None:
-        """Nobody saw it: what the image shows stays as it was left."""
-
-        def keep(ticket: Ticket, progress: Any) -> str:
-            project.set_aside(case_id, prediction.labels, prediction.kept_origin)
-            return project.case(case_id).name
-
-        def told(name: str) -> None:
-            self._came_late(name, closed=True)
-
-        self._workers.run(keep, on_done=told, on_error=self._tell, lane="files")
-
-    def _kept(
-        self,
-        image: Image,
-        labels: Labels,
-        prediction: Prediction,
-        picture: tuple,
-        made: bool,
-        project: Project,
-        case: Case,
-        stored: CaseLabels,
-    ) -> None:
-        if self._state.project is None and not self._state.loading:
-            self._state.project = project
-        if self._state.project is not project:
-            # another one was opened meanwhile; one that was made for this mask alone is nobody's
-            if made:
-                project.close()
-            told = tr(
-                "Strokes on '{name}' are not stored: another project was opened. Propose again.", name=labels.name
-            )
-            self.say(told)
-            return
-        if case.id in self._open:
-            # the same image is open as another layer; there the proposal and its strokes are
-            opened = self._open[case.id]
-            opened.move(opened.session.shown, self._tell)
-            self._viewer.layers.remove(labels)
-            self._viewer.layers.selection.active = opened.labels
-        elif labels in self._viewer.layers and image in self._viewer.layers:
-            drawn, proposed = np.asarray(labels.data), prediction.labels
-            if not np.array_equal(stored.labels, proposed) and drawn.shape == proposed.shape:
-                # someone drew in this image in an earlier session, and perhaps again while it was looked up
-                labels.data = np.where(drawn != proposed, drawn, stored.labels)
-            opened = self._follow(project, case, image, labels, stored, picture=picture, listed=False)
-            opened.said = said_by(prediction)
-            self._state.case_id = opened.case_id
-        if case.state == "accepted":
-            # in this project, perhaps long ago
-            self._came_late(image.name)
-        self._bus.cases_changed.emit()
+        self._bus.case_changed.emit(opened.case_id)
 
     # ---- what is drawn -------------------------------------------------------------------------------------------
 
@@ -277,6 +197,8 @@ class CaseView(OpenCases):
         Whoever has selected another layer means that one.
         """
         opened = self.current
+        if opened is None and self.slides.shown is not None:
+            self.say(tr(LOOK_CLOSELY, key=key_of("look_closely")))
         if opened is not None and (why := looks_elsewhere(self._viewer, opened)) is not None:
             self.say(why)
             return None
@@ -339,11 +261,18 @@ class CaseView(OpenCases):
 
             def tell(revision: Revision) -> None:
                 opened.accepted = opened.changes == changes
-                done(revision, other or "")
+                done(revision, " ".join(filter(None, (other, self._end_draft(opened)))))
 
             self._when_done(accepted, tell)
 
         opened.then(accept)
+
+    def _end_draft(self, opened: OpenCase) -> str:
+        draft = self.opener.draft if self.opener.proposes_on(opened) else None
+        if draft is None:
+            return self.end_draft(opened)
+        self.opener.stop()
+        return stopped(draft)
 
     # ---- closing -------------------------------------------------------------------------------------------------
 
@@ -351,4 +280,12 @@ class CaseView(OpenCases):
         """Store what is left and let go of all cases; False where something cannot be stored and stays open."""
         self.opener.stop()
         self.ahead.ready.clear()
-        return super().close_all(force=force)
+        closed = super().close_all(force=force)
+        if closed or force:
+            self.slides.close()
+        return closed
+
+    def detach(self) -> None:
+        """Let go of the viewer."""
+        super().detach()
+        self.slides.detach()

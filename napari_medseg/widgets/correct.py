@@ -17,10 +17,12 @@ from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
+from napari_medseg.widgets.find_image import FindImage
 from napari_medseg.widgets.fold import Fold
-from napari_medseg.widgets.key_sheet import KeySheet
+from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
+from napari_medseg.widgets.listing import Listing
 from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
@@ -31,6 +33,7 @@ from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
+from napari_medseg.widgets.slide_bar import SlideBar, accepted_text
 from napari_medseg.widgets.spots import SpotList
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tools import EditTools
@@ -51,8 +54,6 @@ class CorrectSection(QWidget):
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         # asked before another project is opened
         self.may_leave: Callable[[], bool] = lambda: True
-        # a list is being read; it changed meanwhile
-        self._reading = self._stale = False
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.opening = OpeningBar(self.view.opener)
@@ -62,6 +63,7 @@ class CorrectSection(QWidget):
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
+        self.slide = SlideBar(self.view, workers)
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
         self.status, self.keys = Message(), QLabel()
@@ -77,18 +79,19 @@ class CorrectSection(QWidget):
         self.saved = self.bar.saved
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
-        self.table = CaseTable()
+        self.table, self.find = CaseTable(), FindImage()
         self.moves = UndoButtons(self.view)
+        self.listing = Listing(state, workers, self.next_image.sorted, self.moves.look, self)
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept = QPushButton(tr("Accept, open next  (A)"))
         self.unlock = QPushButton(tr("Let proposals overwrite mine"))
-        inside = (self.next_image, self.patients, self.unlock)
-        self.more = Fold(tr("More: next image, patients, overwriting"), "more", *inside)
+        hidden = tr("More: next image, patients, overwriting")
+        self.more = Fold(hidden, "more", self.next_image, self.patients, self.unlock)
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
-            "next": lambda: self.open_neighbour(1),
-            "previous": lambda: self.open_neighbour(-1),
+            "next": partial(self.open_neighbour, 1),
+            "previous": partial(self.open_neighbour, -1),
             "next_spot": lambda: self.spots.step(1),
             "previous_spot": lambda: self.spots.step(-1),
             "toggle_mask": self.toggle_mask,
@@ -98,6 +101,7 @@ class CorrectSection(QWidget):
             "number_objects": self.tools.number_objects,
             "to_neighbours": self.tools.neighbours.go,
             "next_plane": self.volume.next_plane,
+            "look_closely": self.slide.draw_here,
             "measure": self.volume.measurements.toggle,
             "undo": self.view.undo,
             "redo": self.view.redo,
@@ -114,6 +118,7 @@ class CorrectSection(QWidget):
         self.bar.listed.connect(self.status.list_each)
         self.bar.added.connect(self._added)
         bus.cases_changed.connect(self.refresh)
+        bus.case_changed.connect(self._one_changed)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
         bus.told.connect(self.status.setText)
@@ -147,6 +152,7 @@ class CorrectSection(QWidget):
         layout.setContentsMargins(*MARGINS)
         layout.setSpacing(SPACING)
         layout.addWidget(self.bar)
+        layout.addWidget(self.find)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.opening)
         layout.addWidget(self.everything)
@@ -154,10 +160,14 @@ class CorrectSection(QWidget):
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
         layout.addWidget(self.pieces)
-        for widget in (self.status, self.volume, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.status, self.slide, self.volume, self.classes, self.tools, self.spots, self.keys):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
+        self.slide.framed.connect(self.status.take_back)
+        self.listing.listed.connect(self._listed)
+        self.listing.changed.connect(self._changed)
+        self.find.textChanged.connect(self._find)
         self.table.cellActivated.connect(self._row_chosen)
         # what is marked in the list is what is shown: Accept means that one
         self.table.cellClicked.connect(self._row_chosen)
@@ -202,53 +212,43 @@ class CorrectSection(QWidget):
 
     def refresh(self, *_: Any) -> None:
         """Show the project's images and their states, read off the GUI thread; many calls at once become one."""
-        project = self._state.project
-        if project is None:
-            self.moves.tell((None, False, False))
-            self._fill(None, [])
-        elif self._reading:
-            self._stale = True
+        if self._state.project is None:
+            self._listed(None, [], (None, False, False))
         else:
-            self._reading, self._stale = True, False
-            case_id = self._state.case_id
+            self.listing.read()
 
-            def done(found: tuple[list[Case], tuple[int | None, bool, bool]]) -> None:
-                self.moves.tell(found[1])
-                self._read(project, found[0])
-
-            self._workers.run(
-                lambda ticket, progress: (
-                    self.next_image.sorted(project, project.cases()),
-                    self.moves.look(project, case_id),
-                ),
-                on_done=done,
-                on_error=lambda error: self._read(project, None),
-                lane="files",
-            )
-
-    def _read(self, project: Project, cases: list[Case] | None) -> None:
-        self._reading = False
-        if cases is not None and project is self._state.project:
-            self._fill(project, cases)
-        if self._stale or project is not self._state.project:
-            self.refresh()
-
-    def _fill(self, project: Project | None, cases: list[Case]) -> None:
-        self.bar.show_cases(project, cases)
+    def _listed(self, project: Project | None, cases: list[Case], moves: tuple[int | None, bool, bool]) -> None:
         self.table.fill(cases)
+        self.find.offer(project, len(cases))
+        self._tell_cases(project, moves)
+
+    def _changed(self, project: Project, cases: list[Case], moves: tuple[int | None, bool, bool]) -> None:
+        self.table.cases.change(cases)
+        self._tell_cases(project, moves)
+
+    def _tell_cases(self, project: Project | None, moves: tuple[int | None, bool, bool]) -> None:
+        cases = self.table.cases.cases
+        self.bar.show_cases(project, cases)
         self.table.mark(self._state.case_id)
         if not cases or any(case.state != "accepted" for case in cases):
             # not any more
             self.status.take_back(tr(ALL_ACCEPTED))
+        self.moves.tell(moves)
         self._enable()
+
+    def _one_changed(self, case_id: int) -> None:
+        # where the list is sorted, it may have another place now
+        self.listing.read() if self.next_image.sorts else self.listing.read_some([case_id])
+
+    def _find(self, text: str) -> None:
+        self.table.find(text)
+        self._scroll()
 
     def _enable(self) -> None:
         for button in (self.accept, self.unlock):
             button.setEnabled(self._state.case_id is not None)
-        self.moves.enable()
-        self.tools.enable()
-        self.spots.enable()
-        self.pieces.enable()
+        for part in (self.moves, self.tools, self.spots, self.pieces):
+            part.enable()
 
     def _row_chosen(self, row: int, _: int) -> None:
         case_id = self.table.case_at(row)
@@ -286,8 +286,10 @@ class CorrectSection(QWidget):
         self.next_image.choose(project, after, done, self._failed)
 
     def open_neighbour(self, by: int) -> None:
-        """Open the next or the previous image of the list, accepted or not."""
+        """Open the next or the previous image of the list, accepted or not; of a slide, what is not accepted of it."""
         ids = self.table.ids()
+        if self.slide.step(by):
+            return
         if self._state.case_id in ids:
             self.view.open_case(ids[(ids.index(self._state.case_id) + by) % len(ids)])
         elif ids:
@@ -316,25 +318,27 @@ class CorrectSection(QWidget):
 
     def accept_and_next(self) -> None:
         """Accept the open image's mask and open the next one."""
-        if self._state.project is None or self._state.case_id is None:
-            self.view.say(
-                tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
-            )
-            return
-
         opened = self.view.current
-        name = "" if opened is None else opened.image.name
+        if opened is None:
+            # on a slide, it is told where one draws
+            self.view.to_change()
+            if self.view.slides.shown is None:
+                self.view.say(
+                    tr("No image is open here, so nothing was accepted. Open one of the list, or propose a mask.")
+                )
+            return
+        told = accepted_text(opened)
 
         def done(revision: Revision, note: str) -> None:
-            self.status.note(f"{tr('{name} is accepted.', name=name)} {note}".strip())
+            self.status.note(f"{told} {note}".strip())
             if note:
                 warn_unseen(self, note)
-            self._bus.cases_changed.emit()
+            self._bus.case_changed.emit(revision.case_id)
             # accepted twice, or another one was asked for: nobody is taken away from that
-            if self.view.current is opened and not self.view.opening:
+            if self.view.current is opened and not self.view.opening and not self.slide.accepted(revision):
                 self.open_next(note)
 
-        proposed = None if opened is None else opened.proposed
+        proposed = opened.proposed
         self.pieces.before(lambda: self.view.accept(done, proposed=proposed))
 
     def unlock_drawn(self) -> None:
@@ -362,12 +366,7 @@ class CorrectSection(QWidget):
     def toggle_cheat_sheet(self) -> None:
         """Show or hide all keys over the image."""
         if self._sheet is None:
-            above: QWidget = self
-            while (parent := above.parentWidget()) is not None:
-                above = parent
-            # over the main window, also where the panel floats
-            self._sheet = KeySheet(above)
-            self.destroyed.connect(self._sheet.deleteLater)
+            self._sheet = new_sheet(self)
         self._sheet.toggle()
 
     def _show_status(self, status: Any) -> None:
@@ -381,7 +380,7 @@ class CorrectSection(QWidget):
             )
         else:
             self.saved.setText(tr("Storing...") if status.pending else tr("All strokes are stored."))
-        self.refresh()
+        self.listing.read_some(self.view.in_hand())
 
     def close_section(self) -> None:
         """Store what is left and close the project."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_medseg.app.layer_keys import HISTORY_KEY
+from napari_medseg.app.layer_keys import HISTORY_KEY, SLIDE_KEY
 from napari_medseg.app.places import apart, image_under
 from napari_medseg.app.tracker import MOST
 from napari_medseg.errors import InputError
@@ -23,6 +23,9 @@ def looks_elsewhere(viewer: Any, opened: OpenCase) -> str | None:
     """Why keys and buttons had better not act on a case: another image or mask is selected; None: they may."""
     active = viewer.layers.selection.active
     if not isinstance(active, (Image, Labels)) or active in (opened.labels, opened.image):
+        return None
+    if opened.window is not None and SLIDE_KEY in active.metadata:
+        # the slide itself, or its mask as a whole: the window lies on both
         return None
     mine, mask = active in layers_of(viewer, opened.image), opened.labels.name
     if mine and not isinstance(active, Labels):

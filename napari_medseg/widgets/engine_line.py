@@ -8,7 +8,6 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox
 
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.inference import resolve_device
 from napari_medseg.inference.engines import AUTO, TITLES, TORCH, VARIABLE, present_engines
 from napari_medseg.widgets.labels import as_tip
 from napari_medseg.widgets.state import PanelState
@@ -54,7 +53,8 @@ class EngineLine(QCheckBox):
     def forget(self) -> None:
         """Nothing is known yet."""
         self.setText(tr("Whatever is fastest on this computer"))
-        self.setVisible(self._some and resolve_device(self._state.device).type == "cpu")
+        on_cpu = self._state.device == "cpu" or set(self._state.devices) <= {"auto", "cpu"}
+        self.setVisible(self._some and on_cpu)
 
     def tell(self, engine: str, gain: float | None) -> None:
         """What ran a proposal: name and version of the engine, and how many times faster it was than torch."""

@@ -39,8 +39,9 @@ from napari_medseg.app.export import (
     export_project,
     to_export,
 )
+from napari_medseg.app.export_slide import export_slide
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
-from napari_medseg.app.layer_keys import HISTORY_KEY
+from napari_medseg.app.layer_keys import HISTORY_KEY, SLIDE_KEY
 from napari_medseg.app.lesions import measure
 from napari_medseg.app.measure_files import TABLE, export_with_table, write_table
 from napari_medseg.app.places import file_under, grid_under, image_under
@@ -48,21 +49,21 @@ from napari_medseg.app.provenance import of_proposal
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
-from napari_medseg.project import Project
+from napari_medseg.project import Case, Project
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.export_table import TableChoice
+from napari_medseg.widgets.files_there import REPLACE, files_there
 from napari_medseg.widgets.labels import SPACING, TextLabel
-from napari_medseg.widgets.layers import image_of, images_in, is_numbered, plain_image
+from napari_medseg.widgets.layers import image_of, images_in, is_numbered, is_part, plain_image
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
-from napari_medseg.words import mark, tr, trn
+from napari_medseg.words import tr, trn
 
 # of the masks that could not be written
 MOST_TOLD = 20
-REPLACE = mark("Replace files that are there")
 
 
 class ExportSection(QWidget):
@@ -184,7 +185,14 @@ class ExportSection(QWidget):
                 )
             )
             return
-        layer = self._selected()
+        layer, slide = self._selected(), self._view.slides.shown
+        if slide is not None and (layer is None or is_part(layer) or SLIDE_KEY in layer.metadata):
+            if unstored := self._view.unstored():
+                self._failed(InputError(unstored[0][1]))
+                return
+            naming = {"table": table, **wishes, **self._state.naming()}
+            self._run(partial(_write_slide, slide.project, slide.case, folder, format=format, **naming))
+            return
         if layer is None:
             self.message.setText(
                 tr("No mask is selected; expected one to export. Propose one, or select a Labels layer.")
@@ -354,7 +362,7 @@ class ExportSection(QWidget):
         self._ticket = None
         self._show_idle()
         done = list(error.done) if isinstance(error, PartlyDoneError) else []
-        why = _there(error) if isinstance(error, FilesThereError) else sentence(error)
+        why = files_there(error) if isinstance(error, FilesThereError) else sentence(error)
         wrote = trn("Wrote {n} file.", "Wrote {n} files.", len(done)) if done else ""
         lines = [f"{wrote} {why}"]
         if isinstance(error, PartlyDoneError):
@@ -365,22 +373,16 @@ class ExportSection(QWidget):
         warn_unseen(self, why)
 
 
-def _there(error: FilesThereError) -> str:
-    """Files that would be replaced, and what to tick."""
-    first, count = error.paths[0], len(error.paths)
-    named = {"first": first.name, "folder": first.parent, "of": error.of, "tick": tr(REPLACE)}
-    if error.of == 1:
-        return tr(
-            "{first} is in {folder} already, so nothing was written. Tick '{tick}', or choose another folder.", **named
-        )
-    return trn(
-        "{first}, one of {of} files to write, is in {folder} already, so nothing was written. Tick '{tick}', or choose "
-        "another folder.",
-        "{n} of {of} files to write, first {first}, are in {folder} already, so nothing was written. Tick '{tick}', or "
-        "choose another folder.",
-        count,
-        **named,
-    )
+def _write_slide(
+    project: Project, case: Case, folder: Path, ticket: Ticket, progress: Any, **wishes: Any
+) -> list[Path]:
+    """All of a slide, whatever part of it is looked at."""
+
+    def step(share: float) -> None:
+        _go_on(ticket)
+        progress(share, case.name)
+
+    return export_slide(project, case, folder, progress=step, **wishes)
 
 
 def _go_on(ticket: Ticket) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from napari.layers import Image
 from qtpy.QtWidgets import QComboBox
 
-from napari_medseg.widgets.layers import image_of, is_map
+from napari_medseg.widgets.layers import image_of, is_map, is_part
 
 
 class ImageChoice(QComboBox):
@@ -31,7 +31,7 @@ class ImageChoice(QComboBox):
         self.blockSignals(True)
         self.clear()
         for layer in self._viewer.layers:
-            if isinstance(layer, Image) and not is_map(layer):
+            if isinstance(layer, Image) and not is_map(layer) and not is_part(layer):
                 self.addItem(layer.name, layer)
         if chosen is not None:
             self.choose(chosen)
@@ -46,6 +46,8 @@ class ImageChoice(QComboBox):
         if active is None:
             return
         image = image_of(self._viewer, active) or active
+        if is_part(image):
+            image = image_of(self._viewer, image) or image
         if isinstance(image, Image) and not is_map(image):
             self.choose(image)
 

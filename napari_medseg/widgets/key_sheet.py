@@ -77,6 +77,16 @@ class KeySheet(QScrollArea):
         self.hide()
 
 
+def new_sheet(widget: QWidget) -> KeySheet:
+    """Over the main window, also where the panel with this widget floats; it goes when the widget does."""
+    above = widget
+    while (parent := above.parentWidget()) is not None:
+        above = parent
+    sheet = KeySheet(above)
+    widget.destroyed.connect(sheet.deleteLater)
+    return sheet
+
+
 def _table(part: list[tuple[str, str]]) -> str:
     cells = (f"<tr><td><b>{escape(key)}</b>&nbsp;&nbsp;</td><td>{escape(text)}</td></tr>" for key, text in part)
     return f"<table cellspacing='2'>{''.join(cells)}</table>"

@@ -51,6 +51,7 @@ KEYS = (
     Key("Shift-O", "number_objects", mark("number the objects, touching ones apart"), decides=True),
     Key("Shift-I", "interpolate", mark("fill the slices between drawn ones"), decides=True),
     Key("Shift-E", "to_neighbours", mark("corrected slices to their neighbours; once more: take them"), decides=True),
+    Key("Shift-Z", "look_closely", mark("on a slide: a frame to draw in, here")),
     Key("Shift-C", "next_plane", mark("next plane of a volume: axial, coronal, sagittal")),
     Key("Shift-M", "measure", mark("table of measurements")),
     Key("Ctrl-Z", "undo", mark("undo, also after a restart"), decides=True),

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from napari_medseg.app.demo import sample_folder
@@ -85,35 +85,44 @@ def is_small(size: QSize) -> bool:
     return size.width() <= SMALL.width() or size.height() <= SMALL.height()
 
 
-# what proposing and retraining load: seconds that nobody shall wait for in a window
+# what proposing needs, and then what the rest does: seconds that nobody shall wait for in a window
 HEAVY = (
+    "torch",
+    "napari_medseg.inference.predictor",
+    "scipy.ndimage",
     "skimage.segmentation",
     "skimage.transform",
-    "napari_medseg.app.round",
-    "napari_medseg.app.review",
-    "napari_medseg.inference.predictor",
     "monai.inferers",
     "nibabel",
+    "napari_medseg.app.round",
+    "napari_medseg.app.review",
 )
+# by then the window is painted
+AFTER_MS = 200
 
 
 def warm_up(panel: Any) -> None:
     """Load the libraries that proposing and retraining need, off the GUI thread, and take them out of the collector.
 
-    A full pass of Python's garbage collector over torch, scipy and napari stops the window for 0.2 s; after this it
-    passes over what came later only. For a process whose viewer lives as long as it does.
+    One after the other, so that a proposal that is asked for meanwhile waits for one of them at most. A full pass of
+    Python's garbage collector over torch, scipy and napari stops the window for 0.2 s; after this it passes over what
+    came later only. For a process whose viewer lives as long as it does.
     """
+    left = list(HEAVY)
 
-    def load(ticket: Any, progress: Any) -> None:
-        for name in HEAVY:
-            import_module(name)
-        load_plotting()
+    def load(name: str) -> None:
+        import_module(name)
+        if not left:
+            load_plotting()
 
-    def freeze(_: None) -> None:
-        gc.collect()
+    def go_on(_: None = None) -> None:
+        # without a pass before it: that alone would stop the window, and what is garbage by now is little
         gc.freeze()
+        if left and not panel.workers.closed:
+            name = left.pop(0)
+            panel.workers.run(lambda ticket, progress: load(name), on_done=go_on)
 
-    panel.workers.run(load, on_done=freeze)
+    QTimer.singleShot(AFTER_MS, go_on)
 
 
 def launch(paths: Sequence[Path], *, sample_project: bool = False) -> None:

@@ -20,8 +20,11 @@ from napari_medseg.app.layer_keys import (
     OF_KEY,
     PREVIEW_SUFFIX,
     PROBABILITY_SUFFIX,
+    PROGRESS_SUFFIX,
     SIZE_KEY,
+    SLIDE_KEY,
     UNSIZED_KEY,
+    WINDOW_KEY,
     WINDOWS_KEY,
     facts_of,
     shows,
@@ -117,12 +120,29 @@ def is_mask(layer: Layer) -> bool:
 
 def is_map(layer: Layer) -> bool:
     """Whether a layer is a map that we added, not an image to segment."""
-    return shows(layer) in MAPS
+    return shows(layer) in (*MAPS, PROGRESS_SUFFIX)
+
+
+def is_part(layer: Layer | None) -> bool:
+    """Whether a layer shows a part of a slide to draw in; it is proposed on as a whole."""
+    return layer is not None and WINDOW_KEY in layer.metadata
+
+
+def is_slide(layer: Layer | None) -> bool:
+    """Whether a layer is an image that is read in parts."""
+    return isinstance(layer, Image) and SLIDE_KEY in layer.metadata
 
 
 def is_numbered(layer: Layer) -> bool:
     """Whether a layer shows a mask's objects, or what it may become: it is no mask of its own."""
     return shows(layer) in (OBJECTS_SUFFIX, PREVIEW_SUFFIX)
+
+
+def closest_look(viewer: Any, layer: Image | None) -> Image | None:
+    """What shows what is on an image: of a slide, the part that one looks at closely; None where there is none."""
+    if layer is None or not is_slide(layer):
+        return layer
+    return next((one for one in layers_of(viewer, layer) if isinstance(one, Image) and is_part(one)), None)
 
 
 def new_labels(image: Layer, labels: np.ndarray, *, name: str, metadata: dict[str, Any] | None = None) -> Labels:
@@ -204,14 +224,16 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
 
 def remove_all(viewer: Any, image: Image, mask: Labels) -> None:
     """Nothing of an image may lie over the next one: maps, boxes and objects go with it."""
-    for layer in (*layers_of(viewer, image), mask, image):
-        if layer not in viewer.layers:
-            continue
-        if is_mask(layer) and layer != mask:
-            # a copy that the person made is theirs: it stays, out of sight
-            layer.visible = False
-        else:
-            viewer.layers.remove(layer)
+    # together: after each removal of its own, napari collects garbage and waits for the graphics card
+    with viewer.layers.batched_update():
+        for layer in (*layers_of(viewer, image), mask, image):
+            if layer not in viewer.layers:
+                continue
+            if is_mask(layer) and layer != mask:
+                # a copy that the person made is theirs: it stays, out of sight
+                layer.visible = False
+            else:
+                viewer.layers.remove(layer)
 
 
 def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:

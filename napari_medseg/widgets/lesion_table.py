@@ -59,15 +59,15 @@ class LesionModel(QAbstractTableModel):
 
     # ---- as Qt asks ----------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: QModelIndex = _NOWHERE) -> int:  # noqa: N802
+    def rowCount(self, parent: QModelIndex = _NOWHERE) -> int:
         """Lines of classes and of lesions."""
         return 0 if parent.isValid() else len(self._classes) + len(self.lesions)
 
-    def columnCount(self, parent: QModelIndex = _NOWHERE) -> int:  # noqa: N802
+    def columnCount(self, parent: QModelIndex = _NOWHERE) -> int:
         """As many as say something."""
         return 0 if parent.isValid() else len(self.columns)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:
         """Titles, with units."""
         if orientation != Qt.Orientation.Horizontal or section >= len(self.columns):
             return None

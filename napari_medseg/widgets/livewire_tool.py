@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject
-from skimage.draw import polygon
 
 from napari_medseg.editing.livewire import LiveWire
 from napari_medseg.widgets.mouse_tool import MouseTool
@@ -187,6 +186,8 @@ class LiveWireTool(MouseTool):
         self._line.remove()
 
     def _fill(self) -> None:
+        from skimage.draw import polygon
+
         contour, index = self.contour, self._index
         assert self.case is not None
         rows, columns = polygon(contour[:, 0], contour[:, 1], shape=self.case.labels.data.shape[-2:])

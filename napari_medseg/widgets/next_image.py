@@ -56,6 +56,11 @@ class NextImage(QWidget):
         """Whether networks are asked, which takes a moment."""
         return self.order.currentData() not in (LISTED, WORST)
 
+    @property
+    def sorts(self) -> bool:
+        """Whether the list stands in another order than the project's."""
+        return self._worst
+
     def queue(self, project: Project) -> Queue:
         """What knows which image comes next."""
         if self._queue is None or self._queue[0] is not project:

@@ -22,7 +22,7 @@ from napari_medseg.app.tracker import HINT, StrokeTracker
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid
-from napari_medseg.project import Project
+from napari_medseg.project import Box, Project
 from napari_medseg.widgets.in_turn import InTurn
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image, show_part
 from napari_medseg.widgets.offers import Offers
@@ -56,6 +56,8 @@ class OpenCase(InTurn):
         Opened from the project's list; its layers go when it is closed. Otherwise they are the user's own.
     on_status : callable
         Called with a :class:`SaveStatus` on the writing thread.
+    window : tuple of int or None
+        Of a large image: which part of it the two layers show, (y0, x0, y1, x1), px.
     parent : QObject
     """
 
@@ -66,6 +68,8 @@ class OpenCase(InTurn):
     proposal_shown = Signal()
     # the mask is another one than before, however that came: also while it is out of sight
     changed = Signal()
+    # an undo or redo in a window changed this box of the whole, which may lie elsewhere
+    whole_changed = Signal(object)
 
     def __init__(
         self,
@@ -80,14 +84,15 @@ class OpenCase(InTurn):
         listed: bool,
         naming: Callable[[], dict[str, Any]],
         on_status: Callable[[SaveStatus], None],
+        window: Box | None = None,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self.project, self.case_id, self.listed = project, case_id, listed
+        self.project, self.case_id, self.listed, self.window = project, case_id, listed, window
         self.image, self.labels, self._kept = image, labels, kept
         self.picture: tuple | None = picture
         self._pixels = plain_image(image)
-        self.session = CorrectionSession(project, case_id, on_status)
+        self.session = CorrectionSession(project, case_id, on_status, window)
         self._tracker = StrokeTracker(self.session, stored)
         # proposals that come late
         self.offers = Offers(self, self.session, self._show_proposal)
@@ -154,11 +159,23 @@ class OpenCase(InTurn):
             return
         self._take_answer()
         self.compare()
+        self._go_on()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nobody is in the middle of a stroke, and nothing that was asked for is on its way."""
+        return self._is_free() and not self._waiting and not self.labels._block_history
 
     # ---- one after the other -------------------------------------------------------------------------------------
 
     def _is_free(self) -> bool:
-        return super()._is_free() and self._move is None
+        # another array under a button that is down would make many steps of one press
+        return super()._is_free() and self._move is None and not self.labels._block_history
+
+    def _go_on(self) -> None:
+        super()._go_on()
+        if self._waiting and self.labels._block_history:
+            self._settle.start()
 
     def move(self, ask: Callable[[], Future[CaseLabels | None]], failed: Callable[[BaseException], None]) -> None:
         """Show what the project will hold after an undo or a redo.
@@ -213,6 +230,8 @@ class OpenCase(InTurn):
             if part is not None:
                 show_part(self.labels, *part)
                 self.changed.emit()
+            if shown.moved is not None:
+                self.whole_changed.emit(shown.moved)
         self.compare()
         if error is not None:
             self._failed(error)
@@ -281,6 +300,12 @@ class OpenCase(InTurn):
         self.labels.data = self._tracker.propose(prediction.labels, prediction.kept_origin)
         self.proposed += 1
         self.changed.emit()
+        self.proposal_shown.emit()
+
+    def base_came(self, box: Box, failed: Callable[[BaseException], None]) -> None:
+        """A proposal on the slide reached this window, in a box of the whole: show it, save where someone drew."""
+        self.move(lambda: self.session.reread(box), failed)
+        self.proposed += 1
         self.proposal_shown.emit()
 
     def unlock(self) -> None:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 from napari_medseg.app.correct import CaseLabels, SaveStatus
 from napari_medseg.app.places import grid_of
 from napari_medseg.errors import sentence
-from napari_medseg.project import Case, Project
+from napari_medseg.project import Box, Case, Project
 from napari_medseg.widgets.elsewhere import copy_of, note_new, without_image
 from napari_medseg.widgets.habits import Habits
 from napari_medseg.widgets.keys import bind, unbind
@@ -73,6 +73,7 @@ class OpenCases(QObject):
         *,
         picture: tuple,
         listed: bool,
+        window: Box | None = None,
     ) -> OpenCase:
         current = self.current
         opened = OpenCase(
@@ -81,11 +82,12 @@ class OpenCases(QObject):
             image,
             labels,
             stored,
-            kept=kept_grid(case) or grid_of(image),
+            kept=(None if window else kept_grid(case)) or grid_of(image),
             picture=picture,
             listed=listed,
             naming=self._state.naming,
             on_status=self._on_status,
+            window=window,
             parent=self,
         )
         opened.left.connect(lambda: self._left(opened))
@@ -97,6 +99,20 @@ class OpenCases(QObject):
         self._habits.give(labels, project)
         bind(labels, self.actions)
         return opened
+
+    def follow_window(
+        self, case: Case, image: Image, mask: Labels, stored: CaseLabels, picture: tuple, window: Box
+    ) -> OpenCase:
+        """Hand what is drawn in a window to the project from here on."""
+        project = self._state.project
+        assert project is not None
+        opened = self._follow(project, case, image, mask, stored, picture=picture, listed=True, window=window)
+        mask.mode = self._habits.mode
+        return opened
+
+    def close_window(self, opened: OpenCase) -> bool:
+        """Store what is left and let go; False where it stays open, which is told."""
+        return self._close(opened, force=False)
 
     def _layer_selected(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active

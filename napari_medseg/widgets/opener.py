@@ -14,8 +14,10 @@ from napari_medseg.app.series import Choice, is_slice_of, sorted_out
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import sentence
 from napari_medseg.io import Image, name_of, read_image
+from napari_medseg.io.large_open import is_large
 from napari_medseg.widgets.layers import image_filter, show_image
 from napari_medseg.widgets.series_dialog import SeriesDialog
+from napari_medseg.widgets.slide_layers import OpenedSlide, Painter, paint_read, show_slide
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr
 
@@ -35,6 +37,8 @@ class ImageOpener(QPushButton):
         super().__init__(tr("Open..."))
         self._viewer, self._workers, self._tell = viewer, workers, tell
         self.clicked.connect(self._ask)
+        # what napari's own Open brings, too
+        self._end = paint_read(viewer, tell, self)
 
     def _ask(self) -> None:
         dialog = QFileDialog(
@@ -70,13 +74,18 @@ class ImageOpener(QPushButton):
             self._open(path)
 
     def _open(self, path: Path) -> None:
-        def read(ticket: Ticket, progress: Any) -> tuple[Image, str, int]:
+        def read(ticket: Ticket, progress: Any) -> tuple[Image | OpenedSlide, str, int]:
+            if is_large(path):
+                return OpenedSlide(path), name_of(path), 0
             return read_image(path, stepping(ticket, progress)), name_of(path), is_slice_of(path)
 
         self._run(read, self._show, tr("Opening the image..."))
 
-    def _show(self, read: tuple[Image, str, int]) -> None:
+    def _show(self, read: tuple[Image | OpenedSlide, str, int]) -> None:
         image, name, slices = read
+        if isinstance(image, OpenedSlide):
+            show_slide(self._viewer, image, name=name, tell=self._tell, parent=self)
+            return
         show_image(self._viewer, image, name=name)
         if slices:
             self._tell(
@@ -96,6 +105,12 @@ class ImageOpener(QPushButton):
             waits=waits,
             on_cancelled=lambda: self._tell(tr("Cancelled: nothing was opened.")),
         )
+
+    def let_go(self) -> None:
+        """Nothing is painted any more by threads of large images; their layers stay."""
+        self._end()
+        for painter in self.findChildren(Painter):
+            painter.stop()
 
     def _failed(self, error: BaseException) -> None:
         self._tell(sentence(error))

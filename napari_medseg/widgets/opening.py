@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_medseg.app.draft import Draft
 from napari_medseg.inference import Prediction
 from napari_medseg.project import Project
+from napari_medseg.widgets import draft_text
 from napari_medseg.widgets.ahead import Ahead
-from napari_medseg.widgets.load import Loaded, first_proposal, read_case
+from napari_medseg.widgets.load import Loaded, LoadedSlide, first_proposal, read_case
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
@@ -28,22 +30,27 @@ class Opening(QObject):
     show : callable
         Shows what was read, with a proposal if there is one by then; gives the case, None where it cannot be opened.
     offer : callable
-        Called with a case that is shown already, and its proposal.
+        Called with a case that is shown already, and its proposal, or a draft of it.
     failed : callable
-        Called with an error.
+        Called with an error, and what is to be said of a draft.
     parent : QObject
 
     Attributes
     ----------
     case_id : int or None
         What is read, or waits a moment for its proposal: it is about to be shown.
+    draft : Draft or None
+        Who drafted what is shown, while another network works.
     """
 
     # how far it is, from 0 to 1 (below 0: nobody knows), and what is done; nothing is done any more
     progressed = Signal(float, str)
     ended = Signal()
-    # a person gave it up; whether the image is shown
-    cancelled = Signal(bool)
+    # a person gave it up; whether the image is shown, and what is to be said of a draft on it
+    cancelled = Signal(bool, str)
+    # what is to be said while a draft is shown; what once another mask has taken its place
+    drafted = Signal(str)
+    replaced = Signal(str)
 
     def __init__(
         self,
@@ -51,9 +58,9 @@ class Opening(QObject):
         workers: Workers,
         ahead: Ahead,
         *,
-        show: Callable[[Loaded, Prediction | None], OpenCase | None],
+        show: Callable[[Loaded | LoadedSlide, Prediction | None], OpenCase | None],
         offer: Callable[[OpenCase, Prediction], None],
-        failed: Callable[[BaseException], None],
+        failed: Callable[[BaseException, str], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -64,6 +71,7 @@ class Opening(QObject):
         # read, and not shown yet; shown, and not proposed on yet
         self._loaded: Loaded | None = None
         self._case: OpenCase | None = None
+        self.draft: Draft | None = None
         self._together = QTimer(self, singleShot=True, interval=TOGETHER_MS)
         self._together.timeout.connect(self._show_alone)
 
@@ -77,6 +85,7 @@ class Opening(QObject):
             on_done=self._was_read,
             on_progress=lambda done, _: self.progressed.emit(done, tr("Reading the image...")),
             on_error=self._not_read,
+            on_dropped=_let_go,
             lane="open",
         )
 
@@ -86,13 +95,14 @@ class Opening(QObject):
             self._ticket.cancel()
         self._together.stop()
         self._ticket = self.case_id = self._loaded = self._case = None
+        self.draft = None
         self.ended.emit()
 
     def cancel(self) -> None:
         """As :meth:`stop`, and that is told."""
-        shown = self._case is not None
+        shown, draft = self._case is not None, self.draft
         self.stop()
-        self.cancelled.emit(shown)
+        self.cancelled.emit(shown, "" if draft is None else draft_text.stays(draft))
 
     def proposes_on(self, case: OpenCase) -> bool:
         """Whether the first proposal of a case that is shown is on its way."""
@@ -100,8 +110,8 @@ class Opening(QObject):
 
     # ---- one after the other ---------------------------------------------------------------------------------------
 
-    def _was_read(self, loaded: Loaded) -> None:
-        if loaded.request is None:
+    def _was_read(self, loaded: Loaded | LoadedSlide) -> None:
+        if isinstance(loaded, LoadedSlide) or loaded.request is None:
             self.stop()
             self._show(loaded, None)
             return
@@ -109,37 +119,64 @@ class Opening(QObject):
         self._ticket = self._workers.run(
             lambda ticket, progress: first_proposal(loaded, self._ahead, ticket, progress),
             on_done=self._proposed,
-            on_progress=lambda done, what: self.progressed.emit(done, tr("Proposal: {what}", what=what)),
+            on_progress=lambda done, what: self._goes_on(done, what, loaded.draft),
             on_error=self._not_proposed,
         )
         self._together.start()
 
     def _not_read(self, error: BaseException) -> None:
         self.stop()
-        self._failed(error)
+        self._failed(error, "")
 
-    def _show_alone(self) -> None:
+    def _goes_on(self, done: float, what: str | Prediction, draft: Draft | None) -> None:
+        if isinstance(what, str):
+            self.progressed.emit(done, tr("Proposal: {what}", what=what))
+        elif draft is not None:
+            self._show_draft(what, draft)
+
+    def _show_draft(self, prediction: Prediction, draft: Draft) -> None:
+        """Something to look at, and to draw on, while the network works that was asked."""
+        ticket = self._ticket
+        if self._loaded is not None:
+            self._together.stop()
+            self._show_alone(prediction)
+        elif self._case is not None:
+            self._offer(self._case, prediction)
+        if self._case is not None and self._ticket is ticket:
+            self.draft = draft
+            self.drafted.emit(draft_text.works_on(draft))
+
+    def _show_alone(self, prediction: Prediction | None = None) -> None:
         """Nobody waits for a network to see an image."""
         loaded, ticket = self._loaded, self._ticket
         assert loaded is not None
         self._loaded = self.case_id = None
-        case = self._show(loaded, None)
+        case = self._show(loaded, prediction)
         if case is None:
             self.stop()
         elif self._ticket is ticket:
             self._case = case
 
     def _proposed(self, prediction: Prediction) -> None:
-        loaded, case = self._loaded, self._case
+        loaded, case, draft = self._loaded, self._case, self.draft
         self.stop()
+        if draft is not None:
+            # first: where it only was kept, that is said instead
+            self.replaced.emit(draft_text.replaced(draft))
         if loaded is not None:
             self._show(loaded, prediction)
         elif case is not None:
             self._offer(case, prediction)
 
     def _not_proposed(self, error: BaseException) -> None:
-        loaded = self._loaded
+        loaded, draft = self._loaded, self.draft
         self.stop()
         if loaded is not None:
             self._show(loaded, None)
-        self._failed(error)
+        self._failed(error, "" if draft is None else draft_text.stays(draft))
+
+
+def _let_go(loaded: Loaded | LoadedSlide) -> None:
+    """Nobody waits for it any more."""
+    if isinstance(loaded, LoadedSlide):
+        loaded.opened.close()

@@ -1,10 +1,11 @@
-"""How far the opening of an image is, and Cancel; there once it takes longer than a moment."""
+"""How far the opening of an image is, and Cancel; there once it takes longer than a moment, or a draft is shown."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.opening import Opening
 from napari_medseg.words import tr
 
@@ -17,14 +18,20 @@ class OpeningBar(QWidget):
     def __init__(self, opening: Opening) -> None:
         super().__init__()
         self._opening = opening
-        self.progress, self.cancel = QProgressBar(), QPushButton(tr("Cancel"))
+        self.draft, self.progress, self.cancel = TextLabel(), QProgressBar(), QPushButton(tr("Cancel"))
+        self.draft.setWordWrap(True)
+        self.draft.hide()
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
-        layout = QHBoxLayout(self)
+        row = QHBoxLayout()
+        row.addWidget(self.progress, 1)
+        row.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.progress, 1)
-        layout.addWidget(self.cancel)
+        layout.addWidget(self.draft)
+        layout.addLayout(row)
         self._patience.timeout.connect(self.show)
         opening.progressed.connect(self._progressed)
+        opening.drafted.connect(self._drafted)
         opening.ended.connect(self._ended)
         self.cancel.clicked.connect(opening.cancel)
         self.hide()
@@ -36,6 +43,13 @@ class OpeningBar(QWidget):
         if self.isHidden() and not self._patience.isActive():
             self._patience.start()
 
+    def _drafted(self, text: str) -> None:
+        self._patience.stop()
+        self.draft.setText(text)
+        self.draft.show()
+        self.show()
+
     def _ended(self) -> None:
         self._patience.stop()
+        self.draft.hide()
         self.hide()

@@ -16,6 +16,7 @@ from napari_medseg.networks import get_spec
 from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.keys import key_of
+from napari_medseg.widgets.labels import as_tip
 from napari_medseg.words import mark, tr, trn
 
 # by the names that they are stored under: what stands beside the box, and its tool tip
@@ -50,6 +51,7 @@ class ProposeOptions(QWidget):
         super().__init__()
         stored = load_settings()
         self.shown, self.opinions = _form(_SHOWN, stored), _form(_OPINIONS, stored)
+        self.draft = QCheckBox(tr("A draft at once where the network is slow"))
         self.boxes = QCheckBox(tr("Only in my boxes, this time"))
         self.draw = QPushButton(tr("Draw boxes"))
         self.also, self.menu = QToolButton(), QMenu(self)
@@ -67,6 +69,16 @@ class ProposeOptions(QWidget):
                 "network is back after it."
             )
         )
+        self.draft.setChecked(bool(load_settings().get("draft", True)))
+        self.draft.setToolTip(
+            as_tip(
+                tr(
+                    "Where the network is known to take longer than a second, the smallest one (CMUNeXt-XXS) shows its "
+                    "mask at once, if it knows the task. The other mask takes its place as soon as it is there; "
+                    "what you draw meanwhile stays."
+                )
+            )
+        )
         self.also.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setAutoRaise(True)
@@ -81,10 +93,12 @@ class ProposeOptions(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.shown.native)
+        layout.addWidget(self.draft)
         layout.addLayout(row)
         layout.addWidget(self.more)
         layout.addWidget(self._rest)
         self.more.clicked.connect(lambda: self._fold(not self._rest.isHidden()))
+        self.draft.toggled.connect(self._draft_wanted)
         self.boxes.toggled.connect(self.boxes_wanted)
         self.draw.setToolTip(tr("Drag a box around each lesion  ({key})", key=key_of("draw_boxes")))
         self.draw.clicked.connect(self._draw)
@@ -97,6 +111,10 @@ class ProposeOptions(QWidget):
     def _draw(self) -> None:
         self.boxes.setChecked(True)
         self.draw_boxes.emit()
+
+    def _draft_wanted(self, wanted: bool) -> None:
+        save_settings(draft=wanted)
+        self.changed.emit()
 
     def offer(self, others: Sequence[tuple[str, WeightsEntry]], *, volume: bool) -> None:
         """Offer further networks: (id or path, entry); those chosen before stay chosen."""
@@ -115,6 +133,13 @@ class ProposeOptions(QWidget):
         self._counted()
         for widget in (self.boxes, self.draw):
             widget.setEnabled(not volume)
+
+    def for_slide(self, slide: bool) -> None:
+        """Boxes and maps are of images that are held whole."""
+        self.shown.native.setEnabled(not slide)
+        if slide:
+            for widget in (self.boxes, self.draw):
+                widget.setEnabled(False)
 
     def _ask(self, member: tuple[str, str], asked: bool) -> None:
         if asked:

@@ -29,6 +29,7 @@ from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.presses import Presses
 from napari_medseg.widgets.propose import ProposeSection
 from napari_medseg.widgets.retrain import RetrainSection
+from napari_medseg.widgets.slide_runs import SlideRuns
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.tour import Tour
 from napari_medseg.widgets.waiting import Waiting
@@ -71,6 +72,10 @@ class MedSegPanel(QWidget):
             self.export.may_close(self._ask_writing)
             and self.retrain.may_close(self._ask, tr("another project is opened"))
         )
+        self.slide_runs = SlideRuns(napari_viewer, self.state, self.bus, self.correct.view, self.workers)
+        self.propose.slide.use(self.slide_runs, self._take)
+        self.bus.tissue.connect(self.correct.slide.know_tissue)
+        self.correct.view.end_draft = lambda opened: self.propose.end_draft(opened.project, opened.case_id)
         self.export.table.show_table.clicked.connect(self.correct.volume.measurements.toggle)
         self.tabs = QTabWidget()
         for name, section in (

@@ -80,8 +80,8 @@ class PieceQuestion(QWidget):
             # asked, and pressed again: it is meant
             self.keep_all()
             return
-        if case.accepted or (case.problem() or unseen(case.labels)) is not None:
-            # which is told there
+        if case.accepted or case.window is not None or (case.problem() or unseen(case.labels)) is not None:
+            # which is told there; in a window things are cut by its border
             accept()
             return
         case.then(lambda: self._look(case, accept))

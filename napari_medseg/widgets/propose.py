@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
-from napari_medseg.app.picture import picture_of
-from napari_medseg.app.predict import PredictRequest, describe_plan, predict_array
-from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import InputError, MedsegError, sentence
-from napari_medseg.inference import Prediction, available_devices
+from napari_medseg.app.draft import Draft
+from napari_medseg.app.predict import PredictRequest, describe_plan
+from napari_medseg.app.settings import save_settings
+from napari_medseg.errors import MedsegError, sentence
+from napari_medseg.inference import Prediction
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
-from napari_medseg.widgets.ask_again import AcceptedError, accepted_now, ask_again
+from napari_medseg.widgets import draft_text
+from napari_medseg.widgets.ask_again import AcceptedError, ask_again
+from napari_medseg.widgets.asked import Asked, Drafted, Found
 from napari_medseg.widgets.boxes import BoxLayers
 from napari_medseg.widgets.choice import UNASKED, WeightsChoice
+from napari_medseg.widgets.device_choice import DeviceChoice
 from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import lie_of_layer, plain_image
+from napari_medseg.widgets.layers import closest_look, is_slide, lie_of_layer, plain_image
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
+from napari_medseg.widgets.propose_form import lay_out
+from napari_medseg.widgets.propose_slide import ProposeSlide
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.weights_text import no_boxes
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
-
-
-class _Asked(NamedTuple):
-    """What a proposal was asked for."""
-
-    layer: Image
-    data: np.ndarray
-    project: Project | None
-    case_id: int | None
-    boxes: np.ndarray | None
 
 
 class ProposeSection(QWidget):
@@ -62,8 +48,9 @@ class ProposeSection(QWidget):
         super().__init__()
         self._viewer, self._state, self._bus, self._workers = viewer, state, bus, workers
         self._ticket: Ticket | None = None
+        self._asked_for: Asked | None = None
         self.choice = WeightsChoice(state)
-        self.image, self.device = ImageChoice(viewer), QComboBox()
+        self.image, self.device = ImageChoice(viewer), DeviceChoice(state, workers)
         self.task, self.weights = self.choice.task, self.choice.weights
         self.engine = EngineLine(state)
         self.plan, self.message = TextLabel(), TextLabel()
@@ -73,60 +60,40 @@ class ProposeSection(QWidget):
         self.boxes = BoxLayers(viewer, self._boxes_drawn)
         self.run, self.cancel = QPushButton(tr("Propose mask  (G)")), QPushButton(tr("Cancel"))
         self.progress = QProgressBar()
+        self.slide = ProposeSlide(self.plan, self.run, self.cancel, self._progressed)
         self._build()
         self._volume = False
         # images whose boxes a person drew or changed since the last proposal
         self._drawn: set[str] = set()
-        # of which image the message is, and what it says of it
+        # of which image the message is, what it says of it, and with which task and network that was said
         self._told_of = self._said = ""
-        # with which task and network it was said
         self._said_by: tuple[Any, ...] = ()
         self._refill()
         self.image.begin()
         bus.weights_changed.connect(self._refill)
+        bus.kept.connect(self._kept)
         state.events.project.connect(self._refill)
-        self._bus = bus
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        names = (
-            (tr("Image"), self.image),
-            (tr("Task"), self.task),
-            (tr("Network"), self.weights),
-            (tr("Device"), self.device),
-        )
-        for text, box in names:
-            box.setMinimumContentsLength(8)
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            row = QHBoxLayout()
-            row.addWidget(box, 1)
-            if box is self.image:
-                row.addWidget(self.open)
-            form.addRow(text, row)
         for label in (self.plan, self.message):
             label.setWordWrap(True)
         self.run.setObjectName("medseg_run")
         self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
         self.cancel.setEnabled(False)
         self.progress.setRange(0, 100)
-        self.device.addItems(available_devices())
-        stored = load_settings()
-        self.device.setCurrentText(str(stored.get("device", "auto")))
-        self._state.device = self.device.currentText()
-        form.addRow("", self.engine)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run, 1)
-        buttons.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        for widget in (self.choice.about, self.familiar, self.plan, self.options):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
-        layout.addStretch()
+        lay_out(
+            self,
+            (
+                (tr("Image"), self.image, self.open),
+                (tr("Task"), self.task, None),
+                (tr("Network"), self.weights, None),
+                (tr("Device"), self.device, None),
+            ),
+            self.engine,
+            between=(self.choice.about, self.familiar, self.slide, self.plan, self.options),
+            buttons=(self.run, self.cancel),
+            below=(self.progress, self.message),
+        )
         # in its place by now: shown without one it would be a window of its own
         self.engine.forget()
         self.choice.chosen.connect(self._chosen)
@@ -135,12 +102,16 @@ class ProposeSection(QWidget):
         self.familiar.seen.connect(self.choice.suggest)
         self.familiar.told.connect(self._tell_next)
         self.device.currentTextChanged.connect(self._chosen)
+        self.device.found.connect(self.engine.forget)
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.options.boxes_wanted.connect(self._box_wanted)
         self.options.draw_boxes.connect(self._draw_boxes)
         self.options.changed.connect(self._asked)
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
+        self.slide.changed.connect(self._show_plan)
+        self.slide.chosen.connect(self.choice.choose)
+        self.slide.ended.connect(self._slide_ended)
 
     def open_images(self, paths: Sequence[str | Path]) -> None:
         """Open image files, each as a layer, read off the GUI thread."""
@@ -163,9 +134,10 @@ class ProposeSection(QWidget):
             if self.message.text() == self._said:
                 self._say("")
             self.options.boxes.setChecked(number in self._drawn)
+        self.options.for_slide(is_slide(layer))
         self._box_wanted()
         self._show_plan()
-        self.familiar.ask(layer)
+        self.familiar.ask(closest_look(self._viewer, layer))
 
     def _boxes_drawn(self, image: Image) -> None:
         """A box is for its image."""
@@ -175,7 +147,7 @@ class ProposeSection(QWidget):
 
     def _box_wanted(self, *_: Any) -> None:
         """Boxes have a network of their own for one proposal; what was chosen stays chosen."""
-        wanted = self.options.boxes.isChecked() and not self._volume
+        wanted = self.options.boxes.isChecked() and not self._volume and not is_slide(self.current_image())
         self._state.boxed = self.choice.boxed() if wanted else None
         self._asked()
 
@@ -189,6 +161,11 @@ class ProposeSection(QWidget):
         """Something about the image and the network; it goes when another one is chosen."""
         self._said, self._said_by = text, self._by()
         self.message.setText(text)
+
+    def _tell(self, text: str) -> None:
+        """It is said where the person looks, too."""
+        self._bus.told.emit(text)
+        self._say(text)
 
     def _by(self) -> tuple[Any, ...]:
         return self.task.currentData(), self.weights.currentData()
@@ -216,16 +193,18 @@ class ProposeSection(QWidget):
             self._say("")
         self.options.offer(self.choice.others(), volume=self._volume)
         self._box_wanted()
-        self.familiar.ask(self.current_image())
+        self.familiar.ask(closest_look(self._viewer, self.current_image()))
 
     def _asked(self) -> None:
-        self._state.also = self.options.members()
+        self._state.also, self._state.drafts = self.options.members(), self.options.draft.isChecked()
         self._tell_next()
         self._show_plan()
 
     def _tell_next(self) -> None:
         # also where one corrects: a network that was chosen by hand stays, whatever comes
-        self._state.proposes = " ".join(text for text in (self.choice.next_text(), self.familiar.warning) if text)
+        here = self._asked_for is not None and self._asked_for.layer == self.current_image()
+        works = self._of_draft(draft_text.works_on) if here else ""
+        self._state.proposes = " ".join(filter(None, (works or self.choice.next_text(), self.familiar.warning)))
 
     def _show_plan(self, *_: Any) -> None:
         layer = self.current_image()
@@ -233,8 +212,9 @@ class ProposeSection(QWidget):
             self.plan.setText(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
             self.run.setEnabled(False)
             return
-        data = plain_image(layer)
-        if data is None:
+        data, slide = plain_image(layer), is_slide(layer)
+        self.slide.setVisible(slide)
+        if data is None and not slide:
             self.plan.setText(
                 tr("'{name}' is no plain image or volume; expected one of two or three axes.", name=layer.name)
             )
@@ -244,6 +224,9 @@ class ProposeSection(QWidget):
             # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
             self.run.setEnabled(self.choice.unasked and self._ticket is None)
+            return
+        if data is None:
+            self.slide.plan(layer, self._request(), self._state.task)
             return
         if self.options.boxes.isChecked() and not self._volume and self._state.boxed is None:
             self.plan.setText(no_boxes())
@@ -279,8 +262,10 @@ class ProposeSection(QWidget):
             if self.choice.unasked:
                 self._ask_task()
             return
-        data, request = plain_image(layer), self._request()
-        edges = self.options.wanted()["edges"]
+        if is_slide(layer):
+            self.slide.start(layer)
+            return
+        data, request, edges = plain_image(layer), self._request(), self.options.wanted()["edges"]
         self.options.save()
         if data is None:
             return
@@ -289,46 +274,24 @@ class ProposeSection(QWidget):
         except MedsegError as error:
             self._failed(error)
             return
-        lie = lie_of_layer(layer)
+        project, case_id, lie = self._state.project, layer.metadata.get("medseg_case"), lie_of_layer(layer)
+        asked = self._asked_for = Asked(layer, data, project, case_id, boxes, request, edges, self._volume, lie)
         self._busy(True)
         self._say("")
         # what is proposed on is what is seen
         layer.visible = True
-        project, case_id = self._state.project, layer.metadata.get("medseg_case")
         self._bus.asking.emit(layer)
-
-        def work(ticket: Ticket, progress: Any) -> tuple[Prediction, tuple, int | None]:
-            over = accepted_now(project, case_id)
-            if over is not None and not again:
-                raise AcceptedError
-            picture = picture_of(data)
-            prediction = predict_array(
-                data,
-                request,
-                boxes=boxes,
-                edges=edges,
-                progress=progress,
-                cancelled=lambda: ticket.cancelled,
-                **lie,
-            )
-            return prediction, picture, over
-
         self._ticket = self._workers.run(
-            work,
-            on_done=lambda found: self._show(_Asked(layer, data, project, case_id, boxes), *found),
-            on_progress=lambda fraction, text: self._progressed(fraction, text),
+            lambda ticket, progress: asked.answer(self._state, ticket, progress, again=again),
+            on_done=lambda found: self._show(asked, *found),
+            on_progress=self._progressed,
             on_error=lambda error: self._ask_again(layer) if isinstance(error, AcceptedError) else self._failed(error),
         )
 
     def _ask_again(self, layer: Image) -> None:
         """An accept is never lost unasked."""
         self._busy(False)
-
-        def go() -> None:
-            if layer == self.current_image():
-                self.start(again=True)
-
-        ask_again(self.window(), go)
+        ask_again(self.window(), lambda: self.start(again=True) if layer == self.current_image() else None)
 
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""
@@ -339,32 +302,66 @@ class ProposeSection(QWidget):
 
     def _boxes(self, layer: Image) -> np.ndarray | None:
         """Boxes to segment, where the person wants that."""
-        if self._volume or not self.options.boxes.isChecked():
-            return None
-        boxes = self.boxes.read(layer)
-        if not len(boxes):
-            raise InputError(
-                tr("no box is drawn; expected at least one. Press 'Draw boxes' and drag one on the image.")
-            )
-        return boxes
+        return None if self._volume or not self.options.boxes.isChecked() else self.boxes.some(layer)
 
     def stop(self) -> None:
-        """Cancel; what comes back later is dropped."""
+        """Cancel; what comes back later is dropped, a draft stays."""
         if self._ticket is not None:
             self._ticket.cancel()
+            self._tell(f"{tr('Cancelled.')} {self._of_draft(draft_text.stays)}".strip())
             self._busy(False)
-            self._say(tr("Cancelled."))
+        self.slide.stop()
 
-    def _progressed(self, fraction: float, text: str) -> None:
-        self.progress.setValue(round(100 * fraction))
-        self.progress.setFormat(text)
+    def _slide_ended(self, told: str) -> None:
+        self._busy(self._ticket is not None)
+        self._tell(told)
+        self._show_plan()
+
+    def end_draft(self, project: Project, case_id: int) -> str:
+        """A case is accepted: what a network still does on its draft is for nobody. What is to be said of that."""
+        if self._asked_for is None or not self._asked_for.is_of(project, case_id):
+            return ""
+        told = self._of_draft(draft_text.stopped)
+        if told and self._ticket is not None:
+            self._ticket.cancel()
+            self._say(told)
+            self._busy(False)
+        return told
+
+    def _of_draft(self, words: Callable[[Draft], str]) -> str:
+        """What is to be said of a draft that is shown while networks work."""
+        draft = None if self._asked_for is None else self._asked_for.draft
+        return "" if draft is None else words(draft)
+
+    def _progressed(self, fraction: float, told: str | Drafted) -> None:
+        if isinstance(told, Drafted):
+            self._show_draft(*told)
+        else:
+            self.progress.setValue(round(100 * fraction))
+            self.progress.setFormat(told)
+
+    def _show_draft(self, found: Found, draft: Draft) -> None:
+        asked = self._asked_for
+        if asked is None or lost(self._viewer, asked.layer, asked.data) is not None:
+            return
+        asked.draft = draft
+        self._say(draft_text.works_on(draft))
+        self._tell_next()
+        self._bus.proposed.emit(asked.layer, *found)
+
+    def _kept(self, image: Image, project: Project, case_id: int) -> None:
+        """By its draft an image of the user's own has become a case."""
+        if (asked := self._asked_for) is not None and asked.layer == image:
+            asked.project, asked.case_id = project, case_id
 
     def _failed(self, error: BaseException) -> None:
+        told = f"{sentence(error)} {self._of_draft(draft_text.stays)}".strip()
         self._busy(False)
-        self._say(sentence(error))
-        show_error(sentence(error))
+        self._say(told)
+        show_error(told)
 
-    def _show(self, asked: _Asked, prediction: Prediction, picture: tuple, over: int | None) -> None:
+    def _show(self, asked: Asked, prediction: Prediction, picture: tuple, over: int | None) -> None:
+        replaced = self._of_draft(draft_text.replaced)
         self._busy(False)
         layer, boxes = asked.layer, asked.boxes
         if asked.case_id is not None and layer not in self._viewer.layers:
@@ -383,19 +380,21 @@ class ProposeSection(QWidget):
         show_maps(self._viewer, layer, prediction, self.options.wanted())
         if prediction.boxes is not None:
             self.boxes.show(layer, prediction.boxes)
-        self._say(found_text(prediction, boxes))
+        (self._tell if replaced else self._say)(f"{found_text(prediction, boxes)} {replaced}".strip())
         self.engine.tell(prediction.origin["engine"], prediction.origin["gain"])
         # last: the mask lies on top and is what is drawn in; where it cannot be shown, that is said instead
         self._bus.proposed.emit(layer, prediction, picture, over)
 
     def _busy(self, busy: bool) -> None:
         if not busy:
-            self._ticket = None
+            self._ticket = self._asked_for = None
             self.progress.setValue(0)
             self.progress.setFormat("")
+            self._tell_next()
         self.run.setEnabled(not busy and self.current_image() is not None)
         self.cancel.setEnabled(busy)
 
     def close_section(self) -> None:
         """Let go of the viewer."""
         self.image.end()
+        self.open.let_go()

@@ -68,6 +68,7 @@ class RetrainSection(QWidget):
         self.rounds.failed.connect(self._failed)
         state.events.project.connect(self._project_changed)
         bus.cases_changed.connect(self.look_ahead)
+        bus.case_changed.connect(self.look_ahead)
         state.events.weights.connect(self.look_ahead)
         for box in (self.epochs, self.minutes):
             box.valueChanged.connect(self.look_ahead)

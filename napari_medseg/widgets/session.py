@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.errors import MedsegError
+from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.habits import MODES
 from napari_medseg.widgets.state import PanelState
@@ -54,7 +56,7 @@ class Session:
         if not isinstance(place, dict) or project is None or place.get("project") != str(project.path):
             return False
         case_id = place.get("case")
-        if not isinstance(case_id, int) or all(case_id != case.id or case.missing for case in project.cases()):
+        if not isinstance(case_id, int) or not _is_there(project, case_id):
             return False
         if place.get("listed") is False and len(self._viewer.layers):
             # the person's own layers are there still
@@ -103,6 +105,14 @@ class Session:
             opened.labels.mode = place["mode"]
         if place.get("tool") in (WIRE, SNAP):
             self._tools.row.use(place["tool"])
+
+
+def _is_there(project: Project, case_id: int) -> bool:
+    """Whether a project has an image of this number, and its file."""
+    try:
+        return not project.case(case_id).missing
+    except MedsegError:
+        return False
 
 
 def _numbers(values: Any, count: int) -> bool:

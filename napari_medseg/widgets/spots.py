@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -20,9 +21,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.app.spots import opinions_request, spots_of
-from napari_medseg.editing.spots import Spot
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.spots import opinions, spots_of
+from napari_medseg.editing.spots import Spot, after_seen
 from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
@@ -51,6 +52,18 @@ class _Found:
     request: PredictRequest
     opinion: Prediction
     spots: list[Spot]
+    # those that were looked at, in that order; those among them that a better opinion came after
+    seen: list[Spot] = field(default_factory=list)
+    kept: list[Spot] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Of which case, whom, and whether for the first spot or the last."""
+
+    case: OpenCase
+    request: PredictRequest
+    by: int
 
 
 class SpotList(QGroupBox):
@@ -61,6 +74,8 @@ class SpotList(QGroupBox):
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._found: _Found | None = None
         self._ticket: Ticket | None = None
+        # who is asked, or was asked last
+        self._request: PredictRequest | None = None
         self._case: OpenCase | None = None
         self.rings = rings
         self.list, self.message = QListWidget(), TextLabel()
@@ -114,39 +129,60 @@ class SpotList(QGroupBox):
     def step(self, by: int) -> None:
         """Go to the next or the previous spot; the first time, look for them."""
         case = self._view.current
-        if case is None or self._ticket is not None:
+        if case is None:
             return
         request = self._state.opinions_for(volume=case.labels.ndim == 3)
-        if self._found is None or self._found.request != request:
-            # others are to be asked than before
-            self._look(case, request, by)
-        else:
+        if self._found is not None and self._found.request == request:
             self._renew(self._found, by)
+        elif self._ticket is None or request != self._request:
+            # nobody was asked yet, or others than now
+            self._look(case, request, by)
 
     def _look(self, case: OpenCase, request: PredictRequest | None, by: int) -> None:
-        """Ask networks and mirrored copies, off the GUI thread."""
+        """Ask networks and mirrored copies, off the GUI thread; go to a spot as soon as there is a first opinion."""
         data = plain_image(case.image)
         if data is None or request is None:
             self.message.setText(tr("No network at hand takes this image."))
             return
-        lie = lie_of_layer(case.image)
+        lie, said = lie_of_layer(case.image), case.said
         self.message.setText(tr("Asking for more opinions..."))
+        if self._ticket is not None:
+            self._ticket.cancel()
         self._looking(True)
+        self._request = request
+        asked = _Asked(case, request, by)
 
-        def work(ticket: Ticket, progress: Any) -> Prediction:
-            asked, edges = opinions_request(request)
+        def work(ticket: Ticket, progress: Any) -> None:
             # of a volume, SGD-Net's map of every slice would take longer than the opinions themselves
-            edges = edges and case.labels.ndim == 2
-            return predict_array(data, asked, edges=edges, progress=progress, cancelled=lambda: ticket.cancelled, **lie)
+            options = {"said": said, "edges": case.labels.ndim == 2, **lie}
+            told = opinions(data, request, progress=progress, cancelled=lambda: ticket.cancelled, **options)
+            for number, opinion in enumerate(told):
+                progress(-1, (number, opinion))
 
-        def done(opinion: Prediction) -> None:
+        def told(share: float, what: Any) -> None:
+            if share >= 0:
+                self._progressed(share, what)
+            else:
+                self._opined(asked, *what)
+
+        def done(_: None) -> None:
             self._looking(False)
-            if opinion.edges is not None:
-                case.edges.setdefault((), opinion.edges)
-            if self._view.current is case:
-                self._renew(_Found(case, request, opinion, []), by)
+            # behind the last opinion's spots
+            self._workers.run(lambda *_: None, on_done=lambda _: self._tell_none(case), lane="edit")
 
-        self._ticket = self._workers.run(work, on_done=done, on_progress=self._progressed, on_error=self._failed)
+        self._ticket = self._workers.run(work, on_done=done, on_progress=told, on_error=self._failed)
+
+    def _opined(self, asked: _Asked, number: int, opinion: Prediction) -> None:
+        """The first opinion leads to a spot; with a better one, what is looked at stays where it is."""
+        case = asked.case
+        if opinion.edges is not None:
+            case.edges.setdefault((), opinion.edges)
+        if self._view.current is case:
+            found = _Found(case, asked.request, opinion, [])
+            if number == 0:
+                self._renew(found, asked.by)
+            else:
+                self._find(found, lambda spots: self._refine(found, spots, asked.by))
 
     def _looking(self, busy: bool) -> None:
         """How far it is, beside the list; after a while, a button to give up."""
@@ -170,7 +206,8 @@ class SpotList(QGroupBox):
         if self._ticket is not None:
             self._ticket.cancel()
             self._looking(False)
-            self.message.setText(tr("Cancelled."))
+            if self._looked_at() is None:
+                self.message.setText(tr("Cancelled."))
 
     def _into_view(self) -> None:
         """The panel shows this box, wherever it was scrolled to."""
@@ -185,15 +222,14 @@ class SpotList(QGroupBox):
         self._looking(False)
         self.message.setText(sentence(error))
 
-    def _renew(self, found: _Found, by: int) -> None:
-        """Where someone drew meanwhile, nothing is doubtful any more."""
+    def _find(self, found: _Found, use: Callable[[list[Spot]], None]) -> None:
+        """Where the mask is doubtful as it is now, off the GUI thread: where someone drew, nothing is any more."""
         case = found.case
         labels, touched = np.array(case.labels.data), case.touched()
-        before = found.spots[self.list.currentRow()] if self.list.currentRow() >= 0 and found.spots else None
 
         def done(spots: list[Spot]) -> None:
             if self._view.current is case:
-                self._show(_Found(case, found.request, found.opinion, spots), before, by)
+                use(spots)
 
         self._workers.run(
             lambda ticket, progress: spots_of(found.opinion, labels, touched),
@@ -202,33 +238,85 @@ class SpotList(QGroupBox):
             lane="edit",
         )
 
-    def _show(self, found: _Found, before: Spot | None, by: int) -> None:
-        self._found = found
-        self.list.clear()
-        for spot in found.spots:
-            self.list.addItem(tr("{n} px at {place}", n=spot.pixels, place=", ".join(map(str, spot.point))))
-        self.list.setVisible(bool(found.spots))
-        if not found.spots:
-            self.rings.hide()
-            self.message.setText(tr("Nothing doubtful is left on this image."))
+    def _renew(self, found: _Found, by: int) -> None:
+        """Go on from the spot that is looked at."""
+        before = self._looked_at()
+
+        def use(spots: list[Spot]) -> None:
+            newer = self._found
+            if newer is not None and newer is not found and (newer.case, newer.request) == (found.case, found.request):
+                # a better opinion came meanwhile
+                self._renew(newer, by)
+            else:
+                self._show(found, after_seen(spots, found.kept), before, by)
+
+        self._find(found, use)
+
+    def _looked_at(self) -> Spot | None:
+        row = self.list.currentRow()
+        return self._found.spots[row] if self._found is not None and 0 <= row < len(self._found.spots) else None
+
+    def _refine(self, found: _Found, spots: list[Spot], by: int) -> None:
+        """What is looked at stays; those that were are listed before it, and what is new behind it, worst first."""
+        before, now = self._found, self._looked_at()
+        if before is None or now is None:
+            # nobody is at a spot yet
+            self._show(found, spots, None, by)
             return
+        seen = [one for one in before.seen if one.point != now.point] + [now]
+        found.spots = after_seen(spots, seen, stays=now)
+        points = {one.point for one in seen}
+        found.seen = found.kept = [one for one in found.spots if one.point in points]
+        self._found = found
+        self._fill()
+        self.list.setCurrentRow([one.point for one in found.spots].index(now.point))
+        self._tell_place()
+
+    def _fill(self) -> None:
+        spots = [] if self._found is None else self._found.spots
+        self.list.clear()
+        for spot in spots:
+            self.list.addItem(tr("{n} px at {place}", n=spot.pixels, place=", ".join(map(str, spot.point))))
+        self.list.setVisible(bool(spots))
+
+    def _show(self, found: _Found, spots: list[Spot], before: Spot | None, by: int) -> None:
+        found.spots, self._found = spots, found
+        self._fill()
+        if not spots:
+            self.rings.hide()
+            if self._ticket is None:
+                self._tell_none(found.case)
+            return
+        places, kept = [spot.point for spot in spots], {spot.point for spot in found.kept}
         if before is None:
-            row = 0 if by > 0 else len(found.spots) - 1
+            row = 0 if by > 0 else len(spots) - 1
+        elif before.point in places:
+            row = (places.index(before.point) + by) % len(places)
         else:
-            places = [spot.point for spot in found.spots]
             # a spot that is done is followed by the worst that is not
-            row = (places.index(before.point) + by) % len(places) if before.point in places else 0
+            row = next((row for row, place in enumerate(places) if place not in kept), 0)
         self.list.setCurrentRow(row)
         self._go()
+
+    def _tell_none(self, case: OpenCase) -> None:
+        """Only once nobody is asked any more."""
+        if self._found is not None and self._found.case is case is self._view.current and not self._found.spots:
+            self.message.setText(tr("Nothing doubtful is left on this image."))
+
+    def _tell_place(self) -> None:
+        assert self._found is not None
+        row, total = self.list.currentRow(), len(self._found.spots)
+        self.message.setText(tr("{n} of {total}, worst first.", n=row + 1, total=total))
+        self.list.scrollToItem(self.list.item(row))
 
     def _go(self) -> None:
         """Show the chosen spot."""
         if self._found is None or not 0 <= self.list.currentRow() < len(self._found.spots):
             return
-        row, spots, case = self.list.currentRow(), self._found.spots, self._found.case
-        spot = spots[row]
-        self.message.setText(tr("{n} of {total}, worst first.", n=row + 1, total=len(spots)))
-        self.list.scrollToItem(self.list.item(row))
+        spot, case = self._found.spots[self.list.currentRow()], self._found.case
+        if spot not in self._found.seen:
+            self._found.seen.append(spot)
+        self._tell_place()
         self._into_view()
         go_to(self._viewer, case.labels, spot.point)
         self.rings.show(case, [Place(spot.point, ROOM * (spot.pixels / math.pi) ** 0.5)])

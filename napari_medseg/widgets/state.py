@@ -9,11 +9,13 @@ import numpy as np
 from psygnal import Signal, SignalGroupDescriptor
 
 from napari_medseg.app.choosing import best_for, offered
+from napari_medseg.app.draft import Draft, draft_for
 from napari_medseg.app.familiar import kind_of, look
 from napari_medseg.app.kinds import proposes, takes
 from napari_medseg.app.own_weights import own_weights
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.versions import measured_worse
+from napari_medseg.app.waits import is_slow
 from napari_medseg.io import Image
 from napari_medseg.project import Project
 from napari_medseg.tasks import IN_SLICES, TASKS, contradicts
@@ -32,12 +34,16 @@ class PanelState:
         The image that was looked at last said it of itself, and nobody chose: another image may be of another kind.
     network, weights, device, engine : str
         What proposals are made with; ``weights`` is an id or a path, and empty where nobody chose any.
+    devices : tuple of str
+        Those that may be chosen, as far as is known.
     boxed : tuple of (network, weights) or None
         What segments inside the boxes that were drawn on the image that is looked at: the next proposal's alone.
     proposes : str
         What will propose next, in words.
     also : tuple of (network, weights)
         Networks that are asked beside it.
+    drafts : bool
+        A draft is wanted while a slow network works.
     project : Project or None
     case_id : int or None
         The open case.
@@ -54,10 +60,12 @@ class PanelState:
     network: str = "cmunext-xxs"
     weights: str = ""
     device: str = "auto"
+    devices: tuple[str, ...] = ("auto", "cpu")
     engine: str = "auto"
     boxed: tuple[str, str] | None = None
     proposes: str = ""
     also: tuple[tuple[str, str], ...] = ()
+    drafts: bool = True
     project: Project | None = None
     case_id: int | None = None
     loading: bool = False
@@ -127,6 +135,21 @@ class PanelState:
         also = (one for one in self.also if one != (request.network, request.weights))
         return replace(request, also=tuple(one for one in also if proposes(one[0], volume=volume)))
 
+    def draft_for(self, request: PredictRequest, image: np.ndarray, *, volume: bool) -> Draft | None:
+        """Who drafts on an image while a request is worked on; to be asked off the GUI thread.
+
+        None: nobody, see :func:`napari_medseg.app.draft.draft_for`, and on volumes, through which a network for images
+        goes slice by slice.
+        """
+        if not self.drafts or volume or not is_slow(request, image.shape):
+            return None
+        task = self.task
+        if self.suggested and (seen := look(image)) is not None:
+            # the image before said it of itself
+            task = kind_of(seen) or task
+        known = offered(self.selectable_weights(), volume=False)
+        return draft_for(request, image.shape, known, task, worse=self.worse)
+
     def selectable_weights(self) -> list[tuple[str, WeightsEntry]]:
         """Weights adopted in the project, bundled and installed: (id or path, entry)."""
         own, self.unusable = own_weights(self.project)
@@ -139,6 +162,8 @@ class Bus:
 
     cases_changed = Signal()
     """Cases were added, or their states changed."""
+    case_changed = Signal(int)
+    """One case was opened or accepted: the others are as they were."""
     weights_changed = Signal()
     """There are weights to choose that were not there before."""
     save_status = Signal(object)
@@ -148,8 +173,12 @@ class Bus:
     the accepted mask that it was asked to replace, or None)."""
     asking = Signal(object)
     """A person asks for a proposal on an image layer."""
+    kept = Signal(object, object, object)
+    """An image layer of the user's own is a case from here on: (Image, Project, number)."""
     late = Signal(object, object, object)
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
+    tissue = Signal(int, object)
+    """Where on a slide there is tissue: number of the case, and the SlidePlan that knows it."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
     told = Signal(str)

@@ -8,6 +8,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_medseg.app.layer_keys import WINDOW_KEY
 from napari_medseg.app.measure import count_labels, measured_text
 from napari_medseg.app.places import grid_of
 from napari_medseg.app.planes import position_text
@@ -147,8 +148,11 @@ class VolumeBox(QWidget):
             self._tell_measured("")
             return
 
+        part = tr("In the frame:") + " " if WINDOW_KEY in shown.mask.metadata else ""
+
         def work(ticket: Ticket, progress: Any) -> str:
-            return measured_text(count_labels(shown.labels), *shown.facts())
+            told = measured_text(count_labels(shown.labels), *shown.facts())
+            return told and part + told
 
         self._counting = self._workers.run(
             work,

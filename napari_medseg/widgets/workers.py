@@ -167,6 +167,11 @@ class Workers(QObject):
         elif drop is not None:
             drop()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is run any more."""
+        return self._closed
+
     def close(self) -> None:
         """Drop all that is under way."""
         with self._lock:

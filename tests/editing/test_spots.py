@@ -1,9 +1,10 @@
 """Spotlights fall on what is wrong, worst first, and go out where a person has been."""
 
 import numpy as np
+import pytest
 from scipy import ndimage
 
-from napari_medseg.editing.spots import doubt_map, find_spots
+from napari_medseg.editing.spots import Spot, after_seen, doubt_map, find_spots
 
 
 def scene():
@@ -80,3 +81,27 @@ def test_regions_in_slices_far_apart_are_separate_places_and_neighbouring_slices
     # a doubtful column through all slices is no spot in each of them
     doubt[:, 30:40, 30:40] = 1
     assert 3 <= len(find_spots(doubt)) <= 6
+
+
+A, B, C = Spot((10, 10), 5, 9.0), Spot((50, 50), 5, 8.0), Spot((90, 10), 5, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("spots", "seen", "stays", "points"),
+    [
+        ([A, B, C], [], None, [A, B, C]),
+        # seen ones first, in the order in which they were seen
+        ([A, B, C], [C, A], None, [C, A, B]),
+        # a little aside is the same place, which keeps its point
+        ([Spot((53, 48), 9, 20.0), A], [B], B, [B, A]),
+        # two parts of it are one
+        ([Spot((45, 50), 3, 5.0), Spot((60, 50), 3, 4.0)], [B], None, [B]),
+        # nothing there any more: it goes, but for the one that is looked at
+        ([C], [A, B], B, [B, C]),
+        ([C], [A, B], None, [C]),
+        # other slices are other places
+        ([Spot((9, 10, 10), 5, 1.0)], [Spot((5, 10, 10), 5, 1.0)], None, [Spot((9, 10, 10), 5, 1.0)]),
+    ],
+)
+def test_a_better_opinion_moves_nothing_that_was_looked_at(spots, seen, stays, points):
+    assert [spot.point for spot in after_seen(spots, seen, stays=stays)] == [spot.point for spot in points]

@@ -13,13 +13,13 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux" or not os.environ.get("DISPLAY"), reason="needs Linux and a display"),
 ]
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gui.py"
+SCRIPT = [sys.executable, str(Path(__file__).parents[2] / "benchmarks" / "gui.py"), "--blame", "--idle", "1"]
 
 
-def test_all_three_are_measured(tmp_path):
+def test_parts_are_measured(tmp_path):
     told = tmp_path / "gaps.json"
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--epochs", "1", "--predictions", "2", "--idle", "1", "--json", str(told)],
+        [*SCRIPT, "propose", "spots", "train", "close", "--epochs", "1", "--times", "2", "--json", str(told)],
         env={**os.environ, "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -28,6 +28,9 @@ def test_all_three_are_measured(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     rows = json.loads(told.read_text())["rows"]
-    assert [row["while"] for row in rows] == ["idle", "predicting", "training"]
+    asked = ["idle", "predicting", "N, to the first place", "N, to the last opinion", "training", "closing"]
+    assert [row["while"] for row in rows] == asked
+    measured = [row for row in rows if row["shots"]]
     # 5 ms between shots: the loop ran all the time, not only at the ends
-    assert all(row["shots"] > 20 for row in rows)
+    assert all(row["shots"] > 20 for row in measured if row["while"] in ("idle", "predicting", "training"))
+    assert [row["n"] for row in rows] == [0, 2, 2, 2, 1, 1]

@@ -8,16 +8,9 @@ from hypothesis import strategies as st
 
 from napari_medseg.errors import InputError
 from napari_medseg.inference import Predictor
+from napari_medseg.inference.drawn import box_of_corners, check_boxes, corners_of_box, inside_boxes
 from napari_medseg.inference.geometry import Geometry
-from napari_medseg.inference.prompts import (
-    box_of_corners,
-    check_boxes,
-    corners_of_box,
-    flip_boxes,
-    from_network,
-    inside_boxes,
-    to_network,
-)
+from napari_medseg.inference.prompts import flip_boxes, from_network, to_network
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.networks.blocks.boxes import ROOM
 from napari_medseg.weights import WeightsEntry

@@ -11,7 +11,8 @@ from torch import nn
 from napari_medseg.errors import Cancelled, ShapeError
 from napari_medseg.inference import Predictor, plan_prediction
 from napari_medseg.inference import volume as volumes
-from napari_medseg.inference.volume import count_windows, resampled_size, resize_volume, slide, to_grey01
+from napari_medseg.inference.volume import resize_volume, slide, to_grey01
+from napari_medseg.inference.windows import count_windows, resampled_size
 from napari_medseg.networks import SegmentationOutput, create_network, get_spec
 from napari_medseg.weights import WeightsEntry
 

@@ -5,7 +5,8 @@ import time
 import pytest
 import torch
 
-from napari_medseg.networks.dcsnet.network import EMPTY, SPECS, DCSNet
+from napari_medseg.networks.dcsnet.network import EMPTY, DCSNet
+from napari_medseg.networks.declared.dcsnet import SPECS
 
 SMALL = {"planes": 8, "depths": (1, 1, 1, 1), "pyramid": 16, "box_width": 32, "width": 16, "layers": 1}
 

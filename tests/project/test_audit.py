@@ -126,7 +126,7 @@ def test_a_removed_row_is_found(folder, table):
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO revisions SELECT 9, case_id, 9, stroke_id, sha256, created, author FROM revisions",
+        "INSERT INTO revisions SELECT 9, case_id, 9, stroke_id, sha256, created, author, box FROM revisions",
         "INSERT INTO strokes SELECT 99, case_id, parent, kind, created, author, y0, x0, y1, x1, origin FROM strokes "
         "WHERE id = 1",
         "INSERT INTO tiles SELECT 77, tile_y, tile_x, crc, data FROM tiles WHERE stroke_id = 2",

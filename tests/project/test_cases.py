@@ -105,3 +105,18 @@ def test_a_name_never_leads_out_of_a_folder(project, images, tmp_path, name):
     written = export_project(project, out)
     assert sorted(out.iterdir()) == sorted(written)
     assert len(written) == 2
+
+
+def test_of_a_list_that_is_read_again_only_what_changed_is_another_object(project, images):
+    add_images(project, [images])
+    first = project.cases()
+    assert all(one is other for one, other in zip(first, project.cases(), strict=True))
+    project.commit_stroke(1, np.ones((40, 50), np.uint8))
+    second = project.cases()
+    assert second[0] is not first[0] and second[0].strokes == 1 and second[0] == project.case(1)
+    assert second[1] is first[1]
+    there = images / "s.2024.02.png"
+    away = there.rename(images / "away.png")
+    assert [case.missing for case in project.cases()] == [False, True]
+    away.rename(there)
+    assert project.cases() == second

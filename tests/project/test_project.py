@@ -197,7 +197,7 @@ def test_a_newer_project_is_not_touched(project):
     db = sqlite3.connect(project.path / "project.sqlite")
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(ProjectError, match="has version 99; this program knows up to 5"):
+    with pytest.raises(ProjectError, match="has version 99; this program knows up to 6"):
         Project.open(project.path)
 
 
@@ -339,6 +339,7 @@ def test_a_project_of_the_first_version_opens(tmp_path, image):
         CREATE TABLE old (id INTEGER PRIMARY KEY, {", ".join(kept[1:])});
         INSERT INTO old SELECT {", ".join(kept)} FROM cases;
         DROP TABLE cases; ALTER TABLE old RENAME TO cases; DROP TABLE classes;
+        ALTER TABLE revisions DROP COLUMN box;
         PRAGMA user_version=1; COMMIT;
         """
     )

@@ -25,7 +25,7 @@ def make(folder):
 
 def fresh(project, case):
     """From the tiles alone."""
-    store = project._drawn._current
+    store = project._drawn.current
     cursor, shape = store.place(case)
     rows = (int(np.prod(shape[:-1])), shape[-1])
     return store.labels_at(cursor, rows).reshape(shape), store.touched_at(cursor, rows).reshape(shape)
@@ -47,7 +47,7 @@ steps = st.lists(
 @given(steps=steps)
 def test_memory_and_disk_agree(steps, shown, sides, tmp_path_factory):
     with make(tmp_path_factory.mktemp("agree")) as project:
-        current = project._drawn._current
+        current = project._drawn.current
         current._memory, current._sides = ShownMemory(shown), Sides(sides)
         for kind, case, (ya, xa, yb, xb, value) in steps:
             box = (min(ya, yb), min(xa, xb), max(ya, yb) + 1, max(xa, xb) + 1)
@@ -86,7 +86,7 @@ def test_a_stroke_its_undo_and_its_redo_take_the_memory_of_what_they_change(tmp_
             project.commit_stroke(1, np.zeros((20, 20), np.uint8), box=(5000, 40, 5020, 60))
             for move in (project.undo, project.redo, project.undo):
                 move(1)
-                project._drawn._current.of(1)
+                project._drawn.current.of(1)
             assert tracemalloc.get_traced_memory()[1] < 1_000_000
         finally:
             tracemalloc.stop()

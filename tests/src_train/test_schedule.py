@@ -158,3 +158,16 @@ def test_a_pipeline_of_published_loaders_travels_with_the_weights(tmp_path):
     assert entry.intensity["std"][0] == pytest.approx(255 * 0.229)
     images, _ = trainer._data(trainer.train_samples, (32, 32), augmentation=None).batch([(0, 0)])
     assert float(images.abs().max()) < 0.02  # divided by 255 twice
+
+
+def test_a_run_of_before_goes_on_with_its_own_kind_of_step(tmp_path):
+    """Checkpoints of before know of no fused steps."""
+    stages = (Stage(size=32, epochs=2),)
+    spec = make_run(tmp_path, stages=stages, val=(), time_budget_minutes=0.0)
+    Trainer(spec, tmp_path).run()
+    found = torch.load(tmp_path / CHECKPOINT_FILE, weights_only=True)
+    for group in found["optimizer"]["param_groups"]:
+        assert group["fused"]
+        group["fused"] = None
+    torch.save(found, tmp_path / CHECKPOINT_FILE)
+    assert Trainer(make_run(tmp_path, stages=stages, val=()), tmp_path).run().training["epochs"] == 2

@@ -238,8 +238,8 @@ def test_the_next_proposal_is_ready_before_it_is_asked_for(project_panel, qtbot,
     def never(*arguments, **options):
         raise AssertionError("the proposal was there")
 
-    for module in (ahead, load):
-        monkeypatch.setattr(module, "predict_array", never)
+    monkeypatch.setattr(ahead, "predict_array", never)
+    monkeypatch.setattr(load, "predict_drafted", never)
     panel.correct.accept.click()
     qtbot.waitUntil(lambda: panel.state.case_id == expected.id, timeout=WAIT)
     assert labels_of(panel)[0].data.any()
@@ -287,10 +287,10 @@ def test_whoever_opens_another_image_waits_for_no_proposal_made_ahead(project_pa
 
 def test_a_proposal_that_is_kept_while_a_project_is_opened_harms_neither(panel, qtbot, tmp_path, monkeypatch):
     """The project opened last is the one; no case of a hidden one is taken for its."""
-    from napari_medseg.widgets import case_view
+    from napari_medseg.widgets import own_proposals
 
     sample_project(tmp_path / "p").close()
-    begun, go, made, real = Event(), Event(), [], case_view.keep_somewhere
+    begun, go, made, real = Event(), Event(), [], own_proposals.keep_somewhere
 
     def slow(*arguments, **more):
         begun.set()
@@ -299,7 +299,7 @@ def test_a_proposal_that_is_kept_while_a_project_is_opened_harms_neither(panel, 
         made.append(kept[0])
         return kept
 
-    monkeypatch.setattr(case_view, "keep_somewhere", slow)
+    monkeypatch.setattr(own_proposals, "keep_somewhere", slow)
     choose(panel)
     image = add_sample(panel)
     propose(panel, qtbot)

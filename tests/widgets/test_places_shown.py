@@ -1,6 +1,8 @@
 """Rings around doubtful places and stray pieces; the question on accepting; nobody is held up."""
 
+import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,7 +101,7 @@ def spots(panel, case, monkeypatch):
     opinion = Prediction(
         labels=np.zeros((200, 200), np.uint8), probabilities=np.zeros((1, 200, 200), np.float32), edges=None, origin={}
     )
-    monkeypatch.setattr(spots_module, "predict_array", lambda *_, **__: opinion)
+    monkeypatch.setattr(spots_module, "opinions", lambda *_, **__: iter([opinion]))
     monkeypatch.setattr(spots_module, "spots_of", lambda *_: found)
     return found
 
@@ -134,13 +136,14 @@ def test_looking_for_places_shows_how_far_it_is_and_can_be_given_up(panel, qtbot
     panel.window().show()
 
     def slow(*_, progress, cancelled, **__):
+        yield from ()
         asked.append(cancelled)
         progress(0.5, "half")
         while not cancelled():
             time.sleep(0.01)
         raise Cancelled("asked for")
 
-    monkeypatch.setattr(spots_module, "predict_array", slow)
+    monkeypatch.setattr(spots_module, "opinions", slow)
     section._patience.setInterval(0)
     panel.tabs.setCurrentIndex(1)
     section.step(1)
@@ -154,6 +157,78 @@ def test_looking_for_places_shows_how_far_it_is_and_can_be_given_up(panel, qtbot
     panel.correct.view.close_all()
     qtbot.waitUntil(lambda: asked[1](), timeout=WAIT)
     assert not section.progress.isVisible()
+
+
+def test_the_first_opinion_leads_to_a_place_and_better_ones_move_nothing(panel, qtbot, case, monkeypatch):
+    section, go_on = panel.correct.spots, [threading.Event(), threading.Event()]
+    choose(panel)
+    first = [Spot((40, 40), 30, 30.0), Spot((90, 90), 20, 20.0), Spot((150, 60), 20, 10.0)]
+    # one that is worse, the one that is looked at a little aside, and nothing at the third
+    better = [Spot((120, 160), 90, 60.0), Spot((44, 38), 33, 33.0), Spot((95, 90), 20, 20.0)]
+    found = {1: first, 2: better, 3: [better[0]]}
+
+    def told(*_, **__):
+        for number in found:
+            maps = np.full((1, 200, 200), number, np.float32)
+            yield Prediction(labels=np.zeros((200, 200), np.uint8), probabilities=maps)
+            if number <= len(go_on):
+                go_on[number - 1].wait(WAIT)
+
+    monkeypatch.setattr(spots_module, "opinions", told)
+    monkeypatch.setattr(spots_module, "spots_of", lambda opinion, *_: found[int(opinion.probabilities.max())])
+    section.step(1)
+    qtbot.waitUntil(lambda: section.list.count() == 3, timeout=WAIT)
+    # while others are asked still
+    assert section._ticket is not None and section.message.text().startswith("1 of 3")
+    section.step(1)
+    qtbot.waitUntil(lambda: section.list.currentRow() == 1, timeout=WAIT)
+    camera, places = panel.viewer.scene.camera.center, list(panel.correct.rings.places)
+    assert places[0].point == first[1].point
+    go_on[0].set()
+    qtbot.waitUntil(lambda: "90" in section.list.item(2).text(), timeout=WAIT)
+    assert panel.viewer.scene.camera.center == camera and list(panel.correct.rings.places) == places
+    assert [spot.point for spot in section._found.spots] == [first[0].point, first[1].point, better[0].point]
+    assert section.list.currentRow() == 1
+    go_on[1].set()
+    qtbot.waitUntil(lambda: section._ticket is None and section.list.count() == 2, timeout=WAIT)
+    # nobody doubts it any more, and it is looked at still
+    assert panel.viewer.scene.camera.center == camera and section.message.text().startswith("1 of 2")
+    section.step(1)
+    qtbot.waitUntil(lambda: panel.correct.rings.places[0].point == better[0].point, timeout=WAIT)
+
+
+def test_a_better_opinion_that_comes_between_a_press_and_its_answer_is_not_lost(panel, qtbot, case, spots, monkeypatch):
+    section, asked = panel.correct.spots, []
+    choose(panel)
+    section.step(1)
+    qtbot.waitUntil(lambda: section.list.count() == len(spots) and section._ticket is None, timeout=WAIT)
+    monkeypatch.setattr(section, "_find", lambda found, use: asked.append((found, use)))
+    section.step(1)
+    older = section._found
+    section._found = newer = replace(older)
+    asked[0][1](spots)
+    assert section._found is newer and [found for found, _ in asked] == [older, newer]
+    asked[1][1](spots[:5])
+    assert section.list.count() == 5 and section.list.currentRow() == 1 and section._found is newer
+
+
+def test_nothing_doubtful_is_said_after_the_last_opinion_alone(panel, qtbot, case, monkeypatch):
+    section, go_on = panel.correct.spots, threading.Event()
+    choose(panel)
+
+    def told(*_, **__):
+        opinion = Prediction(labels=np.zeros((200, 200), np.uint8), probabilities=np.zeros((1, 200, 200), np.float32))
+        yield opinion
+        go_on.wait(WAIT)
+        yield opinion
+
+    monkeypatch.setattr(spots_module, "opinions", told)
+    monkeypatch.setattr(spots_module, "spots_of", lambda *_: [])
+    section.step(1)
+    qtbot.waitUntil(lambda: section._found is not None, timeout=WAIT)
+    assert "Nothing" not in section.message.text()
+    go_on.set()
+    qtbot.waitUntil(lambda: "Nothing" in section.message.text(), timeout=WAIT)
 
 
 # ---- pieces ----------------------------------------------------------------------------------------------------------

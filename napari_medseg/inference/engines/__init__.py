@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
-from napari_medseg.inference.engines.export import to_onnx, why_not
 from napari_medseg.inference.engines.table import (
     AUTO,
     ENGINES,
@@ -22,6 +19,11 @@ from napari_medseg.inference.engines.table import (
     resolve_engine,
 )
 from napari_medseg.networks import NetworkSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_medseg.inference.engines.export import why_not
 
 
 def prepare(network: nn.Module, spec: NetworkSpec, shape: Sequence[int], *, engine: str = TORCH) -> Runner:
@@ -42,6 +44,10 @@ def prepare(network: nn.Module, spec: NetworkSpec, shape: Sequence[int], *, engi
     OperationError
         If the network or one of its steps stays in torch, or the engine does not take it.
     """
+    import torch
+
+    from napari_medseg.inference.engines.export import to_onnx
+
     if engine == TORCH:
         return network
     return load_model(engine, to_onnx(network, spec, shape), torch.get_num_threads())
@@ -62,3 +68,11 @@ __all__ = [
     "resolve_engine",
     "why_not",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "why_not":
+        from napari_medseg.inference.engines import export
+
+        return export.why_not
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

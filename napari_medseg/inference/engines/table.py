@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from napari_medseg.errors import InputError, OperationError, UnknownNameError
 from napari_medseg.networks import SegmentationOutput
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 # (1, C, *spatial), float32, on the CPU
-Runner = Callable[[Tensor], SegmentationOutput]
+Runner = Callable[["Tensor"], SegmentationOutput]
 
 TORCH, AUTO = "torch", "auto"
 # a switch for a whole computer: what stands here is taken where nobody chose

@@ -46,17 +46,18 @@ class DynamicUpsample(nn.Module):
         g = self.groups
         # coordinates in single precision: half a pixel of a wide map is too fine for half
         moved = (0.5 * self.offset(x) * self.range(x)).float().reshape(b, g, 2, 2, 2, h, w)
-        quarter = torch.tensor([-0.25, 0.25], device=x.device)
+        # made on the device: nothing is copied there, so that a CUDA graph can hold it
+        quarter = (torch.arange(2, device=x.device, dtype=moved.dtype) - 0.5) / 2
         y = torch.arange(h, device=x.device)[:, None] + quarter.reshape(2, 1, 1, 1) + moved[:, :, :, :, 0]
         x_ = torch.arange(w, device=x.device)[None, :] + quarter.reshape(1, 2, 1, 1) + moved[:, :, :, :, 1]
         # the middle of pixel i lies at (2 i + 1) / n - 1
         grid = torch.stack(((2 * x_ + 1) / w - 1, (2 * y + 1) / h - 1), dim=-1)  # (b, g, 2, 2, h, w, 2)
         grid = grid.permute(0, 1, 4, 2, 5, 3, 6).reshape(b * g, 2 * h, 2 * w, 2)
         read = F.grid_sample(
-            x.reshape(b * g, c // g, h, w),
-            grid.to(x.dtype),
+            x.reshape(b * g, c // g, h, w).to(grid.dtype),
+            grid,
             mode="bilinear",
             padding_mode="border",
             align_corners=False,
         )
-        return read.reshape(b, c, 2 * h, 2 * w)
+        return read.reshape(b, c, 2 * h, 2 * w).to(x.dtype)

@@ -85,7 +85,8 @@ class ProposalNetwork(nn.Module):
             grid_anchors((x.shape[2], x.shape[3]), (size[0] // x.shape[2], size[1] // x.shape[3]), side, RATIOS)
             for x, side in zip(maps, SIDES, strict=True)
         ]
-        anchors = torch.cat(levels).to(maps[0])
+        # in single precision, as the codes: half of it would move anchors by pixels
+        anchors = torch.cat(levels).to(maps[0].device)
         scores, codes = (torch.cat(parts, dim=1).float() for parts in zip(*heads, strict=True))
         counts = [len(level) for level in levels]
         found = [self._keep(s, c, anchors, counts, size) for s, c in zip(scores.detach(), codes.detach(), strict=True)]
