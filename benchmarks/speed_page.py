@@ -104,7 +104,14 @@ SECTIONS = (
         },
         ("DATA",),
     ),
-    Section("gui", screen=True),
+    Section(
+        "gui",
+        {
+            "while": "while", "n": "n", "median s": "median, s", "slowest s": "slowest, s",
+            "p99 ms": "99 of 100 gaps, ms", "longest ms": "longest gap, ms",
+        },
+        screen=True,
+    ),
 )  # fmt: skip
 
 
