@@ -19,7 +19,6 @@ from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyD
 from napari_medseg.io import outlines
 from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.mask import MADE_KEY
-from napari_medseg.io.painted import objects_in
 from tests.project.large_cases import blocks, fill, full, make
 
 SHAPE = (8300, 8200)
@@ -94,7 +93,7 @@ def test_objects_of_a_slide_are_whole_at_full_resolution(project, tmp_path):
     assert np.array_equal(painted, labels)
     assert {one["properties"]["classification"]["name"] for one in document["features"]} == {"nucleus", "tumour"}
     # a square over the rim of a block is one
-    assert len(document["features"]) == len(objects_in(labels, None)[1])
+    assert len(document["features"]) == 17 * 17 + 1
     assert document["medseg"]["shape"] == list(SHAPE)
 
 
