@@ -1,9 +1,10 @@
 """A fine-tune round on ten corrections: ``python benchmarks/finetune.py DATA [--set tnbc_nuclei_mini] [--json FILE]``.
 
 Ten images of the set's train split, each cut to 256 x 256 px, with their makers' masks as the corrections; the set's
-val split is held out. The round is the panel's own (the same process); a row says how long training took, from pressing
-the button to the weights, what processor time that was, and the mean Dice on val before and after. Several sets and
-seeds give several rows. ``--profile`` trains here instead, in one thread, and says where the processor time goes.
+val split is held out. Cuts on which nothing is marked are left out. The round is the panel's own (the same process); a
+row says how long training took, from pressing the button to the weights, what processor time that was, and the mean
+Dice on val before and after. Several sets and seeds give several rows. ``--profile`` trains here instead, in one
+thread, and says where the processor time goes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import resource
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,13 @@ SIDE, IMAGES = 256, 10
 
 
 def fill(project: Project, folder: Path, data: Path, name: str, judges: int | None = None) -> None:
-    """Ten accepted corrections, and the val split, or so many of it, as held-out cases."""
-    for part, split in (("train", "train"), ("val", "heldout")):
-        for pair in read_split(data, name, part)[: IMAGES if part == "train" else judges]:
-            image, mask = read_image(pair.image).data[:SIDE, :SIDE], read_mask(Path(pair.mask))[:SIDE, :SIDE]
+    """Ten accepted corrections, and the val split, or so many of it, as held-out cases; all with something marked."""
+    for part, split, most in (("train", "train", IMAGES), ("val", "heldout", judges)):
+        cuts = (
+            (pair, read_image(pair.image).data[:SIDE, :SIDE], read_mask(Path(pair.mask))[:SIDE, :SIDE])
+            for pair in read_split(data, name, part)
+        )
+        for pair, image, mask in islice((cut for cut in cuts if cut[2].any()), most):
             path = write_image(folder / f"{part}-{Path(pair.image).stem}.tif", image)
             case = project.add_case(path, shape=mask.shape, split=split)
             project.commit_stroke(case.id, (mask > 0).astype(np.uint8))
