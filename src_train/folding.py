@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_medseg.networks.prepare import find_norms
+from src_train.pointwise import goes_as_product, is_pointwise, product
 
 _PLAIN = (nn.Conv2d.forward, nn.Conv3d.forward)
 
@@ -16,8 +17,9 @@ def fold_frozen(network: nn.Module) -> None:
     """Let convolutions do what the norms beside them do, with gradients for both as before.
 
     A norm of fixed statistics is a factor and an offset a channel: a convolution that is scaled by them needs no pass
-    over its maps, neither forward nor backward. Parameters and their names stay what they are; only ``forward`` of the
-    modules is another, until :func:`unfold`.
+    over its maps, neither forward nor backward. Convolutions of single places are products of matrices where that is
+    quicker. Parameters and their names stay what they are; only ``forward`` of the modules is another, until
+    :func:`unfold`.
 
     Parameters
     ----------
@@ -32,6 +34,9 @@ def fold_frozen(network: nn.Module) -> None:
             done.add(id(norm))
             beside.setdefault(convolution, {})["ahead" if ahead else "behind"] = norm
             norm.__dict__["forward"] = _as_it_is
+    for module in network.modules():
+        if type(module).forward in _PLAIN and is_pointwise(module):
+            beside.setdefault(module, {})
     for convolution, norms in beside.items():
         convolution.__dict__["forward"] = partial(_together, convolution, **norms)
 
@@ -58,6 +63,8 @@ def _together(convolution: Any, maps: Tensor, *, ahead: Any = None, behind: Any 
         factor, offset = _linear(behind)
         bias = offset if bias is None else bias * factor + offset
         weight = weight * factor.reshape(-1, *[1] * (weight.dim() - 1))
+    if is_pointwise(convolution) and goes_as_product(maps):
+        return product(maps, weight, bias)
     found: Tensor = convolution._conv_forward(maps, weight, bias)
     return found
 

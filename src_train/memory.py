@@ -18,9 +18,9 @@ def keep_memory() -> bool:
     """Let memory that was freed be used again, instead of being given back to the system and asked for anew.
 
     Maps of a step are large. Glibc returns each to the system when it is freed, and the pages of the next one are
-    cleared again: a quarter of a round's processor time. The first gigabyte is asked for in pages of 2 MB where there are
-    such, which takes fewer look-ups. To be called before threads are started, by a process that does nothing else than
-    train.
+    cleared again: a quarter of a round's processor time. The first gigabyte is asked for in pages of 2 MB where there
+    are such, which takes fewer look-ups. To be called before threads are started, by a process that does nothing else
+    than train.
 
     Returns
     -------

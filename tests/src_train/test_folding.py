@@ -8,6 +8,7 @@ from torch import nn
 
 from napari_medseg.networks import create_network, get_spec, list_networks
 from src_train.folding import fold_frozen, unfold
+from src_train.pointwise import product
 from src_train.scoring import freeze_norm
 from tests.networks.helpers import fresh
 from tests.networks.test_prepare import lively
@@ -43,6 +44,24 @@ def test_output_and_gradients_stay(name):
         assert (one is None) == (other is None)
         assert one is None or torch.allclose(one, other, rtol=1e-7, atol=1e-9)
     assert plain.state_dict().keys() == folded.state_dict().keys()
+
+
+def test_single_places_are_products_in_one_thread(monkeypatch):
+    plain = frozen("cmunext-xxs").to(memory_format=torch.channels_last)
+    folded = copy.deepcopy(plain)
+    fold_frozen(folded)
+    shapes = []
+    monkeypatch.setattr("src_train.folding.product", lambda *given: shapes.append(given[1].shape) or product(*given))
+    images = torch.randn(2, 3, 64, 64, dtype=torch.float64).to(memory_format=torch.channels_last)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        one, other = plain(images).logits, folded(images).logits
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.allclose(one, other, rtol=1e-9, atol=1e-9)
+    single = [m for m in plain.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
+    assert sorted(shapes) == sorted(m.weight.shape for m in single)
 
 
 @pytest.mark.parametrize("name", list_networks())
