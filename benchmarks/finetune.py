@@ -61,6 +61,7 @@ def measure(project: Project, name: str, retrain: RetrainOptions) -> dict[str, A
     assert spec is not None
     return {
         "set": name,
+        "network": spec.network,
         "weights": spec.start.start_from,
         "device": retrain.device,
         "seed": retrain.seed,

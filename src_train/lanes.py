@@ -62,11 +62,17 @@ class Lanes:
 
 
 def add_gradients(parameters: Sequence[nn.Parameter], parts: Sequence[Sequence[Tensor | None]]) -> None:
-    """Give parameters the sum of the gradients of parts, added in the order of the parts."""
+    """Give parameters the sum of the gradients of parts, added in the order of the parts.
+
+    A gradient lies in memory as its parameter does: a fused optimizer walks through both side by side, without a look
+    at their strides.
+    """
     for number, parameter in enumerate(parameters):
         found = [part[number] for part in parts]
         known = [gradient for gradient in found if gradient is not None]
         total = known[0] if known else None
         for gradient in known[1:]:
             total = gradient if total is None else total + gradient
+        if total is not None and total.stride() != parameter.stride():
+            total = torch.empty_like(parameter).copy_(total)
         parameter.grad = total

@@ -105,6 +105,22 @@ def test_gradients_are_added_in_order():
     assert three.grad is None
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_gradient_that_lies_otherwise_is_stepped_by_as_it_reads(parts):
+    """A fused step looks at no strides."""
+    torch.manual_seed(0)
+    start, gradient = torch.randn(4, 3), torch.randn(3, 4).T
+    after = {}
+    for fused in (False, True):
+        parameter = torch.nn.Parameter(start.clone())
+        optimizer = torch.optim.Adam([parameter], fused=fused)
+        add_gradients([parameter], [[gradient]] * parts)
+        assert torch.equal(parameter.grad, parts * gradient)
+        optimizer.step()
+        after[fused] = parameter.detach()
+    assert torch.allclose(after[True], after[False], atol=1e-6)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux with glibc can be told")
 def test_memory_that_was_freed_is_used_again():
     """Large blocks come from the heap, not each from the system."""
