@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -91,10 +92,11 @@ class Slides(QObject):
         self._viewer, self._state, self._cases, self._workers, self._window = viewer, state, cases, workers, window
         self.shown: SlideShown | None = None
         self.box: Box | None = None
-        # the window that is on its way
+        # the window that is on its way, and one that has to wait
         self._coming: Box | None = None
+        self._later: Box | None = None
         # a contour that is open must not lose its layer
-        self.in_hand = lambda: False
+        self.in_hand: Callable[[], bool] = lambda: False
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._rested)
         self._camera = viewer.scene.camera.events
@@ -130,7 +132,7 @@ class Slides(QObject):
         """Let go of the layers; its window is closed by then."""
         shown, self.shown = self.shown, None
         self._rest.stop()
-        self.box = self._coming = None
+        self.box = self._coming = self._later = None
         if shown is None:
             return
         shown.painter.stop()
@@ -172,6 +174,7 @@ class Slides(QObject):
 
     def _moved(self, event: Any = None) -> None:
         if self.shown is not None:
+            self._later = None
             self._rest.start()
 
     def view(self) -> Box:
@@ -192,7 +195,7 @@ class Slides(QObject):
     def _rested(self) -> None:
         if not self._flat() or self.shown is None:
             return
-        box = wanted(self.view(), self.shown.case.shape, self._coming or self.box)
+        box = self._later or wanted(self.view(), self.shown.case.shape, self._coming or self.box)
         if box is not None:
             self._open(box)
 
@@ -245,10 +248,10 @@ class Slides(QObject):
         assert shown is not None
         if self.in_hand() or (before is not None and not before.at_rest):
             # in a moment, or when the contour is closed
-            self._coming = None
+            self._coming, self._later = None, box
             self._rest.start()
             return
-        self._coming = box
+        self._coming, self._later = box, None
         changes = None if before is None else _drawn(before)
 
         def work(ticket: Ticket, progress: Any) -> WindowRead:

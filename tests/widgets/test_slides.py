@@ -212,3 +212,28 @@ def test_however_it_is_opened_it_is_shown_in_parts(panel, qtbot, tmp_path, reads
         # in no project yet: it is said what Propose does
         panel.propose.choice.choose("nuclei", "")
         assert panel.propose.current_image() == layer
+
+
+def test_an_open_contour_keeps_its_frame(panel, qtbot, tmp_path):
+    slides, _ = open_slide(panel, qtbot, tmp_path)
+    case = frame(panel, qtbot, FIRST)
+    panel.correct.tools.row.use("live_wire")
+    panel.correct.tools.wire._anchors.append((10.0, 10.0))
+    slides.go_to(SECOND)
+    qtbot.wait(slides._rest.interval() + 100)
+    assert slides.box == FIRST
+    assert not case.closed
+    panel.correct.tools.wire.give_up()
+    qtbot.waitUntil(lambda: slides.box not in (None, FIRST), timeout=WAIT)
+
+
+def test_on_another_day_one_is_where_one_was(panel, qtbot, tmp_path):
+    slides, _ = open_slide(panel, qtbot, tmp_path)
+    frame(panel, qtbot, SECOND)
+    camera = panel.viewer.scene.camera
+    center, zoom = camera.center, camera.zoom
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: slides.shown is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
+    assert camera.center == pytest.approx(center)
+    assert camera.zoom == pytest.approx(zoom)
