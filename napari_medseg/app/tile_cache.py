@@ -20,7 +20,7 @@ Region = tuple[slice, ...]
 TILES = {2: (512, 512), 3: (8, 256, 256)}
 # levels are halved until the last is no larger: it is read whole, and shown until finer tiles are there
 COARSEST = 1024
-MOST_BYTES = 768 << 20
+MOST_BYTES = 384 << 20
 # so many tiles are waited for: older wishes are of what nobody looks at any more
 MOST_WANTED = 400
 THREADS, REST_SECONDS = 2, 10.0

@@ -21,7 +21,7 @@ from napari_medseg.widgets.layers import made_for, new_labels
 from napari_medseg.widgets.load import LoadedSlide
 from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
-from napari_medseg.widgets.slide_layers import Painter, new_overview, show_slide
+from napari_medseg.widgets.slide_layers import Painter, new_overview, new_preview, show_slide
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import mark, tr
 
@@ -95,6 +95,8 @@ class Slides(QObject):
         # the window that is on its way, and one that has to wait
         self._coming: Box | None = None
         self._later: Box | None = None
+        self._preview: Labels | None = None
+        self._previewed: Box = (0, 0, 0, 0)
         # a contour that is open must not lose its layer
         self.in_hand: Callable[[], bool] = lambda: False
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -135,6 +137,7 @@ class Slides(QObject):
         self.box = self._coming = self._later = None
         if shown is None:
             return
+        self.end_preview()
         shown.painter.stop()
         for layer in (shown.overview, shown.layer):
             if layer in self._viewer.layers:
@@ -232,6 +235,8 @@ class Slides(QObject):
         """A proposal came in a box, or everywhere: what a person drew stays on top of it."""
         if self.shown is None:
             return
+        if self._preview is not None and box is not None and area(common(box, self._previewed)):
+            self.end_preview()
         self.shown.painter.cache.forget(None if box is None else (slice(box[0], box[2]), slice(box[1], box[3])))
         opened = self._cases.current
         if opened is None or opened.window is None:
@@ -239,6 +244,23 @@ class Slides(QObject):
         part = opened.window if box is None else common(box, opened.window)
         if area(part):
             opened.base_came(part, lambda error: self._cases.say(sentence(error)))
+
+    def preview(self, box: Box, labels: np.ndarray) -> None:
+        """What will be proposed where one looks, before its blocks are done: to look at."""
+        self.end_preview()
+        if self.shown is None:
+            return
+        layer = new_preview(self.shown.layer, labels, box, self.shown.case.name)
+        active = self._viewer.layers.selection.active
+        self._preview, self._previewed = layer, box
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = active
+
+    def end_preview(self) -> None:
+        """Its blocks are done, or will not be."""
+        layer, self._preview = self._preview, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
 
     # ---- a window --------------------------------------------------------------------------------------------------
 
