@@ -56,7 +56,8 @@ def steps_of(shapes: Sequence[Index], *, coarsest: int = COARSEST) -> tuple[Step
     full = shapes[0]
     found = [Step(full, (1.0,) * len(full), 0)]
     left = list(enumerate(shapes))[1:]
-    while max(found[-1].shape[-2:]) > coarsest:
+    # two at least: of one alone, viewers think that it is held whole
+    while max(found[-1].shape[-2:]) > coarsest or len(found) < 2:
         last = found[-1]
         # a volume's slices stay: through them one pages
         half = (*last.shape[:-2], *(ceil(side / 2) for side in last.shape[-2:]))

@@ -237,3 +237,32 @@ def test_on_another_day_one_is_where_one_was(panel, qtbot, tmp_path):
     qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
     assert camera.center == pytest.approx(center)
     assert camera.zoom == pytest.approx(zoom)
+
+
+def test_a_volume_larger_than_memory_is_looked_at_slice_by_slice(panel, qtbot, tmp_path, monkeypatch, reads):
+    import nibabel
+
+    monkeypatch.setattr(large, "MOST_VOXELS", 1_000_000)
+    data = np.random.default_rng(0).integers(0, 900, (160, 140, 60), np.int16)
+    nibabel.save(nibabel.Nifti1Image(data, np.diag((0.7, 0.8, 2.0, 1.0))), tmp_path / "v.nii")
+    panel._take([tmp_path / "v.nii"])
+    slides = panel.correct.view.slides
+    qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
+    reads.clear()
+    layer = slides.shown.layer
+    assert layer.data.shape == (60, 140, 160)
+    assert layer.scale[0] == pytest.approx(2.0)
+    panel.viewer.dims.set_current_step(0, 17)
+    layer.refresh()
+    wanted = np.asarray(layer.data[0][17])
+
+    def painted():
+        layer.refresh()
+        shown = layer._slicing_state._slice.image.raw
+        return shown.shape == wanted.shape and np.array_equal(shown, wanted)
+
+    qtbot.waitUntil(painted, timeout=WAIT)
+    # that is ours, above
+    assert reads.count(threading.main_thread()) == 1
+    assert "slice by slice" in panel.correct.slide.text.text()
+    assert not panel.correct.slide.here.isEnabled()
