@@ -12,7 +12,7 @@ SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core
 
-.PHONY: run test check lint types formats words system clean
+.PHONY: run test check lint types formats words speed system clean
 
 run: $(STAMP)
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -40,6 +40,11 @@ types: $(STAMP)
 # what follows from the table of formats: the manifest, and a table in the docs
 formats: $(STAMP)
 	$(BIN)/python docs/formats.py
+
+# the page on speed from what was measured; MEASURE=missing, MEASURE=all or names first measure, with DATA=folder of sets
+speed: $(STAMP)
+	$(BIN)/python benchmarks/speed_page.py $(if $(MEASURE),--measure $(filter-out missing,$(MEASURE))) \
+		$(if $(DATA),--data $(DATA))
 
 # all texts of the window in one file, to be read and translated
 words: $(STAMP)

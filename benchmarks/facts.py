@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,22 @@ def machine() -> dict[str, Any]:
     }
 
 
+def measured() -> dict[str, str]:
+    """When, and by which command; files and folders by their last names, since where they lie says nothing."""
+    names, words = (Path(sys.argv[0]).name, *sys.argv[1:]), []
+    for word in names:
+        words.append(Path(word).name if os.sep in word else word)
+    if "--json" in words:
+        place = words.index("--json")
+        del words[place : place + 2]
+    return {"date": time.strftime("%Y-%m-%d"), "command": " ".join(["python", f"benchmarks/{words[0]}", *words[1:]])}
+
+
 def report(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, json_path: Path | None) -> None:
-    """Print a table with the machine's facts below it, and write both as JSON."""
+    """Print a table with the machine's facts below it, and write both as JSON.
+
+    ``benchmarks/results`` keeps such files; ``speed_page.py`` makes a page of them.
+    """
     facts = machine()
     cells = [
         [f"{cell:.3g}" if isinstance(cell, float) else "-" if cell is None else str(cell) for cell in row]
@@ -55,4 +71,5 @@ def keep(columns: Sequence[str], rows: Sequence[Sequence[Any]], json_path: Path 
     """Write a table and the machine's facts as JSON, where a file is named."""
     if json_path is not None:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
-        write_text(json_path, json.dumps({"machine": machine(), "rows": named}, indent=1))
+        values = {"machine": machine(), "measured": measured(), "rows": named}
+        write_text(json_path, json.dumps(values, indent=1) + "\n")

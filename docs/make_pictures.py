@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SIZE, PANEL, LIMIT = (1280, 820), 360, 150_000
 WAIT = 600
-CHARTS = ("loop.png",)
+CHARTS = ("loop.png", "speed.svg")
 # of the eraser, px
 WIDE = 24
 

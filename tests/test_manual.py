@@ -25,7 +25,7 @@ def test_what_is_built_holds_every_page_and_picture(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     built = tmp_path / "napari_medseg" / "docs"
-    wanted = {path.relative_to(DOCS) for kind in ("*.md", "*.png") for path in DOCS.rglob(kind)}
+    wanted = {path.relative_to(DOCS) for kind in ("*.md", "*.png", "*.svg") for path in DOCS.rglob(kind)}
     assert {path.relative_to(built) for path in built.rglob("*") if path.is_file()} == wanted
     assert {CONTENTS, GLOSSARY, *SECTIONS.values()} <= {path.as_posix() for path in wanted}
     # what runs from there reads those, not a checkout

@@ -12,7 +12,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medseg.networks.blocks.conv import ConvActNorm, ConvNormAct, UpsampleConv
+from napari_medseg.networks.blocks.conv import ConvActNorm, ConvNormAct, UpsampleConv, plus
 from napari_medseg.networks.blocks.fusion import SkipFusion
 from napari_medseg.networks.output import SegmentationOutput
 
@@ -60,7 +60,7 @@ class LargeKernelBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mix in space, then across channels."""
         for conv in self.depthwise:
-            x = x + conv(x)
+            x = plus(conv(x), x)
         return self.project(self.expand(x))
 
 

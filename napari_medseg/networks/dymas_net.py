@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_medseg.networks.blocks.attention import ChannelSpatialAttention, DepthwiseGate
-from napari_medseg.networks.blocks.conv import ConvNormAct
+from napari_medseg.networks.blocks.conv import ConvNormAct, plus
 from napari_medseg.networks.blocks.depthwise import ParallelDepthwise, StackedDepthwise
 from napari_medseg.networks.blocks.sampling import DynamicUpsample
 from napari_medseg.networks.output import SegmentationOutput
@@ -39,6 +39,8 @@ class HybridMultiScale(nn.Module):
     input, output : (B, channels, H, W), float
     """
 
+    shuffled = (("shuffle", "project.0"),)
+
     def __init__(self, channels: int, *, expansion: int = 2, branches: str = "sum") -> None:
         super().__init__()
         if branches not in ("sum", "concat"):
@@ -56,7 +58,7 @@ class HybridMultiScale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix at three scales."""
-        return x + self.project(self.shuffle(self.depthwise(self.expand(x))))
+        return plus(self.project(self.shuffle(self.depthwise(self.expand(x)))), x)
 
 
 def plain_double(channels: int) -> nn.Module:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medseg.networks.blocks.conv import ConvNormAct, UpsampleConv, batch_norm
+from napari_medseg.networks.blocks.conv import ConvNormAct, UpsampleConv, batch_norm, plus
 from napari_medseg.networks.blocks.depthwise import SplitDepthwise
 from napari_medseg.networks.blocks.fusion import SkipFusion
 from napari_medseg.networks.blocks.patch_attention import PatchTransformer
@@ -58,7 +58,7 @@ class LocalMultiScale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix at four scales."""
-        return x + self.widen(self.narrow(F.gelu(self.norm(self.depthwise(x)))))
+        return plus(self.widen(self.narrow(F.gelu(self.norm(self.depthwise(x))))), x)
 
 
 class GlobalMultiScale(nn.Module):
@@ -105,7 +105,7 @@ class GlobalMultiScale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mix near and far."""
         tokens, local = self.mix(self.enter(x)).split(self.split, dim=1)
-        local = local + self.local(local)
+        local = plus(self.local(local), local)
         joined = self.join(torch.cat((self.attention(tokens), local), dim=1))
         return self.leave(torch.cat((joined, x), dim=1))
 

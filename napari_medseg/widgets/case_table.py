@@ -113,6 +113,9 @@ class CaseTable(QTableView):
         """Bring a case into view."""
         row = self.cases.row_of(case_id)
         if row is not None:
+            # a list that was just filled knows its length only once it is laid out
+            self.executeDelayedItemsLayout()
+            self.updateGeometries()
             self.scrollTo(self.cases.index(row, 0))
 
 

@@ -224,14 +224,16 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
 
 def remove_all(viewer: Any, image: Image, mask: Labels) -> None:
     """Nothing of an image may lie over the next one: maps, boxes and objects go with it."""
-    for layer in (*layers_of(viewer, image), mask, image):
-        if layer not in viewer.layers:
-            continue
-        if is_mask(layer) and layer != mask:
-            # a copy that the person made is theirs: it stays, out of sight
-            layer.visible = False
-        else:
-            viewer.layers.remove(layer)
+    # together: after each removal of its own, napari collects garbage and waits for the graphics card
+    with viewer.layers.batched_update():
+        for layer in (*layers_of(viewer, image), mask, image):
+            if layer not in viewer.layers:
+                continue
+            if is_mask(layer) and layer != mask:
+                # a copy that the person made is theirs: it stays, out of sight
+                layer.visible = False
+            else:
+                viewer.layers.remove(layer)
 
 
 def show_labels(viewer: Any, image: Image, prediction: Prediction) -> Labels:

@@ -79,12 +79,12 @@ def test_no_more_is_held_than_a_block_and_what_lies_over_rims():
     shares = []
     tracemalloc.start()
     try:
-        count = sum(1 for _ in large_objects(read, (512, 40_000), side=512, progress=shares.append))
+        count = sum(1 for _ in large_objects(read, (512, 15_000), side=512, progress=shares.append))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert count > 500
-    # the whole has 20e6 px, and its objects are numbered in int64
+    assert count > 200
+    # numbers of all objects, int64, would take 60 MB
     assert peak < 20_000_000
     assert shares == sorted(shares)
-    assert len(shares) == 79
+    assert len(shares) == 30

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from napari_medseg.networks import create_network
+from napari_medseg.networks import create_network, get_spec, list_networks
 from src_train.folding import fold_frozen, unfold
 from src_train.scoring import freeze_norm
+from tests.networks.helpers import fresh
+from tests.networks.test_prepare import lively
 
 
 def frozen(name: str) -> nn.Module:
@@ -41,6 +43,18 @@ def test_output_and_gradients_stay(name):
         assert (one is None) == (other is None)
         assert one is None or torch.allclose(one, other, rtol=1e-7, atol=1e-9)
     assert plain.state_dict().keys() == folded.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_every_network_gives_the_same(name):
+    network, spec = lively(fresh(name)), get_spec(name)
+    images = torch.randn(1, spec.input.channels, *[64 if spec.input.ndim == 2 else 32] * spec.input.ndim)
+    box = {"boxes": [torch.tensor([[4.0, 8, 40, 60]])]} if spec.capabilities.boxes else {}
+    with torch.inference_mode():
+        plain = network(images, **box).logits
+        fold_frozen(network)
+        folded = network(images, **box).logits
+    assert (plain - folded).abs().max() < 1e-4 * plain.abs().max()
 
 
 def test_some_norms_are_done_and_a_copy_can_be_as_it_was():

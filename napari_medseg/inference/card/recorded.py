@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from weakref import WeakSet
 
@@ -35,7 +35,7 @@ def as_float(found: Any) -> Any:
     return found
 
 
-@cache
+@lru_cache(maxsize=16)
 def _side_stream(device: torch.device) -> torch.cuda.Stream:
     """One for all recordings: on each stream libraries keep memory of their own."""
     return torch.cuda.Stream(device)

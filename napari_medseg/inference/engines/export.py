@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from napari_medseg.errors import OperationError
 from napari_medseg.networks import NetworkSpec
+from napari_medseg.networks.fused import unpack
 
 INPUT = "image"
 OUTPUTS = ("logits", "edge_logits")
 OPSET = 18
 # changes with whatever changes what is exported of the same weights
-FORM = 1
+FORM = 2
 
 # torch keeps what it exports in globals
 _LOCK = threading.Lock()
@@ -82,6 +83,7 @@ def export(module: nn.Module, shape: Sequence[int], outputs: Sequence[str], titl
     if find_spec("onnx") is None:
         raise OperationError('onnx is not installed. Install it: pip install "napari-medseg[engines]".')
     file = io.BytesIO()
+    unpack(module)
     with _LOCK, torch.no_grad(), warnings.catch_warnings():
         # of the older exporter, which needs no further library, and of sizes that are fixed here
         warnings.simplefilter("ignore")

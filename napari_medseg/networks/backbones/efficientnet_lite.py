@@ -11,6 +11,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_medseg.networks.blocks.conv import plus
+
 STEM = 32
 
 
@@ -49,17 +51,18 @@ class EvenPadConv(nn.Conv2d):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int, groups: int = 1) -> None:
         whole = kernel_size - stride
-        self.before = whole // 2
-        self.after = whole - self.before
-        padding = self.before if self.before == self.after else 0
+        before, after = whole // 2, whole - whole // 2
+        padding = before if before == after else 0
+        # what is added ahead; where both ends get the same the convolution does it
+        self.uneven = None if before == after else (before, after, before, after)
         super().__init__(
             in_channels, out_channels, kernel_size, stride=stride, padding=padding, groups=groups, bias=False
         )
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve."""
-        if self.before != self.after:
-            input = F.pad(input, (self.before, self.after, self.before, self.after))
+        if self.uneven is not None:
+            input = F.pad(input, self.uneven)
         return super().forward(input)
 
 
@@ -76,7 +79,7 @@ class InvertedResidual(nn.Module):
     output : (B, channels, H / stride, W / stride), float
     """
 
-    folds = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+    folds = (("_expand_conv", "_bn0", "_act0"), ("_depthwise_conv", "_bn1", "_act1"), ("_project_conv", "_bn2"))
 
     def __init__(self, in_channels: int, channels: int, *, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -86,14 +89,15 @@ class InvertedResidual(nn.Module):
         self._depthwise_conv = EvenPadConv(inner, inner, kernel, stride=stride, groups=inner)
         self._bn1 = _norm(inner)
         self._project_conv, self._bn2 = nn.Conv2d(inner, channels, 1, bias=False), _norm(channels)
+        self._act0, self._act1 = nn.ReLU6(), nn.ReLU6()
         self.widened, self.shortcut = expansion > 1, stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve around the shortcut."""
-        y = F.relu6(self._bn0(self._expand_conv(x))) if self.widened else x
-        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._act0(self._bn0(self._expand_conv(x))) if self.widened else x
+        y = self._act1(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self.shortcut else y
+        return plus(y, x) if self.shortcut else y
 
 
 class EfficientNetLite0(nn.Module):
@@ -111,11 +115,12 @@ class EfficientNetLite0(nn.Module):
     output : list of (B, WIDTHS[i], H / 2^(i + 2), W / 2^(i + 2)), four maps
     """
 
-    folds = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
+    folds = (("_conv_stem", "_bn0", "_act0"), ("_conv_head", "_bn1"))
 
     def __init__(self, *, in_channels: int = 3, imagenet_head: bool = False) -> None:
         super().__init__()
         self._conv_stem, self._bn0 = EvenPadConv(in_channels, STEM, 3, stride=2), _norm(STEM)
+        self._act0 = nn.ReLU6()
         blocks: list[nn.Module] = []
         width = STEM
         self._ends: list[int] = []
@@ -140,7 +145,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Maps at a quarter, an eighth, a sixteenth and a thirty-second of the input's sides."""
-        x = F.relu6(self._bn0(self._conv_stem(x)))
+        x = self._act0(self._bn0(self._conv_stem(x)))
         maps = []
         for number, block in enumerate(self._blocks):
             x = block(x)

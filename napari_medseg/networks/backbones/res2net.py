@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_medseg.networks.blocks.conv import plus
+
 EXPANSION = 4
 
 
@@ -49,8 +51,10 @@ class ScaleBlock(nn.Module):
         self.bns = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(scale - 1))
         self.conv3 = nn.Conv2d(width * scale, out, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out)
-        inner = ((f"convs.{i}", f"bns.{i}") for i in range(scale - 1))
-        self.folds = (("conv1", "bn1"), *inner, ("conv3", "bn3"))
+        self.act1 = nn.ReLU()
+        self.acts = nn.ModuleList(nn.ReLU() for _ in range(scale - 1))
+        inner = ((f"convs.{i}", f"bns.{i}", f"acts.{i}") for i in range(scale - 1))
+        self.folds = (("conv1", "bn1", "act1"), *inner, ("conv3", "bn3"))
         self.downsample: nn.Sequential | None = None
         if first:
             self.downsample = nn.Sequential(
@@ -61,16 +65,16 @@ class ScaleBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve at several scales."""
-        *parts, rest = F.relu(self.bn1(self.conv1(x))).split(self.width, dim=1)
+        *parts, rest = self.act1(self.bn1(self.conv1(x))).split(self.width, dim=1)
         done: list[Tensor] = []
-        for conv, norm, part in zip(self.convs, self.bns, parts, strict=True):
+        for conv, norm, act, part in zip(self.convs, self.bns, self.acts, parts, strict=True):
             if done and not self.first:
                 part = part + done[-1]
-            done.append(F.relu(norm(conv(part))))
+            done.append(act(norm(conv(part))))
         if self.first:
             rest = F.avg_pool2d(rest, 3, stride=self.stride, padding=1)
         out = self.bn3(self.conv3(torch.cat((*done, rest), dim=1)))
-        return F.relu(out + (x if self.downsample is None else self.downsample(x)))
+        return F.relu(plus(out, x if self.downsample is None else self.downsample(x)), inplace=True)
 
 
 class Res2Net(nn.Module):
@@ -92,7 +96,7 @@ class Res2Net(nn.Module):
     output : list of (B, 4 planes 2^i, H / 2^(i + 2), W / 2^(i + 2))
     """
 
-    folds = (("conv1.6", "bn1"),)
+    folds = (("conv1.6", "bn1", "act1"),)
 
     def __init__(
         self,
@@ -113,7 +117,7 @@ class Res2Net(nn.Module):
             nn.ReLU(),
             nn.Conv2d(half, planes, 3, padding=1, bias=False),
         )
-        self.bn1 = nn.BatchNorm2d(planes)
+        self.bn1, self.act1 = nn.BatchNorm2d(planes), nn.ReLU()
         width, stages = planes, []
         for number, depth in enumerate(depths):
             blocks = []
@@ -127,7 +131,7 @@ class Res2Net(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Maps at a quarter, an eighth, a sixteenth and a thirty-second of the input's sides."""
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
+        x = F.max_pool2d(self.act1(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
         maps = []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_medseg.networks.blocks.conv import plus
+
 EXPANSION = 4
 
 
@@ -52,7 +54,7 @@ class Bottleneck(nn.Module):
     output : (B, 4 planes, H / stride, W / stride), float
     """
 
-    folds = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
+    folds = (("conv1", "bn1", "act1"), ("conv2", "bn2", "act2"), ("conv3", "bn3"))
 
     def __init__(self, in_channels: int, planes: int, *, stride: int, norm: type[nn.Module] = FrozenBatchNorm) -> None:
         super().__init__()
@@ -61,15 +63,17 @@ class Bottleneck(nn.Module):
         self.conv2 = nn.Conv2d(planes, planes, 3, stride=stride, padding=1, bias=False)
         self.bn2 = norm(planes)
         self.conv3, self.bn3 = nn.Conv2d(planes, out, 1, bias=False), norm(out)
+        self.act1, self.act2 = nn.ReLU(), nn.ReLU()
         self.downsample: nn.Sequential | None = None
         if stride != 1 or in_channels != out:
             self.downsample = nn.Sequential(nn.Conv2d(in_channels, out, 1, stride=stride, bias=False), norm(out))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve around the shortcut."""
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
-        return F.relu(self.bn3(self.conv3(y)) + (x if self.downsample is None else self.downsample(x)))
+        y = self.act1(self.bn1(self.conv1(x)))
+        y = self.act2(self.bn2(self.conv2(y)))
+        y = plus(self.bn3(self.conv3(y)), x if self.downsample is None else self.downsample(x))
+        return F.relu(y, inplace=True)
 
 
 class ResNet(nn.Module):
@@ -90,13 +94,13 @@ class ResNet(nn.Module):
     output : list of (B, 4 planes 2^i, H / 2^(i + 2), W / 2^(i + 2))
     """
 
-    folds = (("conv1", "bn1"),)
+    folds = (("conv1", "bn1", "act1"),)
 
     def __init__(self, *, planes: int = 64, depths: Sequence[int] = (3, 4, 6, 3), frozen: bool = True) -> None:
         super().__init__()
         norm: type[nn.Module] = FrozenBatchNorm if frozen else nn.BatchNorm2d
         self.conv1 = nn.Conv2d(3, planes, 7, stride=2, padding=3, bias=False).requires_grad_(not frozen)
-        self.bn1 = norm(planes)
+        self.bn1, self.act1 = norm(planes), nn.ReLU()
         width, stages = planes, []
         for number, depth in enumerate(depths):
             blocks = []
@@ -109,7 +113,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Maps at a quarter to a thirty-second of the sides."""
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
+        x = F.max_pool2d(self.act1(self.bn1(self.conv1(x))), 3, stride=2, padding=1)
         maps = []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
@@ -139,7 +143,7 @@ class FeaturePyramid(nn.Module):
         for inner, layer, x in zip(
             reversed(self.inner_blocks[:-1]), reversed(self.layer_blocks[:-1]), reversed(maps[:-1]), strict=True
         ):
-            top = inner(x) + F.interpolate(top, size=x.shape[2:], mode="nearest")
+            top = plus(inner(x), F.interpolate(top, size=x.shape[2:], mode="nearest"))
             found.insert(0, layer(top))
         return [*found, F.max_pool2d(found[-1], 1, stride=2)]
 

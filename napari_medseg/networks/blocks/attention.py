@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_medseg.networks.blocks.conv import plus
+
 
 class ChannelSpatialAttention(nn.Module):
     """Channels weighed by their means, then places weighed by mean and maximum over the channels.
@@ -65,4 +67,4 @@ class DepthwiseGate(nn.Module):
 
     def forward(self, skip: Tensor, below: Tensor) -> Tensor:
         """Weigh the skip."""
-        return skip * (self.of_below(below) + self.of_skip(skip)).sigmoid()
+        return skip * plus(self.of_below(below), self.of_skip(skip)).sigmoid()

@@ -21,9 +21,12 @@ def box_area(boxes: Tensor) -> Tensor:
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:
     """Overlap over union, (N, M), of boxes (N, 4) and (M, 4)."""
-    low = torch.maximum(a[:, None, :2], b[None, :, :2])
-    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = (high - low).clamp(min=0).prod(dim=2)
+    # axis by axis: pairs of coordinates side by side are read one by one
+    sides = [
+        (torch.minimum(a[:, i + 2, None], high) - torch.maximum(a[:, i, None], low)).clamp(min=0)
+        for i, (low, high) in enumerate(zip(b[:, :2].T.contiguous(), b[:, 2:].T.contiguous(), strict=True))
+    ]
+    overlap = sides[0] * sides[1]
     return overlap / (box_area(a)[:, None] + box_area(b)[None] - overlap).clamp(min=1e-9)
 
 
@@ -55,12 +58,12 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     ordered, left, kept = boxes[order].cpu(), torch.arange(len(order)), []
     while len(left):
         block, left = left[:BLOCK], left[BLOCK:]
-        worse = box_iou(ordered[block], ordered[block]).triu(diagonal=1) > threshold
-        out = torch.zeros(len(block), dtype=torch.bool)
-        for i in range(len(block)):
+        worse = (box_iou(ordered[block], ordered[block]).triu(diagonal=1) > threshold).numpy()
+        out = worse[0] & False
+        for i, beaten in enumerate(worse):
             if not out[i]:
-                out |= worse[i]
-        stay = block[~out]
+                out |= beaten
+        stay = block[~torch.from_numpy(out)]
         kept.append(stay)
         left = left[~(box_iou(ordered[stay], ordered[left]) > threshold).any(dim=0)]
     return order[torch.cat(kept).to(order.device)] if kept else order

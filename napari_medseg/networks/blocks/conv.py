@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -15,6 +16,11 @@ Maker = Callable[[], nn.Module]
 def batch_norm(channels: int, ndim: int) -> nn.Module:
     """Batch norm for images (2) or volumes (3)."""
     return BATCH_NORM[ndim](channels)
+
+
+def plus(found: Tensor, x: Tensor) -> Tensor:
+    """``found + x``; without gradients in the place of ``found``, which nobody else may need."""
+    return found + x if torch.is_grad_enabled() else found.add_(x)
 
 
 class ConvNormAct(nn.Sequential):

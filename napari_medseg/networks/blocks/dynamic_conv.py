@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_medseg.networks.blocks.conv import plus
+
 
 class ChannelLayerNorm(nn.LayerNorm):
     """Layer norm over the channels of a map.
@@ -120,7 +122,7 @@ class GuidedDynamicConv(nn.Module):
         seen = x
         if self.guide is not None:
             guidance = F.interpolate(guidance, size=(h, w), mode="bilinear", align_corners=False)
-            seen = x + self.guide(guidance)
+            seen = plus(self.guide(guidance), x)
             if self.guided == "added":
                 x = seen
         near, far, kernels = self.attend(seen).split(self.parts, dim=1)

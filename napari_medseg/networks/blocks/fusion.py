@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_medseg.networks.blocks.conv import ConvActNorm, Maker, batch_norm
+from napari_medseg.networks.blocks.conv import ConvActNorm, Maker, batch_norm, plus
 
 
 class SkipFusion(nn.Module):
@@ -47,5 +47,5 @@ class SkipFusion(nn.Module):
 
     def forward(self, skip: Tensor, up: Tensor) -> Tensor:
         """Join the two maps."""
-        joined = torch.cat((skip, up), dim=1) if self.concat else skip + up
+        joined = torch.cat((skip, up), dim=1) if self.concat else plus(up, skip)
         return self.project(self.expand(self.mix(joined)))

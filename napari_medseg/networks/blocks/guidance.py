@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medseg.networks.blocks.conv import ConvNormAct
+from napari_medseg.networks.blocks.conv import ConvNormAct, plus
 
 # the published kernels; their sign does not matter to the magnitude
 SOBEL = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
@@ -71,7 +71,7 @@ class BottleneckRefiner(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine."""
-        return F.relu(x + self.refine(x))
+        return F.relu(plus(self.refine(x), x), inplace=True)
 
 
 class StructuralGuidance(nn.Module):

@@ -5,6 +5,7 @@ Parameter names are torchvision's, so that its COCO file loads, but for the two 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,14 +41,27 @@ class BoxHead(nn.Module):
     output : (N, width), float
     """
 
+    folds = (("fc6", "act6"), ("fc7", "act7"))
+
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.fc6 = nn.Linear(channels * CELLS**2, width)
-        self.fc7 = nn.Linear(width, width)
+        self.fc6, self.act6 = nn.Linear(channels * CELLS**2, width), nn.ReLU()
+        self.fc7, self.act7 = nn.Linear(width, width), nn.ReLU()
+        self.places_first = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Describe."""
-        return F.relu(self.fc7(F.relu(self.fc6(x.flatten(1)))))
+        x = (x.permute(0, 2, 3, 1) if self.places_first else x).flatten(1)
+        return self.act7(self.fc7(self.act6(self.fc6(x))))
+
+    def merged(self) -> nn.Module:
+        """The same for maps as they are cut out, whose channels lie last: they need not be laid out anew."""
+        one = copy.deepcopy(self)
+        weight = self.fc6.weight.detach()
+        shape = (len(weight), -1, CELLS, CELLS)
+        one.fc6.weight = nn.Parameter(weight.reshape(shape).permute(0, 2, 3, 1).flatten(1), requires_grad=False)
+        one.places_first = True
+        return one
 
 
 class BoxPredictor(nn.Module):
@@ -82,15 +96,26 @@ class RoIHeads(nn.Module):
         return self.box_predictor(self.box_head(x))
 
 
-def cut_by_level(maps: Sequence[Tensor], boxes: Tensor, image: int) -> Tensor:
-    """Cut each box out of the map that suits its area: one of 224 px out of the third. (N, C, 7, 7)."""
+def cut_by_level(maps: Sequence[Tensor], boxes: Tensor, image: int) -> tuple[Tensor, Tensor]:
+    """Cut each box out of the map that suits its area: one of 224 px out of the third.
+
+    Returns
+    -------
+    Tensor
+        (N, C, 7, 7), level by level.
+    Tensor
+        (N,), int64: where each box is in there.
+    """
     level = (4 + (box_area(boxes).sqrt() / 224).clamp(min=1e-6).log2() + 1e-6).floor().long().clamp(2, 5) - 2
-    out = maps[0].new_zeros((len(boxes), maps[0].shape[1], CELLS, CELLS))
-    for number, features in enumerate(maps[:4]):
-        here = torch.nonzero(level == number).flatten()
-        if len(here):
-            out[here] = roi_align(features[image], boxes[here], CELLS, scale=1 / 2 ** (number + 2))
-    return out
+    order = level.argsort(stable=True)
+    groups = boxes[order].split(level.bincount(minlength=4).tolist())
+    # an empty one would change the layout of them all
+    found = [
+        roi_align(features[image], own, CELLS, scale=1 / 2 ** (number + 2))
+        for number, (features, own) in enumerate(zip(maps[:4], groups, strict=True))
+        if len(own)
+    ]
+    return torch.cat(found) if found else maps[0].new_zeros((0, maps[0].shape[1], CELLS, CELLS)), order.argsort()
 
 
 class Detector(nn.Module):
@@ -176,7 +201,7 @@ class Detector(nn.Module):
         return maps, [], {**losses, **self._losses(maps, proposals, truth)}
 
     def _judge(self, maps: list[Tensor], proposals: Tensor, image: int, size: tuple[int, int]) -> Detections:
-        scores, codes = self.roi_heads(cut_by_level(maps, proposals, image))
+        scores, codes = self._described(maps, proposals, image)
         score = scores.float().softmax(dim=1)[:, 1]
         boxes = clip_boxes(decode_boxes(codes[:, 4:].float(), proposals, WEIGHTS), size)
         good = (score > self.score_threshold) & ((boxes[:, 2:] - boxes[:, :2]) >= 1e-2).all(dim=1)
@@ -187,6 +212,12 @@ class Detector(nn.Module):
             kept = kept[: max(1, int((score[kept] > self.sure).sum()))]
         return Detections(boxes=boxes[kept], scores=score[kept])
 
+    def _described(self, maps: list[Tensor], boxes: Tensor, image: int) -> tuple[Tensor, Tensor]:
+        """What the heads say of each box."""
+        cut, place = cut_by_level(maps, boxes, image)
+        scores, codes = self.roi_heads(cut)
+        return scores[place], codes[place]
+
     def _losses(self, maps: list[Tensor], proposals: list[Tensor], truth: list[Tensor]) -> dict[str, Tensor]:
         scores, classes, boxes, drawn = [], [], [], 0
         for i, (found, wanted) in enumerate(zip(proposals, truth, strict=True)):
@@ -195,7 +226,7 @@ class Detector(nn.Module):
             matched = match(box_iou(wanted, candidates), low=0.5, high=0.5)
             positive, negative = sample(matched, size=512, share=0.25)
             index = torch.cat((positive, negative))
-            score, code = self.roi_heads(cut_by_level(maps, candidates[index], i))
+            score, code = self._described(maps, candidates[index], i)
             scores.append(score.float())
             classes.append((torch.arange(len(index), device=score.device) < len(positive)).long())
             drawn += len(index)

@@ -34,18 +34,21 @@ class ProposalHead(nn.Module):
     output : scores (B, H W anchors) and codes (B, H W anchors, 4)
     """
 
+    folds = (("conv", "act"),)
+
     def __init__(self, channels: int, anchors: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.cls_logits = nn.Conv2d(channels, anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
+        self.act = nn.ReLU()
         for layer in (self.conv, self.cls_logits, self.bbox_pred):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias if layer.bias is not None else torch.empty(0))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Score anchors."""
-        x = F.relu(self.conv(x))
+        x = self.act(self.conv(x))
         scores = self.cls_logits(x).permute(0, 2, 3, 1).flatten(1)
         b, _, h, w = x.shape
         codes = self.bbox_pred(x).reshape(b, -1, 4, h, w).permute(0, 3, 4, 1, 2).reshape(b, -1, 4)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_medseg.networks.blocks.conv import ConvNormAct
+from napari_medseg.networks.blocks.conv import ConvNormAct, plus
 from napari_medseg.networks.blocks.roi_align import roi_align
 
 CELLS = (64, 32, 16, 8)  # of the maps cut out of the pyramid, finest first
@@ -50,6 +50,8 @@ class DetailEnhance(nn.Module):
     input, output : (N, channels, H, W), float
     """
 
+    folds = (("pointwise", "act"),)
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
@@ -62,11 +64,12 @@ class DetailEnhance(nn.Module):
             nn.Sigmoid(),
         )
         self.shortcut = nn.Conv2d(channels, channels, 1)
+        self.act = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
         """Sharpen."""
-        y = F.relu(self.pointwise(self.depthwise(x)))
-        return F.relu(y * self.attention(y) + self.shortcut(x))
+        y = self.act(self.pointwise(self.depthwise(x)))
+        return F.relu(plus(self.shortcut(x), y * self.attention(y)), inplace=True)
 
 
 class PixelFusion(nn.Module):
@@ -93,8 +96,11 @@ class PixelFusion(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Fuse."""
-        weights = self.gate_generator(torch.cat(maps, dim=1)).softmax(dim=1)
-        return (torch.stack(maps, dim=1) * weights[:, :, None]).sum(dim=1)
+        weights = self.gate_generator(torch.cat(maps, dim=1)).softmax(dim=1).split(1, dim=1)
+        total = maps[0] * weights[0]
+        for x, weight in zip(maps[1:], weights[1:], strict=True):
+            total = torch.addcmul(total, x, weight)
+        return total
 
 
 class SkipJoin(nn.Module):
@@ -150,7 +156,7 @@ class Segmenter(nn.Module):
         msfa: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.msfa = msfa
+        self.msfa, self.classes = msfa, classes
         names = [str(i) for i in range(len(CELLS))]
         half, quarter = width // 2, width // 4
         self.fpn_enhance = nn.ModuleDict(
@@ -206,6 +212,8 @@ class Segmenter(nn.Module):
 
     def forward(self, maps: list[Tensor], boxes: list[Tensor]) -> RoIMaps:
         """Segment inside boxes, all boxes of all images in one batch in their order."""
+        if not self.training and not any(map(len, boxes)):
+            return RoIMaps(maps[0].new_zeros((0, self.classes, TARGET, TARGET)), None, ())
         skips = [
             encode(enhance(self._cut(features, boxes, cells, level)))
             for level, (features, cells, enhance, encode) in enumerate(
