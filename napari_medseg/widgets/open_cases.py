@@ -176,7 +176,11 @@ class OpenCases(QObject):
         return True
 
     def _close_listed(self, keep: OpenCase | None = None) -> bool:
-        return all(self._close(opened, force=False, keep=opened is keep) for opened in list(self._open.values()) if opened.listed)
+        return all(
+            self._close(opened, force=False, keep=opened is keep)
+            for opened in list(self._open.values())
+            if opened.listed
+        )
 
     def resized(self) -> str | None:
         """Why an open image has another size than the project's exports say; None where all have theirs."""
