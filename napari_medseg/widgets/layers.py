@@ -224,7 +224,7 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
 
 
 def remove_all(viewer: Any, image: Image, mask: Labels, *, keep: bool = False) -> None:
-    """Nothing of an image may lie over the next one: maps, boxes and objects go with it; its own two are to ``keep``."""
+    """Nothing of an image may lie over the next one: maps, boxes, objects go with it, and its own two unless kept."""
     going = [layer for layer in (*layers_of(viewer, image), mask, image) if layer in viewer.layers]
     going = [layer for layer in dict.fromkeys(going) if not (keep and layer in (image, mask))]
     if not going:
