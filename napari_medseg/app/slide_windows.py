@@ -18,6 +18,7 @@ STAYS = 0.75
 SEEN = 0.5
 # levels of a mask that are read from the project; smaller ones are made of them
 DIRECT = 3
+MOST_BYTES = 192 << 20
 
 
 def window_at(middle: Sequence[float], shape: Sequence[int], side: int | None = None) -> Box:
@@ -111,10 +112,12 @@ def mask_tiles(project: Project, case: Case) -> TileCache:
     steps = [Step(one.shape, one.down, n if n < DIRECT else None) for n, one in enumerate(levels)]
 
     def read(box: tuple[int, ...], level: int) -> np.ndarray:
-        step = 2**level
-        y0, x0, y1, x1 = (n * step for n in box)
-        height, width = case.shape[-2:]
-        whole = project.labels(case.id, (y0, x0, min(y1, height), min(x1, width)))
-        return np.ascontiguousarray(whole[::step, ::step])
+        half, step = len(box) // 2, 2**level
+        # through a volume's slices one pages: they are at every level
+        steps_of_axes = (*(1 for _ in range(half - 2)), step, step)
+        lows = (low * n for low, n in zip(box[:half], steps_of_axes, strict=True))
+        highs = (min(high * n, end) for high, n, end in zip(box[half:], steps_of_axes, case.shape, strict=True))
+        whole = project.labels(case.id, (*lows, *highs))
+        return np.ascontiguousarray(whole[..., ::step, ::step])
 
-    return TileCache(steps, read, dtype=np.uint8)
+    return TileCache(steps, read, dtype=np.uint8, most_bytes=MOST_BYTES)

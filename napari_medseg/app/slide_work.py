@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.app.slide_plan import SlidePlan
-from napari_medseg.app.slides import facts_of, origin_of, predict_slide
+from napari_medseg.app.slides import SlideRun, facts_of, origin_of, predict_slide
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.io.json_file import plain
@@ -22,6 +22,10 @@ from napari_medseg.words import tr
 
 # folder of a project in which proposals on large images lie
 FOLDER = "slides"
+# share of a window's tiles with tissue from which it is worth going there
+WORTH = 0.4
+# px a side that are shown at once
+CLOSE = 1024
 # in the origin of a proposal: what a person asked for, to go on with it
 ASKED = "asked"
 # of a block on the map: nothing is there, it waits, it is done
@@ -170,8 +174,31 @@ def progressed(plan: SlidePlan, store: LabelBlocks) -> Progressed:
 
 
 def tissue_windows(plan: SlidePlan, candidates: Sequence[Box]) -> list[Box]:
-    """Those windows in which there is tissue."""
-    return [box for box in candidates if plan.tiles is None or plan.places(box)]
+    """Those windows that hold as much tissue as is worth looking at; where none does, those that hold any."""
+    if plan.tiles is None:
+        return list(candidates)
+    shares = [len(plan.places(box)) / len(plan.grid.meeting(plan.level_box(box))) for box in candidates]
+    worth = [box for box, share in zip(candidates, shares, strict=True) if share >= WORTH]
+    return worth or [box for box, share in zip(candidates, shares, strict=True) if share]
+
+
+def middle_of(view: Part, side: int = CLOSE) -> Part:
+    """The middle of what is seen, px: as much as a network does in a moment."""
+    found = []
+    for low, high in ((view[0], view[2]), (view[1], view[3])):
+        start = max(low, (low + high - side) // 2)
+        found.append((start, min(high, start + side)))
+    (top, bottom), (left, right) = found
+    return top, left, bottom, right
+
+
+def _is_close(view: Part) -> bool:
+    """Whether the middle of what is seen is much of it."""
+    return max(view[2] - view[0], view[3] - view[1]) <= 4 * CLOSE
+
+
+def _meet(one: Part, other: Part) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def go_on(
@@ -185,9 +212,22 @@ def go_on(
     progress: Callable[[float, str], None],
     cancelled: Callable[[], bool],
     begun: Callable[[LabelBlocks, bool], None],
+    seen: Callable[[Part, np.ndarray], None] = lambda box, labels: None,
     done: Callable[[LabelBlocks, tuple[Index, ...]], None],
 ) -> LabelBlocks:
-    """Begin a proposal, or go on with it; what is seen first. Parameters and errors as of :func:`predict_slide`."""
+    """Begin a proposal, or go on with it.
+
+    Parameters
+    ----------
+    first : box or None
+        (y0, x0, y1, x1), px, that a person sees: its middle is done at once, and its blocks first.
+    begun : callable
+        Called with the store, and whether the case showed another before.
+    seen : callable
+        Called with the middle of what is seen, and its labels (uint8), before any block is done.
+    progress, cancelled, done
+        As :func:`predict_slide` takes them; errors are those of it, too.
+    """
     if project.read_only:
         raise InputError(
             tr(
@@ -197,6 +237,12 @@ def go_on(
         )
     store, new = begin(project, case, slide, plan, task)
     begun(store, new)
+    if first is not None and _is_close(first) and not cancelled():
+        close = middle_of(first)
+        if any(not store.done(index) for index in store.blocks() if _meet(store.box(index), close)):
+            # the same as its blocks will have, long before these are done
+            progress(0.0, tr("what you see"))
+            seen(close, SlideRun(slide, plan, store).see(close))
     predict_slide(
         slide,
         plan,

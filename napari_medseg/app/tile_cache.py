@@ -20,7 +20,7 @@ Region = tuple[slice, ...]
 TILES = {2: (512, 512), 3: (8, 256, 256)}
 # levels are halved until the last is no larger: it is read whole, and shown until finer tiles are there
 COARSEST = 1024
-MOST_BYTES = 768 << 20
+MOST_BYTES = 384 << 20
 # so many tiles are waited for: older wishes are of what nobody looks at any more
 MOST_WANTED = 400
 THREADS, REST_SECONDS = 2, 10.0
@@ -56,7 +56,8 @@ def steps_of(shapes: Sequence[Index], *, coarsest: int = COARSEST) -> tuple[Step
     full = shapes[0]
     found = [Step(full, (1.0,) * len(full), 0)]
     left = list(enumerate(shapes))[1:]
-    while max(found[-1].shape[-2:]) > coarsest:
+    # two at least: of one alone, viewers think that it is held whole
+    while max(found[-1].shape[-2:]) > coarsest or len(found) < 2:
         last = found[-1]
         # a volume's slices stay: through them one pages
         half = (*last.shape[:-2], *(ceil(side / 2) for side in last.shape[-2:]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -207,7 +207,7 @@ def _pairs(module: nn.Module) -> Sequence[tuple[str, str]]:
     return pairs
 
 
-@cache
+@lru_cache(maxsize=4)
 def usable() -> bool:
     """Whether oneDNN is here, and says what torch says."""
     if not torch.backends.mkldnn.is_available():

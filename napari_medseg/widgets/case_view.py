@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.errors import sentence
@@ -34,6 +35,9 @@ from napari_medseg.widgets.slides import LOOK_CLOSELY, Slides
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
+
+# after an image was shown, ms
+AHEAD_MS = 200
 
 
 class CaseView(OwnProposals):
@@ -166,8 +170,13 @@ class CaseView(OwnProposals):
         # before the case is told of: a tool of ours that is on takes it over then
         mask.mode = self._habits.mode
         self._select(opened)
-        self.ahead.compute(project, case.id)
+        # the picture first: without a graphics card it is drawn by the same processor
+        QTimer.singleShot(AHEAD_MS, partial(self._look_ahead, opened))
         return opened
+
+    def _look_ahead(self, opened: OpenCase) -> None:
+        if self.holds(opened):
+            self.ahead.compute(opened.project, opened.case_id)
 
     def _hide(self, own: list[OpenCase]) -> None:
         """The user's own layers stay, out of sight."""

@@ -64,6 +64,7 @@ class CorrectSection(QWidget):
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
         self.slide = SlideBar(self.view, workers)
+        self.view.slides.in_hand = self.tools.row.in_hand
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
         self.status, self.keys = Message(), QLabel()

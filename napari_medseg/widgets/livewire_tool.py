@@ -163,6 +163,10 @@ class LiveWireTool(MouseTool):
             self.give_up()
         self._draw()
 
+    def open(self) -> bool:
+        """Whether a contour is begun and not closed."""
+        return bool(self._anchors)
+
     def take_back(self) -> bool:
         """Take the last click of an open contour back."""
         if not self._anchors:

@@ -85,6 +85,10 @@ class MouseTool(QObject):
         """Put the tool away."""
         self._leave(True)
 
+    def open(self) -> bool:
+        """Whether something is begun and not done."""
+        return False
+
     def take_back(self) -> bool:
         """What undo means to the tool: whether it had something of its own to take back, and did."""
         return False

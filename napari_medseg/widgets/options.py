@@ -137,6 +137,7 @@ class ProposeOptions(QWidget):
     def for_slide(self, slide: bool) -> None:
         """Boxes and maps are of images that are held whole."""
         self.shown.native.setEnabled(not slide)
+        self.draft.setEnabled(not slide)
         if slide:
             for widget in (self.boxes, self.draw):
                 widget.setEnabled(False)

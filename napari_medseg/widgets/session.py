@@ -41,19 +41,22 @@ class Session:
     def note(self) -> None:
         """Before something is closed: which image is open, which part of it is seen, and with what one draws."""
         opened, project = self._view.current, self._state.project
-        if opened is None or project is None:
+        slide = self._view.slides.case_id
+        if project is None or (opened is None and slide is None):
             return
-        labels, camera = opened.labels, self._viewer.scene.camera
+        camera, drawn = self._viewer.scene.camera, {}
+        if opened is not None:
+            labels = opened.labels
+            drawn = {"mode": str(labels.mode), "label": int(labels.selected_label)}
         self._save(
-            case=opened.case_id,
-            listed=opened.listed,
+            case=slide if opened is None else opened.case_id,
+            listed=opened is None or opened.listed,
             zoom=float(camera.zoom),
             canvas=[int(value) for value in self._viewer.canvas.size],
             center=[float(value) for value in camera.center],
             step=[int(value) for value in self._viewer.dims.current_step],
-            mode=str(labels.mode),
-            label=int(labels.selected_label),
             tool=self._tools.row.wanted or "",
+            **drawn,
         )
 
     def resume(self) -> bool:
@@ -95,8 +98,17 @@ class Session:
 
     def _case_changed(self, *_: Any) -> None:
         wanted, self._wanted = self._wanted, None
-        opened = self._view.current
-        if opened is None or self._state.project is None:
+        opened, slide = self._view.current, self._view.slides.case_id
+        if self._state.project is None or (opened is None and slide is None):
+            return
+        if opened is None and self._state.case_id != slide:
+            # its frame was closed, and so it will be in a moment
+            return
+        if opened is None:
+            # of a slide, the frame opens where one looks
+            if wanted is not None and wanted.get("case") == slide:
+                self._look(wanted)
+            self._save(case=slide, listed=True)
             return
         if wanted is not None and wanted.get("case") == opened.case_id:
             self._show(wanted)
@@ -107,8 +119,19 @@ class Session:
 
     def _show(self, place: dict[str, Any]) -> None:
         """The part of the image that was seen, and what was drawn with; what is no such thing is passed over."""
-        opened, camera = self._view.current, self._viewer.scene.camera
+        opened = self._view.current
         assert opened is not None
+        self._look(place)
+        label = place.get("label")
+        if isinstance(label, int) and 0 <= label <= 255:
+            opened.labels.selected_label = label
+        if place.get("mode") in MODES:
+            opened.labels.mode = place["mode"]
+        if place.get("tool") in (WIRE, SNAP):
+            self._tools.row.use(place["tool"])
+
+    def _look(self, place: dict[str, Any]) -> None:
+        camera = self._viewer.scene.camera
         if _numbers(place.get("center"), len(camera.center)) and _numbers([place.get("zoom")], 1) and place["zoom"] > 0:
             # of a window of another size, the same part of the image
             then: Any = place.get("canvas")
@@ -118,13 +141,6 @@ class Session:
         step: Any = place.get("step")
         if _numbers(step, len(self._viewer.dims.current_step)):
             self._viewer.dims.current_step = tuple(map(int, step))
-        label = place.get("label")
-        if isinstance(label, int) and 0 <= label <= 255:
-            opened.labels.selected_label = label
-        if place.get("mode") in MODES:
-            opened.labels.mode = place["mode"]
-        if place.get("tool") in (WIRE, SNAP):
-            self._tools.row.use(place["tool"])
 
 
 def _is_there(project: Project, case_id: int) -> bool:

@@ -96,7 +96,9 @@ class SlideBar(QWidget):
         parts = [tr("Slide of {size} px.", size=size)]
         if pixel is not None:
             parts = [tr("Slide of {size} px, {um:.3g} um each.", size=size, um=pixel)]
-        if box is None:
+        if len(shown.case.shape) != 2:
+            parts = [tr("Volume of {size} voxels: larger than memory, it is looked at slice by slice.", size=size)]
+        elif box is None:
             parts.append(tr("Zoom in, and a frame opens in which you draw."))
         else:
             self.framed.emit(tr(LOOK_CLOSELY, key=key_of("look_closely")))

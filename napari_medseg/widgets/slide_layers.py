@@ -13,12 +13,21 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_medseg.app.layer_keys import FILE_KEY, GRID_KEY, SIZE_KEY, SLIDE_KEY, TOLD_KEY
+from napari_medseg.app.layer_keys import (
+    FILE_KEY,
+    GRID_KEY,
+    OF_KEY,
+    PREVIEW_SUFFIX,
+    SIZE_KEY,
+    SLIDE_KEY,
+    TOLD_KEY,
+)
 from napari_medseg.app.places import name_of_unit
 from napari_medseg.app.tile_cache import TileCache, steps_of
 from napari_medseg.classes import COLOURS
 from napari_medseg.io.large import Large
 from napari_medseg.io.large_open import open_large
+from napari_medseg.project import Box
 from napari_medseg.widgets.lazy_level import LazyLevel
 
 # what came within so long is painted at once
@@ -196,13 +205,33 @@ def paint_next(parent: QObject) -> None:
         QTimer.singleShot(0, end)
 
 
+def new_preview(image: Layer, labels: np.ndarray, box: Box, name: str) -> Labels:
+    """Labels of a part of a slide, to look at for a moment."""
+    scale = np.array(image.scale)
+    layer = Labels(
+        labels,
+        name=name + PREVIEW_SUFFIX,
+        opacity=0.5,
+        colormap=_colours(),
+        scale=image.scale,
+        translate=np.array(image.translate) + scale * box[:2],
+        units=image.units,
+        metadata={OF_KEY: (str(image.unique_id), PREVIEW_SUFFIX)},
+    )
+    layer.editable = False
+    return layer
+
+
+def _colours() -> CyclicLabelColormap:
+    return CyclicLabelColormap(colors=np.array([transform_color(one)[0] for one in ("transparent", *COLOURS)]))
+
+
 def new_overview(cache: TileCache, image: Layer) -> Labels:
     """A mask of any size over its image, to look at: what is drawn in is a window's."""
-    colours = np.array([transform_color(colour)[0] for colour in ("transparent", *COLOURS)])
     return Labels(
         [LazyLevel(cache, number) for number in range(len(cache.steps))],
         multiscale=True,
         opacity=0.5,
-        colormap=CyclicLabelColormap(colors=colours),
+        colormap=_colours(),
         **{key: getattr(image, key) for key in ("scale", "translate", "units")},
     )

@@ -26,6 +26,7 @@ from napari_medseg.app.slide_work import (
 )
 from napari_medseg.errors import sentence
 from napari_medseg.io.label_blocks import Index, LabelBlocks
+from napari_medseg.io.large import Part
 from napari_medseg.project import Box
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.slides import SlideShown
@@ -34,7 +35,7 @@ from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
 
 # red, green, blue, alpha of a block: nothing is there, it waits, it is done
-COLOURS = {EMPTY: (0, 0, 0, 0), WAITING: (255, 179, 0, 70), DONE: (0, 200, 83, 36)}
+COLOURS = {EMPTY: (0, 0, 0, 0), WAITING: (255, 179, 0, 60), DONE: (0, 200, 83, 20)}
 
 
 class _Planned(NamedTuple):
@@ -42,6 +43,13 @@ class _Planned(NamedTuple):
 
     plan: SlidePlan
     there: Progressed | None
+
+
+class Seen(NamedTuple):
+    """The middle of what is seen, px, and its labels."""
+
+    box: Part
+    labels: np.ndarray
 
 
 class SlideRuns(QObject):
@@ -178,6 +186,7 @@ class SlideRuns(QObject):
                 progress=progress,
                 cancelled=lambda: ticket.cancelled,
                 begun=begun,
+                seen=lambda box, labels: progress(-1.0, Seen(box, labels)),
                 done=done,
             )
 
@@ -196,6 +205,7 @@ class SlideRuns(QObject):
             return
         self._ticket.cancel()
         self._ticket, self._asked = None, ()
+        self._slides.end_preview()
         self.ended.emit(tr("Cancelled. What is finished stays; press Propose to go on."))
 
     def _stepped(self, shown: SlideShown, share: float, told: Any) -> None:
@@ -203,6 +213,10 @@ class SlideRuns(QObject):
             return
         if isinstance(told, str):
             self.progressed.emit(share, told)
+            return
+        if isinstance(told, Seen):
+            y0, x0, y1, x1 = told.box
+            self._slides.preview((y0, x0, y1, x1), told.labels)
             return
         far, box = told
         self._paint_map(far)
@@ -213,11 +227,13 @@ class SlideRuns(QObject):
     def _done(self, shown: SlideShown) -> None:
         self._ticket, self._asked = None, ()
         self._hide_map()
+        self._slides.end_preview()
         self._bus.cases_changed.emit()
         self.ended.emit(tr("The proposal on this slide is whole. Correct it where you look closely."))
 
     def _failed(self, error: BaseException) -> None:
         self._ticket, self._asked = None, ()
+        self._slides.end_preview()
         self.ended.emit(f"{sentence(error)} {tr('What is finished stays; press Propose to go on.')}")
 
     # ---- the map of blocks -----------------------------------------------------------------------------------------

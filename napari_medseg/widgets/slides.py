@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from napari_medseg.widgets.layers import made_for, new_labels
 from napari_medseg.widgets.load import LoadedSlide
 from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
-from napari_medseg.widgets.slide_layers import Painter, new_overview, show_slide
+from napari_medseg.widgets.slide_layers import Painter, new_overview, new_preview, show_slide
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import mark, tr
 
@@ -91,10 +92,13 @@ class Slides(QObject):
         self._viewer, self._state, self._cases, self._workers, self._window = viewer, state, cases, workers, window
         self.shown: SlideShown | None = None
         self.box: Box | None = None
-        # the window that is on its way
+        # the window that is on its way, and one that has to wait
         self._coming: Box | None = None
+        self._later: Box | None = None
+        self._preview: Labels | None = None
+        self._previewed: Box = (0, 0, 0, 0)
         # a contour that is open must not lose its layer
-        self.in_hand = lambda: False
+        self.in_hand: Callable[[], bool] = lambda: False
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
         self._rest.timeout.connect(self._rested)
         self._camera = viewer.scene.camera.events
@@ -130,9 +134,10 @@ class Slides(QObject):
         """Let go of the layers; its window is closed by then."""
         shown, self.shown = self.shown, None
         self._rest.stop()
-        self.box = self._coming = None
+        self.box = self._coming = self._later = None
         if shown is None:
             return
+        self.end_preview()
         shown.painter.stop()
         for layer in (shown.overview, shown.layer):
             if layer in self._viewer.layers:
@@ -172,6 +177,7 @@ class Slides(QObject):
 
     def _moved(self, event: Any = None) -> None:
         if self.shown is not None:
+            self._later = None
             self._rest.start()
 
     def view(self) -> Box:
@@ -192,7 +198,7 @@ class Slides(QObject):
     def _rested(self) -> None:
         if not self._flat() or self.shown is None:
             return
-        box = wanted(self.view(), self.shown.case.shape, self._coming or self.box)
+        box = self._later or wanted(self.view(), self.shown.case.shape, self._coming or self.box)
         if box is not None:
             self._open(box)
 
@@ -229,6 +235,8 @@ class Slides(QObject):
         """A proposal came in a box, or everywhere: what a person drew stays on top of it."""
         if self.shown is None:
             return
+        if self._preview is not None and box is not None and area(common(box, self._previewed)):
+            self.end_preview()
         self.shown.painter.cache.forget(None if box is None else (slice(box[0], box[2]), slice(box[1], box[3])))
         opened = self._cases.current
         if opened is None or opened.window is None:
@@ -236,6 +244,23 @@ class Slides(QObject):
         part = opened.window if box is None else common(box, opened.window)
         if area(part):
             opened.base_came(part, lambda error: self._cases.say(sentence(error)))
+
+    def preview(self, box: Box, labels: np.ndarray) -> None:
+        """What will be proposed where one looks, before its blocks are done: to look at."""
+        self.end_preview()
+        if self.shown is None:
+            return
+        layer = new_preview(self.shown.layer, labels, box, self.shown.case.name)
+        active = self._viewer.layers.selection.active
+        self._preview, self._previewed = layer, box
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = active
+
+    def end_preview(self) -> None:
+        """Its blocks are done, or will not be."""
+        layer, self._preview = self._preview, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
 
     # ---- a window --------------------------------------------------------------------------------------------------
 
@@ -245,10 +270,10 @@ class Slides(QObject):
         assert shown is not None
         if self.in_hand() or (before is not None and not before.at_rest):
             # in a moment, or when the contour is closed
-            self._coming = None
+            self._coming, self._later = None, box
             self._rest.start()
             return
-        self._coming = box
+        self._coming, self._later = box, None
         changes = None if before is None else _drawn(before)
 
         def work(ticket: Ticket, progress: Any) -> WindowRead:

@@ -182,6 +182,14 @@ class ToolRow(QWidget):
             tool.stop()
         self._show()
 
+    def in_hand(self) -> bool:
+        """Whether a contour or a polygon is open: its layer must stay."""
+        case = self._current()
+        if any(tool.open() for tool in self._own.values()):
+            return True
+        polygon: Any = None if case is None else case.labels._overlays["polygon"]
+        return self.chosen == "polygon" and bool(polygon.points)
+
     def take_back(self) -> bool:
         """Before a stroke is undone: whether a contour or a polygon was open, and its last click is gone."""
         case = self._current()

@@ -14,7 +14,17 @@ from napari_medseg.app.correct import CorrectionSession, window_labels
 from napari_medseg.app.images import add_images
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.slide_plan import plan_slide
-from napari_medseg.app.slide_work import DONE, EMPTY, WAITING, begin, go_on, on_its_way, progressed, tissue_windows
+from napari_medseg.app.slide_work import (
+    DONE,
+    EMPTY,
+    WAITING,
+    begin,
+    go_on,
+    middle_of,
+    on_its_way,
+    progressed,
+    tissue_windows,
+)
 from napari_medseg.errors import Cancelled, ProjectError
 from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.large_open import open_large
@@ -101,6 +111,34 @@ def test_what_was_cancelled_is_gone_on_with_and_is_the_same_as_in_one_go(project
     assert held.any()
     again = LabelBlocks.create(project.path / "slides" / "x.ome.zarr", slide.grid, {"of": "another"})
     assert progressed(plan, again).done == 0
+
+
+def test_what_is_seen_comes_at_once_and_is_what_its_blocks_will_have(project, slide):
+    plan, found, order = plan_slide(slide, REQUEST), [], []
+    go_on(
+        project,
+        project.case(1),
+        slide,
+        plan,
+        first=(30, 20, 230, 320),
+        progress=lambda share, told: None,
+        cancelled=lambda: False,
+        begun=lambda store, new: order.append("begun"),
+        seen=lambda box, labels: (order.append("seen"), found.append((box, labels))),
+        done=lambda store, unit: order.append("done"),
+    )
+    assert order[:3] == ["begun", "seen", "done"]
+    ((box, labels),) = found
+    assert box == (30, 20, 230, 320)
+    assert labels.any()
+    assert np.array_equal(labels, project.labels(1, box))
+    # once all is there, nothing has to be shown before it
+    left = run(project, slide, plan)
+    assert left == []
+
+
+def test_the_middle_of_a_large_view_is_shown_at_once():
+    assert middle_of((0, 0, 3000, 100)) == (988, 0, 2012, 100)
 
 
 def test_other_weights_begin_anew_and_undo_shows_what_was_before(project, slide):

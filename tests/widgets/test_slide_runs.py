@@ -46,8 +46,12 @@ def test_it_is_told_before_and_comes_into_the_frame(panel, qtbot, tmp_path):
     case = frame(panel, qtbot, (0, 0, SIDE, SIDE))
     # the slide is proposed on, not the frame
     assert panel.propose.current_image() == slides.shown.layer
+    looked = []
+    panel.viewer.layers.events.inserted.connect(lambda event: looked.append(event.value.name))
     panel.propose.run.click()
     qtbot.waitUntil(lambda: "is whole" in panel.propose.message.text(), timeout=WAIT)
+    assert "s preview" in looked
+    assert "s preview" not in panel.viewer.layers
     project = panel.state.project
     assert project.case(1).state == "proposed"
     box = (0, 0, SIDE, SIDE)

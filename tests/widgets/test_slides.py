@@ -212,3 +212,57 @@ def test_however_it_is_opened_it_is_shown_in_parts(panel, qtbot, tmp_path, reads
         # in no project yet: it is said what Propose does
         panel.propose.choice.choose("nuclei", "")
         assert panel.propose.current_image() == layer
+
+
+def test_an_open_contour_keeps_its_frame(panel, qtbot, tmp_path):
+    slides, _ = open_slide(panel, qtbot, tmp_path)
+    case = frame(panel, qtbot, FIRST)
+    panel.correct.tools.row.use("live_wire")
+    panel.correct.tools.wire._anchors.append((10.0, 10.0))
+    slides.go_to(SECOND)
+    qtbot.wait(slides._rest.interval() + 100)
+    assert slides.box == FIRST
+    assert not case.closed
+    panel.correct.tools.wire.give_up()
+    qtbot.waitUntil(lambda: slides.box not in (None, FIRST), timeout=WAIT)
+
+
+def test_on_another_day_one_is_where_one_was(panel, qtbot, tmp_path):
+    slides, _ = open_slide(panel, qtbot, tmp_path)
+    frame(panel, qtbot, SECOND)
+    camera = panel.viewer.scene.camera
+    center, zoom = camera.center, camera.zoom
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: slides.shown is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
+    assert camera.center == pytest.approx(center)
+    assert camera.zoom == pytest.approx(zoom)
+
+
+def test_a_volume_larger_than_memory_is_looked_at_slice_by_slice(panel, qtbot, tmp_path, monkeypatch, reads):
+    import nibabel
+
+    monkeypatch.setattr(large, "MOST_VOXELS", 1_000_000)
+    data = np.random.default_rng(0).integers(0, 900, (160, 140, 60), np.int16)
+    nibabel.save(nibabel.Nifti1Image(data, np.diag((0.7, 0.8, 2.0, 1.0))), tmp_path / "v.nii")
+    panel._take([tmp_path / "v.nii"])
+    slides = panel.correct.view.slides
+    qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
+    reads.clear()
+    layer = slides.shown.layer
+    assert layer.data.shape == (60, 140, 160)
+    assert layer.scale[0] == pytest.approx(2.0)
+    panel.viewer.dims.set_current_step(0, 17)
+    layer.refresh()
+    wanted = np.asarray(layer.data[0][17])
+
+    def painted():
+        layer.refresh()
+        shown = layer._slicing_state._slice.image.raw
+        return shown.shape == wanted.shape and np.array_equal(shown, wanted)
+
+    qtbot.waitUntil(painted, timeout=WAIT)
+    # that is ours, above
+    assert reads.count(threading.main_thread()) == 1
+    assert "slice by slice" in panel.correct.slide.text.text()
+    assert not panel.correct.slide.here.isEnabled()
