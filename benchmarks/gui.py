@@ -84,9 +84,11 @@ def measure(parts: list[str], options: argparse.Namespace, home: Path) -> Found:
         open_project(panel, home / "fresh")
         gui_parts.spots(found, panel, painted, min(options.times, 5))
     if "ahead" in parts:
-        gui_many.make(home / "ahead", 2 * options.times + 4, side=256)
-        open_project(panel, home / "ahead")
-        gui_parts.next_images(found, panel, painted, options.times)
+        # of each its own: an image that was opened has a proposal, and none is made ahead
+        for order in gui_parts.ORDERS:
+            gui_many.make(home / order, options.times + 4, side=256)
+            open_project(panel, home / order)
+            gui_parts.next_images(found, panel, painted, order, options.times)
     if "many" in parts:
         gui_many.measure(found, panel, painted, many, options.times)
     if {"add", "train", "close"} & set(parts):

@@ -12,6 +12,9 @@ from gui_pulse import Found, Painted, rest, spin
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+# in which order images come, and how the next one is asked for
+ORDERS = {"random": "accept, next image made ahead", "listed": "next image, made ahead"}
+
 
 def idle(found: Found, seconds: float) -> None:
     """Nothing: what the machine does all by itself."""
@@ -37,25 +40,24 @@ def _is_open(panel: Any, case_id: int | None) -> bool:
     return opened is not None and opened.case_id != case_id
 
 
-def next_images(found: Found, panel: Any, painted: Painted, times: int) -> None:
-    """From the press to the next image's mask, whose proposal was made ahead: by Accept, and by its row in the list."""
+def next_images(found: Found, panel: Any, painted: Painted, order: str, times: int) -> None:
+    """From the press to the next image's mask, whose proposal was made ahead: by its row in the list, or by Accept."""
     view, correct = panel.correct.view, panel.correct
-    for name, order, press in (
-        ("accept, next image made ahead", "random", lambda case_id: correct.accept_and_next()),
-        ("next image, made ahead", "listed", lambda case_id: view.open_case(case_id)),
-    ):
-        correct.next_image.order.setCurrentIndex(correct.next_image.order.findData(order))
-        view.ahead.ready.clear()
-        view.ahead.compute(panel.state.project, panel.state.case_id)
-        found.begin()
-        taken = []
-        for _ in range(times):
-            spin(lambda: bool(view.ahead.ready), 120)
-            rest(0.3)
-            ready, before = next(iter(view.ahead.ready))[0], panel.state.case_id
-            taken.append(painted.after(partial(press, ready), partial(_is_open, panel, before)))
-            assert panel.state.case_id == ready, "another image came than was made ahead"
-        found.add(name, taken)
+    # of the order that was there before
+    spin(lambda: bool(view.ahead.ready), 120)
+    correct.next_image.order.setCurrentIndex(correct.next_image.order.findData(order))
+    view.ahead.ready.clear()
+    view.ahead.compute(panel.state.project, panel.state.case_id)
+    found.begin()
+    taken = []
+    for _ in range(times):
+        spin(lambda: bool(view.ahead.ready), 120)
+        rest(0.3)
+        ready, before = next(iter(view.ahead.ready))[0], panel.state.case_id
+        press = correct.accept_and_next if order == "random" else partial(view.open_case, ready)
+        taken.append(painted.after(press, partial(_is_open, panel, before)))
+        assert panel.state.case_id == ready, "another image came than was made ahead"
+    found.add(ORDERS[order], taken)
 
 
 def strokes(found: Found, viewer: Any, painted: Painted, times: int) -> None:

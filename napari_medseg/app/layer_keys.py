@@ -34,6 +34,18 @@ MODALITY_KEY = "medseg_modality"
 UNSIZED_KEY = "medseg_unsized"
 """Of a layer that counts in mm for its neighbours' sake alone: nobody knows the size of its pixels."""
 
+FILLED_KEY = "medseg_filled"
+"""Of a layer of the list that shows another image than it did: how often that was so."""
+
+
+def number_of(layer: Any) -> str:
+    """What a layer shows now, among all layers that are open; another once it was filled with another image.
+
+    It begins with the layer's own number: a copy, which takes the metadata along, has another.
+    """
+    filled = layer.metadata.get(FILLED_KEY)
+    return str(layer.unique_id) if filled is None else f"{layer.unique_id}/{filled}"
+
 
 def shows(layer: Any) -> str:
     """What a layer shows that was made for an image, by its suffix; empty of any other."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.layer_keys import FILE_KEY, GRID_KEY, OF_KEY, SIZE_KEY, UNSIZED_KEY
+from napari_medseg.app.layer_keys import FILE_KEY, GRID_KEY, OF_KEY, SIZE_KEY, UNSIZED_KEY, number_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import Grid
 from napari_medseg.io.geometry import same_place
@@ -153,7 +153,7 @@ def image_under(images: Sequence[Any], mask: Any) -> Any:
     InputError
         If it lies beside the image that it was made for or that has its shape, or on several that differ.
     """
-    own = [image for image in images if str(image.unique_id) == mask.metadata.get(OF_KEY, ("",))[0]]
+    own = [image for image in images if number_of(image) == mask.metadata.get(OF_KEY, ("",))[0]]
     if own and image_shape(own[0]) != mask.data.shape:
         raise InputError(
             tr(

@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_medseg.app.draft import Draft, predict_drafted, shows_proposal
+from napari_medseg.app.layer_keys import number_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.inference import Prediction
@@ -77,6 +78,14 @@ class Asked:
     volume: bool
     lie: dict[str, Any]
     draft: Draft | None = None
+
+    def __post_init__(self) -> None:
+        # what the layer shows now: it may be filled with another image meanwhile
+        self.number = number_of(self.layer)
+
+    def is_on(self, layer: Image | None) -> bool:
+        """Whether it was asked on what a layer shows now."""
+        return layer is not None and layer == self.layer and number_of(layer) == self.number
 
     def is_of(self, project: Project, case_id: int) -> bool:
         """Whether it was asked for this case."""

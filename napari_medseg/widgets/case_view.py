@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.errors import sentence
@@ -29,10 +30,14 @@ from napari_medseg.widgets.one_picture import one_picture
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.opening import Opening
 from napari_medseg.widgets.own_proposals import OwnProposals
+from napari_medseg.widgets.refill import Refill
 from napari_medseg.widgets.slides import LOOK_CLOSELY, Slides
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
+
+# after an image was shown, ms
+AHEAD_MS = 200
 
 
 class CaseView(OwnProposals):
@@ -51,7 +56,7 @@ class CaseView(OwnProposals):
         parent: QWidget,
     ) -> None:
         super().__init__(viewer, state, bus, workers, parent)
-        self._window = parent
+        self._window, self._refill = parent, Refill(viewer)
         self.slides = Slides(viewer, state, self, workers, parent)
         self.ahead = Ahead(state, workers, next_of)
         self.opener = Opening(
@@ -143,12 +148,21 @@ class CaseView(OwnProposals):
         case, image, stored, picture, *_ = loaded
         self._bus.opening.emit(False)
         project = self._state.project
-        if project is None or not self._close_listed():
+        listed = [one for one in self._open.values() if one.listed]
+        keep = listed[0] if len(listed) == 1 and self._refill.fits(listed[0], image, stored.labels) else None
+        layers = None if keep is None else (keep.image, keep.labels)
+        if project is None or not self._close_listed(keep):
             return None
         own = list(self._open.values())
-        shown = show_image(self._viewer, image, name=case.name)
-        mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
-        self._viewer.add_layer(mask)
+        if layers is not None:
+            shown, mask = layers
+            self._refill.fill(shown, mask, image, stored.labels, name=case.name)
+            self._bus.filled.emit(shown)
+        else:
+            shown = show_image(self._viewer, image, name=case.name)
+            mask = new_labels(shown, stored.labels, name=case.name + MASK_SUFFIX)
+            self._viewer.add_layer(mask)
+            self._refill.built(shown, mask)
         opened = self._follow(project, case, shown, mask, stored, picture=picture, listed=True)
         self._hide(own)
         if prediction is not None:
@@ -156,8 +170,13 @@ class CaseView(OwnProposals):
         # before the case is told of: a tool of ours that is on takes it over then
         mask.mode = self._habits.mode
         self._select(opened)
-        self.ahead.compute(project, case.id)
+        # the picture first: without a graphics card it is drawn by the same processor
+        QTimer.singleShot(AHEAD_MS, partial(self._look_ahead, opened))
         return opened
+
+    def _look_ahead(self, opened: OpenCase) -> None:
+        if self.holds(opened):
+            self.ahead.compute(opened.project, opened.case_id)
 
     def _hide(self, own: list[OpenCase]) -> None:
         """The user's own layers stay, out of sight."""
@@ -165,8 +184,8 @@ class CaseView(OwnProposals):
             for layer in (other.image, other.labels, *layers_of(self._viewer, other.image)):
                 layer.visible = False
 
-    def _close_listed(self) -> bool:
-        if not super()._close_listed():
+    def _close_listed(self, keep: OpenCase | None = None) -> bool:
+        if not super()._close_listed(keep):
             return False
         self.slides.close()
         return True

@@ -41,6 +41,8 @@ class ClassList(QGroupBox):
         # a label that was just added; a proposal may bring names when it is stored
         self._added: int | None = None
         self._proposed = False
+        # colours by label, and the map of them that a mask was given last
+        self._given: tuple[dict[int | None, Any], Any] | None = None
         self.list = QListWidget()
         self.add, self.colour = QPushButton(tr("Add label")), QPushButton(tr("Colour..."))
         self.list.setToolTip(tr("Choose what to draw; double-click to rename"))
@@ -140,7 +142,10 @@ class ClassList(QGroupBox):
         colours.update({item.data(LABEL): item.data(COLOUR) for item in self._items()})
         # in the layer controls, another label may be chosen: connecting twice is connecting once
         case.labels.events.selected_label.connect(self._follow_layer)
-        case.labels.colormap = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})
+        if self._given is None or self._given[0] != colours or case.labels.colormap is not self._given[1]:
+            # it costs more than all else of an image that is opened
+            case.labels.colormap = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})
+            self._given = colours, case.labels.colormap
         self._chosen()
 
     def _chosen(self, *_: Any) -> None:

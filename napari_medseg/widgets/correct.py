@@ -127,7 +127,7 @@ class CorrectSection(QWidget):
         state.events.case_id.connect(self.rest_in_3d.look)
         state.events.proposes.connect(self.proposes.setText)
         # after the tools know of the image
-        self.session = Session(viewer, state, self.view, self.tools)
+        self.session = Session(viewer, state, self.view, self.tools, workers)
 
     def _build(self) -> None:
         for label in (self.keys, self.proposes):

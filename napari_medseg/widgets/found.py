@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from napari_medseg.app.layer_keys import number_of
 from napari_medseg.inference import Prediction, PredictionPlan
 from napari_medseg.inference.plan import VIEWS
 from napari_medseg.widgets.layers import (
@@ -20,9 +21,9 @@ from napari_medseg.widgets.layers import (
 from napari_medseg.words import tr, trn
 
 
-def lost(viewer: Any, layer: Image, data: np.ndarray) -> str | None:
-    """Why a mask of these pixels cannot be shown on an image any more; None: it can."""
-    if layer not in viewer.layers:
+def lost(viewer: Any, layer: Image, data: np.ndarray, number: str) -> str | None:
+    """Why a mask of these pixels cannot be shown on an image, of this number then, any more; None: it can."""
+    if layer not in viewer.layers or number_of(layer) != number:
         return tr("The image was closed meanwhile; its mask was dropped.")
     now = plain_image(layer)
     if now is None or (now is not data and not np.array_equal(now, data)):

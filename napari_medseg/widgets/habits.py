@@ -38,8 +38,10 @@ class Habits:
     def give(self, labels: Labels, project: Project) -> None:
         """Set a mask up as the last one was; the label too, where it is one of the same project."""
         for name, value in self._values.items():
-            setattr(labels, name, value)
-        if self._label is not None and self._label[0] is project:
+            # napari draws anew at each, also where nothing is another
+            if getattr(labels, name) != value:
+                setattr(labels, name, value)
+        if self._label is not None and self._label[0] is project and labels.selected_label != self._label[1]:
             labels.selected_label = self._label[1]
 
     def learn(self, labels: Labels, project: Project) -> None:

@@ -8,7 +8,7 @@ from napari.layers import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_medseg.app.layer_keys import FILE_KEY, TOLD_KEY, WINDOWS_KEY
+from napari_medseg.app.layer_keys import FILE_KEY, TOLD_KEY, WINDOWS_KEY, number_of
 from napari_medseg.app.windows import chosen, windows_for
 from napari_medseg.io.image import Window
 from napari_medseg.widgets.labels import TextLabel, as_tip
@@ -137,4 +137,4 @@ class ImageBar(QWidget):
 
 
 def _key(image: Image) -> str:
-    return str(image.metadata.get(FILE_KEY) or image.unique_id)
+    return str(image.metadata.get(FILE_KEY) or number_of(image))

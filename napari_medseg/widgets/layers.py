@@ -27,6 +27,7 @@ from napari_medseg.app.layer_keys import (
     WINDOW_KEY,
     WINDOWS_KEY,
     facts_of,
+    number_of,
     shows,
 )
 from napari_medseg.app.places import grid_of, moved, name_of_unit, unit_of
@@ -83,7 +84,7 @@ def lie_of_layer(layer: Image) -> dict[str, Any]:
 
 def made_for(image: Layer, suffix: str) -> dict[str, Any]:
     """Metadata of a layer made for an image: names change and come twice, so a layer is never found by its name."""
-    return {OF_KEY: (str(image.unique_id), suffix), **grid_facts(image)}
+    return {OF_KEY: (number_of(image), suffix), **grid_facts(image)}
 
 
 def grid_facts(image: Layer) -> dict[str, Any]:
@@ -94,12 +95,12 @@ def grid_facts(image: Layer) -> dict[str, Any]:
 def image_of(viewer: Any, layer: Layer) -> Image | None:
     """The image that a layer was made for, if it is still in the viewer."""
     number = layer.metadata.get(OF_KEY, ("",))[0]
-    return next((image for image in viewer.layers if str(image.unique_id) == number), None)
+    return next((image for image in viewer.layers if number_of(image) == number), None)
 
 
 def layers_of(viewer: Any, image: Layer) -> list[Layer]:
     """All layers made for an image."""
-    return [layer for layer in viewer.layers if layer.metadata.get(OF_KEY, ("", ""))[0] == str(image.unique_id)]
+    return [layer for layer in viewer.layers if layer.metadata.get(OF_KEY, ("", ""))[0] == number_of(image)]
 
 
 def images_in(viewer: Any) -> list[Image]:
@@ -222,17 +223,19 @@ def show_image(viewer: Any, image: ReadImage, *, name: str) -> Image:
     return layer
 
 
-def remove_all(viewer: Any, image: Image, mask: Labels) -> None:
-    """Nothing of an image may lie over the next one: maps, boxes and objects go with it."""
+def remove_all(viewer: Any, image: Image, mask: Labels, *, keep: bool = False) -> None:
+    """Nothing of an image may lie over the next one: maps, boxes, objects go with it, and its own two unless kept."""
+    going = [layer for layer in (*layers_of(viewer, image), mask, image) if layer in viewer.layers]
+    going = [layer for layer in dict.fromkeys(going) if not (keep and layer in (image, mask))]
+    if not going:
+        return
     # together: after each removal of its own, napari collects garbage and waits for the graphics card
     with viewer.layers.batched_update():
-        for layer in (*layers_of(viewer, image), mask, image):
-            if layer not in viewer.layers:
-                continue
+        for layer in going:
             if is_mask(layer) and layer != mask:
                 # a copy that the person made is theirs: it stays, out of sight
                 layer.visible = False
-            else:
+            elif layer in viewer.layers:
                 viewer.layers.remove(layer)
 
 

@@ -34,7 +34,7 @@ from napari_medseg.widgets.docks import Dock, dock_of
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.lesion_table import LesionTable
 from napari_medseg.widgets.rings import go_to
-from napari_medseg.widgets.shown_mask import ShownMask, shown_mask
+from napari_medseg.widgets.shown_mask import ShownMask, numbers_of, shown_mask
 from napari_medseg.widgets.sight import Sight
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -160,7 +160,7 @@ class Measurements(QWidget):
             QTimer.singleShot(0, self._heighten)
         if not wanted:
             self._forget()
-        elif self._of is None or (self._of.image, self._of.mask) != (self._sight.image, self._sight.mask):
+        elif self._of is None or self._of.numbers != numbers_of(self._sight):
             self._forget()
             self.measure()
         elif grid_of(self._of.image).describe() != self._of.lies.describe():

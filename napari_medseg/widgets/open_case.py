@@ -23,7 +23,7 @@ from napari_medseg.errors import InputError, MedsegError
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid
 from napari_medseg.project import Box, Project
-from napari_medseg.widgets.in_turn import InTurn
+from napari_medseg.widgets.case_layers import CaseLayers
 from napari_medseg.widgets.layers import PLACE, place_of, plain_image, show_part
 from napari_medseg.widgets.offers import Offers
 from napari_medseg.words import tr
@@ -33,7 +33,7 @@ CLOSE_SECONDS = 2.0
 TOOLS = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
 
 
-class OpenCase(InTurn):
+class OpenCase(CaseLayers):
     """Follows a Labels layer from here to :meth:`close`.
 
     What changes the mask as a whole (undo, an operation, a proposal, accepting) goes one after the other, by
@@ -80,17 +80,16 @@ class OpenCase(InTurn):
         stored: CaseLabels,
         *,
         kept: Grid,
-        picture: tuple,
+        picture: tuple | None,
         listed: bool,
         naming: Callable[[], dict[str, Any]],
         on_status: Callable[[SaveStatus], None],
         window: Box | None = None,
         parent: QObject,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(image, labels, parent)
         self.project, self.case_id, self.listed, self.window = project, case_id, listed, window
-        self.image, self.labels, self._kept = image, labels, kept
-        self.picture: tuple | None = picture
+        self._kept, self.picture = kept, picture
         self._pixels = plain_image(image)
         self.session = CorrectionSession(project, case_id, on_status, window)
         self._tracker = StrokeTracker(self.session, stored)

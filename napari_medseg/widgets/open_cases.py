@@ -155,7 +155,8 @@ class OpenCases(QObject):
             if mine and opened.labels in self._viewer.layers:
                 self.say(without_image(opened))
 
-    def _close(self, opened: OpenCase, *, force: bool) -> bool:
+    def _close(self, opened: OpenCase, *, force: bool, keep: bool = False) -> bool:
+        """Where its layers are to ``keep``, they stay for the next case."""
         told = opened.close(force=force)
         if told is not None:
             self.say(told)
@@ -168,12 +169,18 @@ class OpenCases(QObject):
         if self._state.case_id == opened.case_id:
             self._state.case_id = None
         if opened.listed:
-            remove_all(self._viewer, opened.image, opened.labels)
+            remove_all(self._viewer, opened.image, opened.labels, keep=keep)
+        if keep:
+            opened.leave()
         opened.deleteLater()
         return True
 
-    def _close_listed(self) -> bool:
-        return all(self._close(opened, force=False) for opened in list(self._open.values()) if opened.listed)
+    def _close_listed(self, keep: OpenCase | None = None) -> bool:
+        return all(
+            self._close(opened, force=False, keep=opened is keep)
+            for opened in list(self._open.values())
+            if opened.listed
+        )
 
     def resized(self) -> str | None:
         """Why an open image has another size than the project's exports say; None where all have theirs."""

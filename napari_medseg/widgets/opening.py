@@ -116,6 +116,9 @@ class Opening(QObject):
             self._show(loaded, None)
             return
         self._loaded = loaded
+        if (ready := self._ahead.take(loaded.case.id, loaded.request.weights)) is not None:
+            self._proposed(ready)
+            return
         self._ticket = self._workers.run(
             lambda ticket, progress: first_proposal(loaded, self._ahead, ticket, progress),
             on_done=self._proposed,

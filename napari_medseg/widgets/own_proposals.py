@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.carry import said_by
 from napari_medseg.app.correct import CaseLabels
-from napari_medseg.app.layer_keys import FILE_KEY
+from napari_medseg.app.layer_keys import FILE_KEY, number_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.places import grid_of
 from napari_medseg.app.scratch import keep_somewhere
@@ -50,7 +50,7 @@ class OwnProposals(OpenCases):
             )
             self._viewer.layers.selection.active = opened.labels
             return
-        waiting = self._keeping.get(str(image.unique_id))
+        waiting = self._keeping.get(number_of(image))
         if waiting is not None:
             # a draft is just being kept: what comes after it finds its case
             waiting.append((prediction, picture, over))
@@ -59,7 +59,7 @@ class OwnProposals(OpenCases):
         if data is None or image not in self._viewer.layers:
             # its data were exchanged, or it was closed, while the network ran
             return
-        self._keeping[str(image.unique_id)] = []
+        self._keeping[number_of(image)] = []
         labels = show_labels(self._viewer, image, prediction)
         name, grid = image.name, grid_of(image)
         source = image.source.path or image.metadata.get(FILE_KEY)
@@ -70,7 +70,7 @@ class OwnProposals(OpenCases):
             return keep_somewhere(project, data, prediction, name=name, source=source, grid=grid)
 
         def done(kept: tuple[Project, Case, CaseLabels]) -> None:
-            waited = self._keeping.pop(str(image.unique_id), [])
+            waited = self._keeping.pop(number_of(image), [])
             self._kept(image, labels, prediction, picture, project is None, *kept)
             for late in waited:
                 if image in self._viewer.layers:
@@ -80,7 +80,7 @@ class OwnProposals(OpenCases):
 
         def failed(error: BaseException) -> None:
             self.say(f"{tr('Strokes on this mask are not stored.')} {sentence(error)}")
-            for late in self._keeping.pop(str(image.unique_id), []):
+            for late in self._keeping.pop(number_of(image), []):
                 self._proposed(image, *late)
 
         self._workers.run(

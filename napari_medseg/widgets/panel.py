@@ -113,6 +113,9 @@ class MedSegPanel(QWidget):
         self._closed = False
         self._ending = Ending(self, self._may_close, self.shut_down)
         self._drops = Drops(self, self._take, self._came)
+        # no layer came or went then, which they listen to
+        self.bus.filled.connect(self.propose.image.fill)
+        self.bus.filled.connect(lambda _: self.image_bar.look())
         self.destroyed.connect(self.workers.close)
         self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
 

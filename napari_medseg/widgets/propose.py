@@ -30,7 +30,7 @@ from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
-from napari_medseg.widgets.layers import closest_look, is_slide, lie_of_layer, plain_image
+from napari_medseg.widgets.layers import closest_look, is_slide, lie_of_layer, number_of, plain_image
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.propose_form import lay_out
@@ -127,7 +127,7 @@ class ProposeSection(QWidget):
         if volume != self._volume:
             self._volume = volume
             self._refill()
-        number = "" if layer is None else str(layer.unique_id)
+        number = "" if layer is None else number_of(layer)
         if number != self._told_of:
             # what was said is of another image, and so are the boxes that were wanted
             self._told_of = number
@@ -141,7 +141,7 @@ class ProposeSection(QWidget):
 
     def _boxes_drawn(self, image: Image) -> None:
         """A box is for its image."""
-        self._drawn.add(str(image.unique_id))
+        self._drawn.add(number_of(image))
         if image == self.current_image():
             self.options.boxes.setChecked(True)
 
@@ -202,7 +202,7 @@ class ProposeSection(QWidget):
 
     def _tell_next(self) -> None:
         # also where one corrects: a network that was chosen by hand stays, whatever comes
-        here = self._asked_for is not None and self._asked_for.layer == self.current_image()
+        here = self._asked_for is not None and self._asked_for.is_on(self.current_image())
         works = self._of_draft(draft_text.works_on) if here else ""
         self._state.proposes = " ".join(filter(None, (works or self.choice.next_text(), self.familiar.warning)))
 
@@ -285,13 +285,13 @@ class ProposeSection(QWidget):
             lambda ticket, progress: asked.answer(self._state, ticket, progress, again=again),
             on_done=lambda found: self._show(asked, *found),
             on_progress=self._progressed,
-            on_error=lambda error: self._ask_again(layer) if isinstance(error, AcceptedError) else self._failed(error),
+            on_error=lambda error: self._ask_again(asked) if isinstance(error, AcceptedError) else self._failed(error),
         )
 
-    def _ask_again(self, layer: Image) -> None:
+    def _ask_again(self, asked: Asked) -> None:
         """An accept is never lost unasked."""
         self._busy(False)
-        ask_again(self.window(), lambda: self.start(again=True) if layer == self.current_image() else None)
+        ask_again(self.window(), lambda: self.start(again=True) if asked.is_on(self.current_image()) else None)
 
     def _ask_task(self) -> None:
         """Nobody knows what is on the image: the person does."""
@@ -342,7 +342,7 @@ class ProposeSection(QWidget):
 
     def _show_draft(self, found: Found, draft: Draft) -> None:
         asked = self._asked_for
-        if asked is None or lost(self._viewer, asked.layer, asked.data) is not None:
+        if asked is None or lost(self._viewer, asked.layer, asked.data, asked.number) is not None:
             return
         asked.draft = draft
         self._say(draft_text.works_on(draft))
@@ -351,7 +351,7 @@ class ProposeSection(QWidget):
 
     def _kept(self, image: Image, project: Project, case_id: int) -> None:
         """By its draft an image of the user's own has become a case."""
-        if (asked := self._asked_for) is not None and asked.layer == image:
+        if (asked := self._asked_for) is not None and asked.is_on(image):
             asked.project, asked.case_id = project, case_id
 
     def _failed(self, error: BaseException) -> None:
@@ -364,16 +364,16 @@ class ProposeSection(QWidget):
         replaced = self._of_draft(draft_text.replaced)
         self._busy(False)
         layer, boxes = asked.layer, asked.boxes
-        if asked.case_id is not None and layer not in self._viewer.layers:
+        if asked.case_id is not None and not (layer in self._viewer.layers and asked.is_on(layer)):
             self._bus.late.emit(asked.project, asked.case_id, prediction)
             return
-        if (why := lost(self._viewer, layer, asked.data)) is not None:
+        if (why := lost(self._viewer, layer, asked.data, asked.number)) is not None:
             self._say(why)
             return
         if boxes is not None:
             # a box is for this proposal: the person's own choice is back
-            self._drawn.discard(str(layer.unique_id))
-            if layer == self.current_image():
+            self._drawn.discard(asked.number)
+            if asked.is_on(self.current_image()):
                 self.options.boxes.setChecked(False)
         for message in prediction.origin["messages"]:
             show_info(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from napari_medseg.app.settings import load_settings, save_settings
@@ -12,6 +14,7 @@ from napari_medseg.widgets.habits import MODES
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.tool_table import SNAP, WIRE
 from napari_medseg.widgets.tools import EditTools
+from napari_medseg.widgets.workers import Workers
 
 
 class Session:
@@ -23,10 +26,13 @@ class Session:
     state : PanelState
     view : CaseView
     tools : EditTools
+    workers : Workers
     """
 
-    def __init__(self, viewer: Any, state: PanelState, view: CaseView, tools: EditTools) -> None:
-        self._viewer, self._state, self._view, self._tools = viewer, state, view, tools
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, tools: EditTools, workers: Workers) -> None:
+        self._viewer, self._state, self._view, self._tools, self._workers = viewer, state, view, tools, workers
+        # an older place is never written over a newer one
+        self._turn, self._lock = 0, Lock()
         # of the image that is on its way
         self._wanted: dict[str, Any] | None = None
         state.events.project.connect(self._project_changed)
@@ -69,8 +75,20 @@ class Session:
         return True
 
     def _save(self, **place: Any) -> None:
+        self._saving(**place)()
+
+    def _saving(self, **place: Any) -> Callable[[], None]:
+        """What stores a place, unless another one was to be stored since; on any thread."""
         assert self._state.project is not None
-        save_settings(place={"project": str(self._state.project.path), **place})
+        self._turn += 1
+        turn, stored = self._turn, {"project": str(self._state.project.path), **place}
+
+        def save() -> None:
+            with self._lock:
+                if turn == self._turn:
+                    save_settings(place=stored)
+
+        return save
 
     def _project_changed(self, *_: Any) -> None:
         self._wanted = None
@@ -95,7 +113,9 @@ class Session:
         if wanted is not None and wanted.get("case") == opened.case_id:
             self._show(wanted)
         # a crash comes back here too
-        self._save(case=opened.case_id, listed=opened.listed)
+        save = self._saving(case=opened.case_id, listed=opened.listed)
+        # the disk may be slow, and the image is not shown yet
+        self._workers.run(lambda *_: save(), on_done=lambda _: None, lane="files")
 
     def _show(self, place: dict[str, Any]) -> None:
         """The part of the image that was seen, and what was drawn with; what is no such thing is passed over."""

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_medseg.app.classes import shown_classes
+from napari_medseg.app.layer_keys import number_of
 from napari_medseg.app.places import grid_of
 from napari_medseg.io import Grid
 from napari_medseg.project import Project
@@ -32,6 +33,8 @@ class ShownMask:
         Of the image.
     lies : Grid
         As it is shown; see :meth:`facts`.
+    numbers : tuple of str
+        As :func:`numbers_of` gave them then.
     """
 
     image: Image
@@ -41,6 +44,7 @@ class ShownMask:
     lies: Grid
     _case: tuple[Project, int] | None
     _naming: dict[str, Any]
+    numbers: tuple[str, ...]
 
     def facts(self) -> tuple[Grid, dict[int, str]]:
         """Where it lies, and what its classes are called: off the GUI thread."""
@@ -49,6 +53,11 @@ class ShownMask:
         project, number = self._case
         grid = _known(self.lies, kept_grid(project.case(number)))
         return grid, {one.label: one.name for one in shown_classes(project, number, **self._naming)}
+
+
+def numbers_of(sight: Sight) -> tuple[str, ...]:
+    """What the image and the mask that are looked at show now: layers may be filled with another image."""
+    return tuple(number_of(layer) for layer in (sight.image, sight.mask) if layer is not None)
 
 
 def shown_mask(sight: Sight, view: CaseView, state: PanelState) -> ShownMask | None:
@@ -61,7 +70,7 @@ def shown_mask(sight: Sight, view: CaseView, state: PanelState) -> ShownMask | N
     labels, values = np.asarray(mask.data), plain_image(image)
     if values is not None and values.shape[: labels.ndim] != labels.shape:
         values = None
-    return ShownMask(image, mask, labels, values, grid_of(image), case, state.naming())
+    return ShownMask(image, mask, labels, values, grid_of(image), case, state.naming(), numbers_of(sight))
 
 
 def _known(lies: Grid, kept: Grid | None) -> Grid:

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_medseg.app.layer_keys import OF_KEY, PROGRESS_SUFFIX
+from napari_medseg.app.layer_keys import OF_KEY, PROGRESS_SUFFIX, number_of
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.slide_plan import SlidePlan, plan_slide
 from napari_medseg.app.slide_work import (
@@ -262,7 +262,7 @@ class SlideRuns(QObject):
             scale=scale * far.block,
             translate=np.array(shown.layer.translate) + scale * (np.array(far.block) - 1) / 2,
             units=shown.layer.units,
-            metadata={OF_KEY: (str(shown.layer.unique_id), PROGRESS_SUFFIX)},
+            metadata={OF_KEY: (number_of(shown.layer), PROGRESS_SUFFIX)},
         )
         active = self._viewer.layers.selection.active
         self._viewer.layers.insert(self._viewer.layers.index(shown.layer) + 1, self._map)

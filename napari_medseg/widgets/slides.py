@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.correct import CaseLabels, common, window_labels
-from napari_medseg.app.layer_keys import MASK_SUFFIX, OF_KEY, OVERVIEW_SUFFIX, SLIDE_KEY, WINDOW_KEY
+from napari_medseg.app.layer_keys import MASK_SUFFIX, OF_KEY, OVERVIEW_SUFFIX, SLIDE_KEY, WINDOW_KEY, number_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.slide_windows import area, wanted, window_at
 from napari_medseg.errors import sentence
@@ -334,7 +334,7 @@ class Slides(QObject):
             units=slide.units,
             contrast_limits=None if slide.rgb else slide.contrast_limits,
             # nothing of the file: a mask of a part must not be written as that of the whole
-            metadata={WINDOW_KEY: box, OF_KEY: (str(slide.unique_id), "")},
+            metadata={WINDOW_KEY: box, OF_KEY: (number_of(slide), "")},
         )
         frame = layer.bounding_box
         frame.line_color, frame.line_thickness, frame.points, frame.visible = FRAME, FRAME_PX, False, True

@@ -175,6 +175,8 @@ class Bus:
     """A person asks for a proposal on an image layer."""
     kept = Signal(object, object, object)
     """An image layer of the user's own is a case from here on: (Image, Project, number)."""
+    filled = Signal(object)
+    """An image layer shows another image of the list than before, and so does its mask: (Image)."""
     late = Signal(object, object, object)
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
     tissue = Signal(int, object)

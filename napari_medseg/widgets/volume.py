@@ -21,7 +21,7 @@ from napari_medseg.widgets.marks import CanvasMarks
 from napari_medseg.widgets.measurements import Measurements
 from napari_medseg.widgets.planes import NAME, ThreePlanes
 from napari_medseg.widgets.same_units import SameUnits
-from napari_medseg.widgets.shown_mask import shown_mask
+from napari_medseg.widgets.shown_mask import numbers_of, shown_mask
 from napari_medseg.widgets.sight import Sight
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -121,7 +121,7 @@ class VolumeBox(QWidget):
     def _turned(self) -> None:
         self._row.setVisible(self.sight.volume)
         self._tell_position()
-        shown = tuple(str(one.unique_id) for one in (self.sight.image, self.sight.mask) if one is not None)
+        shown = numbers_of(self.sight)
         if shown != self._told_of:
             # another image: its own number comes, the last one's is gone at once
             self._told_of = shown

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from napari_medseg.app.predict import check_kind
+from napari_medseg.app.kinds import check_kind
 from napari_medseg.errors import ImageReadError, OperationError
 from napari_medseg.io import (
     FORMATS,

@@ -37,7 +37,7 @@ def test_every_link_of_every_page_leads_to_a_page_heading_or_picture(pages, page
         pages.show_page(page)
         assert pages.told[-1] == ""
         url = QUrl(link)
-        if link.endswith(".png"):
+        if link.endswith((".png", ".svg")):
             picture = pages.loadResource(QTextDocument.ResourceType.ImageResource.value, url)
             assert isinstance(picture, QImage) and 0 < picture.width() <= pages.width(), link
         elif link.endswith("decisions"):

@@ -161,7 +161,7 @@ def test_what_a_damaged_project_cannot_take_is_written_elsewhere(panel, qtbot, c
         other.execute("UPDATE tiles SET crc = crc + 1")
     other.close()
     # what it remembers would do; without that it has to read what it cannot
-    case.project._drawn._current._memory.take(case.case_id)
+    case.project._drawn.current._memory.take(case.case_id)
     panel.correct.undo.click()
     paint(layer, (24, 24))
     qtbot.waitUntil(lambda: case.session.status.lost == 1, timeout=WAIT)

@@ -117,3 +117,14 @@ def test_a_settings_file_of_any_kind_opens_an_image(project_panel, qtbot, place)
     wanted = 2 if isinstance(place, dict) and place["case"] == 2 else 1
     qtbot.waitUntil(lambda: panel.state.case_id == wanted, timeout=WAIT)
     assert np.isfinite(panel.viewer.scene.camera.zoom)
+
+
+def test_an_older_place_is_never_stored_over_a_newer_one(project_panel, qtbot):
+    session = project_panel.correct.session
+    go(project_panel, qtbot, 2)
+    older = session._saving(case=1, listed=True)
+    session._save(case=2, listed=True, zoom=3.0)
+    older()
+    assert load_settings()["place"]["case"] == 2 and load_settings()["place"]["zoom"] == 3.0
+    qtbot.waitUntil(lambda: not project_panel.workers._tickets, timeout=WAIT)
+    assert load_settings()["place"]["zoom"] == 3.0
