@@ -92,7 +92,8 @@ def measure(parts: list[str], options: argparse.Namespace, home: Path) -> Found:
     if "many" in parts:
         gui_many.measure(found, panel, painted, many, options.times)
     if {"add", "train", "close"} & set(parts):
-        open_project(panel, home / "p")
+        # all of its images are accepted: none is opened
+        open_project(panel, home / "p", shown=False)
         if "add" in parts:
             gui_parts.adding(found, panel, home, options.times)
         if "train" in parts:
@@ -117,12 +118,13 @@ def make_samples(folder: Path, *, accepted: bool) -> None:
             project.accept(case.id)
 
 
-def open_project(panel: Any, folder: Path) -> None:
-    """Up to its first image."""
+def open_project(panel: Any, folder: Path, *, shown: bool = True) -> None:
+    """Up to its first image, if it shows one."""
     panel.tabs.setCurrentIndex(1)
     panel.correct.open_project(folder)
     spin(lambda: panel.state.project is not None and panel.state.project.path == folder.resolve(), 60)
-    spin(lambda: panel.correct.view.current is not None, 60)
+    if shown:
+        spin(lambda: panel.correct.view.current is not None, 60)
     rest(1.0)
 
 

@@ -73,7 +73,7 @@ class Team:
         futures = {self._client.submit(work, item, *shared, **options): item for item in items}
         done = False
         try:
-            for future in as_completed(list(futures)):
+            for future in as_completed(list(futures), loop=self._client.loop):
                 yield futures[future], lambda future=future: _result(future, KilledWorker)  # type: ignore[misc]
             done = True
         finally:
@@ -169,7 +169,8 @@ def _client(distributed: Any, started: Any, workers: Workers) -> Iterator[Any]:
         )
     address = started if started is not None else workers.scheduler
     try:
-        client = distributed.Client(address, timeout=_SECONDS, **options)
+        # what else in this process uses Dask goes on as before
+        client = distributed.Client(address, timeout=_SECONDS, set_as_default=False, **options)
     # OSError: nobody answers; ValueError, TypeError, FileNotFoundError: an address or files for TLS that are none
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise OperationError(

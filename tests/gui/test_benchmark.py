@@ -31,6 +31,7 @@ def test_parts_are_measured(tmp_path):
     asked = ["idle", "predicting", "N, to the first place", "N, to the last opinion", "training", "closing"]
     assert [row["while"] for row in rows] == asked
     measured = [row for row in rows if row["shots"]]
-    # 5 ms between shots: the loop ran all the time, not only at the ends
-    assert all(row["shots"] > 20 for row in measured if row["while"] in ("idle", "predicting", "training"))
+    # 5 ms between shots: the loop ran all the time, not only at the ends; proposals are soon made
+    least = {"idle": 20, "predicting": 5, "training": 20}
+    assert all(row["shots"] > least[row["while"]] for row in measured if row["while"] in least)
     assert [row["n"] for row in rows] == [0, 2, 2, 2, 1, 1]

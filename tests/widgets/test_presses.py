@@ -167,10 +167,16 @@ def test_every_button_that_decides_is_watched(seen, qtbot, tmp_path):
     correct.pieces.show()
     correct.tools.neighbours.show()
     buttons = correct.deciding()
-    for button in buttons:
-        button.setEnabled(True)
-        button.show()
-    qtbot.waitUntil(lambda: presses.seen and all(button.isVisible() for button in buttons), timeout=WAIT)
+
+    def shown():
+        # what is for volumes is hidden again as the image's facts come in
+        correct.tools.neighbours.show()
+        for button in buttons:
+            button.setEnabled(True)
+            button.show()
+        return presses.seen and all(button.isVisible() for button in buttons)
+
+    qtbot.waitUntil(shown, timeout=WAIT)
     # at once: so the clocks lie
     key(seen.window(), Qt.Key.Key_F12)
 
