@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+from napari_medseg.app.predict import PredictRequest, members_of
 from napari_medseg.errors import Cancelled
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Part
+from napari_medseg.project.files import image_sha256
+from napari_medseg.weights import resolve_weights
 from napari_medseg.words import tr
 
 Progress = Callable[[float, str], None]
+
+
+def facts_asked(path: Path, request: PredictRequest) -> dict[str, Any]:
+    """What the labels of a large image hang on, whatever it is: the image, the weights, what was asked for."""
+    entry, _ = resolve_weights(request.network, request.weights)
+    members = []
+    for member in members_of(request):
+        one, _ = resolve_weights(member.network, member.weights)
+        members.append({"network": member.network, "weights": one.id, "sha256": one.sha256})
+    return {
+        "image_sha256": image_sha256(path),
+        "members": members,
+        "classes": {str(label): name for label, name in zip(entry.labels, entry.classes, strict=True)},
+        "threshold": request.threshold,
+        "mirrored": request.mirrored,
+        "size": request.size or list(entry.input_size),
+    }
 
 
 class Run(Protocol):

@@ -10,15 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_medseg.app.large_run import Progress, go_on
-from napari_medseg.app.predict import PredictRequest, members_of, predict_array
+from napari_medseg.app.large_run import Progress, facts_asked, go_on
+from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, to01, units_of
 from napari_medseg.inference.prediction import to_labels
 from napari_medseg.inference.tiles import KeptTiles, Place, enlarge, join
 from napari_medseg.inference.tissue import is_empty
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
-from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import resolve_weights
 
 # how tiles are laid and joined; a change of it is another result
@@ -38,24 +37,8 @@ class Planned(Protocol):
 
 def facts_of(plan: SlidePlan) -> dict[str, Any]:
     """What a slide's labels are made by: those of other facts are others."""
-    request = plan.request
-    members = []
-    for member in members_of(request):
-        entry, _ = resolve_weights(member.network, member.weights)
-        members.append({"network": member.network, "weights": entry.id, "sha256": entry.sha256})
-    entry, _ = resolve_weights(request.network, request.weights)
-    return {
-        "form": FORM,
-        "image_sha256": image_sha256(plan.path),
-        "members": members,
-        "classes": {str(label): name for label, name in zip(entry.labels, entry.classes, strict=True)},
-        "threshold": request.threshold,
-        "mirrored": request.mirrored,
-        "level": plan.level,
-        "side": plan.grid.side,
-        "size": request.size or list(entry.input_size),
-        "pixel_um": plan.pixel_um,
-    }
+    facts = {"form": FORM, **facts_asked(plan.path, plan.request)}
+    return {**facts, "level": plan.level, "side": plan.grid.side, "pixel_um": plan.pixel_um}
 
 
 def origin_of(plan: Planned, facts: dict[str, Any]) -> dict[str, Any]:

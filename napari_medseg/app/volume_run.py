@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.predict import PredictRequest, members_of, predict_array
+from napari_medseg.app.large_run import facts_asked
+from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.slide_plan import lasts, seconds_a_tile, to01
 from napari_medseg.errors import InputError
 from napari_medseg.inference.normalize import PERCENTILES
@@ -19,7 +20,6 @@ from napari_medseg.inference.plan import finest_axis
 from napari_medseg.io.label_blocks import DEEP, Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
 from napari_medseg.networks import get_spec
-from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import resolve_weights
 from napari_medseg.words import tr, trn
 
@@ -153,24 +153,8 @@ def _greys(volume: Large) -> tuple[float, float]:
 
 def volume_facts(plan: VolumePlan) -> dict[str, Any]:
     """What its labels are made by: those of other facts are others."""
-    request = plan.request
-    members = []
-    for member in members_of(request):
-        entry, _ = resolve_weights(member.network, member.weights)
-        members.append({"network": member.network, "weights": entry.id, "sha256": entry.sha256})
-    entry, _ = resolve_weights(request.network, request.weights)
-    return {
-        "form": FORM,
-        "image_sha256": image_sha256(plan.path),
-        "members": members,
-        "classes": {str(label): name for label, name in zip(entry.labels, entry.classes, strict=True)},
-        "threshold": request.threshold,
-        "mirrored": request.mirrored,
-        "axis": plan.axis,
-        "halo": list(plan.halo),
-        "size": request.size or list(entry.input_size),
-        "window": list(plan.window),
-    }
+    facts = {"form": FORM, **facts_asked(plan.path, plan.request)}
+    return {**facts, "axis": plan.axis, "halo": list(plan.halo), "window": list(plan.window)}
 
 
 class VolumeRun:
