@@ -12,7 +12,7 @@ SYSTEM_PACKAGES := xvfb xauth xdotool libegl1 libgl1 libgl1-mesa-dri libdbus-1-3
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
 	libxcb-shape0 libxcb-xinerama0 fonts-dejavu-core
 
-.PHONY: run test check lint types formats words speed system clean
+.PHONY: run test check search lint types formats words speed system clean
 
 run: $(STAMP)
 	@if [ "$$(uname)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
@@ -28,6 +28,11 @@ test: $(STAMP) system lint types
 
 check: $(STAMP) lint types
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not gui" --no-xvfb --durations 5 $(PYTEST_ARGS)
+
+# new inputs for all properties: what fails becomes an @example of its test
+search: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --no-xvfb --hypothesis-profile=search -m "not gui" $(PYTEST_ARGS) \
+		$$(grep -rl --include="test_*.py" "from hypothesis" tests)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,12 +4,19 @@ import os
 import subprocess
 
 import pytest
+from hypothesis import settings
 
 from napari_medseg import log
 
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 # small tensors: more threads only wait for each other, most of all on a busy machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# properties: the suite tries the same inputs each time, so that it says something of a change and not of its luck, and
+# however long one takes; `make search` looks for new inputs
+settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+settings.register_profile("search", deadline=None, max_examples=500, print_blob=True)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
