@@ -12,7 +12,8 @@ import numpy as np
 
 from napari_medseg.app.large_run import Progress, facts_asked, go_on
 from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, to01, units_of
+from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, units_of
+from napari_medseg.inference.normalize import between
 from napari_medseg.inference.prediction import to_labels
 from napari_medseg.inference.tiles import KeptTiles, Place, enlarge, join
 from napari_medseg.inference.tissue import is_empty
@@ -38,7 +39,9 @@ class Planned(Protocol):
 def facts_of(plan: SlidePlan) -> dict[str, Any]:
     """What a slide's labels are made by: those of other facts are others."""
     facts = {"form": FORM, **facts_asked(plan.path, plan.request)}
-    return {**facts, "level": plan.level, "side": plan.grid.side, "pixel_um": plan.pixel_um}
+    facts |= {"level": plan.level, "side": plan.grid.side, "pixel_um": plan.pixel_um}
+    # of eight bits these are always the same
+    return facts if plan.window == (0.0, 255.0) else {**facts, "window": list(plan.window)}
 
 
 def origin_of(plan: Planned, facts: dict[str, Any]) -> dict[str, Any]:
@@ -130,12 +133,11 @@ class SlideRun:
             return None
         data = self._slide.read(plan.grid.box(place), plan.level)
         # a slide of which nobody knew where it is empty
-        if plan.tiles is None and is_empty(to01(data, plan.window)):
+        if plan.tiles is None and is_empty(between(data, plan.window)):
             return None
-        image = data if data.dtype == np.uint8 else to01(data, plan.window)
         started = time.perf_counter()
         request = replace(plan.request, pixel_um=None)
-        found = predict_array(_squared(image, plan.grid.side), request, volume=False)
+        found = predict_array(_squared(data, plan.grid.side), request, volume=False, window=plan.window)
         self.passes += 1
         self.seconds += time.perf_counter() - started
         height, width = data.shape[:2]
