@@ -14,7 +14,8 @@ from napari_medseg.app.evaluate import evaluate
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.cli import main
 from napari_medseg.errors import ImageReadError, InputError, ShapeError
-from napari_medseg.io import LabelRule, large_numbers, read_image, read_mask
+from napari_medseg.io import LabelRule, large_numbers, read_image, read_mask, write_mask
+from napari_medseg.io.formats import read_grid
 from napari_medseg.metrics import score_case
 from tests.app.test_slides import cells
 
@@ -120,10 +121,9 @@ def test_what_cannot_be_compared_in_parts_is_refused_before_anything_runs(pair, 
     tifffile.imwrite(tmp_path / "b.tif", truth[:200], tile=(64, 64))
     with pytest.raises(ShapeError):
         evaluate([(image, tmp_path / "b.tif")], REQUEST)
-    slice_ = nibabel.Nifti1Image(truth.transpose()[..., None], np.diag((-1.0, -1.0, 1.0, 1.0)))
-    nibabel.save(slice_, tmp_path / "s.nii")
+    one_slice = write_mask(tmp_path / "s.nii", truth, grid=read_grid(image))
     with pytest.raises(InputError, match="another order of axes"):
-        evaluate([(image, tmp_path / "s.nii")], REQUEST)
+        evaluate([(image, one_slice)], REQUEST)
     tifffile.imwrite(tmp_path / "c.tif", truth * np.float32(0.5), tile=(64, 64))
     with pytest.raises(ImageReadError, match="fractions"):
         evaluate([(image, tmp_path / "c.tif")], REQUEST)
