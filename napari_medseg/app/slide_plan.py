@@ -23,6 +23,8 @@ from napari_medseg.tasks import PIXEL_UM
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.words import tr, trn
 
+# share of tiles with tissue from which a part is worth going to
+WORTH = 0.4
 # a level may be so much finer than what the network wants before tiles are made of a coarser one
 _FINEST, _COARSEST = 0.02, 1000.0
 # seconds a pass takes where nobody measured it
@@ -98,6 +100,10 @@ class SlidePlan:
             min(n, math.ceil(high / by) + 1) for high, by, n in zip(box[2:], self.down, self.grid.shape, strict=True)
         ]
         return lows[0], lows[1], highs[0], highs[1]
+
+    def share(self, box: Part) -> float:
+        """Of a part of the full level, how much is tissue: the share of its tiles, 1 where nobody knows."""
+        return len(self.places(box)) / len(self.grid.meeting(self.level_box(box)))
 
     def places(self, box: Part) -> list[Place]:
         """Tiles that go through the network for a part of the full level."""

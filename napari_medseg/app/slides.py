@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from napari_medseg.app.doubt import doubt_of
 from napari_medseg.app.large_run import Progress, facts_asked, go_on
 from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, units_of
+from napari_medseg.app.slide_plan import WORTH, SlidePlan, in_order, note_seconds, units_of
 from napari_medseg.inference.normalize import between
 from napari_medseg.inference.prediction import to_labels
 from napari_medseg.inference.tiles import KeptTiles, Place, enlarge, join
@@ -116,7 +117,11 @@ class SlideRun:
             y0, x0, y1, x1 = self.plan.level_box(box)
             part = maps[:, y0 - region[0] : y1 - region[0], x0 - region[1] : x1 - region[1]]
             found = enlarge(part, (y0, x0), (box[0], box[1], box[2], box[3]), self.plan.down)
-            self.store.write(index, _labels(found, self.plan.request.threshold, self._numbers))
+            labels = _labels(found, self.plan.request.threshold, self._numbers)
+            # before the block: what is done has it
+            if self.plan.share(box) >= WORTH:
+                self.store.note_doubt(index, doubt_of(found.sum(axis=0).clip(0, 1), labels > 0))
+            self.store.write(index, labels)
 
     def see(self, box: Part) -> np.ndarray:
         """Labels (uint8) of any part, at once: the same as its blocks will have."""

@@ -40,6 +40,23 @@ def test_a_cell_says_what_the_case_is(model):
     assert set(STATES) == {"new", "proposed", "in progress", "accepted"}
 
 
+@pytest.mark.parametrize(
+    ("shape", "frames", "state", "text"),
+    [
+        ((9000, 9000), 1, "accepted", "1 frame accepted"),
+        ((9000, 9000), 3, "in progress", "3 frames accepted"),
+        ((9000, 9000), 0, "proposed", "proposed"),
+        ((1000, 1100, 1000), 2, "accepted", "2 parts accepted"),
+        ((40, 40), 0, "accepted", "accepted"),
+    ],
+)
+def test_of_a_large_image_it_says_how_much_is_accepted(model, shape, frames, state, text):
+    model.fill(cases(1, shape=shape, frames=frames, state=state))
+    assert texts(model)[0][1] == text
+    model.fill(cases(1, shape=shape, frames=frames, state=state, missing=True))
+    assert texts(model)[0][1] == "image missing"
+
+
 def test_only_what_changed_is_told(model, qtbot):
     listed = cases(2000)
     assert model.fill(listed)
