@@ -10,6 +10,7 @@ from napari_medseg.project import Case
 from napari_medseg.widgets.case_model import STATES, CaseModel
 from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.find_image import LONG
+from napari_medseg.widgets.project_bar import progress_text
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui
@@ -55,6 +56,14 @@ def test_of_a_large_image_it_says_how_much_is_accepted(model, shape, frames, sta
     assert texts(model)[0][1] == text
     model.fill(cases(1, shape=shape, frames=frames, state=state, missing=True))
     assert texts(model)[0][1] == "image missing"
+
+
+def test_how_far_a_project_is_counts_frames_apart():
+    assert progress_text([]) == "0 of 0 accepted"
+    assert progress_text([*cases(2), *cases(1, state="accepted")]) == "1 of 3 accepted"
+    slide = cases(1, shape=(9000, 9000), frames=3, state="accepted")
+    assert progress_text(slide) == "3 frames accepted"
+    assert progress_text([*cases(2), *slide]) == "0 of 2 accepted, 3 frames accepted"
 
 
 def test_only_what_changed_is_told(model, qtbot):
