@@ -43,8 +43,9 @@ def image_sha256(path: Path, *, whole: bool = False) -> str:
 
 def is_image(path: Path, digest: str) -> bool:
     """Whether such a hash was of this file, by whichever rule it was made; errors are those of :func:`image_sha256`."""
-    # what is small now and was large is another
-    return image_sha256(path, whole=not digest.startswith(BY_PARTS)) == digest
+    # what is small now and was large is another; of a damaged project it may be anything
+    by_parts = isinstance(digest, str) and digest.startswith(BY_PARTS)
+    return image_sha256(path, whole=not by_parts) == digest
 
 
 def kept_sha256(path: Path) -> str:
