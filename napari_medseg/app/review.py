@@ -99,7 +99,9 @@ def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, canc
     for pair in spec.data.val:
         read, mask = _read(pair, spec, folder)
         image, truth = read.data, mask.numbers
-        before, after = (_labels_of(read, weights, spec, pair, cancelled) for weights in (old, new))
+        before, after = (
+            _labels_of(image, weights, spec, read.spacing, cancelled, pair.window) for weights in (old, new)
+        )
         if mask.ignored is not None:
             before, after = (np.where(mask.ignored, 0, labels) for labels in (before, after))
         classes = spec.data.labels
@@ -129,14 +131,15 @@ def _read(pair: Pair, spec: RunSpec, folder: Path) -> tuple[Image, MaskLabels]:
 
 
 def _labels_of(
-    image: Image,
+    image: np.ndarray,
     request: PredictRequest,
     spec: RunSpec,
-    pair: Pair,
+    spacing: tuple[float, ...] | None,
     cancelled: Wanted,
+    window: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """What weights say of an image, in the run's numbers: the one class of the old weights may have another number."""
-    found = predict_array(image.data, request, spacing=image.spacing, window=pair.window, cancelled=cancelled)
+    found = predict_array(image, request, spacing=spacing, window=window, cancelled=cancelled)
     if len(found.classes) == len(spec.data.labels) == 1:
         return (found.labels > 0).astype(np.uint8) * np.uint8(spec.data.labels[0])
     return found.labels
