@@ -20,7 +20,6 @@ from napari_medseg.io.large_numbers import LargeNumbers
 from napari_medseg.io.large_open import open_large
 from napari_medseg.io.pairs import check_sizes
 from napari_medseg.metrics import Counts
-from napari_medseg.words import tr
 
 
 def check_pairs(pairs: Sequence[tuple[Path, Path]], *, objects: bool) -> list[str]:
@@ -107,4 +106,4 @@ def step_of(progress: Callable[[float, str], None] | None, number: int, of: int,
     """Progress of one of several images."""
     if progress is None:
         return None
-    return lambda share, text: progress((number + share) / of, tr("{name}: {text}", name=name, text=text))
+    return lambda share, text: progress((number + share) / of, f"{name}: {text}")

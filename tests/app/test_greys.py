@@ -1,10 +1,14 @@
 """A part of a large image is as bright for whoever learns from it as for whoever proposes on the whole."""
 
+import shutil
+from dataclasses import replace
+
 import nibabel
 import numpy as np
 import pytest
 import tifffile
 
+from napari_medseg.app import review
 from napari_medseg.app.greys import greys_for, greys_of
 from napari_medseg.app.images import add_images
 from napari_medseg.app.plan_round import RetrainOptions, plan_retrain
@@ -17,6 +21,7 @@ from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.large_open import open_large
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
+from napari_medseg.project.runs import WEIGHTS_FILE
 from napari_medseg.weights import resolve_weights
 from src_train import volumes
 from src_train.dataset import TrainingSet, load_pair
@@ -116,6 +121,32 @@ def test_a_piece_is_seen_as_its_tile_is(tmp_path, monkeypatch, seen, dtype, colo
     learned, _ = TrainingSet([sample], sides=(SIDE, SIDE), classes=1, augmentation=None, input=source).batch([(0, 0)])
     wanted = normalize.to_tensor(proposed, source)
     assert float((learned - wanted).abs().max()) <= 0.51 / 255 / float(np.min(source.std))
+
+
+def test_who_compares_and_who_suspects_sees_pieces_as_the_slide_is(tmp_path, monkeypatch):
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(path, values("uint16", (SIDE, 3 * SIDE)), tile=(16, 16))
+    with Project.create(tmp_path / "p") as project:
+        add_images(project, [path])
+        for left in (0, SIDE, 2 * SIDE):
+            project.commit_stroke(1, np.ones((9, 9), np.uint8), box=(0, left, 9, left + 9))
+            project.accept(1, (0, left, SIDE, left + SIDE))
+        spec, folder = plan_retrain(project, RetrainOptions(network=WEIGHTS[0], weights=WEIGHTS[1]))
+    own = tuple(pair for pair in spec.data.train if not pair.name.startswith("anchor "))
+    spec = replace(spec, data=replace(spec.data, train=own, val=own[:1]))
+    shutil.copy(resolve_weights(*WEIGHTS)[1], folder / WEIGHTS_FILE)
+    windows, whole = [], review.predict_array
+
+    def look(image, request, *, window=None, **more):
+        windows.append(window)
+        return whole(image, request, window=window, **more)
+
+    monkeypatch.setattr(review, "predict_array", look)
+    review.compare(spec, folder, device="cpu")
+    assert windows == [own[0].window] * 2
+    review.find_suspects(spec, folder, device="cpu")
+    with open_large(path) as slide:
+        assert set(windows) == {greys_of(slide)}
 
 
 def test_of_a_slide_of_one_grey_that_grey_is_black(tmp_path):
