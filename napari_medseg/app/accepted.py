@@ -35,9 +35,9 @@ def masks_of(project: Project, case: Case) -> list[AcceptedMask]:
 
     Boxes of a large case never share a pixel: an older one is cut back to the largest box that the newer ones leave of
     it, and is left out where that is too narrow to be learned from. What it says is what was accepted in it then,
-    whatever was drawn there since and not accepted.
+    whatever was drawn there since and not accepted; no proposal changes what is shown there.
     """
-    revisions = project.revisions(case.id)
+    revisions = project.standing(case.id)
     if not case.large:
         return [AcceptedMask(case, one, None) for one in revisions[-1:]]
     found: list[AcceptedMask] = []

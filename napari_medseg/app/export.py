@@ -210,7 +210,7 @@ def to_export(project: Project, state: str = ACCEPTED) -> list[Case]:
                 all=ALL,
             )
         )
-    return [case for case in project.cases() if (state == ALL and case.state != "new") or project.revisions(case.id)]
+    return [case for case in project.cases() if (state == ALL and case.state != "new") or project.standing(case.id)]
 
 
 def export_project(

@@ -16,7 +16,7 @@ LEAST_GROUPS = 4
 
 def accepted(project: Project, split: str) -> list[Case]:
     """Cases of one side of the split that have a revision and whose image is there."""
-    return [c for c in project.cases() if c.split == split and not c.missing and project.revisions(c.id)]
+    return [c for c in project.cases() if c.split == split and not c.missing and project.standing(c.id)]
 
 
 def as_proposed(project: Project, case: Case) -> bool:

@@ -53,7 +53,7 @@ class StrayPieces:
     def _others(self, project: Project, case_id: int) -> list[dict[int, int]]:
         if project is not self._of:
             self._of, self._counted = project, {}
-        cases = [case for case in project.cases() if case.state == "accepted" and case.id != case_id]
+        cases = [case for case in project.cases() if case.state == "accepted" and not case.large and case.id != case_id]
         newest = sorted((project.revisions(case.id)[-1] for case in cases), key=lambda one: one.id, reverse=True)
         left = PIXELS
         counts = []

@@ -166,7 +166,7 @@ class Queue:
         seen = [(case, doubt, look) for case, doubt in doubts if (look := self._look(case)) is not None]
         if order == RANDOM or not seen:
             return left[0]
-        done = [case for case in cases if case.state == "accepted" and not case.missing][-KNOWN:]
+        done = [case for case in cases if case.state == "accepted" and not (case.missing or case.large)][-KNOWN:]
         known = [look for case in done if (look := self._look(case)) is not None]
         return seen[most_useful([d for _, d, _ in seen], [look for *_, look in seen], known)][0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ class CaseStore:
         self.path, self._db = path, db
         # what was read last, by its number: a row and what was made of it
         self._known: dict[int, tuple[tuple, Case]] = {}
+        # of a large case, how much of it is accepted
+        self.with_frames: Callable[[Case], Case] = lambda case: case
 
     def add_case(
         self,
@@ -173,7 +176,7 @@ class CaseStore:
             before = known.get(row[0])
             # what nothing happened to is the same object: of ten thousand, one is made anew
             if before is None or before[0] != row:
-                case = queries.to_case(row, self.path)
+                case = self._to_case(row)
             elif before[1].missing == is_there(before[1].image):
                 case = replace(before[1], missing=not before[1].missing)
             else:
@@ -194,7 +197,11 @@ class CaseStore:
         if row is None:
             count = self._db.rows("SELECT COUNT(*) FROM cases")[0][0]
             raise InputError(f"case is {case_id}; the project has {count} cases. List them with 'status'.")
-        return queries.to_case(row, self.path)
+        return self._to_case(row)
+
+    def _to_case(self, row: tuple) -> Case:
+        case = queries.to_case(row, self.path)
+        return self.with_frames(case) if case.large else case
 
     def split_of(self, group: str) -> str | None:
         """On which side of the split a group lies; None where no case is of it."""

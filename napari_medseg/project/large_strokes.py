@@ -10,14 +10,14 @@ import numpy as np
 
 from napari_medseg.errors import InputError, ShapeError
 from napari_medseg.io.label_blocks import LabelBlocks
-from napari_medseg.project.boxes import check_part, clipped, part_of
+from napari_medseg.project.boxes import check_part, clipped, in_rows, part_of
 from napari_medseg.project.labels import changed_box, stacked, within
 from napari_medseg.project.records import Box, Part
 from napari_medseg.project.shown import inside
 from napari_medseg.project.sparse import Sparse
 from napari_medseg.project.stroke_rows import insert_stroke, note_stroke
-from napari_medseg.project.touched import PROPOSAL, UNLOCK
-from napari_medseg.project.way import DIGEST, STORE, Stored
+from napari_medseg.project.touched import ACCEPTED, PROPOSAL, UNLOCK, WITHDRAWN
+from napari_medseg.project.way import DIGEST, PART, STORE, Stored
 
 
 class LargeStrokes:
@@ -47,13 +47,13 @@ class LargeStrokes:
     ) -> int | None:
         """As :meth:`LabelStore.commit_stroke`; the case stands at ``place``: its stroke, and its shape.
 
-        A proposal sets all of its box, also where it says what was there, but for what a person changed.
+        A proposal sets all of its box, also where it says what was there, but for what a person changed or accepted.
         """
         cursor, shape = place
         part, box = part_of(labels, _plain(check_part(case_id, shape, box)), stacked(shape), shape)
         held = self._sparse.held(case_id, shape, cursor, box)
         if kind == PROPOSAL:
-            mark = ~held.touched
+            mark = ~held.touched & ~self._sparse.kept(case_id, shape, cursor, box)
         else:
             mark = part != (held.labels if seen is None else _like(seen, part))
             # what is there already by now is nobody's change
@@ -65,6 +65,35 @@ class LargeStrokes:
         stroke = insert_stroke(db, case_id, cursor, kind, box, origin)
         self._sparse.write(db, stroke, shape, box, part, mark)
         note_stroke(db, case_id, stroke, kind, box, origin)
+        return stroke
+
+    def accept(
+        self, db: Any, case_id: int, place: tuple[int, tuple[int, ...]], part: Part, labels: np.ndarray
+    ) -> int:
+        """Accept a box by axes with these labels: no proposal changes it from here on; the stroke that says so."""
+        return self._judge(db, case_id, place, ACCEPTED, part, labels)
+
+    def withdraw(self, db: Any, case_id: int, place: tuple[int, tuple[int, ...]], part: Part) -> int:
+        """Take that back; its labels stay as they are until the next proposal."""
+        return self._judge(db, case_id, place, WITHDRAWN, part, None)
+
+    def _judge(
+        self,
+        db: Any,
+        case_id: int,
+        place: tuple[int, tuple[int, ...]],
+        kind: str,
+        part: Part,
+        labels: np.ndarray | None,
+    ) -> int:
+        cursor, shape = place
+        rows = list(in_rows(part, shape))
+        box = (rows[0][0], rows[0][1], rows[-1][2], rows[-1][3])
+        origin = {PART: list(part)}
+        stroke = insert_stroke(db, case_id, cursor, kind, box, origin)
+        if labels is not None:
+            self._sparse.write_accepted(db, stroke, shape, part, labels)
+        note_stroke(db, case_id, stroke, kind, box, None)
         return stroke
 
     @staticmethod

@@ -71,6 +71,7 @@ class Project:
         self._images, self._drawn, self._trained = CaseStore(path, db), LabelStore(path, db), RunStore(path, db)
         self._moved = Steps(db, self._drawn.current)
         self._accepted = RevisionStore(path, db, self._drawn.current, self._drawn.sparse)
+        self._images.with_frames = self._accepted.with_frames
         self._closed = False
         try:
             with damage_told(str(db.path)):
@@ -199,6 +200,7 @@ class Project:
     can_redo = _part("_moved", Steps.can_redo)
     can_undo = _part("_moved", Steps.can_undo)
     commit_stroke = _part("_drawn", LabelStore.commit_stroke)
+    frames = _part("_accepted", RevisionStore.frames)
     labels = _part("_drawn", LabelStore.labels)
     offer_proposal = _part("_drawn", LabelStore.offer_proposal)
     proposed = _part("_drawn", LabelStore.proposed)
@@ -210,6 +212,7 @@ class Project:
     set_base = _part("_drawn", LabelStore.set_base)
     set_aside = _part("_drawn", LabelStore.set_aside)
     set_proposal = _part("_drawn", LabelStore.set_proposal)
+    standing = _part("_accepted", RevisionStore.standing)
     strokes_below = _part("_accepted", RevisionStore.strokes_below)
     made = _part("_accepted", RevisionStore.made)
     made_by = _part("_accepted", RevisionStore.made_by)
@@ -218,6 +221,7 @@ class Project:
     undo = _part("_moved", Steps.undo)
     undoes_proposal = _part("_moved", Steps.undoes_proposal)
     unlock = _part("_drawn", LabelStore.unlock)
+    withdraw = _part("_accepted", RevisionStore.withdraw)
 
     add_run = _part("_trained", RunStore.add_run)
     adopt = _part("_trained", RunStore.adopt)

@@ -31,21 +31,16 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
             -- each once: in a damaged project the path may lead round
             UNION SELECT s.id, s.parent, s.kind FROM strokes s JOIN below ON s.id = below.parent
         )
-        SELECT COUNT(*) FROM below WHERE kind NOT IN ('proposal', 'unlock')
+        SELECT COUNT(*) FROM below WHERE kind NOT IN ('proposal', 'unlock', 'accepted', 'withdrawn')
     ),
     c.depth, c.spacing_z, c.grid,
-    (SELECT COUNT(DISTINCT box) FROM revisions r WHERE r.case_id = c.id)
+    (SELECT COUNT(*) FROM revisions r WHERE r.case_id = c.id AND r.box IS NOT NULL), c.cursor
 FROM cases c {} ORDER BY c.id
 """
 # of the newest revision, where it is what is shown
 ACCEPTED = """
 SELECT r.id FROM revisions r JOIN cases c ON c.id = r.case_id AND c.cursor = r.stroke_id
 WHERE c.id = ? AND r.number = (SELECT MAX(number) FROM revisions WHERE case_id = c.id)
-"""
-# of the newest revision of a box, where it is of what is shown
-ACCEPTED_BOX = """
-SELECT r.id FROM revisions r JOIN cases c ON c.id = r.case_id AND c.cursor = r.stroke_id
-WHERE c.id = ? AND r.box = ? ORDER BY number DESC LIMIT 1
 """
 # where the project lay when it was told of an image's place
 PLACES = "SELECT case_id, detail FROM history WHERE kind IN ('add', 'move') ORDER BY id"
@@ -63,7 +58,13 @@ SELECT origin FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposa
 PROPOSED = PATH + "SELECT MAX(id) FROM strokes WHERE id IN (SELECT id FROM path) AND kind = 'proposal'"
 # the part of the grid of tiles that a stroke changed; nulls where it changed none
 TILES_OF = "SELECT MIN(tile_y), MIN(tile_x), MAX(tile_y) + 1, MAX(tile_x) + 1 FROM tiles WHERE stroke_id = ?"
-DRAWN = PATH + "SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path) AND kind NOT IN ('proposal', 'unlock')"
+DRAWN = (
+    PATH
+    + """
+SELECT COUNT(*) FROM strokes WHERE id IN (SELECT id FROM path)
+AND kind NOT IN ('proposal', 'unlock', 'accepted', 'withdrawn')
+"""
+)
 
 
 def shape_of(depth: int | None, height: int, width: int) -> tuple[int, ...]:
@@ -93,7 +94,6 @@ def to_case(row: tuple, folder: Path) -> Case:
             strokes=row[12],
             missing=not is_there(image),
             grid=row[15],
-            frames=row[16],
         )
 
 

@@ -42,7 +42,9 @@ class Case:
     grid : str or None
         Where its voxels lie, as JSON; see :func:`napari_medseg.project.grids.case_grid`.
     frames : int
-        Of a large case: how many boxes are accepted.
+        Of a large case: how many boxes are accepted, and are as they were accepted.
+    frames_of : int or None
+        Of a large case: how many boxes have something to look at, as its proposal says; None: nobody knows.
     """
 
     id: int
@@ -59,6 +61,7 @@ class Case:
     missing: bool
     grid: str | None = None
     frames: int = 0
+    frames_of: int | None = None
 
     @property
     def large(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,14 @@ from napari_medseg.project.current import Current
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import labels_sha256, stacked
-from napari_medseg.project.records import Part, Revision
+from napari_medseg.project.large_strokes import LargeStrokes
+from napari_medseg.project.records import Case, Part, Revision
 from napari_medseg.project.sparse import Held, Sparse
 from napari_medseg.project.stroke_rows import note
 from napari_medseg.project.touched import Made, made_by, with_tools
+
+# in the origin of a proposal on a large case: how many boxes have something to look at
+WORTH_LOOKING = "worth_looking"
 
 
 class _Kept(NamedTuple):
@@ -48,6 +53,7 @@ class RevisionStore:
 
     def __init__(self, path: Path, db: Database, current: Current, sparse: Sparse) -> None:
         self.path, self._db, self._current, self._sparse = path, db, current, sparse
+        self._strokes = LargeStrokes(path, sparse)
         self._corrected: dict[int, bool] = {}
 
     # ---- how labels came to be -----------------------------------------------------------------------------------
@@ -125,8 +131,11 @@ class RevisionStore:
     def _stroke(self, case_id: int, revision_id: int | None) -> int:
         return self._current.place(case_id)[0] if revision_id is None else self._revision(revision_id).stroke
 
-    def _held(self, case_id: int, shape: tuple[int, ...], stroke: int, part: Part, *, whole: bool = True) -> Held:
+    def _held(self, case_id: int, shape: tuple[int, ...], stroke: int, part: Part) -> Held:
         with self._db.alone():
+            known = self._sparse.way(case_id).strokes.get(stroke)
+            # what was accepted is in tiles: it hangs on no folder
+            whole = known is None or known.part != part
             return self._sparse.held(case_id, shape, stroke, part, whole=whole)
 
     # ---- revisions -----------------------------------------------------------------------------------------------
@@ -137,8 +146,9 @@ class RevisionStore:
         Parameters
         ----------
         box : tuple of int
-            Of a large case only: (y0, x0, y1, x1) or (z0, y0, x0, z1, y1, x1), half-open, px. What lies in it is right;
-            boxes that were accepted before stay so, and where they overlap the newest counts.
+            Of a large case only: (y0, x0, y1, x1) or (z0, y0, x0, z1, y1, x1), half-open, px. What lies in it is right,
+            and no proposal changes it from here on; boxes that were accepted before stay so, and where they overlap
+            the newest counts. Undo takes it back.
 
         Raises
         ------
@@ -154,6 +164,9 @@ class RevisionStore:
             if large_shape(shape):
                 part = self._by_axes(case_id, shape, box)
                 assert part is not None
+                if (there := self.accepted_revision(case_id, part)) is not None:
+                    # once more changes nothing
+                    return next(one for one in self.revisions(case_id) if one.id == there)
                 labels = self._to_accept(case_id, shape, cursor, part)
             elif box is None:
                 part, labels = None, self._current.of(case_id).labels
@@ -161,6 +174,8 @@ class RevisionStore:
                 raise InputError(
                     f"box is {tuple(box)}; expected none, as case {case_id} is accepted as a whole. Leave it out."
                 )
+            if part is not None:
+                cursor = self._strokes.accept(db, case_id, (cursor, shape), part, labels)
             number = db.execute("SELECT COUNT(*) + 1 FROM revisions WHERE case_id = ?", (case_id,)).fetchone()[0]
             kept = None if part is None else json.dumps(part)
             values = (case_id, number, cursor, labels_sha256(labels), time.time(), history.author(), kept)
@@ -194,14 +209,71 @@ class RevisionStore:
     def accepted_revision(self, case_id: int, box: Part | None = None) -> int | None:
         """The revision that a case shows, if that is its newest; None: what it shows is not accepted.
 
-        ``box``: of a large case, the newest revision of just this box, if nothing was drawn, undone or proposed since.
+        ``box``: of a large case, the newest revision of just this box, if that was not taken back and nobody has drawn
+        in it since; proposals do not change it.
         """
         if box is None:
             row = self._db.row(queries.ACCEPTED, case_id)
+            return None if row is None else int(row[0])
+        part = self._by_axes(case_id, self._current.place(case_id)[1], box)
+        if part not in self.frames(case_id):
+            return None
+        return next(one.id for one in reversed(self.standing(case_id)) if one.box == part)
+
+    def withdraw(self, case_id: int, box: Part) -> int:
+        """Take back that a box of a large case was accepted, as a stroke that can be undone; its number.
+
+        The labels stay as they are; later proposals may change what nobody drew.
+
+        Raises
+        ------
+        InputError
+            If just this box is not accepted.
+        OutputError
+            If it cannot be stored.
+        """
+        with self._db.transaction() as db:
+            cursor, shape = self._current.place(case_id)
+            part = self._by_axes(case_id, shape, box)
+            if part is None or not large_shape(shape) or part not in self._sparse.way(case_id).kept(cursor):
+                raise InputError(f"box is {tuple(box)}; expected one that is accepted. List them with 'frames'.")
+            return self._strokes.withdraw(db, case_id, (cursor, shape), part)
+
+    def frames(self, case_id: int) -> list[Part]:
+        """Boxes of a large case that are accepted now and hold what was accepted, by axes, oldest first."""
+        with self._db.alone():
+            cursor, shape = self._current.place(case_id)
+            return self._sparse.way(case_id).unchanged(cursor) if large_shape(shape) else []
+
+    def standing(self, case_id: int) -> list[Revision]:
+        """Revisions of a case that were not taken back, oldest first: of a large one neither by undo nor otherwise.
+
+        Of an image that is held whole all: until another is accepted, the newest is its accepted mask.
+        """
+        with self._db.alone():
+            cursor, shape = self._current.place(case_id)
+            if not large_shape(shape):
+                return self.revisions(case_id)
+            way = self._sparse.way(case_id)
+            standing = set(way.standing(cursor))
+        strokes = dict(self._db.rows("SELECT id, stroke_id FROM revisions WHERE case_id = ?", case_id))
+        # an earlier version made no strokes of them
+        earlier = {one for one, stroke in strokes.items() if getattr(way.strokes.get(stroke), "part", None) is None}
+        return [one for one in self.revisions(case_id) if one.id in earlier or strokes[one.id] in standing]
+
+    def with_frames(self, case: Case) -> Case:
+        """A large case with how much of it is accepted; nobody accepts all of it, so that its state is of its frames."""
+        origin = self.proposal_origin(case.id)
+        told = None if origin is None else origin.get(WORTH_LOOKING)
+        of = told if isinstance(told, int) and told > 0 else None
+        frames = len(self.frames(case.id))
+        if of is not None and frames >= of:
+            state = "accepted"
+        elif frames or case.strokes:
+            state = "in progress"
         else:
-            part = self._by_axes(case_id, self._current.place(case_id)[1], box)
-            row = self._db.row(queries.ACCEPTED_BOX, case_id, json.dumps(part))
-        return None if row is None else int(row[0])
+            state = "new" if origin is None else "proposed"
+        return replace(case, frames=frames, frames_of=of, state=state)
 
     def revisions(self, case_id: int) -> list[Revision]:
         """Revisions of a case, oldest first."""

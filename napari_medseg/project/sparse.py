@@ -23,7 +23,7 @@ from napari_medseg.project.database import FILE_NAME, Database
 from napari_medseg.project.labels import decode_tile, stacked, tiles_of
 from napari_medseg.project.records import Box, Part
 from napari_medseg.project.stores import Stores
-from napari_medseg.project.touched import ASSISTED, PROPOSAL, UNLOCK
+from napari_medseg.project.touched import ACCEPTED, ASSISTED, PROPOSAL, UNLOCK, WITHDRAWN
 from napari_medseg.project.way import STORE, Way, Ways
 
 # bytes of tiles that are remembered, with what a person set in them
@@ -164,11 +164,21 @@ class Sparse:
             touched[_overlap(one.box, rows, columns)[1]] = False
             return Held(held.labels, touched, held.assisted, held.whole)
         if one.store is not None:
+            stays = held.touched | _marked(way.kept(stroke), shape, (rows.start, columns.start, rows.stop, columns.stop))
+            if stays.all():
+                return Held(held.labels, held.touched, held.assisted, True)
             found, done = self.stores.rows(one.store, rows, columns, shape, whole=whole)
-            labels = np.where(held.touched, held.labels, found)
-            return Held(labels, held.touched, np.where(held.touched, held.assisted, 0).astype(np.uint8), done)
+            labels = np.where(stays, held.labels, found)
+            assisted = np.where(stays, held.assisted, 0).astype(np.uint8)
+            return Held(labels, held.touched, assisted, done)
+        if one.kind == WITHDRAWN:
+            return held
         crc, data = self._db.row(_TILE, stroke, ty, tx) or (None, None)
         found, mark = decode(data, crc, held.labels.shape, f"{self._where}, stroke {stroke}, tile ({ty}, {tx})")
+        if one.kind == ACCEPTED and mark is not None:
+            # what was accepted hangs on no folder
+            labels = np.where(mark, found, held.labels)
+            return Held(labels, held.touched, held.assisted, held.whole or bool(mark.all()))
         changed = found != held.labels if mark is None else mark
         assisted = np.where(changed, ASSISTED.index(one.kind) + 1 if one.kind in ASSISTED else 0, held.assisted)
         touched = held.touched if one.kind == PROPOSAL else held.touched | changed
@@ -195,6 +205,34 @@ class Sparse:
             both[0][here] = np.where(mark[there], part[there], 0)
             data = zlib.compress(both.data, 1)
             db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?)", (stroke, ty, tx, zlib.crc32(data), data))
+
+    def write_accepted(
+        self, db: sqlite3.Connection, stroke: int, shape: tuple[int, ...], box: Part, labels: np.ndarray
+    ) -> None:
+        """Store the labels of a box that is accepted, all of them, in tiles.
+
+        Parameters
+        ----------
+        box : tuple of int
+            By axes.
+        labels : np.ndarray
+            Of its shape, uint8.
+        """
+        tiles: dict[tuple[int, int], np.ndarray] = {}
+        flat = labels.reshape(-1, *labels.shape[-2:])
+        for part, slice_ in zip(in_rows(box, shape), flat, strict=True):
+            for ty, tx, rows, columns in tiles_of(part, stacked(shape)):
+                there, here = _overlap(part, rows, columns)
+                sides = (2, rows.stop - rows.start, columns.stop - columns.start)
+                both = tiles.setdefault((ty, tx), np.zeros(sides, np.uint8))
+                both[0][here], both[1][here] = slice_[there], 1
+        for (ty, tx), both in tiles.items():
+            data = zlib.compress(both.data, 1)
+            db.execute("INSERT INTO tiles VALUES (?, ?, ?, ?, ?)", (stroke, ty, tx, zlib.crc32(data), data))
+
+    def kept(self, case_id: int, shape: tuple[int, ...], stroke: int, box: Box) -> np.ndarray:
+        """Of a box over the rows of all slices, what lies in accepted boxes, (rows, columns) bool."""
+        return _marked(self.way(case_id).kept(stroke), shape, box)
 
     def problems(self) -> list[str]:
         """What is wrong with proposals in folders, a sentence each; all that is there of them is read."""
@@ -261,6 +299,16 @@ def decode(data: bytes, crc: int, shape: tuple[int, int], where: str) -> tuple[n
         return flat.reshape(shape), None
     both = flat.reshape(2, *shape)
     return both[0], both[1] > 0
+
+
+def _marked(parts: list[Part], shape: tuple[int, ...], box: Box) -> np.ndarray:
+    """Of a box over the rows of all slices, which pixels lie in any of these parts by axes, (rows, columns) bool."""
+    found = np.zeros(part_shape(box), bool)
+    for part in parts:
+        for one in in_rows(part, shape):
+            there, _ = _overlap(box, slice(one[0], one[2]), slice(one[1], one[3]))
+            found[there] = True
+    return found
 
 
 def _overlap(box: Box, rows: slice, columns: slice) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

@@ -17,8 +17,10 @@ from napari_medseg.project.labels import TILE, decode_tile
 from napari_medseg.project.shown import inside
 
 PROPOSAL, UNLOCK = "proposal", "unlock"
+# of a large case: a box is accepted, with the labels that it has; and that is taken back
+ACCEPTED, WITHDRAWN = "accepted", "withdrawn"
 # strokes that a person did not draw
-NOT_DRAWN = (PROPOSAL, UNLOCK)
+NOT_DRAWN = (PROPOSAL, UNLOCK, ACCEPTED, WITHDRAWN)
 # what carries what a person drew to other slices of a volume: theirs, but not by their hand
 INTERPOLATED, CARRIED = "interpolate", "to neighbours"
 # tools that choose by a rule which pixels they mark, as a person asked them to. A brush marks what it is led over, and

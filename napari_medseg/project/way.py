@@ -11,11 +11,13 @@ from napari_medseg.fields import parse_json
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import Database
 from napari_medseg.project.labels import TILE
-from napari_medseg.project.records import Box
-from napari_medseg.project.touched import PROPOSAL, UNLOCK
+from napari_medseg.project.records import Box, Part
+from napari_medseg.project.touched import ACCEPTED, NOT_DRAWN, PROPOSAL, UNLOCK, WITHDRAWN
 
 # in the origin of a proposal: the folder that holds it, seen from the project, and the digest of what made it
 STORE, DIGEST = "store", "store_digest"
+# in the origin of a box that is accepted, or is not any more: which
+PART = "part"
 # cases that are remembered
 _MOST = 8
 
@@ -28,12 +30,17 @@ class Stored(NamedTuple):
 
 
 class Stroke(NamedTuple):
-    """A row of the strokes; ``store``: of a proposal that lies in a folder, and has no tiles; None of all others."""
+    """A row of the strokes.
+
+    ``store``: of a proposal that lies in a folder, and has no tiles; None of all others. ``part``: of a box that is
+    accepted, or is not any more, that box by axes; None of all others.
+    """
 
     parent: int
     kind: str
     box: Box
     store: Stored | None
+    part: Part | None = None
 
 
 class Way:
@@ -45,6 +52,8 @@ class Way:
         self._of_tile: dict[tuple[int, int], list[int]] = {}
         # those that change what lies in a box without tiles: proposals in folders, and unlocks
         self._spread: list[int] = []
+        # boxes that are accepted, or are not any more
+        self._judged: list[int] = []
         self._path: list[int] = []
         self._on_path: set[int] = set()
 
@@ -57,7 +66,8 @@ class Way:
             If a row is damaged.
         """
         rows = db.rows(
-            "SELECT id, parent, kind, y0, x0, y1, x1, CASE WHEN kind = 'proposal' THEN origin END FROM strokes "
+            "SELECT id, parent, kind, y0, x0, y1, x1, "
+            "CASE WHEN kind IN ('proposal', 'accepted', 'withdrawn') THEN origin END FROM strokes "
             "WHERE case_id = ? AND id > ? ORDER BY id",
             *(self._case_id, self._last),
         )
@@ -70,8 +80,12 @@ class Way:
                 *(self._case_id, self._last),
             )
             for number, parent, kind, y0, x0, y1, x1, origin in rows:
-                store = stored_in(parse_json(origin)) if kind == PROPOSAL and origin else None
-                self.strokes[number] = Stroke(int(parent), kind, (int(y0), int(x0), int(y1), int(x1)), store)
+                told = parse_json(origin) if origin else {}
+                store = stored_in(told) if kind == PROPOSAL else None
+                part = tuple(int(n) for n in told[PART]) if kind in (ACCEPTED, WITHDRAWN) else None
+                self.strokes[number] = Stroke(int(parent), kind, (int(y0), int(x0), int(y1), int(x1)), store, part)
+                if part is not None:
+                    self._judged.append(number)
                 if store is not None or kind == UNLOCK:
                     self._spread.append(number)
             for number, ty, tx in tiles:
@@ -93,6 +107,43 @@ class Way:
         """Of the strokes up to one, those whose labels lie in a folder, oldest first."""
         self._go(stroke)
         return [one for one in self._spread if one in self._on_path and self.strokes[one].store is not None]
+
+    def standing(self, stroke: int) -> list[int]:
+        """Of the strokes up to one, those that accepted a box and were not taken back since, oldest first."""
+        if stroke not in self._on_path:
+            self._go(stroke)
+        found: list[int] = []
+        for one in self._judged:
+            if one <= stroke and one in self._on_path:
+                if self.strokes[one].kind == ACCEPTED:
+                    found.append(one)
+                else:
+                    found = [other for other in found if self.strokes[other].part != self.strokes[one].part]
+        return found
+
+    def kept(self, stroke: int) -> list[Part]:
+        """The boxes that are accepted as of a stroke, each once: what no proposal changes."""
+        return list(dict.fromkeys(part for one in self.standing(stroke) if (part := self.strokes[one].part)))
+
+    def unchanged(self, stroke: int) -> list[Part]:
+        """Of these, those in which nobody has drawn since, or all of that was accepted later."""
+        self._go(stroke)
+        newest = {self.strokes[one].part: one for one in self.standing(stroke)}
+        drawn = [one for one in self._path if self.strokes[one].kind not in NOT_DRAWN]
+        return [
+            part
+            for part, since in newest.items()
+            if part is not None
+            and not any(self._changes(one, since, list(newest.values())) for one in drawn if one > since)
+        ]
+
+    def _changes(self, stroke: int, accepted: int, all_accepted: list[int]) -> bool:
+        """Whether a stroke meets a box that was accepted before it, and lies in none that was accepted later."""
+        box, other = self.strokes[stroke].box, self.strokes[accepted].box
+        if not (box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]):
+            return False
+        later = (self.strokes[one].box for one in all_accepted if one > stroke)
+        return not any(y0 <= box[0] and x0 <= box[1] and box[2] <= y1 and box[3] <= x1 for y0, x0, y1, x1 in later)
 
     def drawn_tiles(self, stroke: int) -> list[tuple[int, int]]:
         """Tiles (y, x) that strokes up to one have, row by row."""

@@ -86,7 +86,7 @@ def test_only_the_tiles_of_the_box_are_read_and_each_of_them_once(project, monke
 
 # ---- strokes, undo, redo ----
 
-kinds = ["draw", "draw", "suggest", "base", "done", "undo", "undo", "redo", "unlock", "again", "accept"]
+kinds = ["draw", "draw", "suggest", "base", "done", "undo", "undo", "redo", "unlock", "again", "accept", "accept", "withdraw"]
 steps = st.lists(
     st.tuples(
         st.sampled_from(kinds), st.tuples(*(st.integers(0, 500) for _ in range(4))), st.integers(0, 3), st.booleans()
@@ -106,25 +106,32 @@ def test_a_large_case_is_what_plain_arrays_say(steps, tmp_path_factory):
         patch.setattr(f"napari_medseg.project.{where}.large_shape", lambda shape: True)
     patch.setattr("napari_medseg.io.label_blocks.BLOCK", (256, 256))
     rng = np.random.default_rng(0)
-    states = [(np.zeros(SMALL, np.uint8), np.zeros(SMALL, bool), None)]
+    states = [(np.zeros(SMALL, np.uint8), np.zeros(SMALL, bool), None, ())]
     path, ahead, stores, revisions = [0], {}, [], []
 
     def now():
         return states[path[-1]]
 
-    def follow(labels, touched, store):
+    def follow(labels, touched, store, kept=None):
         """Labels are those in tiles: what a store says of the rest is put in when it is asked for."""
-        states.append((labels, touched, store))
+        states.append((labels, touched, store, now()[3] if kept is None else kept))
         ahead[path[-1]] = len(states) - 1
         path.append(len(states) - 1)
 
     def shown(state):
-        labels, touched, store = state
+        labels, touched, store, _ = state
         return (
             labels
             if store is None
             else np.where(touched | (labels > 99), labels % 100, stores[store].read((0, 0, *SMALL)))
         )
+
+    def spared():
+        """What no proposal changes, beside what a person set."""
+        found = np.zeros(SMALL, bool)
+        for box in now()[3]:
+            found[box[0] : box[2], box[1] : box[3]] = True
+        return found
 
     whole = (0, 0, *SMALL)
     try:
@@ -132,8 +139,8 @@ def test_a_large_case_is_what_plain_arrays_say(steps, tmp_path_factory):
             for kind, (ya, xa, yb, xb), value, flag in steps:
                 box = (min(ya, yb), min(xa, xb), max(ya, yb) + 1, max(xa, xb) + 1)
                 inside = np.s_[box[0] : box[2], box[1] : box[3]]
-                labels, touched, store = (None if one is None else np.copy(one) for one in now())
-                store = now()[2]
+                labels, touched, (store, accepted) = now()[0].copy(), now()[1].copy(), now()[2:]
+                seen = shown(now())
                 if kind == "draw":
                     part = full(value, box)
                     before = shown(now())
@@ -148,14 +155,16 @@ def test_a_large_case_is_what_plain_arrays_say(steps, tmp_path_factory):
                     project.set_proposal(1, full(value, box), {}, box=box)
                     free = np.zeros(SMALL, bool)
                     free[inside] = True
-                    free &= ~touched
+                    free &= ~touched & ~spared()
                     # set, and nobody's: 100 on top says so
                     labels[free] = value + (100 if store is not None else 0)
                     follow(labels, touched, store)
                 elif kind == "base":
                     stores.append(blocks(project, f"s{len(stores)}", SMALL))
                     project.set_base(1, stores[-1].path, {})
-                    follow(np.where(touched, labels, 0), touched, len(stores) - 1)
+                    # what is kept of nobody's: 100 on top says so
+                    kept = np.where(spared(), seen + 100, 0)
+                    follow(np.where(touched, labels, kept), touched, len(stores) - 1)
                 elif kind == "done" and stores:
                     left = [index for index in stores[-1].blocks() if not stores[-1].done(index)]
                     if left:
@@ -183,7 +192,13 @@ def test_a_large_case_is_what_plain_arrays_say(steps, tmp_path_factory):
                 elif kind == "again":
                     project.close()
                     project = Project.open(project.path)
+                elif kind == "withdraw" and accepted:
+                    gone = accepted[ya % len(accepted)]
+                    project.withdraw(1, gone)
+                    assert gone not in project.frames(1)
+                    follow(labels, touched, store, tuple(one for one in accepted if one != gone))
                 elif kind == "accept":
+                    before_it = project._drawn.current.place(1)[0]
                     held = shown(now())[inside]
                     done = (
                         store is None
@@ -194,10 +209,18 @@ def test_a_large_case_is_what_plain_arrays_say(steps, tmp_path_factory):
                     if done:
                         revision = project.accept(1, box)
                         revisions.append((revision.id, held.copy(), now()[1][inside].copy()))
-                        assert (revision.box, project.case(1).state) == (box, "accepted")
+                        assert revision.box == box
+                        assert box in project.frames(1)
+                        if project.can_undo(1) and project._drawn.current.place(1)[0] != before_it:
+                            if store is not None:
+                                labels[inside] = np.where(touched[inside], held, held + 100)
+                            follow(labels, touched, store, (*accepted, box))
                     else:
                         with pytest.raises(InputError, match="not done within"):
                             project.accept(1, box)
+                if kind in ("suggest", "base", "done"):
+                    for y0, x0, y1, x1 in accepted:
+                        assert np.array_equal(project.labels(1, (y0, x0, y1, x1)), seen[y0:y1, x0:x1])
                 if flag:
                     assert np.array_equal(project.labels(1, box), shown(now())[inside])
                     assert np.array_equal(project.touched(1, box), now()[1][inside])
@@ -333,19 +356,22 @@ def test_a_store_that_is_gone_or_others_is_told_and_strokes_stay(project, damage
     project.set_base(1, project.path / "slides/1/a.zarr", {})
     drawn = (2000, 4050, 2100, 4150)
     project.commit_stroke(1, full(3, drawn), box=drawn)
-    project.accept(1, BOX)
+    accepted = (2200, 4200, 2300, 4300)
+    project.accept(1, accepted)
     damage(project.path / "slides/1/a.zarr")
     project.close()
     with Project.open(project.path) as again:
         labels = again.labels(1, BOX)
         assert (labels == 3).sum() == 100 * 100
+        # what was accepted hangs on no folder
+        assert (labels[300:, 200:] == 1).all()
+        assert (again.revision_labels(1) == 1).all()
+        labels[300:, 200:] = 0
         assert set(np.unique(labels)) == {0, 3}
         assert told in again.base_problem(1)
         assert sum(told in text for text in again.verify()) >= 1
         with pytest.raises(ProjectError, match="slides"):
             again.accept(1, BOX)
-        with pytest.raises(ProjectError, match="slides"):
-            again.revision_labels(1)
         # and more can be drawn
         again.commit_stroke(1, full(2), box=BOX)
         assert (again.labels(1, BOX) == 2).all()
@@ -446,14 +472,15 @@ def test_several_boxes_are_accepted_each_as_it_was(project):
     fill(blocks(project), 1, *AROUND)
     project.set_base(1, project.path / "slides/1/a.zarr", {})
     first = project.accept(1, BOX)
-    assert (project.case(1).state, project.corrected(first.id)) == ("accepted", False)
+    assert (project.case(1).state, project.corrected(first.id)) == ("in progress", False)
     assert project.accepted_revision(1, BOX) == project.accepted_revision(1) == first.id
     other = (2300, 4000, 2400, 4100)
     project.commit_stroke(1, full(2, other), box=other)
-    assert project.case(1).state == "in progress"
-    assert project.accepted_revision(1, BOX) is None
+    # beside it
+    assert project.frames(1) == [BOX]
+    assert project.accepted_revision(1, BOX) == first.id
     second = project.accept(1, (2200, 3900, 2500, 4200))
-    assert project.case(1).state == "accepted"
+    assert project.frames(1) == [BOX, (2200, 3900, 2500, 4200)]
     assert (project.corrected(second.id), project.corrected(first.id)) == (True, False)
     assert [one.box for one in project.revisions(1)] == [BOX, (2200, 3900, 2500, 4200)]
     assert (project.revision_labels(first.id) == 1).all()
