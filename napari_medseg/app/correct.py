@@ -15,6 +15,7 @@ import numpy as np
 from napari_medseg.errors import InputError, OutputError, ProjectError, sentence
 from napari_medseg.project import Box, Project, Revision
 from napari_medseg.project.history import clock_problem
+from napari_medseg.project.touched import ACCEPTED, PROPOSAL, UNLOCK, WITHDRAWN
 from napari_medseg.words import tr
 
 RETRY_SECONDS = 2.0
@@ -62,6 +63,8 @@ class CaseLabels:
     moved : tuple of int or None
         Of an undo or redo in a window of a large image: what it changed, of which the box is the part that lies in the
         window; px of the image.
+    took : str
+        Of an undo, what it took back: the tool, ``proposal``, ``accepted``, ...; empty of all else.
     """
 
     labels: np.ndarray
@@ -69,6 +72,7 @@ class CaseLabels:
     found_boxes: bool = False
     box: Box | None = None
     moved: Box | None = None
+    took: str = ""
 
 
 # what an undo gives that would have taken back the first proposal, and was not to
@@ -119,6 +123,20 @@ def common(one: Box, other: Box) -> Box:
 def shifted(box: Box, rows: int, columns: int) -> Box:
     """A box elsewhere."""
     return box[0] + rows, box[1] + columns, box[2] + rows, box[3] + columns
+
+
+def undo_text(took: str, *, frame: bool) -> str:
+    """What an undo took back, for the person, where that is no stroke, which is seen; empty: nothing to say."""
+    if took == PROPOSAL:
+        kept = tr("Accepted frames are as they were.") if frame else ""
+        return f"{tr('Undo took back the newest proposal.')} {kept}".strip()
+    if took == UNLOCK:
+        return tr("Undo: proposals leave again what you drew.")
+    if took == ACCEPTED:
+        return tr("Undo: this frame is not accepted any more.")
+    if took == WITHDRAWN:
+        return tr("Undo: this frame is accepted again.")
+    return ""
 
 
 class CorrectionSession:
@@ -216,7 +234,9 @@ class CorrectionSession:
         def undo() -> CaseLabels | None:
             if not proposal and self.project.undoes_proposal(self.case_id):
                 return WITHHELD
-            return self._moved(self.project.undo(self.case_id))
+            took = self.project.last_kind(self.case_id)
+            shown = self._moved(self.project.undo(self.case_id))
+            return None if shown is None else replace(shown, took=took)
 
         return self._enqueue(undo)
 
@@ -251,6 +271,10 @@ class CorrectionSession:
         """What the project holds after all that was asked before."""
         return self._enqueue(self._now)
 
+    def withdraw(self, box: Box) -> Future[int]:
+        """Take back that a box (px of the whole) of a large image was accepted, after all that was asked before."""
+        return self._enqueue(lambda: self.project.withdraw(self.case_id, box))
+
     def unlock(self) -> Future[int]:
         """Let later proposals change what was drawn so far."""
         return self._enqueue(lambda: self.project.unlock(self.case_id))
@@ -283,6 +307,10 @@ class CorrectionSession:
                     )
                 )
             if self.window is not None:
+                there = self.project.accepted_revision(self.case_id, self.window)
+                if there is not None and there == self.project.accepted_revision(self.case_id):
+                    # the key was pressed twice
+                    return self.project.revisions(self.case_id)[-1]
                 return self.project.accept(self.case_id, box=self.window)
             if self.project.case(self.case_id).state == "accepted":
                 # the key was pressed twice

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from napari_medseg.app.predict import PredictRequest, members_of
+from napari_medseg.app.slide_plan import lasts
 from napari_medseg.errors import Cancelled
 from napari_medseg.io.belongs import kept_sha256
 from napari_medseg.io.label_blocks import Index, LabelBlocks
@@ -84,13 +86,14 @@ def go_on(
     """
     units = run.units(first)
     shares = shares_of(run, units)
-    finished = 1.0 - sum(shares)
+    began = finished = 1.0 - sum(shares)
+    started = time.monotonic()
 
     def check() -> None:
         stop_if(cancelled)
         if progress is not None:
             share = min(1.0, finished)
-            progress(share, told(run, share))
+            progress(share, told(run, share, seconds_left(time.monotonic() - started, began, finished)))
 
     check()
     for unit, share in zip(units, shares, strict=True):
@@ -100,10 +103,25 @@ def go_on(
         check()
 
 
-def told(run: Run, share: float) -> str:
-    """How far it is, in words."""
+def told(run: Run, share: float, left: float | None = None) -> str:
+    """How far it is, in words, with the seconds that are left where these are known."""
     total = max(1, run.count)
-    return tr("{done} of {all} tiles", done=round(share * total), all=total)
+    if left is None or share >= 1:
+        return tr("{done} of {all} tiles", done=round(share * total), all=total)
+    return tr("{done} of {all} tiles, about {time} left", done=round(share * total), all=total, time=lasts(left))
+
+
+def seconds_left(passed: float, began: float, finished: float) -> float | None:
+    """How long it takes from here on, by what was done since it began; None where nothing was.
+
+    Parameters
+    ----------
+    passed : float
+        Seconds since then.
+    began, finished : float
+        The share of all that was done then, and is done now.
+    """
+    return None if finished <= began else passed * max(0.0, 1 - finished) / (finished - began)
 
 
 def shares_of(run: Run, units: list[tuple[Index, ...]]) -> list[float]:

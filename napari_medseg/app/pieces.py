@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from napari_medseg.app.settings import load_settings, save_settings
+from napari_medseg.app.slide_work import is_done_in
 from napari_medseg.editing.pieces import Strays, count_pieces, find_strays
-from napari_medseg.project import Project
+from napari_medseg.project import Box, Project
 
 # so many other accepted masks say whether a label is one thing, the newest first, and no more pixels in all
 OTHERS, PIXELS = 5, 30_000_000
@@ -41,11 +42,14 @@ class StrayPieces:
         others = self._others(project, case_id)
         return [one for one in found if _one_thing(one.label, others)]
 
-    def emptied(self, project: Project, case_id: int, labels: np.ndarray) -> bool:
+    def emptied(self, project: Project, case_id: int, labels: np.ndarray, window: Box | None = None) -> bool:
         """Whether a mask is empty and no proposal that is shown says so; not where another was accepted as empty.
 
-        Whoever drew nothing, took a proposal back or rubbed everything out may have meant it, or not.
+        Whoever drew nothing, took a proposal back or rubbed everything out may have meant it, or not. Of a window
+        (y0, x0, y1, x1), px, on a large image: whether no network looked there, or somebody drew.
         """
+        if window is not None and not labels.any():
+            return bool(project.touched(case_id, window).any()) or not is_done_in(project, case_id, window)
         if labels.any() or _proposed_empty(project, case_id):
             return False
         return all(sum(counted.values()) for counted in self._others(project, case_id))

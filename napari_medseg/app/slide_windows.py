@@ -125,6 +125,38 @@ def most_doubtful(
     return max(fresh, key=lambda one: one[1])[0] if fresh else None
 
 
+def next_frame(
+    candidates: Sequence[Box],
+    doubts: Mapping[Box, float],
+    accepted: Collection[Box],
+    passed: Collection[Box],
+    current: Box | None,
+) -> tuple[Box | None, bool]:
+    """The frame to look at next: with most doubt, then those of which nobody knows; each once, before any again.
+
+    Parameters
+    ----------
+    candidates, doubts, accepted, passed, current
+        As :func:`most_doubtful` takes them.
+
+    Returns
+    -------
+    tuple of int or None
+        None: all are accepted, but perhaps the one that is open.
+    bool
+        Whether all others had been passed, and it begins anew.
+    """
+    left = [box for box in candidates if box != current and not _is_seen(box, accepted)]
+    fresh = [box for box in left if box not in passed]
+    among = fresh or left
+    found = most_doubtful(among, doubts, (), (), current)
+    if found is None and among:
+        # after the open one and around: that lies among all, passed and accepted ones too
+        gone = [box for box in candidates if box not in among and box != current]
+        found = next_window(candidates, gone, current)
+    return found, not fresh and bool(left)
+
+
 def _doubt_at(box: Box, doubts: Mapping[Box, float]) -> float | None:
     if box in doubts:
         return doubts[box]

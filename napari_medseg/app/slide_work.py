@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.slide_plan import WORTH, SlidePlan
+from napari_medseg.app.slide_plan import SlidePlan
+from napari_medseg.app.slide_tissue import frames_with_tissue
 from napari_medseg.app.slides import SlideRun, facts_of, origin_of, predict_slide
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, MedsegError
@@ -17,6 +18,7 @@ from napari_medseg.io.json_file import plain
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
 from napari_medseg.project import Box, Case, Project
+from napari_medseg.project.revision_store import WORTH_LOOKING
 from napari_medseg.project.way import DIGEST, STORE
 from napari_medseg.words import tr
 
@@ -99,6 +101,12 @@ def boxes_of(store: LabelBlocks, doubts: Mapping[Index, float]) -> dict[Box, flo
     return {(box[0], box[1], box[2], box[3]): doubt for index, doubt in doubts.items() for box in (store.box(index),)}
 
 
+def is_done_in(project: Project, case_id: int, box: Box) -> bool:
+    """Whether the proposal that a case shows is done in all of a box: a network looked there."""
+    store = shown_store(project, case_id)
+    return store is not None and all(store.done(index) for index in store.blocks() if _meet(store.box(index), box))
+
+
 def unfinished(project: Project, case_id: int) -> Asked | None:
     """What was asked for, of the proposal that a case shows, where not all of it is done; None where all is, or none.
 
@@ -147,7 +155,10 @@ def begin(project: Project, case: Case, slide: Large, plan: SlidePlan, task: str
     new = now is None or now.path != store.path
     if new:
         asked = Asked(task, plan.request.weights, plan.request.pixel_um)
-        project.set_base(case.id, store.path, {**origin_of(plan, facts), ASKED: asdict(asked)})
+        origin = {**origin_of(plan, facts), ASKED: asdict(asked)}
+        if plan.picture is not None:
+            origin[WORTH_LOOKING] = len(frames_with_tissue(plan.picture, plan.shape))
+        project.set_base(case.id, store.path, origin)
     return store, new
 
 
@@ -186,15 +197,6 @@ def progressed(plan: SlidePlan, store: LabelBlocks) -> Progressed:
     return Progressed(found, store.block, round(share * plan.count), plan.count)
 
 
-def tissue_windows(plan: SlidePlan, candidates: Sequence[Box]) -> list[Box]:
-    """Those windows that hold as much tissue as is worth looking at; where none does, those that hold any."""
-    if plan.tiles is None:
-        return list(candidates)
-    shares = [plan.share(box) for box in candidates]
-    worth = [box for box, share in zip(candidates, shares, strict=True) if share >= WORTH]
-    return worth or [box for box, share in zip(candidates, shares, strict=True) if share]
-
-
 def middle_of(view: Part, side: int = CLOSE) -> Part:
     """The middle of what is seen, px: as much as a network does in a moment."""
     found = []
@@ -212,6 +214,17 @@ def _is_close(view: Part) -> bool:
 
 def _meet(one: Part, other: Part) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _as_it_will_be(project: Project, case_id: int, box: Part, labels: np.ndarray) -> np.ndarray:
+    """Labels of a box, to be laid over what is shown: nothing where that stays, drawn by a person or accepted."""
+    part = (box[0], box[1], box[2], box[3])
+    labels = np.where(project.touched(case_id, part), 0, labels)
+    for one in (revision.box for revision in project.standing(case_id)):
+        if one is not None and _meet(one, part):
+            y0, x0 = max(0, one[0] - part[0]), max(0, one[1] - part[1])
+            labels[y0 : one[2] - part[0], x0 : one[3] - part[1]] = 0
+    return labels
 
 
 def go_on(
@@ -255,7 +268,7 @@ def go_on(
         if any(not store.done(index) for index in store.blocks() if _meet(store.box(index), close)):
             # the same as its blocks will have, long before these are done
             progress(0.0, tr("what you see"))
-            seen(close, SlideRun(slide, plan, store).see(close))
+            seen(close, _as_it_will_be(project, case.id, close, SlideRun(slide, plan, store).see(close)))
     predict_slide(
         slide,
         plan,

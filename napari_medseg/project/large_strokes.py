@@ -67,9 +67,7 @@ class LargeStrokes:
         note_stroke(db, case_id, stroke, kind, box, origin)
         return stroke
 
-    def accept(
-        self, db: Any, case_id: int, place: tuple[int, tuple[int, ...]], part: Part, labels: np.ndarray
-    ) -> int:
+    def accept(self, db: Any, case_id: int, place: tuple[int, tuple[int, ...]], part: Part, labels: np.ndarray) -> int:
         """Accept a box by axes with these labels: no proposal changes it from here on; the stroke that says so."""
         return self._judge(db, case_id, place, ACCEPTED, part, labels)
 

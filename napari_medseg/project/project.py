@@ -202,6 +202,7 @@ class Project:
     commit_stroke = _part("_drawn", LabelStore.commit_stroke)
     frames = _part("_accepted", RevisionStore.frames)
     labels = _part("_drawn", LabelStore.labels)
+    last_kind = _part("_moved", Steps.last_kind)
     offer_proposal = _part("_drawn", LabelStore.offer_proposal)
     proposed = _part("_drawn", LabelStore.proposed)
     proposal_origin = _part("_accepted", RevisionStore.proposal_origin)

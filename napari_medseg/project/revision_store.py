@@ -164,9 +164,6 @@ class RevisionStore:
             if large_shape(shape):
                 part = self._by_axes(case_id, shape, box)
                 assert part is not None
-                if (there := self.accepted_revision(case_id, part)) is not None:
-                    # once more changes nothing
-                    return next(one for one in self.revisions(case_id) if one.id == there)
                 labels = self._to_accept(case_id, shape, cursor, part)
             elif box is None:
                 part, labels = None, self._current.of(case_id).labels
@@ -262,7 +259,7 @@ class RevisionStore:
         return [one for one in self.revisions(case_id) if one.id in earlier or strokes[one.id] in standing]
 
     def with_frames(self, case: Case) -> Case:
-        """A large case with how much of it is accepted; nobody accepts all of it, so that its state is of its frames."""
+        """A large case with how much of it is accepted, and its state by that: nobody accepts the whole."""
         origin = self.proposal_origin(case.id)
         told = None if origin is None else origin.get(WORTH_LOOKING)
         of = told if isinstance(told, int) and told > 0 else None

@@ -164,7 +164,9 @@ class Sparse:
             touched[_overlap(one.box, rows, columns)[1]] = False
             return Held(held.labels, touched, held.assisted, held.whole)
         if one.store is not None:
-            stays = held.touched | _marked(way.kept(stroke), shape, (rows.start, columns.start, rows.stop, columns.stop))
+            stays = held.touched | _marked(
+                way.kept(stroke), shape, (rows.start, columns.start, rows.stop, columns.stop)
+            )
             if stays.all():
                 return Held(held.labels, held.touched, held.assisted, True)
             found, done = self.stores.rows(one.store, rows, columns, shape, whole=whole)

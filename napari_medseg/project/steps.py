@@ -41,6 +41,11 @@ class Steps:
             step_forth(db, case_id, row[0])
         return (row[1], row[2], row[3], row[4])
 
+    def last_kind(self, case_id: int) -> str:
+        """What :meth:`undo` would take back: a tool, ``proposal``, ``accepted``, ...; empty where there is nothing."""
+        row = self._db.row("SELECT kind FROM strokes WHERE id = ?", self._current.place(case_id)[0])
+        return "" if row is None else str(row[0])
+
     def can_undo(self, case_id: int) -> bool:
         """Whether :meth:`undo` would do something."""
         return self._current.place(case_id)[0] > 0

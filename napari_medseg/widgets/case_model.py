@@ -31,6 +31,8 @@ def _state_of(case: Case) -> str:
         return tr(MISSING)
     if not case.frames:
         return tr(STATES[case.state])
+    if case.frames_of is not None:
+        return trn("{done} of {n} frame accepted", "{done} of {n} frames accepted", case.frames_of, done=case.frames)
     if len(case.shape) == 3:
         return trn("{n} part accepted", "{n} parts accepted", case.frames)
     return trn("{n} frame accepted", "{n} frames accepted", case.frames)

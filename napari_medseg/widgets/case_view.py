@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
-from napari_medseg.project import Case, Project, Revision
+from napari_medseg.project import Box, Case, Project, Revision
 from napari_medseg.widgets.ahead import Ahead
 from napari_medseg.widgets.ask_undo import ask_undo
 from napari_medseg.widgets.draft_text import stopped
@@ -285,6 +285,18 @@ class CaseView(OwnProposals):
             self._when_done(accepted, tell)
 
         opened.then(accept)
+
+    def withdraw(self, box: Box, done: Callable[[], None]) -> None:
+        """Take back that a part of the slide was accepted, px of it; ``done`` is called then."""
+        opened = self.to_change()
+        if opened is None:
+            return
+
+        def withdraw() -> None:
+            opened.accepted = False
+            self._when_done(opened.session.withdraw(box), lambda _: done())
+
+        opened.then(withdraw)
 
     def _end_draft(self, opened: OpenCase) -> str:
         draft = self.opener.draft if self.opener.proposes_on(opened) else None

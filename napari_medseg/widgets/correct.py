@@ -28,7 +28,7 @@ from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
-from napari_medseg.widgets.project_bar import ProjectBar
+from napari_medseg.widgets.project_bar import ALL_ACCEPTED, ProjectBar, all_accepted_text
 from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
@@ -43,7 +43,6 @@ from napari_medseg.widgets.workers import Workers
 from napari_medseg.words import mark, tr, trn
 
 CHOOSING = mark("Choosing the next image...")
-ALL_ACCEPTED = mark("All images are accepted. Retrain, or export the masks.")
 
 
 class CorrectSection(QWidget):
@@ -63,7 +62,7 @@ class CorrectSection(QWidget):
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
         self.spots = SpotList(viewer, state, self.view, workers, self.rings)
-        self.slide = SlideBar(self.view, workers)
+        self.slide = SlideBar(viewer, self.view, workers)
         self.view.slides.in_hand = self.tools.row.in_hand
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
@@ -73,6 +72,8 @@ class CorrectSection(QWidget):
         self.proposes = TextLabel(state.proposes)
         # the case that was shown last
         self._shown = state.case_id
+        # that no image is left, as it was told last
+        self._told_all = ""
         self.bar = ProjectBar(state, workers, self._leave, self._go_on)
         # by these names outside checks know them
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
@@ -121,6 +122,7 @@ class CorrectSection(QWidget):
         bus.cases_changed.connect(self.refresh)
         bus.case_changed.connect(self._one_changed)
         bus.save_status.connect(self._show_status)
+        bus.save_status.connect(lambda status: None if status.pending else self.slide.count())
         bus.opening.connect(self._show_opening)
         bus.told.connect(self.status.setText)
         state.events.case_id.connect(self._case_changed)
@@ -231,9 +233,14 @@ class CorrectSection(QWidget):
         cases = self.table.cases.cases
         self.bar.show_cases(project, cases)
         self.table.mark(self._state.case_id)
-        if not cases or any(case.state != "accepted" for case in cases):
+        if not cases or any(case.state != "accepted" and not case.large for case in cases):
             # not any more
             self.status.take_back(tr(ALL_ACCEPTED))
+            self.status.take_back(self._told_all)
+        elif self._told_all and self._told_all in self.status.text():
+            # frames are counted off the GUI thread
+            before, self._told_all = self._told_all, all_accepted_text(cases)
+            self.status.setText(self.status.text().replace(before, self._told_all))
         self.moves.tell(moves)
         self._enable()
 
@@ -281,7 +288,8 @@ class CorrectSection(QWidget):
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
-                self.status.setText(f"{note} {tr(ALL_ACCEPTED)}".strip())
+                self._told_all = all_accepted_text(self.table.cases.cases)
+                self.status.setText(f"{note} {self._told_all}".strip())
                 self.status.release()
 
         self.next_image.choose(project, after, done, self._failed)

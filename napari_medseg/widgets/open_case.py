@@ -70,6 +70,8 @@ class OpenCase(CaseLayers):
     changed = Signal()
     # an undo or redo in a window changed this box of the whole, which may lie elsewhere
     whole_changed = Signal(object)
+    # what an undo took back, see :class:`CaseLabels`
+    undone = Signal(str)
 
     def __init__(
         self,
@@ -231,6 +233,8 @@ class OpenCase(CaseLayers):
                 self.changed.emit()
             if shown.moved is not None:
                 self.whole_changed.emit(shown.moved)
+            if shown.took:
+                self.undone.emit(shown.took)
         self.compare()
         if error is not None:
             self._failed(error)

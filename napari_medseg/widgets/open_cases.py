@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_medseg.app.correct import CaseLabels, SaveStatus
+from napari_medseg.app.correct import CaseLabels, SaveStatus, undo_text
 from napari_medseg.app.places import grid_of
 from napari_medseg.errors import sentence
 from napari_medseg.project import Box, Case, Project
@@ -93,12 +93,17 @@ class OpenCases(QObject):
         opened.left.connect(lambda: self._left(opened))
         opened.proposal_shown.connect(lambda: self.proposal_shown.emit() if opened is self.current else None)
         opened.changed.connect(lambda: self.mask_changed.emit(opened))
+        opened.undone.connect(lambda took: self._say_undone(undo_text(took, frame=window is not None)))
         self._open[case.id] = opened
         if current is not None:
             self._habits.learn(current.labels, current.project)
         self._habits.give(labels, project)
         bind(labels, self.actions)
         return opened
+
+    def _say_undone(self, told: str) -> None:
+        if told:
+            self.say(told)
 
     def follow_window(
         self, case: Case, image: Image, mask: Labels, stored: CaseLabels, picture: tuple, window: Box

@@ -80,8 +80,8 @@ class PieceQuestion(QWidget):
             # asked, and pressed again: it is meant
             self.keep_all()
             return
-        if case.accepted or case.window is not None or (case.problem() or unseen(case.labels)) is not None:
-            # which is told there; in a window things are cut by its border
+        if case.accepted or (case.problem() or unseen(case.labels)) is not None:
+            # which is told there
             accept()
             return
         case.then(lambda: self._look(case, accept))
@@ -105,8 +105,10 @@ class PieceQuestion(QWidget):
                 accept()
 
         def look() -> list[Strays] | None:
-            emptied = self._pieces.emptied(project, number, labels)
-            return None if emptied else self._pieces.to_ask(project, number, labels)
+            if self._pieces.emptied(project, number, labels, case.window):
+                return None
+            # in a window things are cut by its border
+            return [] if case.window is not None else self._pieces.to_ask(project, number, labels)
 
         def failed(error: BaseException) -> None:
             # the mask is not to blame: what is wrong with the project is told by who accepts
@@ -123,7 +125,11 @@ class PieceQuestion(QWidget):
 
     def _ask_empty(self, case: OpenCase, accept: Callable[[], None]) -> None:
         self._case, self._strays, self._accept = case, [], accept
-        self.text.setText(tr("The mask is empty: is there nothing to mark on this image?"))
+        self.text.setText(
+            tr("The mask is empty: is there nothing to mark on this image?")
+            if case.window is None
+            else tr("The mask is empty: is there nothing to mark in this frame?")
+        )
         self.all.setText(tr("Accept as empty"))
         self.largest.hide()
         self.never.hide()

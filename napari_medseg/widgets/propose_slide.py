@@ -108,6 +108,8 @@ class ProposeSlide(QWidget):
 
     def _progressed(self, share: float, told: str) -> None:
         self._progress(share, told)
+        # what was guessed before it began is known better by now
+        self._told.setText(tr("On its way: {told}.", told=told))
         self._run.setEnabled(False)
         self._cancel.setEnabled(True)
 

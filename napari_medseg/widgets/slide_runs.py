@@ -33,7 +33,7 @@ from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.slides import SlideShown
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
-from napari_medseg.words import tr
+from napari_medseg.words import tr, trn
 
 # red, green, blue, alpha of a block: nothing is there, it waits, it is done
 COLOURS = {EMPTY: (0, 0, 0, 0), WAITING: (255, 179, 0, 60), DONE: (0, 200, 83, 20)}
@@ -44,6 +44,8 @@ class _Planned(NamedTuple):
 
     plan: SlidePlan
     there: Progressed | None
+    # frames that are accepted, which it leaves as they are
+    accepted: int = 0
 
 
 class Seen(NamedTuple):
@@ -69,6 +71,8 @@ class SlideRuns(QObject):
     resumes = Signal(object)
     # how it ended, in words
     ended = Signal(str)
+    # how far one is that is not done, 0 to 1, and what to do, in words; without words there is none
+    waits = Signal(float, str)
 
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, view: CaseView, workers: Workers) -> None:
         super().__init__(view)
@@ -113,14 +117,15 @@ class SlideRuns(QObject):
 
         def work(ticket: Ticket, progress: Any) -> _Planned:
             plan = plan_slide(shown.large, request, task=task)
-            return _Planned(plan, on_its_way(shown.project, shown.case, plan))
+            there = on_its_way(shown.project, shown.case, plan)
+            return _Planned(plan, there, len(shown.project.frames(shown.case.id)))
 
         def done(found: _Planned) -> None:
             if self._slides.shown is shown and self._asked == asked:
                 self.plan = found.plan
                 self._show_map(found.there)
                 self.planned.emit(told(found), True)
-                self._bus.tissue.emit(shown.case.id, found.plan)
+                self._tell_waiting(found.there)
 
         def failed(error: BaseException) -> None:
             if self._asked == asked:
@@ -128,8 +133,15 @@ class SlideRuns(QObject):
 
         self._planning = self._workers.run(work, on_done=done, on_error=failed, lane="measure")
 
+    def _tell_waiting(self, there: Progressed | None) -> None:
+        if there is None or there.whole:
+            self.waits.emit(0.0, "")
+        else:
+            self.waits.emit(there.done / max(1, there.of), _far(there))
+
     def _turned(self) -> None:
         if self._slides.shown is not self._of:
+            self.waits.emit(0.0, "")
             self._of, self.plan, self._asked = self._slides.shown, None, ()
             self.stop()
             self._hide_map()
@@ -208,6 +220,7 @@ class SlideRuns(QObject):
         self._ticket.cancel()
         self._ticket, self._asked = None, ()
         self._slides.end_preview()
+        self.waits.emit(0.0, "")
         self.ended.emit(tr("Cancelled. What is finished stays; press Propose to go on."))
 
     def _stepped(self, shown: SlideShown, share: float, told: Any) -> None:
@@ -232,11 +245,13 @@ class SlideRuns(QObject):
         self._hide_map()
         self._slides.end_preview()
         self._bus.cases_changed.emit()
+        self.waits.emit(0.0, "")
         self.ended.emit(tr("The proposal on this slide is whole. Correct it where you look closely."))
 
     def _failed(self, error: BaseException) -> None:
         self._ticket, self._asked = None, ()
         self._slides.end_preview()
+        self.waits.emit(0.0, "")
         self.ended.emit(f"{sentence(error)} {tr('What is finished stays; press Propose to go on.')}")
 
     # ---- the map of blocks -----------------------------------------------------------------------------------------
@@ -279,12 +294,19 @@ class SlideRuns(QObject):
 
 def told(found: _Planned) -> str:
     """What will happen, for the person."""
-    if found.there is None:
-        return found.plan.describe()
-    fields = {"done": found.there.done, "of": found.there.of}
-    if found.there.whole:
-        return tr("All {of} tiles have this proposal. Another network or pixel size makes another.", **fields)
-    return tr("{done} of {of} tiles are done: go on.", **fields)
+    if found.there is not None and found.there.whole:
+        return tr("All {of} tiles have this proposal. Another network or pixel size makes another.", of=found.there.of)
+    kept = trn(
+        "The {n} frame that you accepted stays as it is.",
+        "The {n} frames that you accepted stay as they are.",
+        found.accepted,
+    )
+    what = found.plan.describe() if found.there is None else _far(found.there)
+    return f"{what} {kept}" if found.accepted else what
+
+
+def _far(there: Progressed) -> str:
+    return tr("{done} of {of} tiles are done: go on.", done=there.done, of=there.of)
 
 
 def _around(store: LabelBlocks, unit: tuple[Index, ...]) -> Box:

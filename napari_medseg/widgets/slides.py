@@ -96,6 +96,8 @@ class Slides(QObject):
 
     # another one, or none; another window on it, or none
     turned = Signal()
+    # the camera, after it was moved
+    rested = Signal()
 
     def __init__(self, viewer: Any, state: Any, cases: Cases, workers: Workers, window: QWidget) -> None:
         super().__init__(window)
@@ -120,6 +122,11 @@ class Slides(QObject):
     def case_id(self) -> int | None:
         """Number of the case whose slide is shown."""
         return None if self.shown is None else self.shown.case.id
+
+    @property
+    def coming(self) -> Box | None:
+        """The window that is on its way, or waits for its turn."""
+        return self._coming or self._later
 
     # ---- shown, and let go of --------------------------------------------------------------------------------------
 
@@ -206,6 +213,7 @@ class Slides(QObject):
         return self.shown is not None and len(self.shown.case.shape) == 2 and self._viewer.dims.ndisplay == 2
 
     def _rested(self) -> None:
+        self.rested.emit()
         if not self._flat() or self.shown is None:
             return
         box = self._later or wanted(self.view(), self.shown.case.shape, self._coming or self.box)

@@ -179,8 +179,6 @@ class Bus:
     """An image layer shows another image of the list than before, and so does its mask: (Image)."""
     late = Signal(object, object, object)
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
-    tissue = Signal(int, object)
-    """Where on a slide there is tissue: number of the case, and the SlidePlan that knows it."""
     doubts = Signal(int, object)
     """How doubtful parts of a slide's proposal are that came: number of the case, and a dict by box; None: another
     proposal is shown from here on."""

@@ -27,7 +27,6 @@ from napari_medseg.app.slide_work import (
     on_its_way,
     progressed,
     shown_store,
-    tissue_windows,
 )
 from napari_medseg.app.slides import SlideRun, facts_of
 from napari_medseg.errors import Cancelled, ProjectError
@@ -196,12 +195,6 @@ def test_the_doubt_of_a_part_is_that_of_an_image(tmp_path):
     found = predict_array(cells(64, 64), REQUEST)
     assert found.labels.any()
     assert store.doubts()[(0, 0)] == pytest.approx(opinion_of(found).doubt, abs=1e-5)
-
-
-def test_windows_without_tissue_are_not_gone_through(project, slide):
-    plan = plan_slide(slide, REQUEST)
-    boxes = [(0, 0, 100, 100), (0, 320, 100, 420)]
-    assert tissue_windows(plan, boxes) == boxes[:1]
 
 
 def test_a_killed_run_loses_nothing_and_does_no_block_twice(tmp_path):

@@ -86,7 +86,21 @@ def test_only_the_tiles_of_the_box_are_read_and_each_of_them_once(project, monke
 
 # ---- strokes, undo, redo ----
 
-kinds = ["draw", "draw", "suggest", "base", "done", "undo", "undo", "redo", "unlock", "again", "accept", "accept", "withdraw"]
+kinds = [
+    "draw",
+    "draw",
+    "suggest",
+    "base",
+    "done",
+    "undo",
+    "undo",
+    "redo",
+    "unlock",
+    "again",
+    "accept",
+    "accept",
+    "withdraw",
+]
 steps = st.lists(
     st.tuples(
         st.sampled_from(kinds), st.tuples(*(st.integers(0, 500) for _ in range(4))), st.integers(0, 3), st.booleans()

@@ -135,8 +135,8 @@ def test_accept_is_of_the_frame_and_goes_to_the_next(panel, qtbot, tmp_path):
     (revision,) = project.revisions(1)
     assert revision.box == FIRST
     assert project.revision_labels(revision.id)[100, 100] == 1
-    assert "1 frame is accepted" in panel.correct.slide.text.text()
-    assert "in the frame is accepted" in panel.correct.status.text()
+    assert "1 frame accepted of " in panel.correct.slide.text.text()
+    assert "The frame at row 0, column 0 is accepted" in panel.correct.status.text()
 
 
 def doubtful(project, doubts):
