@@ -123,11 +123,10 @@ class SlideBar(QWidget):
                 self._places, self._by_tissue = found.places, found.known
                 # what came meanwhile is newer
                 self._doubts = {**found.doubts, **self._doubts}
-                self._tell()
                 wanted, self._wanted = self._wanted, 0
                 if wanted:
-                    self._view.say("")
                     self.step(wanted)
+                self._tell()
 
         def failed(error: BaseException) -> None:
             know(_Found(windows_of(shown.case.shape[-2:]), False, {}))
@@ -183,6 +182,8 @@ class SlideBar(QWidget):
         if self._accepted:
             of = len(self._places) if self._by_tissue and self._places is not None else None
             parts.append(tr("{frames} (outlined in green).", frames=frames_text(len(self._accepted), of)))
+        if self._wanted:
+            parts.append(tr(LOOKING))
         self.text.setText(" ".join(parts))
         self.withdraw.setVisible(here is not None)
         self.outlines.show(shown, self._accepted)
@@ -249,7 +250,7 @@ class SlideBar(QWidget):
             return False
         if self._places is None:
             self._wanted = by
-            self._view.say(tr(LOOKING))
+            self._tell()
             return True
         here = self._slides.coming or self._slides.box
         if by > 0:
