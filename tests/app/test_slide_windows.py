@@ -2,7 +2,16 @@
 
 import pytest
 
-from napari_medseg.app.slide_windows import SIDE, area, most_doubtful, next_window, wanted, window_at, windows_of
+from napari_medseg.app.slide_windows import (
+    SIDE,
+    area,
+    most_doubtful,
+    next_frame,
+    next_window,
+    wanted,
+    window_at,
+    windows_of,
+)
 
 SHAPE = (10_000, 12_000)
 
@@ -105,3 +114,27 @@ def test_windows_that_are_no_blocks_go_by_the_block_in_their_middle_and_equal_on
     assert most_doubtful(boxes, doubts, [], (), None) == boxes[2]
     assert most_doubtful(boxes[:2], doubts, [], (), None) == boxes[0]
     assert most_doubtful(boxes, {}, [], (), None) is None
+
+
+@pytest.mark.parametrize("doubts", [{}, {1: 0.1, 2: 0.7, 4: 0.4}, dict.fromkeys(range(6), 0.5)])
+@pytest.mark.parametrize("accepted", [(), (0, 2)])
+def test_presses_go_round_all_frames_that_are_not_accepted_each_once(doubts, accepted):
+    boxes = windows_of((4096, 6144))
+    known, seen = {boxes[n]: doubt for n, doubt in doubts.items()}, [boxes[n] for n in accepted]
+    current, passed, gone = None, set(), []
+    for _ in range(3 * len(boxes)):
+        passed |= set() if current is None else {current}
+        current, anew = next_frame(boxes, known, seen, passed, current)
+        passed = {gone[-1]} if anew else passed
+        gone.append(current)
+    count = len(boxes) - len(accepted)
+    assert set(gone[:count]) == {box for box in boxes if box not in seen}
+    assert all(len(set(gone[n : n + count])) >= count - 1 for n in range(len(gone) - count))
+    # most doubtful first
+    if doubts and not accepted:
+        assert doubts[boxes.index(gone[0])] == max(doubts.values())
+
+
+def test_where_all_others_are_accepted_there_is_no_next():
+    boxes = windows_of((2048, 4096))
+    assert next_frame(boxes, {}, [boxes[1]], set(), boxes[0]) == (None, False)

@@ -80,9 +80,17 @@ def test_what_was_cancelled_is_gone_on_with_on_another_day(panel, qtbot, tmp_pat
     qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
     planned(panel, qtbot, "go on")
     assert map_of()
-    panel.propose.run.click()
+    # Correct says so too, and goes on
+    progress = panel.correct.slide.progress
+    assert not progress.isHidden()
+    assert "tiles are done: go on" in progress.text.text()
+    assert progress.button.text() == "Go on"
+    progress.button.click()
+    assert progress.button.text() == "Cancel"
+    assert "On its way" in panel.propose.plan.text()
     qtbot.waitUntil(lambda: "is whole" in panel.propose.message.text(), timeout=WAIT)
     assert not map_of()
+    assert progress.isHidden()
     project = panel.state.project
     assert [row.kind for row in project.history(1)].count("proposal") == 1
 
