@@ -197,6 +197,35 @@ def test_the_doubt_of_a_part_is_that_of_an_image(tmp_path):
     assert store.doubts()[(0, 0)] == pytest.approx(opinion_of(found).doubt, abs=1e-5)
 
 
+def test_what_is_accepted_is_the_same_under_another_proposal_and_under_its_preview(project, slide):
+    run(project, slide, plan_slide(slide, REQUEST))
+    box = (40, 30, 200, 140)
+    before = project.labels(1, box)
+    assert before.any()
+    project.accept(1, box)
+    previews = []
+    for pixel in (1.0, 0.8):
+        go_on(
+            project,
+            project.case(1),
+            slide,
+            plan_slide(slide, replace(REQUEST, pixel_um=pixel, threshold=0.2)),
+            first=(0, 0, 300, 420),
+            progress=lambda share, told: None,
+            cancelled=lambda: False,
+            begun=lambda store, new: None,
+            seen=lambda at, labels: previews.append((at, labels)),
+            done=lambda store, unit: None,
+        )
+        assert np.array_equal(project.labels(1, box), before)
+    assert project.frames(1) == [box]
+    assert project.proposal_origin(1)["worth_looking"] == project.case(1).frames_of == 1
+    for at, labels in previews:
+        assert not labels[box[0] - at[0] : box[2] - at[0], box[1] - at[1] : box[3] - at[1]].any()
+    assert len(previews) == 2
+    assert not np.array_equal(shown_store(project, 1).read(box), before)
+
+
 def test_a_killed_run_loses_nothing_and_does_no_block_twice(tmp_path):
     write(tmp_path / "s.tif")
     with Project.create(tmp_path / "p") as project:
