@@ -14,7 +14,7 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
-from napari_medseg.io.outlines import Polygon, outlines
+from napari_medseg.io.outlines import Polygon, corners, outlines
 from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
 
 # what only this program writes and reads stands below one name; QuPath passes it over
@@ -180,11 +180,8 @@ def _polygons(geometry: object, path: Path) -> list[list[np.ndarray]]:
 
 
 def _ring(points: object, path: Path) -> np.ndarray:
-    try:
-        found = np.array(points, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, "a polygon that is none") from error
-    if found.ndim != 2 or found.shape[1] != 2 or len(found) < 3 or not np.isfinite(found).all():
+    found = corners(points)
+    if found is None:
         raise _damaged(path, "a polygon that is none")
     return found
 
