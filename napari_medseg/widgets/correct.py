@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QAbstractButton, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.errors import MedsegError, sentence
@@ -19,13 +19,15 @@ from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
 from napari_medseg.widgets.find_image import FindImage
 from napari_medseg.widgets.fold import Fold
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
 from napari_medseg.widgets.listing import Listing
-from napari_medseg.widgets.message import Message
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
+from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
@@ -57,17 +59,21 @@ class CorrectSection(QWidget):
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.opening = OpeningBar(self.view.opener)
-        self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
-        self.tools = EditTools(viewer, state, self.view, workers)
+        # whatever is said here, whoever says it
+        self.status = Message()
+        # before anyone of those below says what it changed
+        self.view.mask_changed.connect(self._mask_changed)
+        self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt, self.status)
+        self.tools = EditTools(viewer, state, self.view, workers, self.status)
         self.rest_in_3d = RestIn3D(viewer, lambda: self.view.current)
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
-        self.spots = SpotList(viewer, state, self.view, workers, self.rings)
+        self.spots = SpotList(viewer, state, self.view, workers, self.rings, self.status)
         self.slide = SlideBar(self.view, workers)
         self.view.slides.in_hand = self.tools.row.in_hand
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
-        self.status, self.keys = Message(), QLabel()
+        self.keys = QLabel(tr("<b>K</b>: all keys"))
         self._sheet: KeySheet | None = None
         # what will propose next
         self.proposes = TextLabel(state.proposes)
@@ -130,9 +136,10 @@ class CorrectSection(QWidget):
         self.session = Session(viewer, state, self.view, self.tools, workers)
 
     def _build(self) -> None:
-        for label in (self.keys, self.proposes):
-            label.setWordWrap(True)
-        self.keys.setText(tr("<b>K</b>: all keys · 2 brush · 1 eraser · A accept"))
+        self.proposes.setWordWrap(True)
+        # one line or two: what stands below it stays where it is
+        self.proposes.setMinimumHeight(2 * self.proposes.fontMetrics().lineSpacing())
+        self.proposes.setAlignment(Qt.AlignmentFlag.AlignBottom)
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         for button in (self.undo, self.redo, self.unlock, self.accept):
@@ -155,13 +162,11 @@ class CorrectSection(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(self.find)
         layout.addWidget(self.table, 1)
-        layout.addWidget(self.opening)
         layout.addWidget(self.everything)
         layout.addWidget(self.more)
         layout.addWidget(self.proposes)
         layout.addLayout(bottom)
-        layout.addWidget(self.pieces)
-        for widget in (self.status, self.slide, self.volume, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.slide, self.volume, self.classes, self.tools, self.spots):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
@@ -247,7 +252,7 @@ class CorrectSection(QWidget):
 
     def _enable(self) -> None:
         for button in (self.accept, self.unlock):
-            button.setEnabled(self._state.case_id is not None)
+            able(button, None if self._state.case_id is not None else tr(NO_IMAGE))
         for part in (self.moves, self.tools, self.spots, self.pieces):
             part.enable()
 
@@ -313,6 +318,10 @@ class CorrectSection(QWidget):
         # at random, it may be anywhere in a long list; and once more when what changed above has found its place
         self._scroll()
         QTimer.singleShot(0, self._scroll)
+
+    def _mask_changed(self, case: OpenCase) -> None:
+        if case is self.view.current:
+            self.status.past(Of.MASK)
 
     def _scroll(self) -> None:
         self.table.scroll_to(self._state.case_id)
