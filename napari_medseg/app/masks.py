@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from napari_medseg.app.classes import UNNAMED, merged, name_classes, rule_of
+from napari_medseg.app.classes import UNNAMED, classes_of, merged, name_classes, rule_of
 from napari_medseg.app.images import add_images
+from napari_medseg.app.mask_files import MaskFiles, mask_files
 from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
 from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import (
@@ -19,7 +21,6 @@ from napari_medseg.io import (
     check_white,
     find_in,
     fit_mask,
-    match_masks,
     read_image,
     read_numbers,
     walk_images,
@@ -43,7 +44,7 @@ class AddedMasks:
     used, masks : int
         So many of the folder's masks were stored and accepted.
     told : list of str
-        One sentence for each mask that was turned onto its image.
+        One sentence for each mask that was turned onto its image, and for what was left out of them.
     named : dict of int to str
         Classes that the project did not know before, by their numbers.
     """
@@ -93,13 +94,31 @@ def add_with_masks(
         If the project cannot be written.
     """
     files, _ = walk_images(paths)
-    matched, count = match_masks(files, masks)
+    wishes = {"group": group, "patients": patients, "split": split, "progress": progress}
+    with mask_files(files, Path(masks), classes_of(project) | dict(names or {})) as given:
+        return _add(project, files, masks, given, rule, names, wishes)
+
+
+def _add(
+    project: Project,
+    files: Sequence[Path],
+    masks: str | Path,
+    given: MaskFiles,
+    rule: LabelRule,
+    names: Classes | None,
+    wishes: Mapping[str, Any],
+) -> AddedMasks:
+    matched, count = given.matched, given.count
     if not matched:
         raise InputError(
             f"none of the {count} mask(s) in {masks} belongs to one of the {len(files)} image(s); expected files named "
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
-    rule, classes = rule_of(project, rule), merged(project, names or {})
+    # names alone were told: what they stand for is known
+    told_names = {number: name for number, name in given.named.items() if name != IGNORED}
+    aside = next((number for number, name in given.named.items() if name == IGNORED), None)
+    rule = rule if aside is None or rule.ignore is not None else replace(rule, ignore=aside)
+    rule, classes = rule_of(project, rule), merged(project, {**told_names, **(names or {})})
     rule.check(classes)
     readable, found, bad = _check(project, matched, rule, classes)
     if bad and not readable:
@@ -113,15 +132,12 @@ def add_with_masks(
     cases, refused = add_images(
         project,
         [file for file in files if file not in waiting and file not in bad],
-        group=group,
-        patients=patients,
-        split=split,
-        progress=progress,
+        **wishes,
     )
     if not classes and (numbers - {1} or called):
         classes = {number: called.get(number, f"label {number}") for number in sorted(numbers)}
     named = name_classes(project, classes, ignore=rule.ignore)
-    used, told = 0, list[str]()
+    used, told = 0, list(given.told)
     for file in readable:
         case = project.find_image(file)
         if case is not None and _waits(project, case):

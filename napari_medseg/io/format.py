@@ -142,6 +142,28 @@ class Joiner(Protocol):
         """``files``: as the format's ``write_mask`` wrote them, in order."""
 
 
+class Splitter(Protocol):
+    """Takes one file of the masks of many images apart: the other way round than :class:`Joiner`."""
+
+    def __call__(self, path: Path, folder: Path, /) -> list[str] | None:
+        """Writes a file for each image into a folder, called as it; None where there is one image only, and nothing is
+        written. Gives the names of the images that have no object: for these, nothing is written."""
+
+
+class ClassNames(Protocol):
+    """Says what classes the objects of a file are of; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> list[str] | None:
+        """Each once, "" for objects of none; None where the file says numbers of its own, and the size of its image."""
+
+
+class Settler(Protocol):
+    """Writes a mask anew for which its file lacks the size of the image and the numbers of the classes."""
+
+    def __call__(self, path: Path, target: Path, /, *, grid: Grid, numbers: Mapping[str, int]) -> None:
+        """``numbers``: of the classes that :class:`ClassNames` gives. ``target``: a file of the same format."""
+
+
 class Kept(Enum):
     """What becomes of something that a mask comes with."""
 
@@ -248,6 +270,10 @@ class Format:
     write_map, write_image : ArrayWriter, optional
     join : Joiner, optional
         Masks of several images go into one file.
+    apart : Splitter, optional
+        Masks of several images may come in one file.
+    class_names, settle : ClassNames and Settler, optional
+        Where other programs' files say classes by name alone, and not how large their image is.
     gives : Gives
     takes : Takes
     keeps : Keeps
@@ -299,6 +325,9 @@ class Format:
     write_map: ArrayWriter | None = None
     write_image: ArrayWriter | None = None
     join: Joiner | None = None
+    apart: Splitter | None = None
+    class_names: ClassNames | None = None
+    settle: Settler | None = None
     gives: Gives = field(default_factory=Gives)
     takes: Takes = field(default_factory=Takes)
     keeps: Keeps = field(default_factory=Keeps)

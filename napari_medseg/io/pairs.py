@@ -147,7 +147,7 @@ def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, Path], int]:
-    """Masks of a folder, named ``<stem>`` or ``<stem>_mask``, by image.
+    """Masks of a folder, or one file, named ``<stem>`` or ``<stem>_mask``, by image.
 
     Returns
     -------
@@ -162,7 +162,8 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
         If the folder is missing or empty, or two images or two masks have the same stem.
     """
     named = by_stem(images)
-    files = list_images(masks, masks=True)
+    one = Path(masks).is_file() and _is_image(Path(masks), masks=True)
+    files = [Path(masks)] if one else list_images(masks, masks=True)
     # where one folder holds both, only the name tells a mask
     if Path(masks).resolve() in {path.parent.resolve() for path in named.values()}:
         stems = {stem_of(file) for file in files}

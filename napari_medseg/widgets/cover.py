@@ -69,8 +69,8 @@ class Cover(QFrame):
             self._tell()
 
     def _tell(self) -> None:
-        assert self._opening.case_id is not None
-        self.text.setText(tr("Opening '{name}'...", name=self._name_of(self._opening.case_id)))
+        case_id = self._opening.case_id
+        self.text.setText(tr("Opening '{name}'...", name="" if case_id is None else self._name_of(case_id)))
 
     def _lay(self) -> None:
         above: QWidget | None = self._panel
@@ -78,7 +78,7 @@ class Cover(QFrame):
         while above is not None and not isinstance(above, QMainWindow):
             above = above.parentWidget()
         middle = None if above is None else above.centralWidget()
-        if middle is None:
+        if middle is None or self._opening.case_id is None:
             return
         if self.parentWidget() is not middle:
             self.setParent(middle)

@@ -107,6 +107,8 @@ class MedSegPanel(QWidget):
         layout.addLayout(self._last_line())
         self.presses = Presses(self)
         self.cover.turned.connect(self.presses.cover)
+        # it is shown before its proposal, which is on its way
+        self.bus.opening.connect(self.cover.look)
         own = {"propose": self.propose.start, "draw_boxes": self.propose.options.draw.click}
         actions = self.presses.guarded({**self.correct.actions, **own})
         bind(napari_viewer, actions)
