@@ -14,6 +14,7 @@ import numpy as np
 from napari_medseg.errors import OperationError
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.large import Large
+from napari_medseg.io.picture_numbers import Pictures
 
 # called with the share that is done; what it raises, as a Cancelled, ends what is done
 Progress = Callable[[float], None]
@@ -87,6 +88,13 @@ class Names(Protocol):
 
     def __call__(self, path: Path, /) -> dict[int, str]:
         """Names by label; of those that have one."""
+
+
+class PictureNumbers(Protocol):
+    """Says which picture of an image each voxel is in; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> Pictures:
+        """By the headers alone."""
 
 
 class CheckImage(Protocol):
@@ -291,6 +299,8 @@ class Format:
         Needed where such an image has no file of its own.
     called : Called, optional
         Needed where names of files may name people; default: by the stem.
+    pictures : PictureNumbers, optional
+        Where files number their pictures, as workstations show them.
     names : Names, optional
         Where files of the format say what their labels are called.
     check_image : CheckImage, optional
@@ -338,6 +348,7 @@ class Format:
     several: Several | None = None
     lies_in: LiesIn | None = None
     called: Called | None = None
+    pictures: PictureNumbers | None = None
     names: Names | None = None
     check_image: CheckImage | None = None
     told: ToldReader | None = None

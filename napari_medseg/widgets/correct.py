@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QAbstractButton, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.errors import MedsegError, sentence
@@ -22,7 +22,7 @@ from napari_medseg.widgets.fold import Fold
 from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, RoomyLabel
 from napari_medseg.widgets.listing import Listing
 from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.next_image import NextImage
@@ -76,7 +76,7 @@ class CorrectSection(QWidget):
         self.keys = QLabel(tr("<b>K</b>: all keys"))
         self._sheet: KeySheet | None = None
         # what will propose next
-        self.proposes = TextLabel(state.proposes)
+        self.proposes = RoomyLabel(state.proposes)
         # the case that was shown last
         self._shown = state.case_id
         self.bar = ProjectBar(state, workers, self._leave, self._go_on)
@@ -136,10 +136,6 @@ class CorrectSection(QWidget):
         self.session = Session(viewer, state, self.view, self.tools, workers)
 
     def _build(self) -> None:
-        self.proposes.setWordWrap(True)
-        # one line or two: what stands below it stays where it is
-        self.proposes.setMinimumHeight(2 * self.proposes.fontMetrics().lineSpacing())
-        self.proposes.setAlignment(Qt.AlignmentFlag.AlignBottom)
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         for button in (self.undo, self.redo, self.unlock, self.accept):

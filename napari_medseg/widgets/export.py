@@ -241,7 +241,8 @@ class ExportSection(QWidget):
                 **wishes,
             )
             if table:
-                written.append(write_table(csv, stem, measure(labels, grid, values, names=facts.get("classes"))))
+                measured = measure(labels, grid, values, names=facts.get("classes"))
+                written.append(write_table(csv, stem, measured, file))
             return written
 
         self._run(write)

@@ -339,7 +339,7 @@ class Measurements(QWidget):
             self._tell(sentence(error))
 
         self._workers.run(
-            lambda ticket, progress: write_table(path, name, measured),
+            lambda ticket, progress: write_table(path, name, measured, shown.file()),
             on_done=lambda written: self._tell(tr("Wrote {file}.", file=written)),
             on_error=failed,
             lane="export",
