@@ -10,9 +10,13 @@ from tempfile import TemporaryDirectory
 
 from napari_medseg.classes import MOST_CLASS, Classes, listed
 from napari_medseg.errors import InputError
-from napari_medseg.io import Grid, format_of, match_masks, read_grid, read_image
+from napari_medseg.io import FORMATS, Grid, format_of, match_masks, read_grid, read_image
 from napari_medseg.names import name_key
 from napari_medseg.words import trn
+
+MASK_SUFFIXES = tuple(
+    suffix for one in FORMATS if one.read is not None and one.gives.masks for suffix in one.suffixes if suffix
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,14 @@ class MaskFiles:
 
 
 @contextmanager
-def mask_files(images: Sequence[Path], masks: Path, known: Classes) -> Iterator[MaskFiles]:
+def mask_files(images: Sequence[Path], masks: Path | Sequence[Path], known: Classes) -> Iterator[MaskFiles]:
     """Masks by image.
 
     Parameters
     ----------
     images : sequence of Path
-    masks : Path
-        A folder of files, or one file: a mask, or the masks of many images.
+    masks : Path or sequence of Path
+        A folder of files; or files, each a mask or the masks of many images.
     known : mapping of int to str
         Classes that there are: a mask that says names alone gets their numbers, and further ones the next.
 
@@ -57,26 +61,44 @@ def mask_files(images: Sequence[Path], masks: Path, known: Classes) -> Iterator[
         If the disk is full.
     """
     with TemporaryDirectory(prefix="medseg-masks-") as temporary:
+        place, told, left = Path(temporary), list[str](), 0
+        files = [masks] if isinstance(masks, Path) and masks.is_file() else masks
+        if not isinstance(files, Path):
+            files, left = _apart(files, place, told)
+        matched, count = match_masks(images, files)
+        settled, named = _settled(matched, place, known)
+        yield MaskFiles(settled, count + left, tuple(told), named)
+
+
+def _apart(masks: Sequence[Path], folder: Path, told: list[str]) -> tuple[list[Path], int]:
+    """Files of one mask each, and of how many images there is none; what is to be said of these goes to ``told``."""
+    found, left = list[Path](), 0
+    for number, path in enumerate(masks):
+        format = format_of(path)
+        if format is None or not format.gives.masks:
+            raise InputError(f"'{path.name}' is no file of masks; expected {', '.join(MASK_SUFFIXES)}. Choose another.")
         # messages name what was given
-        place = Path(temporary) / masks.name
-        place.mkdir()
-        format, told = format_of(masks) if masks.is_file() else None, list[str]()
-        empty = None if format is None or format.apart is None else format.apart(masks, place)
+        place = folder / f"masks {number}" / path.name
+        place.mkdir(parents=True)
+        empty = None if format.apart is None else format.apart(path, place)
+        if empty is None:
+            found.append(path)
+            continue
+        ours = sorted(place.iterdir())
+        if not ours:
+            raise InputError(f"{path} holds no object; expected some on one image at least. Export it again.")
         if empty:
-            told.append(
-                trn(
-                    "{n} image of '{name}' has no object there, and so no mask: {first}.",
-                    "{n} images of '{name}' have no object there, and so no mask; the first: {first}.",
-                    len(empty),
-                    name=masks.name,
-                    first=empty[0],
-                )
+            words = trn(
+                "{n} image of '{name}' has no object there, and so no mask: {first}.",
+                "{n} images of '{name}' have no object there, and so no mask; the first: {first}.",
+                len(empty),
+                name=path.name,
+                first=empty[0],
             )
-        if empty is not None and not any(place.iterdir()):
-            raise InputError(f"{masks} holds no object; expected some on one image at least. Export it again.")
-        matched, count = match_masks(images, masks if empty is None else place)
-        settled, named = _settled(matched, Path(temporary), known)
-        yield MaskFiles(settled, count + len(empty or ()), tuple(told), named)
+            told.append(words)
+        found += ours
+        left += len(empty)
+    return found, left
 
 
 def _settled(matched: Mapping[Path, Path], folder: Path, known: Classes) -> tuple[dict[Path, Path], dict[int, str]]:
@@ -135,3 +157,9 @@ def numbers_for(names: Sequence[str], known: Classes) -> dict[str, int]:
             raise InputError(f"the masks have {len(names)} classes; a project takes {listed({1, MOST_CLASS})}.")
         found[name] = number
     return found
+
+
+def only_masks(paths: Sequence[Path]) -> bool:
+    """Whether files are of formats that hold masks and no images, or are told to by what is in them."""
+    formats = [format_of(path) if path.is_file() else None for path in paths]
+    return bool(formats) and all(one is not None and one.gives.masks and not one.gives.images for one in formats)

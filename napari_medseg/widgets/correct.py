@@ -24,10 +24,10 @@ from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import MARGINS, SPACING, RoomyLabel
 from napari_medseg.widgets.listing import Listing
+from napari_medseg.widgets.masks_in import MasksIn
 from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
-from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
@@ -62,7 +62,7 @@ class CorrectSection(QWidget):
         # whatever is said here, whoever says it
         self.status = Message()
         # before anyone of those below says what it changed
-        self.view.mask_changed.connect(self._mask_changed)
+        self.view.mask_changed.connect(lambda case: self.status.past(Of.MASK) if case is self.view.current else None)
         self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt, self.status)
         self.tools = EditTools(viewer, state, self.view, workers, self.status)
         self.rest_in_3d = RestIn3D(viewer, lambda: self.view.current)
@@ -92,8 +92,12 @@ class CorrectSection(QWidget):
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept = QPushButton(tr("Accept, open next  (A)"))
         self.unlock = QPushButton(tr("Let proposals overwrite mine"))
-        hidden = tr("More: next image, patients, overwriting")
-        self.more = Fold(hidden, "more", self.next_image, self.patients, self.unlock)
+        view = self.view
+        self.masks = MasksIn(
+            state, workers, self.status, in_hand=view.in_hand, let_go=view.close_all, go_on=lambda: self._go_on()
+        )
+        hidden = tr("More: next image, patients, masks, overwriting")
+        self.more = Fold(hidden, "more", self.next_image, self.patients, self.masks, self.unlock)
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
@@ -117,14 +121,13 @@ class CorrectSection(QWidget):
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},
         }
         self._build()
-        self.bar.opening.connect(self.refresh)
-        self.bar.opened.connect(self.refresh)
+        for turned in (self.bar.opening, self.bar.opened, self.masks.added, bus.cases_changed):
+            turned.connect(self.refresh)
         self.bar.failed.connect(self._failed)
         self.bar.told.connect(self.status.setText)
         self.bar.noted.connect(self.status.note)
         self.bar.listed.connect(self.status.list_each)
         self.bar.added.connect(self._added)
-        bus.cases_changed.connect(self.refresh)
         bus.case_changed.connect(self._one_changed)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
@@ -143,9 +146,8 @@ class CorrectSection(QWidget):
             words = button.fontMetrics().horizontalAdvance(button.text())
             button.setStyleSheet(f"QPushButton {{ min-width: {words}px; padding: 4px 6px; }}")
         bottom = QGridLayout()
-        bottom.addWidget(self.undo, 0, 0)
-        bottom.addWidget(self.redo, 0, 1)
-        bottom.addWidget(self.accept, 0, 2)
+        for column, button in enumerate((self.undo, self.redo, self.accept)):
+            bottom.addWidget(button, 0, column)
         bottom.addWidget(self.take, 1, 0, 1, 3)
         bottom.setColumnStretch(3, 1)
         bottom.setSpacing(SPACING)
@@ -155,12 +157,9 @@ class CorrectSection(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
         layout.setSpacing(SPACING)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.find)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.everything)
-        layout.addWidget(self.more)
-        layout.addWidget(self.proposes)
+        for widget in (self.bar, self.find, self.table, self.everything, self.more, self.proposes):
+            layout.addWidget(widget)
+        layout.setStretchFactor(self.table, 1)
         layout.addLayout(bottom)
         for widget in (self.slide, self.volume, self.classes, self.tools, self.spots):
             layout.addWidget(widget)
@@ -263,7 +262,7 @@ class CorrectSection(QWidget):
         self.status.note("")
         self.status.release()
         self.everything.forget()
-        self.intake.take(paths)
+        (self.masks if self.masks.takes(paths) else self.intake).take(paths)
 
     def open_next(self, note: str = "") -> None:
         """Open the next image that is not accepted; a note on the last one goes on being told."""
@@ -314,10 +313,6 @@ class CorrectSection(QWidget):
         # at random, it may be anywhere in a long list; and once more when what changed above has found its place
         self._scroll()
         QTimer.singleShot(0, self._scroll)
-
-    def _mask_changed(self, case: OpenCase) -> None:
-        if case is self.view.current:
-            self.status.past(Of.MASK)
 
     def _scroll(self) -> None:
         self.table.scroll_to(self._state.case_id)

@@ -81,7 +81,6 @@ class ProposeSection(QWidget):
         self.run.setObjectName("medseg_run")
         self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
         able(self.cancel, tr(NOTHING_RUNS))
-        self.progress.setRange(0, 100)
         lay_out(
             self,
             (
@@ -141,7 +140,6 @@ class ProposeSection(QWidget):
         self.familiar.ask(closest_look(self._viewer, layer))
 
     def _boxes_drawn(self, image: Image) -> None:
-        """A box is for its image."""
         self._drawn.add(number_of(image))
         if image == self.current_image():
             self.options.boxes.setChecked(True)
@@ -212,7 +210,7 @@ class ProposeSection(QWidget):
         if layer is None:
             self._cannot(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
             return
-        data, slide = plain_image(layer), is_slide(layer)
+        data, slide, at_work = plain_image(layer), is_slide(layer), None if self._ticket is None else tr(AT_WORK)
         self.slide.setVisible(slide)
         if data is None and not slide:
             self._cannot(
@@ -222,7 +220,7 @@ class ProposeSection(QWidget):
         if self.weights.currentData() is None and self._state.boxed is None:
             # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
-            able(self.run, self._busy_why() or (None if self.choice.unasked else nothing_fits(volume=self._volume)))
+            able(self.run, at_work or (None if self.choice.unasked else nothing_fits(volume=self._volume)))
             return
         if data is None:
             self.slide.plan(layer, self._request(), self._state.task)
@@ -231,19 +229,14 @@ class ProposeSection(QWidget):
             self._cannot(no_boxes())
             return
         try:
-            plan = describe_plan(data.shape, self._request(), **lie_of_layer(layer))
-            self.plan.setText(plan_text(plan))
-            able(self.run, self._busy_why())
+            self.plan.setText(plan_text(describe_plan(data.shape, self._request(), **lie_of_layer(layer))))
+            able(self.run, at_work)
         except MedsegError as error:
             self._cannot(str(error))
 
     def _cannot(self, why: str) -> None:
-        """Nothing can be proposed: said beside the button, and where the mouse rests on it."""
         self.plan.setText(why)
         able(self.run, why)
-
-    def _busy_why(self) -> str | None:
-        return None if self._ticket is None else tr(AT_WORK)
 
     # ---- running -------------------------------------------------------------------------------------------------
 
@@ -397,12 +390,9 @@ class ProposeSection(QWidget):
             self.progress.setFormat("")
             self._tell_next()
         able(self.cancel, None if busy else tr(NOTHING_RUNS))
-        if busy:
-            able(self.run, tr(AT_WORK))
-        elif self.current_image() is None:
+        able(self.run, tr(AT_WORK) if busy else None)
+        if self.current_image() is None:
             self._show_plan()
-        else:
-            able(self.run, None)
 
     def close_section(self) -> None:
         """Let go of the viewer."""

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_medseg.app.images import add_images
 from napari_medseg.app.mask_files import mask_files, numbers_for
-from napari_medseg.app.masks import add_with_masks
+from napari_medseg.app.masks import add_masks, add_with_masks
 from napari_medseg.errors import InputError
 from napari_medseg.io import read_mask
 from napari_medseg.io.coco import apart
@@ -159,3 +160,26 @@ def test_what_is_wrong_with_qupaths_is_told(tmp_path, images, features, told):
 def test_more_classes_than_there_are_numbers_are_refused():
     with pytest.raises(InputError, match="the masks have 300 classes"):
         numbers_for([str(n) for n in range(300)], {})
+
+
+def test_into_a_project_masks_come_for_images_that_wait_for_one(tmp_path, images):
+    open_now = []
+    with Project.create(tmp_path / "p") as project:
+        with pytest.raises(InputError, match="No image of this project waits for a mask"):
+            add_masks(project, [coco(tmp_path / "all.coco.json")])
+        cases = add_images(project, [images])[0]
+        project.commit_stroke(cases[1].id, wanted((1, 1, 1)), tool="brush")
+        open_now.append(cases[0].id)
+        added = add_masks(project, [coco(tmp_path / "all.coco.json")], leave=lambda: open_now)
+        assert (added.used, added.refused) == (0, []) and "'a' is open" in " ".join(added.told)
+        open_now.clear()
+        assert add_masks(project, [coco(tmp_path / "all.coco.json")]).used == 1
+        np.testing.assert_array_equal(masks_in_one(project, cases[0].id), wanted((2, 3, 3), (12, 9, 5)))
+        # a person's strokes stay
+        np.testing.assert_array_equal(project.labels(cases[1].id), wanted((1, 1, 1)))
+        with pytest.raises(InputError, match="is no file of masks"):
+            add_masks(project, [tmp_path / "notes.txt"])
+
+
+def masks_in_one(project, case_id):
+    return project.revision_labels(project.revisions(case_id)[-1].id)
