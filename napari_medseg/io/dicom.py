@@ -219,6 +219,7 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
 
 def pictures(path: Path) -> Pictures:
     """Numbers of its pictures, by the headers alone; errors are those of :func:`read`."""
+    turned: ToRas | None
     if is_many(path):
         parts, _ = _slices(series_of_path(path), path)
         turned, order = _place(path, [part.place for part in parts if part.place is not None])
