@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from napari_medseg.classes import MOST_CLASS, Classes, listed
+from napari_medseg.classes import MOST_CLASS, Classes
 from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, Grid, format_of, match_masks, read_grid, read_image
 from napari_medseg.names import name_key
-from napari_medseg.words import trn
+from napari_medseg.words import tr, trn
 
 MASK_SUFFIXES = tuple(
     suffix for one in FORMATS if one.read is not None and one.gives.masks for suffix in one.suffixes if suffix
@@ -76,9 +76,15 @@ def _apart(masks: Sequence[Path], folder: Path, told: list[str]) -> tuple[list[P
     for number, path in enumerate(masks):
         format = format_of(path)
         if format is None or not format.gives.masks:
-            raise InputError(f"'{path.name}' is no file of masks; expected {', '.join(MASK_SUFFIXES)}. Choose another.")
+            raise InputError(
+                tr(
+                    "'{name}' is no file of masks; expected {suffixes}. Choose another.",
+                    name=path.name,
+                    suffixes=", ".join(MASK_SUFFIXES),
+                )
+            )
         # messages name what was given
-        place = folder / f"masks {number}" / path.name
+        place = folder / "given" / str(number) / path.name
         place.mkdir(parents=True)
         empty = None if format.apart is None else format.apart(path, place)
         if empty is None:
@@ -86,7 +92,9 @@ def _apart(masks: Sequence[Path], folder: Path, told: list[str]) -> tuple[list[P
             continue
         ours = sorted(place.iterdir())
         if not ours:
-            raise InputError(f"{path} holds no object; expected some on one image at least. Export it again.")
+            raise InputError(
+                tr("{path} holds no object; expected some on one image at least. Export it again.", path=path)
+            )
         if empty:
             words = trn(
                 "{n} image of '{name}' has no object there, and so no mask: {first}.",
@@ -130,7 +138,11 @@ def _flat_grid(image: Path, mask: Path) -> Grid:
     grid = read_grid(image) or read_image(image).grid
     if len(grid.shape) != 2:
         raise InputError(
-            f"mask {mask} lists objects of an image; {image} is a volume. Export the mask of the volume as NIfTI."
+            tr(
+                "mask {mask} lists objects of an image; {image} is a volume. Export the mask of the volume as NIfTI.",
+                mask=mask,
+                image=image,
+            )
         )
     return grid
 
@@ -146,15 +158,24 @@ def numbers_for(names: Sequence[str], known: Classes) -> dict[str, int]:
     if "" in names and len(names) > 1:
         others = ", ".join(f"'{name}'" for name in names if name)
         raise InputError(
-            f"some objects of the masks have no class, and others are {others}; expected a class for each object. Give "
-            "them one where they were drawn, and export the masks again."
+            tr(
+                "some objects of the masks have no class, and others are {others}; expected a class for each object. "
+                "Give them one where they were drawn, and export the masks again.",
+                others=others,
+            )
         )
     by_key = {name_key(name): number for number, name in known.items()}
     found, free = dict[str, int](), (n for n in range(1, MOST_CLASS + 1) if n not in known)
     for name in names:
         number = 1 if not name else by_key.get(name_key(name)) or next(free, None)
         if number is None:
-            raise InputError(f"the masks have {len(names)} classes; a project takes {listed({1, MOST_CLASS})}.")
+            raise InputError(
+                tr(
+                    "the masks have {n} classes; a project takes {most}. Make them fewer where they were drawn.",
+                    n=len(names),
+                    most=MOST_CLASS,
+                )
+            )
         found[name] = number
     return found
 
