@@ -157,10 +157,15 @@ class MedSegPanel(QWidget):
     def _watch_presses(self) -> None:
         """A press counts for what was on the screen when it was made."""
         self.presses.watch(*self.correct.deciding(), self.propose.run, self.export.export)
-        self.state.events.case_id.connect(lambda case_id: None if case_id is None else self.presses.show_case())
+        # a method: of a function, the signals would keep the panel and all its images for good
+        self.state.events.case_id.connect(self._case_changed)
         self.correct.view.proposal_shown.connect(self.presses.show_other)
         self.correct.pieces.asked.connect(self.presses.show_other)
         self.presses.dropped.connect(self._tell_dropped)
+
+    def _case_changed(self, case_id: int | None) -> None:
+        if case_id is not None:
+            self.presses.show_case()
 
     def _tell_dropped(self, why: str) -> None:
         """Said quietly, behind what is said already."""
