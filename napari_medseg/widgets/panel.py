@@ -138,7 +138,7 @@ class MedSegPanel(QWidget):
         foot = Foot(pages, (self.waiting, correct.opening))
         self.tabs.currentChanged.connect(foot.show_page)
         self.state.events.case_id.connect(self._other_image)
-        self.state.events.project.connect(lambda: self.export.message.past(Of.PROJECT))
+        self.state.events.project.connect(self._other_project)
         return foot
 
     def _other_image(self, *_: Any) -> None:
@@ -146,6 +146,9 @@ class MedSegPanel(QWidget):
         for message in self._messages():
             if message is not self.correct.status:
                 message.past(Of.IMAGE)
+
+    def _other_project(self, *_: Any) -> None:
+        self.export.message.past(Of.PROJECT)
 
     def _last_line(self) -> QHBoxLayout:
         note, line = QLabel(tr("Research use only, no medical device.")), QHBoxLayout()
@@ -268,6 +271,8 @@ class MedSegPanel(QWidget):
         with ExitStack() as last_first:
             # whatever one of them cannot do, the others are done
             last_first.callback(unbind, self._viewer)
+            # it lay in the window, and would keep the panel
+            last_first.callback(self.cover.setParent, self)
             last_first.callback(self.image_bar.detach)
             last_first.callback(self.tour.stop)
             last_first.callback(self.help.close)
