@@ -128,8 +128,7 @@ class Augmentation:
     name : str
         One of :data:`AUGMENTATIONS`.
     view : int or None
-        Side of the result, px, of images: a square view of each, between a part of it at its own scale and all of it,
-        scaled down. None: the sides of what is given.
+        Side of the result, px, of images: a square part of each, anywhere in it. None: all of it.
 
     Raises
     ------
@@ -157,9 +156,9 @@ class Augmentation:
         Returns
         -------
         images : Tensor
-            As given, but for the sides of a view, in [0, 1].
+            As given, in [0, 1]; of views (B, C, view, view).
         masks : Tensor
-            As given, but for the sides of a view, uint8.
+            As given, uint8; of views as large as these.
         """
         draws = _Draws(seeds, images.device)
         grid = sampling_grid(self.plan, draws, tuple(images.shape[2:]), self.view)
@@ -213,11 +212,9 @@ def sampling_grid(plan: Plan, draws: _Draws, sides: tuple[int, ...], view: int |
         offset[:, axis, 0] = 2 * shift
     seen = sides if view is None else (view,) * ndim
     if view is not None:
-        # how much of each side is seen, and where it lies: any scale as likely as twice that scale
-        share = draws.uniform(math.log(view / min(sides)), 0.0).exp()
-        shares = share * min(sides) / lengths
-        linear = linear * shares[:, None, :]
-        offset = offset + ((1 - shares) * draws.uniform(-1.0, 1.0, ndim))[:, :, None]
+        share = view / lengths
+        linear = linear * share[None, None, :]
+        offset = offset + ((1 - share) * draws.uniform(-1.0, 1.0, ndim))[:, :, None]
     grid = F.affine_grid(torch.cat((linear, offset), dim=2), [len(angle), 1, *seen], align_corners=False)
     if plan.warp[0]:
         on = draws.chance(plan.warp[0]).float()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from napari_medseg.app.accepted import masks_of
 from napari_medseg.app.anchors import anchors_of
@@ -16,6 +17,7 @@ from napari_medseg.app.round_pairs import PairWriter
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_text
 from napari_medseg.io.labels import Found
+from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
 from napari_medseg.project.runs import SPEC_FILE
@@ -30,6 +32,9 @@ ANCHOR_SHARE, LEAST_ANCHORS = 0.25, 8
 LEAST_DRAWN = 32
 # where no anchors stand for most of the sets that weights know: share of what a project began with, in all that follow
 KEPT_SHARE = 0.5
+# share of the epochs at half the sides, which are no less than this, px, and how large a thing is that may be shrunk:
+# decision 77
+HALVED, LEAST_HALF, SMALL = 0.6, 128, 32
 # in the list of sets that weights were trained on
 CORRECTIONS = "corrections of this project"
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
@@ -79,6 +84,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     Of a large case each accepted box counts, see :func:`~napari_medseg.app.accepted.masks_of`. It is cut into pieces as
     large as what the network sees of such an image at once, so that it learns at the size at which it proposes.
 
+    Most epochs see images at half their sides, or parts of them, see :func:`stages_of`.
+
     Held-out cases are scored, never trained on. Where there are four accepted groups or more and fewer than two
     corrected cases are held out, a fifth of the groups is set aside, for good, see :func:`to_set_aside`. With fewer,
     there is no validation.
@@ -114,7 +121,6 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         number += 1
     folder = check_folder(project.path / "runs" / f"{number:04d}")
     writer = PairWriter(project, folder, rule, entry, options.task)
-    sides = tuple(entry.input_size)
     start = str(path) if str(options.weights).endswith(".safetensors") else entry.id
     pairs, judges = (tuple(one for mask in side for one in writer.pairs(mask)) for side in (masks, boxes))
     classes = _classes(project, entry, writer.drawn, rule)
@@ -134,7 +140,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
             labels=tuple(classes),
             # the masks of the run are mapped already
             ignore=ignore,
-            augmentation="full" if len(sides) == 2 else "volume",
+            augmentation="full" if len(entry.input_size) == 2 else "volume",
             spacing=entry.spacing,
             window=entry.window,
         ),
@@ -145,7 +151,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
             freeze_norm=True,
         ),
         schedule=Schedule(
-            stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
+            stages=stages_of(entry, options.epochs, median(writer.extents) if writer.extents else 1.0),
             learning_rate=FINE_TUNE_RATE,
             # a handful of images: small batches give more steps an epoch
             batch_size=min(4, len(pairs)),
@@ -163,6 +169,31 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     )
     write_text(folder / SPEC_FILE, spec.to_json())
     return spec, folder
+
+
+def stages_of(entry: WeightsEntry, epochs: int, extent: float = 1.0) -> tuple[Stage, ...]:
+    """Of images, most epochs at half the sides, which costs a quarter, and the others at the whole.
+
+    What would be too small to be told on a shrunk image is seen on parts of the image instead.
+
+    Parameters
+    ----------
+    entry : WeightsEntry
+        Of what is trained on.
+    epochs : int
+    extent : float
+        How large what is marked is, as a share of the sides: see :func:`~napari_medseg.app.round_pairs.extent`.
+    """
+    sides = tuple(entry.input_size)
+    if len(sides) == 3:
+        return (Stage(size=sides, epochs=epochs),)
+    size, multiple = max(sides), get_spec(entry.network).input.multiple
+    half, first = size // 2 // multiple * multiple, int(HALVED * epochs)
+    whole = Stage(size=size, epochs=epochs - first)
+    if half < LEAST_HALF or not first:
+        return (whole,)
+    small = extent * size < SMALL
+    return (Stage(size=size, epochs=first, view=half) if small else Stage(size=half, epochs=first), whole)
 
 
 def check_axes(network: str, cases: Sequence[Case]) -> None:

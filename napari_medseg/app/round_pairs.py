@@ -36,6 +36,8 @@ class PairWriter:
         Labels that were drawn, by a name of their mask.
     ignoring : bool
         Some pixels do not count.
+    extents : list of float
+        Of each pair's mask, where something is marked: see :func:`extent`.
 
     Parameters
     ----------
@@ -55,6 +57,7 @@ class PairWriter:
         self._masks = check_folder(folder / "masks")
         self.drawn: dict[str, Found] = {}
         self.ignoring = False
+        self.extents: list[float] = []
 
     def pairs(self, mask: AcceptedMask) -> Iterator[Pair]:
         """The pair of a mask; of an accepted box, one for each piece of it, whose image is written too.
@@ -113,6 +116,8 @@ class PairWriter:
         touched: np.ndarray | None,
         grid: Grid | None,
     ) -> Pair:
+        if labels.any():
+            self.extents.append(extent(labels))
         suffix = suffix_for(MASKS, volume=labels.ndim == 3)
         path = write_mask(self._masks / f"{stem}{suffix}", labels, grid=grid, numbers=True)
         rim = None if touched is None else corrected_rim(labels, touched)
@@ -128,6 +133,14 @@ class PairWriter:
             focus=focus,
             as_proposed=not self._project.corrected(mask.revision.id),
         )
+
+
+def extent(labels: np.ndarray) -> float:
+    """How large the middle one of the things on a mask (Y, X) or (Z, Y, X) is, as a share of the sides, in (0, 1]."""
+    from scipy.ndimage import label
+
+    sizes = np.bincount(label(labels > 0)[0].ravel())[1:]
+    return float((np.median(sizes) / labels.size) ** (1 / labels.ndim))
 
 
 def corrected_rim(labels: np.ndarray, touched: np.ndarray) -> np.ndarray:

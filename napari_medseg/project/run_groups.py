@@ -64,8 +64,7 @@ class Stage(Declared):
         Side of a square, px, or (z, y, x) of a volume's window: what weights of this stage are scored and used at.
     epochs : int
     view : int or None
-        Learn from views with this side, px, instead: each between a part of an image at this size's own scale and the
-        whole image, scaled down. Of images only.
+        Learn from square parts with this side, px, of images of that size. Of images only.
 
     Raises
     ------
