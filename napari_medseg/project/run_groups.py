@@ -38,6 +38,8 @@ class Pair(Declared):
         The mask is in black and white, whatever numbers the others have: white is the foreground.
     as_proposed : bool
         The mask is what a network proposed, accepted without a change: no judge of whether another one is better.
+    window : tuple of float or None
+        Of a part of a large image: values that are black and white in the whole of it; None: as of any image.
     """
 
     name: str = field(metadata=told(fields.TEXT))
@@ -48,6 +50,9 @@ class Pair(Declared):
     focus: str = field(default="", metadata=told(fields.TEXT, later=True))
     white: bool = field(default=False, metadata=told(fields.FLAG, later=True))
     as_proposed: bool = field(default=False, metadata=told(fields.FLAG, later=True, rare=True))
+    window: tuple[float, float] | None = field(
+        default=None, metadata=told(fields.optional(fields.WINDOW), read=tuple, later=True, rare=True)
+    )
 
 
 def _size(value: object) -> bool:

@@ -75,6 +75,7 @@ class MedSegPanel(QWidget):
         self.slide_runs = SlideRuns(napari_viewer, self.state, self.bus, self.correct.view, self.workers)
         self.propose.slide.use(self.slide_runs, self._take)
         self.bus.tissue.connect(self.correct.slide.know_tissue)
+        self.bus.doubts.connect(self.correct.slide.know_doubts)
         self.correct.view.end_draft = lambda opened: self.propose.end_draft(opened.project, opened.case_id)
         self.export.table.show_table.clicked.connect(self.correct.volume.measurements.toggle)
         self.tabs = QTabWidget()
