@@ -10,7 +10,8 @@ from napari_medseg.app.accepted import masks_of
 from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.judges import accepted, to_set_aside
 from napari_medseg.app.large_pairs import pairs_of
-from napari_medseg.app.plan_round import RetrainOptions, drawn_an_epoch, stages_of
+from napari_medseg.app.plan_round import RetrainOptions, drawn_an_epoch
+from napari_medseg.app.round_stages import stages_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.inference.device import resolve_device
 from napari_medseg.project import Project

@@ -14,12 +14,12 @@ from napari_medseg.app.export import check_folder
 from napari_medseg.app.judges import accepted, to_set_aside
 from napari_medseg.app.kinds import takes
 from napari_medseg.app.round_pairs import PairWriter
+from napari_medseg.app.round_stages import stages_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_text
 from napari_medseg.io.labels import Found
-from napari_medseg.networks import get_spec
 from napari_medseg.project import Case, Project
-from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Start
 from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.weights.trainable import check_classes
@@ -32,9 +32,6 @@ ANCHOR_SHARE, LEAST_ANCHORS = 0.25, 8
 LEAST_DRAWN = 32
 # where no anchors stand for most of the sets that weights know: share of what a project began with, in all that follow
 KEPT_SHARE = 0.5
-# share of the epochs at half the sides, which are no less than this, px, and how large a thing is that may be shrunk:
-# decision 77
-HALVED, LEAST_HALF, SMALL = 0.6, 128, 32
 # in the list of sets that weights were trained on
 CORRECTIONS = "corrections of this project"
 # of 3e-4 and 1e-3 the better one on the val images of two sets: benchmarks/finetune.py
@@ -169,31 +166,6 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     )
     write_text(folder / SPEC_FILE, spec.to_json())
     return spec, folder
-
-
-def stages_of(entry: WeightsEntry, epochs: int, extent: float = 1.0) -> tuple[Stage, ...]:
-    """Of images, most epochs at half the sides, which costs a quarter, and the others at the whole.
-
-    What would be too small to be told on a shrunk image is seen on parts of the image instead.
-
-    Parameters
-    ----------
-    entry : WeightsEntry
-        Of what is trained on.
-    epochs : int
-    extent : float
-        How large what is marked is, as a share of the sides: see :func:`~napari_medseg.app.round_pairs.extent`.
-    """
-    sides = tuple(entry.input_size)
-    if len(sides) == 3:
-        return (Stage(size=sides, epochs=epochs),)
-    size, multiple = max(sides), get_spec(entry.network).input.multiple
-    half, first = size // 2 // multiple * multiple, int(HALVED * epochs)
-    whole = Stage(size=size, epochs=epochs - first)
-    if half < LEAST_HALF or not first:
-        return (whole,)
-    small = extent * size < SMALL
-    return (Stage(size=size, epochs=first, view=half) if small else Stage(size=half, epochs=first), whole)
 
 
 def check_axes(network: str, cases: Sequence[Case]) -> None:

@@ -12,6 +12,7 @@ from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
 from napari_medseg.app.greys import Greys, greys_for
 from napari_medseg.app.large_pairs import open_checked, pieces, side_for, write_piece
+from napari_medseg.app.round_stages import extent
 from napari_medseg.io import Grid, LabelRule, write_mask
 from napari_medseg.io.labels import Found
 from napari_medseg.io.large import Large
@@ -148,14 +149,6 @@ class PairWriter:
             as_proposed=not self._project.corrected(mask.revision.id),
             window=window,
         )
-
-
-def extent(labels: np.ndarray) -> float:
-    """How large the middle one of the things on a mask (Y, X) or (Z, Y, X) is, as a share of the sides, in (0, 1]."""
-    from scipy.ndimage import label
-
-    sizes = np.bincount(label(labels > 0)[0].ravel())[1:]
-    return float((np.median(sizes) / labels.size) ** (1 / labels.ndim))
 
 
 def corrected_rim(labels: np.ndarray, touched: np.ndarray) -> np.ndarray:
