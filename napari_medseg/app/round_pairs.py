@@ -12,6 +12,7 @@ from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
 from napari_medseg.app.greys import Greys, greys_for
 from napari_medseg.app.large_pairs import open_checked, pieces, side_for, write_piece
+from napari_medseg.app.round_stages import extent
 from napari_medseg.io import Grid, LabelRule, write_mask
 from napari_medseg.io.labels import Found
 from napari_medseg.io.large import Large
@@ -38,6 +39,8 @@ class PairWriter:
         Labels that were drawn, by a name of their mask.
     ignoring : bool
         Some pixels do not count.
+    extents : list of float
+        Of each pair's mask, where something is marked: see :func:`extent`.
 
     Parameters
     ----------
@@ -57,6 +60,7 @@ class PairWriter:
         self._masks = check_folder(folder / "masks")
         self.drawn: dict[str, Found] = {}
         self.ignoring = False
+        self.extents: list[float] = []
         # by case: black and white of a large image
         self._greys: dict[int, Greys | None] = {}
 
@@ -127,6 +131,8 @@ class PairWriter:
         grid: Grid | None,
         window: Greys | None = None,
     ) -> Pair:
+        if labels.any():
+            self.extents.append(extent(labels))
         suffix = suffix_for(MASKS, volume=labels.ndim == 3)
         path = write_mask(self._masks / f"{stem}{suffix}", labels, grid=grid, numbers=True)
         rim = None if touched is None else corrected_rim(labels, touched)

@@ -119,7 +119,7 @@ class SlideRun:
             found = enlarge(part, (y0, x0), (box[0], box[1], box[2], box[3]), self.plan.down)
             labels = _labels(found, self.plan.request.threshold, self._numbers)
             # before the block: what is done has it
-            if self.plan.share(box) >= WORTH:
+            if self.store.holds_doubts and self.plan.share(box) >= WORTH:
                 self.store.note_doubt(index, doubt_of(found.sum(axis=0).clip(0, 1), labels > 0))
             self.store.write(index, labels)
 

@@ -187,6 +187,11 @@ class LabelBlocks:
             at = tuple(slice(first, last) for first, last in zip(firsts, lasts, strict=True))
             self._arrays[level][at] = part
 
+    @property
+    def holds_doubts(self) -> bool:
+        """Whether it also holds how doubtful each block is."""
+        return self._doubts is not None
+
     def note_doubt(self, index: Index, doubt: float) -> None:
         """How doubtful a block is, before it is written; nothing where the store holds no such figures.
 

@@ -36,7 +36,7 @@ class Counts:
             As them, bool: pixels that do not count.
         """
         channels = len(numbers) + 1
-        pairs = _channels(truth, numbers) * channels + _channels(pred, numbers)
+        pairs = _channels(truth, numbers) * np.uint32(channels) + _channels(pred, numbers)
         counted = pairs.ravel() if ignored is None else pairs[~ignored]
         return cls(np.bincount(counted, minlength=channels**2).reshape(channels, channels))
 
@@ -62,9 +62,10 @@ class Counts:
 
 
 def _channels(labels: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
-    table = np.zeros(max(int(labels.max(initial=0)), *numbers) + 1, np.int64)
+    # a part of a slide has millions of pixels: four bytes each, not eight
+    table = np.zeros(max(int(labels.max(initial=0)), *numbers) + 1, np.uint32)
     table[list(numbers)] = np.arange(1, len(numbers) + 1)
-    return np.asarray(table[labels.astype(np.int64)])
+    return table.take(labels.astype(np.uint8) if labels.dtype == bool else labels)
 
 
 def _ratio(numerator: float, denominator: float, empty: float) -> float:

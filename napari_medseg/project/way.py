@@ -145,11 +145,6 @@ class Way:
         later = (self.strokes[one].box for one in all_accepted if one > stroke)
         return not any(y0 <= box[0] and x0 <= box[1] and box[2] <= y1 and box[3] <= x1 for y0, x0, y1, x1 in later)
 
-    def drawn_tiles(self, stroke: int) -> list[tuple[int, int]]:
-        """Tiles (y, x) that strokes up to one have, row by row."""
-        self._go(stroke)
-        return sorted(tile for tile, found in self._of_tile.items() if not self._on_path.isdisjoint(found))
-
     def _go(self, stroke: int) -> None:
         new = []
         # parents are older: one that is not is damaged, and leads no further

@@ -15,6 +15,7 @@ from napari_medseg.app.slide_work import doubts_of
 from napari_medseg.project import Box, Revision
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.frame_outlines import FrameOutlines
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.open_case import OpenCase
@@ -52,6 +53,7 @@ class SlideBar(QWidget):
     def __init__(self, viewer: Any, view: CaseView, workers: Workers) -> None:
         super().__init__()
         self._view, self._slides, self._workers = view, view.slides, workers
+        # the second stands in the foot
         self.outlines, self.progress = FrameOutlines(viewer), SlideProgress()
         self._of: SlideShown | None = None
         self._accepted: list[Box] = []
@@ -91,7 +93,6 @@ class SlideBar(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(self.text)
         layout.addLayout(row)
-        layout.addWidget(self.progress)
         self.here.clicked.connect(self.draw_here)
         self.next.clicked.connect(self._next_pressed)
         self.withdraw.clicked.connect(self.withdraw_here)
@@ -187,9 +188,9 @@ class SlideBar(QWidget):
         self.text.setText(" ".join(parts))
         self.withdraw.setVisible(here is not None)
         self.outlines.show(shown, self._accepted)
-        flat = len(shown.case.shape) == 2
-        self.here.setEnabled(flat)
-        self.next.setEnabled(flat)
+        why = None if len(shown.case.shape) == 2 else tr("A volume larger than memory is looked at, not drawn in.")
+        for button in (self.here, self.next):
+            able(button, why)
 
     def know_doubts(self, case_id: int, doubts: dict[Box, float] | None) -> None:
         """Parts of a proposal came; None: it is another one."""

@@ -1,31 +1,25 @@
-"""Beside the tools: how far the proposal on the slide is, the bar while it works, and a button to go on with it."""
+"""In the foot of Correct: how far the proposal on the slide is, while it works too, and a button to go on with it."""
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.slide_runs import SlideRuns
 from napari_medseg.words import tr
 
 
 class SlideProgress(QWidget):
-    """Hidden where no proposal is on its way, and none is left to go on with."""
+    """One line; hidden where no proposal is on its way, and none is left to go on with."""
 
     def __init__(self) -> None:
         super().__init__()
         self._runs: SlideRuns | None = None
-        self.text, self.bar, self.button = TextLabel(), QProgressBar(), QPushButton(tr("Go on"))
-        self.text.setWordWrap(True)
+        self.bar, self.button = QProgressBar(), QPushButton(tr("Go on"))
         self.bar.setRange(0, 100)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.bar, 1)
         row.addWidget(self.button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACING)
-        layout.addWidget(self.text)
-        layout.addLayout(row)
         self.button.clicked.connect(self._pressed)
         self.hide()
 
@@ -33,24 +27,20 @@ class SlideProgress(QWidget):
         """Who runs proposals on slides."""
         self._runs = runs
         runs.waits.connect(self._waits)
-        runs.progressed.connect(self._progressed)
+        runs.progressed.connect(lambda share, told: self._show(share, told, tr("Cancel")))
 
     def _waits(self, share: float, told: str) -> None:
         """A proposal is not done and nobody works on it; without words there is none."""
-        self.setVisible(bool(told))
         if told:
-            self._show(share, tr("The proposal on this slide: {told}", told=told), tr("Go on"))
-            self.bar.setFormat("%p%")
-
-    def _progressed(self, share: float, told: str) -> None:
-        self.show()
-        self._show(share, tr("The proposal on this slide is on its way."), tr("Cancel"))
-        self.bar.setFormat(told)
+            self._show(share, told, tr("Go on"))
+        else:
+            self.hide()
 
     def _show(self, share: float, told: str, button: str) -> None:
-        self.text.setText(told)
         self.bar.setValue(round(100 * max(0.0, share)))
+        self.bar.setFormat(tr("Proposal: {told}", told=told))
         self.button.setText(button)
+        self.show()
 
     def _pressed(self) -> None:
         if self._runs is None:

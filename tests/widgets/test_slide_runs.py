@@ -83,7 +83,7 @@ def test_what_was_cancelled_is_gone_on_with_on_another_day(panel, qtbot, tmp_pat
     # Correct says so too, and goes on
     progress = panel.correct.slide.progress
     assert not progress.isHidden()
-    assert "tiles are done: go on" in progress.text.text()
+    assert "tiles are done: go on" in progress.bar.format()
     assert progress.button.text() == "Go on"
     progress.button.click()
     assert progress.button.text() == "Cancel"
