@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.app.slide_work import is_done_in
+from napari_medseg.app.slide_work import shown_store
 from napari_medseg.editing.pieces import Strays, count_pieces, find_strays
 from napari_medseg.project import Box, Project
 
@@ -49,7 +49,8 @@ class StrayPieces:
         (y0, x0, y1, x1), px, on a large image: whether no network looked there, or somebody drew.
         """
         if window is not None and not labels.any():
-            return bool(project.touched(case_id, window).any()) or not is_done_in(project, case_id, window)
+            # where one is still on its way, accepting is refused
+            return shown_store(project, case_id) is None or bool(project.touched(case_id, window).any())
         if labels.any() or _proposed_empty(project, case_id):
             return False
         return all(sum(counted.values()) for counted in self._others(project, case_id))

@@ -101,12 +101,6 @@ def boxes_of(store: LabelBlocks, doubts: Mapping[Index, float]) -> dict[Box, flo
     return {(box[0], box[1], box[2], box[3]): doubt for index, doubt in doubts.items() for box in (store.box(index),)}
 
 
-def is_done_in(project: Project, case_id: int, box: Box) -> bool:
-    """Whether the proposal that a case shows is done in all of a box: a network looked there."""
-    store = shown_store(project, case_id)
-    return store is not None and all(store.done(index) for index in store.blocks() if _meet(store.box(index), box))
-
-
 def unfinished(project: Project, case_id: int) -> Asked | None:
     """What was asked for, of the proposal that a case shows, where not all of it is done; None where all is, or none.
 
