@@ -82,8 +82,9 @@ class Intake(QWidget):
             )
             return
         self._tell(tr("Looking for images..."))
+        project = self._state.project
         self._workers.run(
-            lambda ticket, progress: find_images(gathered(paths), stepping(ticket, progress)),
+            lambda ticket, progress: find_images(gathered(paths), stepping(ticket, progress), project=project),
             on_done=lambda found: self._found(paths, found, show),
             on_error=lambda error: self._tell(sentence(error)),
             lane="files",
