@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 from napari_medseg.app.images import stems_in
 from napari_medseg.app.scratch import MOST, open_scratch
 from napari_medseg.app.series import Choice, beside, choices_in, is_dicom_image, is_index, mixed
+from napari_medseg.app.stacks import Slices, may_be_slices
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
 from napari_medseg.io.format import Progress
@@ -52,6 +53,8 @@ class Found:
     choices : tuple of Choice
         Series of images that lie among others in a folder, or that a DICOMDIR names: a person says which. What was
         found beside them is among them: nothing comes that nobody chose.
+    slices : Slices or None
+        The images may be the slices of one volume: a person says whether they are.
     """
 
     images: tuple[Path, ...]
@@ -61,6 +64,7 @@ class Found:
     others: int = 0
     project: Path | None = None
     choices: tuple[Choice, ...] = ()
+    slices: Slices | None = None
 
     def with_chosen(self, chosen: Sequence[Choice]) -> Found:
         """The images that were chosen, and no others; nothing is left to choose."""
@@ -188,7 +192,8 @@ def without(found: Found, project: Project) -> Found:
     known = {case.image for case in project.cases()}
     images = tuple(image for image in found.images if image.resolve() not in known)
     fresh = (one for one in found.choices if not known.issuperset(image.resolve() for image in one.images))
-    return replace(found, images=images, choices=tuple(fresh), folders=len({image.parent for image in images}))
+    folders = len({image.parent for image in images})
+    return replace(found, images=images, choices=tuple(fresh), folders=folders, slices=may_be_slices(images))
 
 
 def make_project(dropped: Sequence[Path], found: Found) -> Project:

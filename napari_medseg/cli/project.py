@@ -53,7 +53,9 @@ def add(
         str, typer.Option(help="Without --group, what a patient is told by: image, folder or name (up to _ or -).")
     ] = "image",
     held_out: Annotated[bool, typer.Option("--held-out", help="For scoring only, never trained on.")] = False,
-    masks: Annotated[Optional[Path], typer.Option(help="Folder of finished masks: stored and accepted.")] = None,
+    masks: Annotated[
+        Optional[Path], typer.Option(help="Finished masks, a folder or a file: stored and accepted.")
+    ] = None,
     classes: Annotated[
         Optional[list[str]],
         typer.Option(help="NUMBER=NAME of a class in the masks, kept with the project. Repeatable."),

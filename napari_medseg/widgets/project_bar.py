@@ -16,6 +16,7 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io import format_of, is_there
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.greyed import NO_PROJECT, able
 from napari_medseg.widgets.intake import Intake
 from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.last_project import LastProject
@@ -81,7 +82,7 @@ class ProjectBar(QWidget):
 
     def show_cases(self, project: Project | None, cases: list[Case]) -> None:
         """How far the project is."""
-        self.add.setEnabled(project is not None)
+        able(self.add, tr(NO_PROJECT) if project is None else None)
         if project is None:
             self.title.setText(tr("No project is open. A project keeps your images' masks and every stroke."))
         else:
@@ -174,7 +175,7 @@ class ProjectBar(QWidget):
         project = self._state.project
         if project is None:
             return
-        self.add.setEnabled(False)
+        able(self.add, tr("Images are being added: wait until they are."))
         self.told.emit(tr("Adding images..."))
         by = self.patients.by
 

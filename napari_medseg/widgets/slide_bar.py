@@ -14,6 +14,7 @@ from napari_medseg.app.slide_work import tissue_windows
 from napari_medseg.errors import MedsegError
 from napari_medseg.project import Box, Revision
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.open_case import OpenCase
@@ -106,9 +107,9 @@ class SlideBar(QWidget):
         if self._accepted:
             parts.append(trn("{n} frame is accepted.", "{n} frames are accepted.", len(self._accepted)))
         self.text.setText(" ".join(parts))
-        flat = len(shown.case.shape) == 2
-        self.here.setEnabled(flat)
-        self.next.setEnabled(flat)
+        why = None if len(shown.case.shape) == 2 else tr("A volume larger than memory is looked at, not drawn in.")
+        for button in (self.here, self.next):
+            able(button, why)
 
     def know_tissue(self, case_id: int, plan: SlidePlan) -> None:
         """Where there is tissue, it is worth looking."""
