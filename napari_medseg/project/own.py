@@ -45,6 +45,6 @@ def check_not_own(path: str | Path) -> None:
     whose = written_by(path) or written_by(Path(path).resolve())
     if whose is not None:
         raise InputError(
-            f"{path} was written by MedSeg itself, for the project in {whose}; expected an image. Add the image that it "
-            "was made of."
+            f"{path} was written by MedSeg itself, for the project in {whose}; expected an image. Add the image that "
+            "it was made of."
         )
