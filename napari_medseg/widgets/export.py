@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -39,7 +39,7 @@ from napari_medseg.app.export import (
     export_project,
     to_export,
 )
-from napari_medseg.app.export_slide import export_slide
+from napari_medseg.app.export_slide import export_slide, no_objects, no_table
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, SLIDE_KEY
 from napari_medseg.app.lesions import measure
@@ -130,6 +130,8 @@ class ExportSection(QWidget):
         self.show_folder.hide()
         self.progress.hide()
         self.format.currentTextChanged.connect(self._format_chosen)
+        self.this.toggled.connect(self.look)
+        view.slides.turned.connect(self.look)
         self.coding.patient.toggled.connect(self._tell_naming)
         self._format_chosen(self.format.currentText())
         self.browse.clicked.connect(self._ask)
@@ -139,7 +141,26 @@ class ExportSection(QWidget):
     def _format_chosen(self, name: str) -> None:
         self.hint.setText(advice(name))
         self.coding.show_for(name)
+        self.look()
         self._tell_naming()
+
+    def look(self, *_: Any) -> None:
+        """What the image that would be written does not give is grey, and says why."""
+        case = self._slide() if self.this.isChecked() else None
+        able(self.objects, None if case is None else no_objects(case, self.format.currentText()))
+        able(self.table.tick, None if case is None else no_table(case))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Another image may be open than when the tab was left."""
+        super().showEvent(event)
+        self.look()
+
+    def _slide(self) -> Case | None:
+        """The large image whose mask is meant by the selected one."""
+        layer, slide = self._selected(), self._view.slides.shown
+        if slide is not None and (layer is None or is_part(layer) or SLIDE_KEY in layer.metadata):
+            return slide.case
+        return None
 
     def _tell_naming(self, *_: Any) -> None:
         lines = told(format_named(self.format.currentText()), (), patient=self.coding.patient.isChecked())
@@ -156,10 +177,12 @@ class ExportSection(QWidget):
     def start(self) -> None:
         """Export off the GUI thread."""
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
-        wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
+        self.look()
+        # what is grey is remembered, and not asked for
+        objects, table = (one.isChecked() and one.isEnabled() for one in (self.objects, self.table.tick))
+        wishes = {"objects": objects, "overwrite": self.overwrite.isChecked()}
         coded, chosen = self.coding.coded(), format_named(format)
-        table = self.table.wanted
-        save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
+        save_settings(format=format, export_folder=str(folder), export_objects=self.objects.isChecked())
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
             if project is None:
@@ -186,7 +209,7 @@ class ExportSection(QWidget):
             )
             return
         layer, slide = self._selected(), self._view.slides.shown
-        if slide is not None and (layer is None or is_part(layer) or SLIDE_KEY in layer.metadata):
+        if slide is not None and self._slide() is not None:
             if unstored := self._view.unstored():
                 self._failed(InputError(unstored[0][1]))
                 return
@@ -368,7 +391,8 @@ class ExportSection(QWidget):
         lines = [f"{wrote} {why}"]
         if isinstance(error, PartlyDoneError):
             # a reason that several have is told once
-            lines = [f"{wrote} {error.what}.", *list(dict.fromkeys(error.problems))[:MOST_TOLD]]
+            what = f"{error.what[:1].upper()}{error.what[1:]}."
+            lines = [f"{wrote} {what}", *list(dict.fromkeys(error.problems))[:MOST_TOLD]]
         self.message.setText("\n".join(line.strip() for line in lines))
         self._offer(done)
         warn_unseen(self, why)

@@ -24,12 +24,12 @@ def listed(seen, qtbot, tmp_path):
         project.commit_stroke(1, np.ones((20, 30), np.uint8))
     seen.tabs.setCurrentIndex(1)
     seen.correct.open_project(tmp_path / "p")
-    qtbot.waitUntil(lambda: seen.state.case_id == 1 and seen.correct.table.rowCount() == 2, timeout=8000)
+    qtbot.waitUntil(lambda: seen.state.case_id == 1 and seen.correct.table.rowCount() == 2, timeout=WAIT)
     return seen
 
 
 def asked(panel, qtbot):
-    qtbot.waitUntil(lambda: bool(panel.correct.table.findChildren(QMessageBox)), timeout=8000)
+    qtbot.waitUntil(lambda: bool(panel.correct.table.findChildren(QMessageBox)), timeout=WAIT)
     return panel.correct.table.findChildren(QMessageBox)[-1]
 
 
@@ -50,10 +50,10 @@ def test_the_key_asks_and_what_was_drawn_comes_back_with_the_image(listed, qtbot
     listed.correct.removing.ask(0)
     press(asked(listed, qtbot), "Remove")
     # it was open: another one is
-    qtbot.waitUntil(lambda: table.ids() == [2] and listed.state.case_id == 2, timeout=8000)
+    qtbot.waitUntil(lambda: table.ids() == [2] and listed.state.case_id == 2, timeout=WAIT)
     assert "'a' was removed" in listed.correct.status.text()
     listed.correct.add_files([str(tmp_path / "i" / "a.png")])
-    qtbot.waitUntil(lambda: table.ids() == [1, 2], timeout=8000)
+    qtbot.waitUntil(lambda: table.ids() == [1, 2], timeout=WAIT)
     assert project.case(1).strokes == 1 and project.verify() == []
 
 
@@ -65,6 +65,6 @@ def test_a_right_click_offers_it(listed, qtbot):
     action.trigger()
     menu.close()
     press(asked(listed, qtbot), "Remove")
-    qtbot.waitUntil(lambda: table.ids() == [1], timeout=8000)
+    qtbot.waitUntil(lambda: table.ids() == [1], timeout=WAIT)
     # the one that was open stays so
     assert listed.state.case_id == 1
