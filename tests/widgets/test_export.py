@@ -48,7 +48,8 @@ def test_objects_are_counted_shown_and_exported_beside_the_mask(project_panel, q
     mask[10:30, 10:30], mask[50:70, 50:71], mask[90:92, 90:92] = 1, 1, 1
     case.labels.data[...] = mask
     tools.objects.click()
-    qtbot.waitUntil(lambda: tools.message.text() == "2 objects, half of them over 410 px.", timeout=WAIT)
+    said = "2 objects, touching ones counted apart; half of them over 410 px."
+    qtbot.waitUntil(lambda: tools.message.text() == said, timeout=WAIT)
     name = f"{case.image.name} objects"
     assert set(np.unique(panel.viewer.layers[name].data)) == {0, 1, 2}
     # pressed again, the layer is used again; it is no mask to draw in or to export
