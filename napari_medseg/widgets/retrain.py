@@ -23,13 +23,13 @@ from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.rounds import Rounds
 from napari_medseg.widgets.run_text import (
-    STATE_TEXT,
     STATE_WORD,
     cut_text,
     event_text,
     forecast_text,
     parting_text,
     progress_text,
+    state_text,
     unfinished_text,
     verdict_text,
     version_name,
@@ -217,8 +217,8 @@ class RetrainSection(QWidget):
         self._enable()
         if state in ("adopted", "kept"):
             self.outcome.decided()
-        if state in STATE_TEXT:
-            self.message.setText(tr(STATE_TEXT[state]))
+        if text := state_text(state, round_.spec):
+            self.message.setText(text)
         if state == "broken" and round_.run_id is None:
             # nothing ran
             self._bar("")

@@ -42,7 +42,9 @@ def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
     everything.button.click()
     assert everything.button.text() == STOP and not everything.progress.isHidden()
     qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
-    assert everything.message.text() == "11 images have a proposal. 1 left as it is: open, or drawn on."
+    assert everything.message.text() == (
+        "11 images have a proposal. 1 left as it is: open (for that, press Propose), or drawn on."
+    )
     assert panel.correct.next_image.order.currentData() == WORST
     project = panel.state.project
     doubts = {case.name: (project.proposal_origin(case.id) or {}).get("doubt", -1.0) for case in project.cases()}
@@ -53,6 +55,19 @@ def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
     panel.correct.accept_and_next()
     first = next(case.id for case in project.cases() if case.name == worst[0])
     qtbot.waitUntil(lambda: panel.state.case_id == first, timeout=WAIT)
+
+
+def test_with_nothing_chosen_it_says_that_first(panel, qtbot, tmp_path):
+    with Project.create(tmp_path / "p") as made:
+        path = write_image(tmp_path / "i.tif", np.zeros((96, 128), np.uint8))
+        made.add_case(path, shape=(96, 128))
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
+    assert not panel.state.weights and not panel.state.task
+    everything = panel.correct.everything
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
+    assert everything.message.text().startswith("Choose first what is on your images, in the tab Propose. 0 images")
 
 
 def test_an_image_is_opened_and_drawn_on_meanwhile(many, qtbot):
