@@ -67,6 +67,9 @@ class RetrainSection(QWidget):
         self.rounds.taken.connect(self._enable)
         self.rounds.found.connect(lambda: self._add_to_message(tr("A round that was left at work was found.")))
         self.rounds.found_left.connect(self._show_left)
+        self.rounds.found_none.connect(
+            lambda: self._add_to_message(tr("It ended before its first epoch was done: Retrain starts anew."))
+        )
         self.rounds.failed.connect(self._failed)
         state.events.project.connect(self._project_changed)
         bus.cases_changed.connect(self.look_ahead)

@@ -57,19 +57,6 @@ def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
     qtbot.waitUntil(lambda: panel.state.case_id == first, timeout=WAIT)
 
 
-def test_with_nothing_chosen_it_says_that_first(panel, qtbot, tmp_path):
-    with Project.create(tmp_path / "p") as made:
-        path = write_image(tmp_path / "i.tif", np.zeros((96, 128), np.uint8))
-        made.add_case(path, shape=(96, 128))
-    panel.correct.open_project(tmp_path / "p")
-    qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
-    assert not panel.state.weights and not panel.state.task
-    everything = panel.correct.everything
-    everything.button.click()
-    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
-    assert everything.message.text().startswith("Choose first what is on your images, in the tab Propose. 0 images")
-
-
 def test_an_image_is_opened_and_drawn_on_meanwhile(many, qtbot):
     panel, everything = many, many.correct.everything
     everything.button.click()

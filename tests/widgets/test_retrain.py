@@ -118,6 +118,9 @@ def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot, trai
     assert panel.retrain.start.isEnabled()
     qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
     assert list(trainers) == []
+    # there is nothing to resume, which is said
+    qtbot.waitUntil(lambda: "before its first epoch was done" in panel.retrain.message.text(), timeout=WAIT)
+    assert panel.retrain.resume.isHidden()
 
 
 def test_a_review_holds_up_no_proposal_and_can_be_cancelled_and_resumed(project_panel, qtbot, trainers, monkeypatch):
