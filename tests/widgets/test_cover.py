@@ -2,12 +2,18 @@
 
 import threading
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
 from napari_medseg.app import predict
 from napari_medseg.app.demo import sample_project
+from napari_medseg.app.images import add_images
+from napari_medseg.app.predict import PredictRequest
+from napari_medseg.io import write_image
+from napari_medseg.project import Project
 from napari_medseg.widgets import load, opening
+from napari_medseg.widgets.state import PanelState
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui
@@ -91,3 +97,18 @@ def test_what_opens_at_once_comes_without_it(panel, qtbot, tmp_path):
     panel.correct.open_project(tmp_path / "p")
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     assert turned == [] and not panel.cover._patience.isActive()
+
+
+def test_a_volume_is_in_view_before_its_network_is_asked(panel, qtbot, tmp_path, monkeypatch):
+    """However long an image waits for its proposal."""
+    image = write_image(tmp_path / "v.nii.gz", np.zeros((6, 16, 16), np.uint8), volume=True)
+    with Project.create(tmp_path / "p") as project:
+        add_images(project, [image])
+    asked = []
+    request = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
+    monkeypatch.setattr(PanelState, "unasked_for", lambda *_: request)
+    monkeypatch.setattr(opening, "first_proposal", lambda *_: asked.append(panel.state.case_id) or 1 / 0)
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: bool(asked), timeout=WAIT)
+    assert asked == [1] and panel.correct.view.current.case_id == 1
+    qtbot.waitUntil(lambda: "division by zero" in panel.correct.status.text(), timeout=WAIT)
