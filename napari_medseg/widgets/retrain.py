@@ -65,7 +65,7 @@ class RetrainSection(QWidget):
         self.rounds.reviewed.connect(self._show_review)
         self.rounds.broke.connect(self._show_error)
         self.rounds.taken.connect(self._enable)
-        self.rounds.found.connect(lambda: self._add_to_message(tr("A round that was left at work was found.")))
+        self.rounds.found.connect(self._show_found)
         self.rounds.found_left.connect(self._show_left)
         self.rounds.found_none.connect(
             lambda: self._add_to_message(tr("It ended before its first epoch was done: Retrain starts anew."))
@@ -274,6 +274,11 @@ class RetrainSection(QWidget):
         """What broke off can be resumed."""
         self._enable()
         self._add_to_message(unfinished_text(left))
+
+    def _show_found(self) -> None:
+        """One that was left at work: how far it is comes with its next epoch."""
+        self._add_to_message(tr("A round that was left at work was found."))
+        self._bar(tr("At work: how far it is comes with its next epoch"), 0)
 
     def _add_to_message(self, text: str) -> None:
         self.message.setText(f"{self.message.text()} {text}".strip())
