@@ -25,10 +25,9 @@ from napari_medseg.io import (
     read_numbers,
     walk_images,
 )
-from napari_medseg.io.belongs import image_of
+from napari_medseg.io.belongs import image_of, is_image
 from napari_medseg.io.labels import Found
 from napari_medseg.project import Case, Project
-from napari_medseg.project.files import image_sha256
 from napari_medseg.words import tr
 
 
@@ -227,7 +226,7 @@ def _check_owner(project: Project, image: Path, mask: Path) -> None:
     """Make sure that a mask is not that of another image of the project, which may have the same name."""
     digest = image_of(mask)
     owner = next((case for case in project.cases() if case.sha256 == digest), None)
-    if owner is not None and image_sha256(image) != digest:
+    if owner is not None and not is_image(image, owner.sha256):
         raise InputError(
             f"mask {mask} was made on {owner.image}, which is in the project as '{owner.name}'; it is given with "
             f"{image}. Give it with its own image."

@@ -137,7 +137,10 @@ def status(folder: Folder, json: Json = False) -> None:
     with Project.open(folder) as project:
         summary, cases, recovered = project.summary(), project.cases(), project.recovered
     rows = [
-        {"id": c.id, "name": c.name, "state": c.state, "split": c.split, "strokes": c.strokes, "missing": c.missing}
+        {
+            **{"id": c.id, "name": c.name, "state": c.state, "split": c.split, "strokes": c.strokes},
+            **{"missing": c.missing, "frames": c.frames},
+        }
         for c in cases
     ]
     if json:
@@ -145,7 +148,10 @@ def status(folder: Folder, json: Json = False) -> None:
         return
     if recovered:
         typer.echo(recovered)
-    print_table(str(folder), ("id", "image", "state", "split", "strokes", "missing"), [tuple(r.values()) for r in rows])
+    heads: tuple[str, ...] = ("id", "image", "state", "split", "strokes", "missing", "accepted frames")
+    if not any(row["frames"] for row in rows):
+        heads = heads[:-1]
+    print_table(str(folder), heads, [tuple(row.values())[: len(heads)] for row in rows])
 
 
 @project_app.command()

@@ -15,6 +15,7 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
+from napari_medseg.io.outlines import corners
 from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
 from napari_medseg.names import name_key
 
@@ -373,13 +374,10 @@ def _unpacked(text: str, path: Path) -> list[int]:
 
 def _ring(numbers: object, path: Path) -> np.ndarray:
     """A polygon of COCO: x and y by turns."""
-    try:
-        found = np.array(numbers, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, "a polygon that is none") from error
-    if found.ndim != 1 or len(found) < 6 or len(found) % 2 or not np.isfinite(found).all():
+    found = corners(numbers, flat=True)
+    if found is None:
         raise _damaged(path, "a polygon that is none")
-    return found.reshape(-1, 2)
+    return found
 
 
 def _damaged(path: Path, what: str) -> ImageReadError:

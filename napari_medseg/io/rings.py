@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.outlines import corners
 
 
 def polygons_of(geometry: object, path: Path) -> list[list[np.ndarray]]:
@@ -31,11 +32,8 @@ def polygons_of(geometry: object, path: Path) -> list[list[np.ndarray]]:
 
 
 def _ring(points: object, path: Path) -> np.ndarray:
-    try:
-        found = np.array(points, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise damaged(path, "a polygon that is none") from error
-    if found.ndim != 2 or found.shape[1] != 2 or len(found) < 3 or not np.isfinite(found).all():
+    found = corners(points)
+    if found is None:
         raise damaged(path, "a polygon that is none")
     return found
 

@@ -77,6 +77,7 @@ class MedSegPanel(QWidget):
         self.slide_runs = SlideRuns(napari_viewer, self.state, self.bus, self.correct.view, self.workers)
         self.propose.slide.use(self.slide_runs, self._take)
         self.bus.tissue.connect(self.correct.slide.know_tissue)
+        self.bus.doubts.connect(self.correct.slide.know_doubts)
         self.correct.view.end_draft = lambda opened: self.propose.end_draft(opened.project, opened.case_id)
         self.export.table.show_table.clicked.connect(self.correct.volume.measurements.toggle)
         self.tabs = QTabWidget()
@@ -138,7 +139,7 @@ class MedSegPanel(QWidget):
         foot = Foot(pages, (self.waiting, correct.opening))
         self.tabs.currentChanged.connect(foot.show_page)
         self.state.events.case_id.connect(self._other_image)
-        self.state.events.project.connect(lambda: self.export.message.past(Of.PROJECT))
+        self.state.events.project.connect(self._other_project)
         return foot
 
     def _other_image(self, *_: Any) -> None:
@@ -146,6 +147,9 @@ class MedSegPanel(QWidget):
         for message in self._messages():
             if message is not self.correct.status:
                 message.past(Of.IMAGE)
+
+    def _other_project(self, *_: Any) -> None:
+        self.export.message.past(Of.PROJECT)
 
     def _last_line(self) -> QHBoxLayout:
         note, line = QLabel(tr("Research use only, no medical device.")), QHBoxLayout()
@@ -157,10 +161,15 @@ class MedSegPanel(QWidget):
     def _watch_presses(self) -> None:
         """A press counts for what was on the screen when it was made."""
         self.presses.watch(*self.correct.deciding(), self.propose.run, self.export.export)
-        self.state.events.case_id.connect(lambda case_id: None if case_id is None else self.presses.show_case())
+        # a method: of a function, the signals would keep the panel and all its images for good
+        self.state.events.case_id.connect(self._case_changed)
         self.correct.view.proposal_shown.connect(self.presses.show_other)
         self.correct.pieces.asked.connect(self.presses.show_other)
         self.presses.dropped.connect(self._tell_dropped)
+
+    def _case_changed(self, case_id: int | None) -> None:
+        if case_id is not None:
+            self.presses.show_case()
 
     def _tell_dropped(self, why: str) -> None:
         """Said quietly, behind what is said already."""
@@ -263,6 +272,8 @@ class MedSegPanel(QWidget):
         with ExitStack() as last_first:
             # whatever one of them cannot do, the others are done
             last_first.callback(unbind, self._viewer)
+            # it lay in the window, and would keep the panel
+            last_first.callback(self.cover.setParent, self)
             last_first.callback(self.image_bar.detach)
             last_first.callback(self.tour.stop)
             last_first.callback(self.help.close)

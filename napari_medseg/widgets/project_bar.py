@@ -91,8 +91,7 @@ class ProjectBar(QWidget):
         elif project is None:
             self.title.setText(tr("No project is open. A project keeps your images' masks and every stroke."))
         else:
-            done = sum(case.state == "accepted" for case in cases)
-            self.title.set_bold(project.path.name, ": " + tr("{done} of {total} accepted", done=done, total=len(cases)))
+            self.title.set_bold(project.path.name, f": {progress_text(cases)}")
         self.last.offer(project is None)
 
     # ---- dialogs -------------------------------------------------------------------------------------------------
@@ -241,3 +240,15 @@ def _refusals(refused: list[str]) -> str:
 def open_or(make: Callable[[Path], Project], folder: Path) -> Project:
     """The project in a folder; one is made there where none is."""
     return Project.open(folder) if (folder / FILE_NAME).exists() else make(folder)
+
+
+def progress_text(cases: list[Case]) -> str:
+    """How much of a project is accepted, in words; of large images nobody accepts all."""
+    whole, frames = [case for case in cases if not case.frames], sum(case.frames for case in cases)
+    parts = []
+    if whole or not frames:
+        done = sum(case.state == "accepted" for case in whole)
+        parts.append(tr("{done} of {total} accepted", done=done, total=len(whole)))
+    if frames:
+        parts.append(trn("{n} frame accepted", "{n} frames accepted", frames))
+    return ", ".join(parts)
