@@ -72,6 +72,7 @@ class ProposeAll(QWidget):
         # where the bar was
         row.addWidget(self.anyway)
         layout.addLayout(row)
+        self.anyway.hide()
         self.button.clicked.connect(self._pressed)
         self.anyway.clicked.connect(lambda: self.start(unlike=True))
         state.events.project.connect(self._project_changed)

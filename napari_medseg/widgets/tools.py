@@ -69,6 +69,7 @@ class EditTools(QGroupBox):
         self.smallest, self.objects = QSpinBox(), QPushButton(tr("Number objects"))
         self.message, self._told = message, PressesTold(self._tell)
         self.neighbours = Neighbours(viewer, view, workers, message)
+        self._case: OpenCase | None = None
         # the objects are counted again when the mask is at rest
         self._stale: list[OpenCase] = []
         self._recount = QTimer(self)
@@ -123,6 +124,10 @@ class EditTools(QGroupBox):
     def enable(self) -> None:
         """Offer what the open case takes; a tool that is on goes over to the case that is open now."""
         case = self._view.current
+        if case is not self._case:
+            # what came of a press is of the last image, or of the last frame of this one
+            self._case = case
+            self.message.past(Of.MASK)
         self.row.enable()
         for button in (self.objects, *self.buttons.values()):
             able(button, tr(NO_IMAGE) if case is None else None)
