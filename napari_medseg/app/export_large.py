@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,8 @@ def write_large(
     masks = masks_of(project, case) if accepted else []
     read = _accepted_reader(project, masks) if accepted else lambda box: project.labels(case.id, box, whole=True)
     facts = {**program, **_provenance(project, case, masks, chosen, task)}
-    write = partial(_WRITERS[format][1], path, read, grid=case_grid(case), provenance=facts, progress=progress)
-    write(parted=instances) if parted else write()
+    more: dict[str, Any] = {"parted": instances} if parted else {}
+    _WRITERS[format][1](path, read, grid=case_grid(case), provenance=facts, progress=progress, **more)
     return path
 
 

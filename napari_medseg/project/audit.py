@@ -102,8 +102,8 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
     found = []
     for number, cursor, split, gone in db.execute("SELECT id, cursor, split, removed FROM cases"):
         if gone != removed.get(number, 0):
-            said = "removed" if removed.get(number, 0) else "there"
-            found.append(f"Case {number} is {'removed' if gone else 'there'}; the history says that it is {said}.")
+            now, then = ("removed" if one else "there" for one in (gone, removed.get(number, 0)))
+            found.append(f"Case {number} is {now}; the history says that it is {then}.")
         if cursor != cursors.get(number, 0):
             found.append(f"Case {number} shows stroke {cursor}; the history says {cursors.get(number, 0)}.")
         if split != splits.get(number, split):
