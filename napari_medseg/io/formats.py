@@ -20,6 +20,7 @@ from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.mask import OBJECTS_KEY, as_told, to_labels
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
+from napari_medseg.io.values import check_values
 from napari_medseg.names import one_line
 
 # one letter alone is a drive; pathlib makes one slash of two
@@ -141,7 +142,7 @@ def read_image(path: str | Path, progress: Progress | None = None) -> Image:
     Raises
     ------
     ImageReadError
-        If the file is missing, empty, truncated, no image, of no known kind, or holds several pages.
+        If the file is missing, empty, truncated, no image, of no known kind, holds several pages, or not one number.
     """
     return _read(Path(path), progress=progress)
 
@@ -221,8 +222,11 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
     grid = add_grid(path, image.grid)
     image = image if grid is image.grid else replace(image, grid=grid, spacing=grid.spacing, unit=grid.unit)
+    if not mask:
+        words = check_values(image.data, path, volume=image.volume)
+        return replace(image, told=(*image.told, *words)) if words else image
     # a file that says so itself is asked first
-    return as_told(image, provenance_beside(path)) if mask and not image.numbered else image
+    return image if image.numbered else as_told(image, provenance_beside(path))
 
 
 def read_mask(path: str | Path, *, white: bool = True) -> np.ndarray:
