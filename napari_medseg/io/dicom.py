@@ -28,6 +28,8 @@ FILM = mark(
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
     "their pixels."
 )
+# so many files are named in a sentence
+_NAMED = 3
 FILM_IN_GREY = mark("it is in colour, and shown in grey, as volumes are.")
 
 
@@ -53,7 +55,6 @@ def _left_out(path: Path, series: Series) -> tuple[str, ...]:
     """Words on what lies beside a series."""
     home = lies_in(path)
     others = 0 if home is not None else sum(len(one.parts) for one in list_series(path)) - len(series.parts)
-    damaged = len(damaged_in(home or path))
     said = []
     if others:
         said.append(
@@ -63,15 +64,21 @@ def _left_out(path: Path, series: Series) -> tuple[str, ...]:
                 others,
             )
         )
-    if damaged:
-        said.append(
-            trn(
-                "{n} DICOM file there is empty or damaged, and was left out; it may be a slice of it.",
-                "{n} DICOM files there are empty or damaged, and were left out; they may be slices of it.",
-                damaged,
-            )
-        )
-    return tuple(said)
+    return (*said, *broken_beside(path))
+
+
+def broken_beside(path: Path) -> tuple[str, ...]:
+    """What to tell, if anything, of files beside a series that are empty or damaged; errors are those of :func:`read`."""
+    found = damaged_in(lies_in(path) or path)
+    if not found:
+        return ()
+    words = trn(
+        "{n} DICOM file there is empty or damaged, and was left out; it may be a slice of it: {names}.",
+        "{n} DICOM files there are empty or damaged, and were left out; they may be slices of it: {names}.",
+        len(found),
+        names=", ".join(file.name for file in found[:_NAMED]) + (", ..." if len(found) > _NAMED else ""),
+    )
+    return (words,)
 
 
 def _read(path: Path) -> Image:
@@ -131,7 +138,7 @@ def _read_series(series: Series, path: Path, progress: Progress) -> Image:
     lie = [part.place for part in parts if part.place is not None]
     shape = (len(parts), *lie[0].shape)
     # slices of several sizes are told before anything is unpacked
-    turned, order = _place(path, lie)
+    turned, order = _laid(path, parts)
     stored = sum(part.path.stat().st_size for part in parts)
     check_claim(path, (*shape, parts[0].samples), parts[0].bytes_each, stored=stored)
     slices: list[np.ndarray] = []
@@ -167,7 +174,7 @@ def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie, by the headers; None where an image cannot be read. Errors are those of :func:`read`."""
     if is_many(path):
         parts, _ = _slices(series_of_path(path), path)
-        return _place(path, [part.place for part in parts if part.place is not None])[0].grid
+        return _laid(path, parts)[0].grid
     with guarded(path):
         return _grid(path)
 
@@ -202,7 +209,7 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
     """
     if is_many(path):
         parts, _ = _slices(series_of_path(path), path)
-        turned, order = _place(path, [part.place for part in parts if part.place is not None])
+        turned, order = _laid(path, parts)
         return tuple(parts[number].path for number in order), turned, tuple(range(len(order)))
     with guarded(path):
         header = open_header(path)
@@ -226,7 +233,7 @@ def refusal(series: Series, path: Path) -> str:
     try:
         if series.is_volume:
             parts, _ = _slices(series, path)
-            _place(path, [part.place for part in parts if part.place is not None])
+            _laid(path, parts)
     except ImageReadError as error:
         return str(error)
     return ""
@@ -283,6 +290,14 @@ def _place(path: Path, lie: Sequence[Slice]) -> tuple[ToRas, tuple[int, ...]]:
     rows, columns = lie[0].shape
     # tags say how it lies in the patient; a film's grid has no such header
     return ToRas.of((columns, rows, len(lie)), found.affine, header={"dicom": {}}), found.order
+
+
+def _laid(path: Path, parts: Sequence[Part]) -> tuple[ToRas, tuple[int, ...]]:
+    """As :func:`_place`, of slices in files; where they do not fit, it tells which of them may be missing."""
+    try:
+        return _place(path, [part.place for part in parts if part.place is not None])
+    except ImageReadError as error:
+        raise ImageReadError(" ".join((str(error), *broken_beside(path)))) from None
 
 
 def _volume(path: Path, data: np.ndarray, lie: Sequence[Slice], said: tuple[str, ...]) -> Image:
