@@ -28,6 +28,7 @@ FILM = mark(
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
     "their pixels."
 )
+OF_FIGURES = mark("it is DICOM {kind}: its values are figures, no picture of a patient, and no network here knows such.")
 # so many files are named in a sentence
 _NAMED = 3
 FILM_IN_GREY = mark("it is in colour, and shown in grey, as volumes are.")
@@ -88,7 +89,7 @@ def _read(path: Path) -> Image:
     if not any(name in whole for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise _no_image(path, whole, "holds no picture")
     data, windows = values(unpack(whole, path), whole)
-    said, modality = tags.told(whole), tags.code(whole, "Modality")
+    said, modality = (*_no_picture(whole), *tags.told(whole)), tags.code(whole, "Modality")
     if shape[0] == 1:
         size = tags.size_of(whole)
         return Image(
@@ -333,6 +334,12 @@ def _no_image(path: Path, header: Any, what: str) -> ImageReadError:
     return ImageReadError(
         f"{path} is DICOM {kind_of(header)}, which {what}; expected an image. Give the file of the image."
     )
+
+
+def _no_picture(header: Any) -> tuple[str, ...]:
+    """Words on a file whose pixels are figures, such as doses, of which people make pictures."""
+    figures = str(header.get("SOPClassUID")) in tags.FIGURES
+    return (tr(OF_FIGURES, kind=kind_of(header)),) if figures else ()
 
 
 def _weigh(path: Path, whole: Any, shape: tuple[int, int, int]) -> None:

@@ -34,11 +34,12 @@ def is_cut(file: BinaryIO) -> bool:
     at = begins + (12 if worded else 8)
     if length != _ENDLESS:
         return at + length > size
-    # in pieces, each with its length
+    # in pieces, each with its length: a table, which may be empty, and what is packed
+    pieces = 0
     file.seek(at)
     while len(head := file.read(8)) == 8 and head[:4] == _ITEM:
-        at += 8 + int.from_bytes(head[4:], "little")
+        at, pieces = at + 8 + int.from_bytes(head[4:], "little"), pieces + 1
         if at > size:
             return True
         file.seek(at)
-    return False
+    return pieces < 2

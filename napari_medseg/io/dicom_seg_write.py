@@ -83,7 +83,7 @@ def write(
     # segments are counted from 1, without gaps
     table = np.zeros(256, np.uint8)
     table[described] = np.arange(1, len(described) + 1)
-    with silenced():
+    with silenced(image.path):
         found = highdicom.seg.Segmentation(
             source_images=list(image.headers),
             pixel_array=table[image.planes(labels)],
