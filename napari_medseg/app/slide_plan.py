@@ -13,7 +13,7 @@ from napari_medseg.app.predict import PredictRequest, members_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError
 from napari_medseg.inference.device import resolve_device
-from napari_medseg.inference.normalize import PERCENTILES
+from napari_medseg.inference.normalize import PERCENTILES, white_of
 from napari_medseg.inference.tiles import Place, TileGrid
 from napari_medseg.inference.tissue import empty_under
 from napari_medseg.io.label_blocks import BLOCK, Index
@@ -230,16 +230,16 @@ def _picture(slide: Large) -> tuple[np.ndarray | None, np.ndarray | None]:
     for number, level in enumerate(slide.levels):
         if math.prod(level.shape) <= MOST_SEEN:
             data = slide.read((0, 0, *level.shape), number)
-            return to01(data, _percentiles(data)), data
+            return to01(data, _ends(data, slide.channels)), data
     return None, None
 
 
 def _window(slide: Large, small: np.ndarray | None) -> tuple[float, float]:
-    """Values that are black and white: of eight bits all of them, else percentiles of the whole."""
+    """Values that are black and white, by what can be looked at of the whole."""
     if slide.dtype == np.uint8:
         return 0.0, 255.0
     if small is not None:
-        return _percentiles(small)
+        return _ends(small, slide.channels)
     # a level that small there is none: parts from all over
     rows, columns = slide.shape
     parts = [
@@ -247,12 +247,14 @@ def _window(slide: Large, small: np.ndarray | None) -> tuple[float, float]:
         for y in range(0, rows, max(1, rows // 12))
         for x in range(0, columns, max(1, columns // 12))
     ]
-    return _percentiles(np.concatenate(parts))
+    return _ends(np.concatenate(parts), slide.channels)
 
 
-def _percentiles(data: np.ndarray) -> tuple[float, float]:
-    if data.dtype == np.uint8:
-        return 0.0, 255.0
+def _ends(data: np.ndarray, channels: int) -> tuple[float, float]:
+    """Black and white, as :func:`napari_medseg.inference.normalize.to_rgb01` has it of a whole image."""
+    white = white_of(data, colour=channels > 0)
+    if white is not None:
+        return 0.0, float(white)
     values = data[np.isfinite(data)]
     if not values.size:
         return 0.0, 1.0

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from napari_medseg.networks import InputSpec
 
 PERCENTILES = (0.5, 99.5)
+# sixteen bits: white of a picture in colour; what cameras of 14 bits and fewer reach at most; and how a picture of eight
+# bits is written in sixteen, so that its white is white
+WHITE_16, CAMERA, EIGHT_IN_16 = 65535, 16383, 257
 
 
 def to_rgb01(image: np.ndarray) -> np.ndarray:
     """Scale to [0, 1] and repeat or drop channels to three.
 
-    ``uint8`` is divided by 255; floats that lie inside [0, 1] stay as they are. All else is stretched between the
-    0.5th and 99.5th percentile of its finite values. What is not finite becomes 0, and so does a constant image.
+    By its full range: ``uint8`` is divided by 255, ``uint16`` in colour by 65535, see :func:`white_of`; floats that lie
+    inside [0, 1] stay as they are. All else is stretched between the 0.5th and 99.5th percentile of its finite values.
+    What is not finite becomes 0, and so does a constant image that is stretched.
 
     Parameters
     ----------
@@ -50,9 +54,24 @@ def to_rgb01(image: np.ndarray) -> np.ndarray:
     return np.array(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), dtype=np.float32, order="C")
 
 
+def white_of(data: np.ndarray, *, colour: bool) -> int | None:
+    """The value that is white in pixels of a picture, where its type says it; None where it is to be stretched.
+
+    Sixteen bits of grey are a measurement, such as that of a scanner. In colour they are a picture by its full range, as
+    PNG and TIFF have it, save where they could be the 12 or 14 bits of a camera in a larger type: where none goes beyond
+    these, and not all are an eight-bit picture's.
+    """
+    if data.dtype == np.uint8:
+        return 255
+    if data.dtype != np.uint16 or not colour:
+        return None
+    return WHITE_16 if data.max(initial=0) > CAMERA or not (data % EIGHT_IN_16).any() else None
+
+
 def _scale(channels: np.ndarray) -> np.ndarray:
-    if channels.dtype == np.uint8:
-        return channels.astype(np.float32) / np.float32(255)
+    white = white_of(channels, colour=channels.shape[-1] == 3)
+    if white is not None:
+        return channels.astype(np.float32) / np.float32(white)
     if channels.dtype.kind == "b":
         return channels.astype(np.float32)
     values = channels.astype(np.float64)
