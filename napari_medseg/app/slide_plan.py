@@ -256,17 +256,18 @@ def _ends(data: np.ndarray, channels: int) -> tuple[float, float]:
     if white is not None:
         return 0.0, float(white)
     values = data[np.isfinite(data)]
-    if not values.size:
+    # numbers with fractions from 0 to 1 stay as they are
+    if not values.size or (data.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1):
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(values, PERCENTILES))
     return (low, high) if high > low else (float(values.min()), float(values.max()) + 1e-6)
 
 
 def to01(data: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Values as float32 in [0, 1]."""
+    """Values as float32 in [0, 1]; what is not finite becomes 0."""
     low, high = window
     found = (data.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, posinf=1.0, neginf=0.0), 0, 1))
+    return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0), 0, 1))
 
 
 def _with_tissue(grid: TileGrid, picture: np.ndarray) -> Iterable[Place]:

@@ -16,6 +16,7 @@ from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.slide_plan import lasts, seconds_a_tile, to01
 from napari_medseg.errors import InputError
 from napari_medseg.inference.normalize import PERCENTILES
+from napari_medseg.inference.slices import ends_of
 from napari_medseg.inference.plan import finest_axis
 from napari_medseg.io.label_blocks import DEEP, Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
@@ -116,7 +117,7 @@ def plan_volume(volume: Large, request: PredictRequest) -> VolumePlan:
         shape=volume.shape,
         axis=axis,
         halo=halo,
-        window=entry.window or _greys(volume),
+        window=entry.window or _greys(volume, slices=axis is not None),
         spacing=spacing,
         count=count,
         seconds=count * seconds_a_tile(request),
@@ -134,8 +135,10 @@ def _halo(
     return tuple(math.ceil(side / 2 * by) for side, by in zip(sides, times, strict=True))
 
 
-def _greys(volume: Large) -> tuple[float, float]:
-    """Percentiles of the whole, from slices all through it; of its small level where it has one."""
+def _greys(volume: Large, *, slices: bool) -> tuple[float, float]:
+    """Black and white of the whole, as a network for ``slices`` or for volumes is given them of one that is read whole:
+    from slices all through it, of its small level where it has one.
+    """
     level = next(
         (n for n, one in enumerate(volume.levels) if n and math.prod(one.shape) <= 64_000_000), len(volume.levels) - 1
     )
@@ -147,6 +150,8 @@ def _greys(volume: Large) -> tuple[float, float]:
     found = np.concatenate(values)
     if not found.size:
         return 0.0, 1.0
+    if slices:
+        return ends_of(found.reshape(-1, 1, 1)) or (0.0, 1.0)
     low, high = (float(value) for value in np.percentile(found, PERCENTILES))
     return (low, high) if high > low else (float(found.min()), float(found.max()) + 1e-6)
 
