@@ -16,8 +16,8 @@ from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.slide_plan import lasts, seconds_a_tile, to01
 from napari_medseg.errors import InputError
 from napari_medseg.inference.normalize import PERCENTILES
-from napari_medseg.inference.slices import ends_of
 from napari_medseg.inference.plan import finest_axis
+from napari_medseg.inference.slices import ends_of
 from napari_medseg.io.label_blocks import DEEP, Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
 from napari_medseg.networks import get_spec

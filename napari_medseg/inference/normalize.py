@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from napari_medseg.networks import InputSpec
 
 PERCENTILES = (0.5, 99.5)
-# sixteen bits: white of a picture in colour; what cameras of 14 bits and fewer reach at most; and how a picture of eight
-# bits is written in sixteen, so that its white is white
+# sixteen bits: white of a picture in colour; what cameras of 14 bits and fewer reach at most; and how a picture of
+# eight bits is written in sixteen, so that its white is white
 WHITE_16, CAMERA, EIGHT_IN_16 = 65535, 16383, 257
 
 
@@ -57,9 +57,9 @@ def to_rgb01(image: np.ndarray) -> np.ndarray:
 def white_of(data: np.ndarray, *, colour: bool) -> int | None:
     """The value that is white in pixels of a picture, where its type says it; None where it is to be stretched.
 
-    Sixteen bits of grey are a measurement, such as that of a scanner. In colour they are a picture by its full range, as
-    PNG and TIFF have it, save where they could be the 12 or 14 bits of a camera in a larger type: where none goes beyond
-    these, and not all are an eight-bit picture's.
+    Sixteen bits of grey are a measurement, such as that of a scanner. In colour they are a picture by its full range,
+    as PNG and TIFF have it, save where they could be the 12 or 14 bits of a camera in a larger type: where none goes
+    beyond these, and not all are an eight-bit picture's.
     """
     if data.dtype == np.uint8:
         return 255

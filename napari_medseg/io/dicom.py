@@ -28,7 +28,9 @@ FILM = mark(
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
     "their pixels."
 )
-OF_FIGURES = mark("it is DICOM {kind}: its values are figures, no picture of a patient, and no network here knows such.")
+OF_FIGURES = mark(
+    "it is DICOM {kind}: its values are figures, no picture of a patient, and no network here knows such."
+)
 # so many files are named in a sentence
 _NAMED = 3
 FILM_IN_GREY = mark("it is in colour, and shown in grey, as volumes are.")
@@ -69,7 +71,7 @@ def _left_out(path: Path, series: Series) -> tuple[str, ...]:
 
 
 def broken_beside(path: Path) -> tuple[str, ...]:
-    """What to tell, if anything, of files beside a series that are empty or damaged; errors are those of :func:`read`."""
+    """What to tell of files beside a series that are empty or damaged, if any; errors are those of :func:`read`."""
     found = damaged_in(lies_in(path) or path)
     if not found:
         return ()

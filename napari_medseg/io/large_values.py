@@ -19,7 +19,7 @@ _WHOLE, _PARTS, _SIDE = 16_000_000, 4, 256
 def check_large(large: Large) -> tuple[str, ...]:
     """What a person should know of the values of an image, as :func:`napari_medseg.io.values.check_values` says it.
 
-    Its smallest level is looked at; where that is large, some parts of it, spread all over, in which nothing is refused.
+    Its smallest level is looked at; where that is large, some parts of it, spread all over, and nothing is refused.
     A piece that is damaged is told by whoever reads it for more than a look.
 
     Raises

@@ -24,8 +24,8 @@ def told(page: Any) -> object:
 
 # tifffile says so of every array of booleans, and means its numbers; others mean what they say
 BITS_TOLD = (
-    "it has one bit a pixel and says that its zero is white, as tifffile writes every array of booleans: its numbers were "
-    "taken as tifffile reads them, and other programs may show it inverted."
+    "it has one bit a pixel and says that its zero is white, as tifffile writes every array of booleans: its numbers "
+    "were taken as tifffile reads them, and other programs may show it inverted."
 )
 
 

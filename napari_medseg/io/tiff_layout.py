@@ -103,8 +103,8 @@ def _several(path: Path, found: list[Any]) -> ImageReadError:
     if alike:
         # its writer said of each page that it is an image: who knows better says so
         advice += (
-            "; if they are slices of one volume, save each as a file in one folder, and make a volume of that by 'medseg "
-            "stack'"
+            "; if they are slices of one volume, save each as a file in one folder, and make a volume of that by "
+            "'medseg stack'"
         )
     return ImageReadError(
         f"{path} holds {len(found)} images, saved one by one, {what}; expected one image, or the slices of one volume, "

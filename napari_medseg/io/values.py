@@ -46,19 +46,19 @@ def check_values(data: np.ndarray, path: Path, *, volume: bool, of: str = "") ->
     if data.dtype.kind == "f" and (bad := sum(_not_numbers(part, colours) for part in _pieces(data))):
         if bad == count:
             raise ImageReadError(
-                f"{path} holds no numbers: {of}all its {count} {what} are NaN or infinite; expected an image. Export it "
-                "again."
+                f"{path} holds no numbers: {of}all its {count} {what} are NaN or infinite; expected an image. Export "
+                "it again."
             )
         told = (
-            f"{of}{bad} of its {count} {what} are NaN or infinite: to a network they are black, and what is measured of "
-            "greys leaves them out.",
+            f"{of}{bad} of its {count} {what} are NaN or infinite: to a network they are black, and what is measured "
+            "of greys leaves them out.",
         )
     if (value := _one_colour(data) if colours else _one_value(data)) is not None:
         return (*told, f"{of}all its {what} are {value}: there is nothing on it, and no mask of it means anything.")
     if data.dtype == np.uint8 and (high := int(data.max())) < DARK:
         told += (
-            f"{of}its values are 0 to {high}, and 255 is white: it is black, to a network too. A mask is no image; of an "
-            "image, stretch its greys and export it again.",
+            f"{of}its values are 0 to {high}, and 255 is white: it is black, to a network too. A mask is no image; of "
+            "an image, stretch its greys and export it again.",
         )
     return told
 

@@ -1,4 +1,4 @@
-"""A picture in black and white is the same pixels as an image and as a mask, whoever wrote it and however it is packed."""
+"""A picture in black and white is the same pixels as image and as mask, whoever wrote it and however it is packed."""
 
 import numpy as np
 import pytest

@@ -139,7 +139,12 @@ def test_pages_of_several_sizes_are_refused(tmp_path):
 @pytest.mark.parametrize("other", ["alike", "grey", "deep", "smaller"])
 def test_pages_that_were_saved_as_images_are_told_as_what_they_are(tmp_path, colour, other):
     page = np.zeros((20, 30, 3) if colour else (20, 30), np.uint8)
-    pages = {"alike": page, "grey": page[..., 0] if colour else page, "deep": page.astype(np.uint16), "smaller": page[:9]}
+    pages = {
+        "alike": page,
+        "grey": page[..., 0] if colour else page,
+        "deep": page.astype(np.uint16),
+        "smaller": page[:9],
+    }
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for one in (page, pages[other]):
             file.write(one, photometric="rgb" if one.ndim == 3 else "minisblack")

@@ -4,10 +4,13 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image, Labels
 
 from napari_medseg.app import slide_windows
+from napari_medseg.app.layer_keys import TOLD_KEY
 from napari_medseg.io import large
+from napari_medseg.widgets.slide_layers import OpenedSlide
 from tests.widgets.helpers import WAIT, stored
 from tests.widgets.slide_helpers import SHAPE, SIDE, frame, open_slide, write
 
@@ -266,3 +269,16 @@ def test_a_volume_larger_than_memory_is_looked_at_slice_by_slice(panel, qtbot, t
     assert reads.count(threading.main_thread()) == 1
     assert "slice by slice" in panel.correct.slide.text.text()
     assert not panel.correct.slide.here.isEnabled()
+
+
+def test_holes_of_a_slide_are_told_and_do_not_darken_it(tmp_path):
+    data = np.random.default_rng(0).random((300, 400)).astype(np.float32) * 50
+    data[:100], data[0, 0] = np.nan, np.inf
+    tifffile.imwrite(tmp_path / "s.tif", data, tile=(64, 64))
+    slide = OpenedSlide(tmp_path / "s.tif")
+    try:
+        assert slide.limits == (pytest.approx(data[100:].min()), pytest.approx(data[100:].max()))
+        (words,) = slide.layer_facts("s")["metadata"][TOLD_KEY]
+        assert words.startswith("40000 of its 120000 pixels are NaN or infinite")
+    finally:
+        slide.close()
