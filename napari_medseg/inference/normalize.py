@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,17 +20,19 @@ PERCENTILES = (0.5, 99.5)
 WHITE_16, CAMERA, EIGHT_IN_16 = 65535, 16383, 257
 
 
-def to_rgb01(image: np.ndarray) -> np.ndarray:
+def to_rgb01(image: np.ndarray, *, window: Sequence[float] | None = None) -> np.ndarray:
     """Scale to [0, 1] and repeat or drop channels to three.
 
-    By its full range: ``uint8`` is divided by 255, ``uint16`` in colour by 65535, see :func:`white_of`; floats that lie
-    inside [0, 1] stay as they are. All else is stretched between the 0.5th and 99.5th percentile of its finite values.
-    What is not finite becomes 0, and so does a constant image that is stretched.
+    ``uint8`` is divided by 255, ``uint16`` in colour by 65535 (but see :func:`white_of`); floats that lie inside [0, 1]
+    stay as they are. All else is stretched between the 0.5th and 99.5th percentile of its finite values. What is not
+    finite becomes 0, and so does a constant image that is stretched.
 
     Parameters
     ----------
     image : np.ndarray
         (Y, X), (Y, X, 1), (Y, X, 3) or (Y, X, 4: the alpha channel is dropped); any real dtype.
+    window : (low, high), optional
+        Values that become 0 and 1: of a part of an image, those of the whole. Default: as above.
 
     Returns
     -------
@@ -50,44 +53,76 @@ def to_rgb01(image: np.ndarray) -> np.ndarray:
     if image.dtype.kind not in "buif":
         raise ShapeError(f"image has type {image.dtype}; expected real numbers. Convert it first.")
     channels = image[..., None] if image.ndim == 2 else image[..., :3]
-    scaled = _scale(channels)
+    colour = channels.shape[-1] == 3
+    ends = ends_of(channels, colour=colour) if window is None else (float(window[0]), float(window[1]))
+    scaled = between(channels, ends)
     return np.array(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), dtype=np.float32, order="C")
 
 
-def white_of(data: np.ndarray, *, colour: bool) -> int | None:
-    """The value that is white in pixels of a picture, where its type says it; None where it is to be stretched.
+def white_of(values: np.ndarray, *, colour: bool) -> int | None:
+    """The value that is white in a picture, where its type says it; None where it is to be stretched.
 
     Sixteen bits of grey are a measurement, such as that of a scanner. In colour they are a picture by its full range,
     as PNG and TIFF have it, save where they could be the 12 or 14 bits of a camera in a larger type: where none goes
     beyond these, and not all are an eight-bit picture's.
     """
-    if data.dtype == np.uint8:
+    if values.dtype == np.uint8:
         return 255
-    if data.dtype != np.uint16 or not colour:
+    if values.dtype != np.uint16 or not colour:
         return None
-    return WHITE_16 if data.max(initial=0) > CAMERA or not (data % EIGHT_IN_16).any() else None
+    return WHITE_16 if values.max(initial=0) > CAMERA or not (values % EIGHT_IN_16).any() else None
 
 
-def _scale(channels: np.ndarray) -> np.ndarray:
-    white = white_of(channels, colour=channels.shape[-1] == 3)
+def ends_of(values: np.ndarray, *, colour: bool = False) -> tuple[float, float] | None:
+    """Which values become 0 and 1, by the rule of :func:`to_rgb01`.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Of any shape and real dtype: all of an image, or enough to stand for it.
+    colour : bool
+        Of an image in colour.
+
+    Returns
+    -------
+    (low, high) or None
+        None: there is nothing to tell apart.
+    """
+    white = white_of(values, colour=colour)
     if white is not None:
-        return channels.astype(np.float32) / np.float32(white)
-    if channels.dtype.kind == "b":
-        return channels.astype(np.float32)
-    values = channels.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
+        return 0.0, float(white)
+    if values.dtype.kind == "b":
+        return 0.0, 1.0
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    if values.dtype.kind == "f" and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    ends = tuple(float(value) for value in np.percentile(finite, PERCENTILES))
+    if ends[1] > ends[0]:
+        return ends[0], ends[1]
+    # nearly constant: the few other values still carry the picture
+    return (low, high) if high > low else None
+
+
+def between(values: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
+    """Values as float32 in [0, 1], by what :func:`ends_of` gives; what is not finite is 0, and all where it gives None.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Of any shape and real dtype.
+    """
+    if values.dtype == np.uint8 and ends == (0, 255):
+        return np.asarray(values.astype(np.float32) / np.float32(255))
+    if ends is None or ends[1] <= ends[0]:
         return np.zeros(values.shape, np.float32)
-    low, high = float(values[finite].min()), float(values[finite].max())
-    if channels.dtype.kind != "f" or low < 0 or high > 1:
-        low, high = (float(v) for v in np.percentile(values[finite], PERCENTILES))
-        if high <= low:  # nearly constant: the few other values still carry the picture
-            low, high = float(values[finite].min()), float(values[finite].max())
-        if high <= low:
-            return np.zeros(values.shape, np.float32)
-        # halved before the difference: the span of two huge doubles can overflow
-        values = (values / 2 - low / 2) / (high / 2 - low / 2)
-    return np.where(finite, np.clip(np.where(finite, values, 0), 0, 1), 0).astype(np.float32)
+    low, high = ends
+    finite = np.isfinite(values)
+    # halved before the difference: the span of two huge doubles can overflow
+    scaled = (np.where(finite, values, low).astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2)
+    return np.where(finite, np.clip(scaled, 0, 1), 0).astype(np.float32)
 
 
 def to_tensor(rgb01: np.ndarray, spec: InputSpec) -> Tensor:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import ImageReadError
+from napari_medseg.errors import ImageReadError, OperationError
 from napari_medseg.io.colours import names_of as names_in
 from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.mask import OBJECTS_KEY, as_told, to_labels
+from napari_medseg.io.picture_numbers import Pictures
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
 from napari_medseg.io.values import check_values
@@ -113,6 +114,17 @@ def told_of(path: str | Path) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def pictures_of(path: str | Path | None) -> Pictures | None:
+    """Which picture each voxel of an image is in; None where nothing says it, or the file cannot be read any more."""
+    format = None if path is None else format_of(path)
+    if path is None or format is None or format.pictures is None:
+        return None
+    # whoever reads the image tells what is wrong
+    with suppress(ImageReadError, OperationError), format.libraries():
+        return format.pictures(Path(path))
+    return None
+
+
 def files_of(path: str | Path) -> tuple[Path, ...]:
     """The files that an image consists of: of a series its slices, else the file itself.
 
@@ -129,7 +141,7 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
         return format.files(path)
 
 
-def read_image(path: str | Path, progress: Progress | None = None) -> Image:
+def read_image(path: str | Path, progress: Progress | None = None, *, part: bool = False) -> Image:
     """Read an image or a volume.
 
     Parameters
@@ -138,13 +150,15 @@ def read_image(path: str | Path, progress: Progress | None = None) -> Image:
         One of :data:`READ_SUFFIXES`, or what a format knows by what is in it.
     progress : callable, optional
         Called with the share that is done, of what may take long; what it raises ends the reading.
+    part : bool
+        It is one of several that make an image, such as a slice: there may be nothing on it.
 
     Raises
     ------
     ImageReadError
         If the file is missing, empty, truncated, no image, of no known kind, holds several pages, or not one number.
     """
-    return _read(Path(path), progress=progress)
+    return _read(Path(path), progress=progress, part=part)
 
 
 def is_there(path: Path) -> bool:
@@ -178,7 +192,7 @@ def name_of(path: str | Path, *, alone: bool = False) -> str:
     return stem_of(path)
 
 
-def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -> Image:
+def _read(path: Path, *, mask: bool = False, progress: Progress | None = None, part: bool = False) -> Image:
     if _ADDRESS.match(str(path)):
         raise ImageReadError(
             f"{path} is an address on a network; expected a file or a folder of this computer, as MedSeg never goes "
@@ -223,6 +237,8 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
     grid = add_grid(path, image.grid)
     image = image if grid is image.grid else replace(image, grid=grid, spacing=grid.spacing, unit=grid.unit)
     if not mask:
+        if part:
+            return image
         words = check_values(image.data, path, volume=image.volume)
         return replace(image, told=(*image.told, *words)) if words else image
     # a file that says so itself is asked first

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PillowImage
 
 from napari_medseg.errors import ImageReadError, InputError
@@ -115,3 +116,13 @@ def test_masks(tmp_path):
     labels[4] *= 2
     with pytest.raises(InputError, match="black and white only, and others of the set have"):
         read_slices(write(tmp_path / "c", range(12), data=labels), mask=True)
+
+
+def test_a_slice_may_hold_nothing_and_a_volume_may_not(tmp_path):
+    empty = np.full((20, 30), np.nan, np.float32)
+    for number, data in enumerate((empty, np.random.default_rng(0).random((20, 30), np.float32), empty)):
+        tifffile.imwrite(tmp_path / f"slice_{number}.tif", data)
+    assert any("1200 of its 1800 voxels are NaN" in words for words in read_slices(tmp_path).told)
+    tifffile.imwrite(tmp_path / "slice_1.tif", empty)
+    with pytest.raises(ImageReadError, match="holds no numbers"):
+        read_slices(tmp_path)

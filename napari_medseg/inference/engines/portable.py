@@ -69,7 +69,7 @@ def facts_of(spec: NetworkSpec, entry: WeightsEntry, size: tuple[int, ...]) -> d
         before = [
             f"8-bit images: divide by 255. 16-bit images in colour: divide by {WHITE_16}, if a value goes beyond "
             f"{CAMERA} or all are multiples of {EIGHT_IN_16}. Numbers with fractions, all from 0 to 1: leave them. "
-            f"Others: scale so that the {low}th percentile becomes 0 and the {high}th 1, and clip. What is not a number "
+            f"Others: scale so that the {low}th percentile becomes 0 and the {high}th 1, and clip. What is no number "
             "becomes 0. Repeat a single channel three times; leave out a fourth.",
             f"Resize to {sides} px, bilinear, smoothed where it shrinks (antialias), borders of both grids coincide.",
         ]
