@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import format_of, read_image
-from napari_medseg.io.dicom import broken_beside, refusal
+from napari_medseg.io.dicom import refusal
+from napari_medseg.io.dicom_beside import broken_beside
 from napari_medseg.io.dicom_paths import images_of
 from napari_medseg.io.dicom_series import INDEX, Series, lies_in, list_series, seems_dicom, series_at
 from napari_medseg.io.format import Progress

@@ -12,11 +12,12 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io import dicom_tags as tags
+from napari_medseg.io.dicom_beside import broken_beside, left_out
 from napari_medseg.io.dicom_file import guarded, is_dicom, is_packed, kind_of, open_header, open_whole, unpack
 from napari_medseg.io.dicom_paths import called, is_many, series_of_path, several
 from napari_medseg.io.dicom_pixels import values
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
-from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, damaged_in, is_series, lies_in, list_series
+from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, is_series, lies_in
 from napari_medseg.io.format import Format, Gives, Progress
 from napari_medseg.io.grey import grey
 from napari_medseg.io.image import Grid, Image, Window
@@ -34,8 +35,6 @@ FILM = mark(
 OF_FIGURES = mark(
     "it is DICOM {kind}: its values are figures, no picture of a patient, and no network here knows such."
 )
-# so many files are named in a sentence
-_NAMED = 3
 FILM_IN_GREY = mark("it is in colour, and shown in grey, as volumes are.")
 
 
@@ -52,39 +51,9 @@ def read(path: Path, *, mask: bool = False, progress: Progress | None = None) ->
     if is_many(path):
         series = series_of_path(path)
         image = read_series(series, path, progress)
-        return replace(image, told=(*image.told, *_left_out(path, series)))
+        return replace(image, told=(*image.told, *left_out(path, series)))
     with guarded(path):
         return _read(path)
-
-
-def _left_out(path: Path, series: Series) -> tuple[str, ...]:
-    """Words on what lies beside a series."""
-    home = lies_in(path)
-    others = 0 if home is not None else sum(len(one.parts) for one in list_series(path)) - len(series.parts)
-    said = []
-    if others:
-        said.append(
-            trn(
-                "{n} other DICOM image there is no slice of it, and was left out.",
-                "{n} other DICOM images there are no slices of it, and were left out.",
-                others,
-            )
-        )
-    return (*said, *broken_beside(path))
-
-
-def broken_beside(path: Path) -> tuple[str, ...]:
-    """What to tell of files beside a series that are empty or damaged, if any; errors are those of :func:`read`."""
-    found = damaged_in(lies_in(path) or path)
-    if not found:
-        return ()
-    words = trn(
-        "{n} DICOM file there is empty or damaged, and was left out; it may be a slice of it: {names}.",
-        "{n} DICOM files there are empty or damaged, and were left out; they may be slices of it: {names}.",
-        len(found),
-        names=", ".join(file.name for file in found[:_NAMED]) + (", ..." if len(found) > _NAMED else ""),
-    )
-    return (words,)
 
 
 def _read(path: Path) -> Image:

@@ -86,7 +86,9 @@ def test_sizes_that_slices_have_are_never_dropped_in_silence(tmp_path, mask):
     image = read_slices(folder, mask=mask)
     assert image.grid.spacing_mm is None and "pixels of 0.5 x 0.25 mm" in image.told[0]
     assert "--spacing Z 0.5 0.25." in image.told[0]
-    assert read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told == ()
+    told = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
+    # masks that are taken for images are dark
+    assert not any("pixels of" in words for words in told) and len(told) == (not mask)
     (told,) = read_slices(folder, mask=mask, spacing=(2, 1, 1)).told
     assert told == "0_mask.tif has pixels of 0.5 x 0.25 mm, and --spacing says 1 x 1 mm: that counts."
     folder = save(tmp_path / "mixed", [0.5, 0.5, 0.6])
