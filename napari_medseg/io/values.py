@@ -12,7 +12,7 @@ from napari_medseg.errors import ImageReadError
 # of eight bits 255 is white: what goes no higher than this is black, to the eye and to a network
 DARK = 8
 # so many values are looked at at once
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 18
 
 
 def check_values(data: np.ndarray, path: Path, *, volume: bool, of: str = "") -> tuple[str, ...]:

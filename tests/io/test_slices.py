@@ -89,12 +89,12 @@ def test_sizes_that_slices_have_are_never_dropped_in_silence(tmp_path, mask):
     told = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
     # masks that are taken for images are dark
     assert not any("pixels of" in words for words in told) and len(told) == (not mask)
-    (told,) = read_slices(folder, mask=mask, spacing=(2, 1, 1)).told
+    told, *_ = read_slices(folder, mask=mask, spacing=(2, 1, 1)).told
     assert told == "0_mask.tif has pixels of 0.5 x 0.25 mm, and --spacing says 1 x 1 mm: that counts."
     folder = save(tmp_path / "mixed", [0.5, 0.5, 0.6])
     with pytest.raises(InputError, match=r"2_mask\.tif has pixels of 0\.6 x 0\.25 mm; expected 0\.5 x 0\.25 mm, as 0_"):
         read_slices(folder, mask=mask)
-    (told,) = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
+    told, *_ = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
     assert told.startswith("2_mask.tif has pixels of 0.6 x 0.25 mm")
 
 
