@@ -15,6 +15,7 @@ from napari_medseg.io import Grid, large
 from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.large_open import open_large
 from napari_medseg.project import Project
+from napari_medseg.widgets.greyed import why_not
 from napari_medseg.widgets.layers import lie_of_layer
 from napari_medseg.widgets.slide_layers import OpenedSlide
 from tests.widgets.helpers import WAIT, stored
@@ -338,3 +339,19 @@ def test_holes_of_a_slide_are_told_and_do_not_darken_it(tmp_path):
         assert words.startswith("40000 of its 120000 pixels are NaN or infinite")
     finally:
         slide.close()
+
+
+def test_what_a_slide_does_not_give_is_grey_and_says_why(panel, qtbot, tmp_path):
+    open_slide(panel, qtbot, tmp_path)
+    export = panel.export
+    export.objects.setChecked(True)
+    export.table.tick.setChecked(True)
+    export.format.setCurrentText("ome-zarr")
+    export.look()
+    assert not export.objects.isEnabled() and "Choose GeoJSON" in why_not(export.objects)
+    assert not export.table.tick.isEnabled() and "are not measured" in why_not(export.table.tick)
+    export.format.setCurrentText("geojson")
+    assert export.objects.isEnabled() and not export.table.tick.isEnabled()
+    # of other masks it may be had
+    export.whole.setChecked(True)
+    assert export.table.tick.isEnabled()
