@@ -17,6 +17,7 @@ from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import Grid, format_of, name_of, read_grid, read_image, stem_of, walk_images, write_image
 from napari_medseg.io.large import large_shape
 from napari_medseg.io.large_open import is_large, open_large
+from napari_medseg.io.large_values import check_large
 from napari_medseg.io.look import look_of
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
@@ -204,7 +205,7 @@ def _seen(file: Path, step: Callable[[float], None]) -> _Seen:
         look = (
             look_of(large.read((*(0 for _ in last), *last), len(large.levels) - 1)) if not large_shape(last) else None
         )
-        return _Seen(large.shape, large.grid, look, large.told)
+        return _Seen(large.shape, large.grid, look, (*large.told, *check_large(large)))
 
 
 def _called(file: Path) -> bool:

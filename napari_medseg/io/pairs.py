@@ -262,8 +262,8 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
     mask : np.ndarray
         Of the image's shape.
     told : str or None
-        What to tell the user, where the mask had to be turned, was made on an image of other bytes, or what stands
-        beside it is not used.
+        What to tell the user, where the mask had to be turned, was made on an image of other bytes, may mean the
+        contrary, or what stands beside it is not used.
 
     Raises
     ------
@@ -280,8 +280,15 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
     _check_whose(image_path, mask_path)
-    told = (turn.told, check_image(image_path, mask_path), told_beside(mask_path))
-    return turn(mask), " ".join(filter(None, told)) or None
+    told = filter(None, (turn.told, check_image(image_path, mask_path), *_told_of(mask_path)))
+    return turn(mask), " ".join(told) or None
+
+
+def _told_of(mask: Path) -> list[str]:
+    """What to tell of a mask, whatever image it lies on."""
+    format, beside = format_of(mask), told_beside(mask)
+    words = () if format is None or format.doubt is None else format.doubt(mask)
+    return [*(f"{mask}: {text}" for text in words), *filter(None, [beside])]
 
 
 def _check_whose(image: Path, mask: Path) -> None:
@@ -310,5 +317,5 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
         if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
             told.append(turned)
         _check_whose(image_path, mask_path)
-        told += filter(None, [check_image(image_path, mask_path), told_beside(mask_path)])
+        told += filter(None, [check_image(image_path, mask_path), *_told_of(mask_path)])
     return told
