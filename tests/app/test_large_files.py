@@ -99,3 +99,17 @@ def test_a_missing_tile_is_told_and_what_is_finished_stays(images, tmp_path, mon
         predict_files([path], REQUEST, tmp_path / "out")
     unfinished = partial_of(target_of(tmp_path / "out", "slide"))
     assert (unfinished / "0" / "c" / "0" / "0").is_file()
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_large_image_without_numbers_is_refused_and_holes_are_told(tmp_path, share):
+    data = np.random.default_rng(0).random((300, 260)).astype(np.float32)
+    data[:, : int(260 * share)] = np.nan
+    tifffile.imwrite(tmp_path / "slide.tif", data, tile=(64, 64))
+    said = []
+    if share == 1:
+        with pytest.raises(InputError, match="holds no numbers: all its 78000 pixels are NaN"):
+            predict_files([tmp_path / "slide.tif"], REQUEST, tmp_path / "out", tell=said.append)
+        return
+    predict_files([tmp_path / "slide.tif"], REQUEST, tmp_path / "out", tell=said.append)
+    assert any("19500 of its 78000 pixels are NaN or infinite" in text for text in said)
