@@ -64,6 +64,8 @@ class FrameOutlines:
             width = self._width(shown)
             if abs(self.layer.edge_width[0] / width - 1) > 0.2:
                 self.layer.edge_width = [width] * len(self._drawn)
+                # napari tells nobody of it
+                self.layer.refresh(extent=False, thumbnail=False)
 
     def hide(self) -> None:
         """Outline nothing."""
