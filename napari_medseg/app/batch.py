@@ -20,6 +20,7 @@ from napari_medseg.errors import (
     WeightsError,
     sentence,
 )
+from napari_medseg.plain import real_path
 from napari_medseg.words import tr, trn
 
 # what is wrong for one is wrong for all: going on would take hours for nothing
@@ -140,9 +141,9 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
     InputError
         If one would; the message names it.
     """
-    read = {path.resolve() for path in sources}
+    read = {real_path(path) for path in sources}
     for target in targets:
-        if target.resolve() in read:
+        if real_path(target) in read:
             raise InputError(
                 tr(
                     "{target} is an image itself, and a result would take its place; expected results elsewhere. "

@@ -97,6 +97,9 @@ def predict_files(
     """
     from napari_medseg.inference.engines import resolve_engine
 
+    if workers.others:
+        # a worker lives in a folder of its own
+        paths, out, request = [Path(path).absolute() for path in paths], Path(out).absolute(), request.from_anywhere()
     resolve_engine(request.engine)
     if edges:
         edges_request(request)
@@ -193,9 +196,8 @@ def _results(
 ) -> Iterator[tuple[Path, Callable[[], Result]]]:
     """Of each file, what makes its result, or tells what went wrong; by a team, in the order in which they are done."""
     if team is not None:
-        # a worker lives in a folder of its own; who ended half way may have written it
-        items = [replace(one, path=one.path.absolute(), place=str(Path(one.place).absolute())) for one in items]
-        sent = replace(job, maps=job.maps.absolute(), overwrite=True)
+        # who ended half way may have written it
+        sent = replace(job, overwrite=True)
         team.see((*(item.path for item in items[:1]), sent.maps))
         for item, result in team.each(predict_one, items, sent):
             yield item.path, result

@@ -27,6 +27,7 @@ from napari_medseg.io.dicom_tags import (
 from napari_medseg.io.dicom_whose import OF_WHOSE, Whose, differing, whose
 from napari_medseg.io.format import Progress
 from napari_medseg.names import one_line
+from napari_medseg.plain import real_path
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 INDEX = "DICOMDIR"
@@ -362,7 +363,7 @@ def named_by(index: Path) -> list[Path]:
 
 
 def _named_by(index: Path) -> list[Path]:
-    home, found = index.parent.resolve(), []
+    home, found = real_path(index.parent), []
     for record in open_header(index).get("DirectoryRecordSequence") or []:
         names = record.get("ReferencedFileID")
         if not names:
@@ -370,7 +371,7 @@ def _named_by(index: Path) -> list[Path]:
         parts = [names] if isinstance(names, str) else [str(name) for name in names]
         path = index.parent.joinpath(*parts)
         try:
-            inside = path.resolve().is_relative_to(home)
+            inside = real_path(path).is_relative_to(home)
             there = inside and path.is_file()
         except (OSError, ValueError):
             inside = there = False

@@ -21,6 +21,7 @@ from napari_medseg.io.mask import OBJECTS_KEY, as_told, to_labels
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
 from napari_medseg.names import one_line
+from napari_medseg.plain import kind_of
 
 # one letter alone is a drive; pathlib makes one slash of two
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
@@ -183,8 +184,11 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
             f"{path} is an address on a network; expected a file or a folder of this computer, as MedSeg never goes "
             "there. Copy it here first."
         )
+    kind = kind_of(path)
+    if kind == "other":
+        raise ImageReadError(f"{path} is a pipe or a device; expected a file. Copy what it holds into one.")
     format = format_of(path)
-    if format is None and path.is_dir():
+    if format is None and kind == "folder":
         raise ImageReadError(f"{path} is a folder; expected an image. Give a file in it, or the folder of a series.")
     if format is None or format.read is None:
         raise ImageReadError(
@@ -201,9 +205,6 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
     try:
         facts = (_home(path) or path).stat()
         folder = stat.S_ISDIR(facts.st_mode)
-        if not (stat.S_ISREG(facts.st_mode) or folder):
-            # a pipe would be waited for without end
-            raise ImageReadError(f"{path} is a pipe or a device; expected a file. Copy what it holds into one.")
         if not (folder and format.gives.folder):
             with (_home(path) or path).open("rb"):
                 pass

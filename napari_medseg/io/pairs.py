@@ -16,6 +16,7 @@ from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.sidecar import told_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of, without_inner
 from napari_medseg.names import name_key, short_name
+from napari_medseg.plain import real_path
 
 # what is written beside an image's stem
 RESULTS = ("mask", "objects", "prob", "edges", "disagreement", "lesions", "measurements")
@@ -164,7 +165,7 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
     named = by_stem(images)
     files = list_images(masks, masks=True)
     # where one folder holds both, only the name tells a mask
-    if Path(masks).resolve() in {path.parent.resolve() for path in named.values()}:
+    if real_path(masks) in {real_path(path.parent) for path in named.values()}:
         stems = {stem_of(file) for file in files}
         files = [file for file in files if _is_mask(stem_of(file), stems)]
     found = _unique((_owner(stem_of(file), named), file) for file in files)
@@ -221,7 +222,7 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     """
     files = list_images(images)
     # where one folder holds both
-    if Path(images).resolve() == Path(masks).resolve():
+    if real_path(images) == real_path(masks):
         stems = {stem_of(file) for file in files}
         files = [file for file in files if not _is_mask(stem_of(file), stems)]
     matched, _ = match_masks(files, masks)

@@ -11,6 +11,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.fields import parse_json
 from napari_medseg.io import Grid, is_there, name_of
 from napari_medseg.names import clean_name, one_line
+from napari_medseg.plain import real_path
 from napari_medseg.project import grids, history, looks, queries, seals
 from napari_medseg.project.checks import check_case
 from napari_medseg.project.damage import damage_told
@@ -80,7 +81,7 @@ class CaseStore:
             spacing, unit = grid.spacing, grid.unit
         check_case(shape, split, spacing, unit)
         group = None if group is None else one_line(group)
-        path = Path(image).resolve()
+        path = real_path(image)
         digest = image_sha256(path)
         same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
         if same:
