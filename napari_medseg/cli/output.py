@@ -103,20 +103,29 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console.print(table)
 
 
-def tell_below(paths: Sequence[Path]) -> None:
-    """Say on stderr how much DICOM in folders of folders is passed over."""
+def tell_passed_over(folders: Sequence[Path], masks: Path | None = None) -> None:
+    """Say on stderr, in a line for each folder of images and that of masks, how much of it is not taken."""
     from napari_medseg.app.dicom_folders import left_out_below
+    from napari_medseg.io.passed import passed_told
 
-    for said in left_out_below(paths):
+    told = []
+    for folder in folders:
+        below = left_out_below([folder])
+        # of DICOM in its folders, one sentence says more
+        told += [*below, passed_told(folder, folders=not below)]
+    if masks is not None and masks not in folders:
+        told.append(passed_told(masks, masks=True))
+    for said in filter(None, told):
         sys.stderr.write(f"{one_line(said)}\n")
 
 
-def tell_left_out(paths: Sequence[Path]) -> None:
+def tell_left_out(paths: Sequence[Path], masks: Path | None = None) -> None:
     """Say on stderr which files of folders are taken for results, not images, and what in their folders is not."""
     from napari_medseg.io import walk_images
 
-    tell_below(paths)
+    # whoever finds no image in a folder says so alone
     _, left_out = walk_images(paths)
+    tell_passed_over(paths, masks)
     if left_out:
         sys.stderr.write(
             f"{len(left_out)} file(s) left out as results of images beside them, first {one_line(str(left_out[0]))}\n"

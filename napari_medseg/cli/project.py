@@ -72,7 +72,7 @@ def add(
     rule, names = parse_rule(mapping, ignore), parse_classes(classes or [])
     if masks is None and (mapping is not None or ignore is not None or names):
         raise InputError("--classes, --map and --ignore are about masks; expected --masks. Name their folder.")
-    tell_left_out(paths)
+    tell_left_out(paths, masks)
     split = "heldout" if held_out else "train"
     with Project.open(folder) as project, progress_bar() as progress:
         if masks is None:

@@ -27,7 +27,7 @@ from napari_medseg.io.dicom_tags import (
 from napari_medseg.io.dicom_whose import OF_WHOSE, Whose, differing, whose
 from napari_medseg.io.format import Progress
 from napari_medseg.names import one_line
-from napari_medseg.plain import real_path
+from napari_medseg.plain import kind_of, real_path
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 INDEX = "DICOMDIR"
@@ -236,7 +236,8 @@ def _candidates(folder: Path) -> list[Path]:
             if not entry.name.startswith(".")
             and not entry.name.lower().endswith(others)
             and entry.name.upper() != INDEX
-            and entry.is_file()
+            # a link to itself is none
+            and kind_of(entry.path) == "file"
         )
     return [folder / name for name in names]
 
