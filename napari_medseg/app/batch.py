@@ -107,8 +107,15 @@ def _of_all(error: Exception) -> bool:
     )
 
 
-def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
+def check_free(paths: Iterable[Path], *, overwrite: bool, otherwise: str = "") -> None:
     """Make sure, before the work, that no file is replaced unless that was asked for.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    overwrite : bool
+    otherwise : str
+        What else can be done where some are there.
 
     Raises
     ------
@@ -119,18 +126,15 @@ def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
     # a link that leads nowhere would be replaced too
     there = [] if overwrite else [path for path in paths if os.path.lexists(path)]
     if there:
-        raise FilesThereError(
-            trn(
-                "{first} is there already; expected no file that would be replaced. Choose another folder, or say that "
-                "files may be replaced (--overwrite).",
-                "{n} files, first {first}, are there already; expected no file that would be replaced. Choose another "
-                "folder, or say that files may be replaced (--overwrite).",
-                len(there),
-                first=there[0],
-            ),
-            there,
-            len(paths),
+        told = trn(
+            "{first} is there already; expected no file that would be replaced. Choose another folder, or say that "
+            "files may be replaced (--overwrite).",
+            "{n} files, first {first}, are there already; expected no file that would be replaced. Choose another "
+            "folder, or say that files may be replaced (--overwrite).",
+            len(there),
+            first=there[0],
         )
+        raise FilesThereError(f"{told} {otherwise}".rstrip(), there, len(paths))
 
 
 def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:

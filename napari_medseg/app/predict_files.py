@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.cluster import Team, team_of
 from napari_medseg.app.cluster_options import Workers
 from napari_medseg.app.coding import Coded, check_format, told
+from napari_medseg.app.done_before import done_before
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.kinds import check_kind, lie_of, size_told
@@ -46,6 +48,7 @@ def predict_files(
     objects: bool = False,
     boxes: str | Path | None = None,
     overwrite: bool = False,
+    skip_existing: bool = False,
     coded: Coded | None = None,
     workers: Workers = HERE,
     progress: Progress | None = None,
@@ -76,6 +79,8 @@ def predict_files(
         network finds it.
     overwrite : bool
         Files that are there may be replaced.
+    skip_existing : bool
+        Images whose results are there are passed over, see :func:`napari_medseg.app.done_before.done_before`.
     coded : Coded, optional
         For formats whose masks refer to their image: what classes are, and whether the patient is named.
     workers : Workers
@@ -101,6 +106,8 @@ def predict_files(
         # a worker lives in a folder of its own
         paths, out, request = [Path(path).absolute() for path in paths], Path(out).absolute(), request.from_anywhere()
     resolve_engine(request.engine)
+    if overwrite and skip_existing:
+        raise InputError(tr("--overwrite and --skip-existing are both given; expected one of them. Leave one out."))
     if edges:
         edges_request(request)
     if disagreement and not (request.mirrored or request.also):
@@ -124,15 +131,31 @@ def predict_files(
     stems = {path: short_name(name_of(path, alone=True)) for path in images}
     volumes = {path: is_volume(path) for path in images if path not in large}
     together = Together(Path(out), format, volumes.values(), mask_kinds(objects))
-    targets = may_replace(
-        Path(out) / f"{stems[path]}_{kind}{suffix_for(format, volume=volume, what=what)}"
+    results = {
+        path: [
+            Path(out) / f"{stems[path]}_{kind}{suffix_for(format, volume=volume, what=what)}"
+            for kind, what in kinds.items()
+            if what == "map" or not together.joins(volume=volume)
+        ]
         for path, volume in volumes.items()
-        for kind, what in kinds.items()
-        if what == "map" or not together.joins(volume=volume)
-    )
-    targets += [*together.targets(), *(target_of(Path(out), stems[path]) for path in sorted(large))]
-    check_apart(targets, images)
-    check_free(targets, overwrite=overwrite)
+    } | {path: [target_of(Path(out), stems[path])] for path in sorted(large)}
+    check_apart([*may_replace(chain(*results.values())), *together.targets()], images)
+    if skip_existing:
+        alone = {
+            path: [] if together.joins(volume=volumes.get(path, True)) else files for path, files in results.items()
+        }
+        done, begun = done_before(alone, request)
+        if done:
+            tell(_passed(len(done)))
+        if len(done) == len(images):
+            return []
+        results = {path: files for path, files in results.items() if path not in done}
+        images, large = [path for path in images if path not in done], large - done
+        volumes = {path: volume for path, volume in volumes.items() if path not in done}
+    else:
+        begun = set()
+    free = may_replace(file for path, files in results.items() if path not in begun for file in files)
+    check_free([*free, *together.targets()], overwrite=overwrite, otherwise="" if skip_existing else _go_on())
     losses = file_losses([*volumes], format=format, objects=objects)
     for text in (*size_told(request.network, request.size), *losses, *large_told(large, format)):
         tell(text)
@@ -149,7 +172,8 @@ def predict_files(
         edges=edges,
         disagreement=disagreement,
         objects=objects,
-        overwrite=overwrite,
+        # what was begun is of these images
+        overwrite=overwrite or skip_existing,
         coded=coded or Coded(),
     )
     items = [
@@ -308,6 +332,18 @@ def _map_names(request: PredictRequest) -> tuple[str, ...]:
     """What the maps of the classes are called, in their order."""
     entry, _ = find_weights(request.network, request.weights)
     return tuple(f"prob_{label}" for label in entry.labels) if len(entry.labels) > 1 else ("prob",)
+
+
+def _passed(count: int) -> str:
+    return trn(
+        "{n} image has its results there already, and was passed over.",
+        "{n} images have their results there already, and were passed over.",
+        count,
+    )
+
+
+def _go_on() -> str:
+    return tr("To go on with those that are not done, add --skip-existing.")
 
 
 def _not_segmented(count: int) -> str:

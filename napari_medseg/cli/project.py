@@ -1,5 +1,6 @@
 """``medseg project``: the correct-and-retrain loop without a window."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -22,6 +23,8 @@ from napari_medseg.cli.output import (
     progress_bar,
     tell_left_out,
 )
+from napari_medseg.cli.rounds import adopt as adopt_round
+from napari_medseg.cli.rounds import rollback, rounds
 from napari_medseg.cli.training import MOST_SEED
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from napari_medseg.project import Project
 
 project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
+project_app.command()(rounds)
+project_app.command("adopt")(adopt_round)
+project_app.command()(rollback)
 Folder = Annotated[Path, typer.Argument(help="The project's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -198,6 +204,8 @@ def retrain(
     marks = {True: "passed", False: "FAILED", None: "open"}
     for check in review.verdict.checks:
         typer.echo(f"{marks[check.passed]:6}  {check.text}")
+    if round_.weights is None:
+        typer.echo(f"To use them: medseg project adopt {shlex.quote(str(folder))} {round_.run_id}", err=True)
     typer.echo(round_.made if round_.weights is None else f"adopted {round_.weights}")
 
 
@@ -217,6 +225,13 @@ def _check_planned(context: typer.Context) -> None:
         )
 
 
+def _judged(project: "Project") -> str:
+    runs = project.runs()
+    if not runs or runs[-1].state != "kept":
+        return ""
+    return f", or use what the last came to: medseg project adopt {shlex.quote(str(project.path))} {runs[-1].id}"
+
+
 def _left(project: "Project") -> "Unfinished":
     from napari_medseg.app.unfinished import unfinished
     from napari_medseg.errors import InputError
@@ -225,7 +240,7 @@ def _left(project: "Project") -> "Unfinished":
     if left is None:
         raise InputError(
             f"{project.path} has no round to go on with; expected a last one that broke off after a whole epoch, or "
-            "was never judged. Start one without --resume."
+            f"was never judged. Start one without --resume{_judged(project)}."
         )
     return left
 
