@@ -40,10 +40,12 @@ class AddedMasks:
         New ones.
     refused : list of str
         One sentence for each image that was not added.
+    updated : list of Case
+        That were there, and got another mask.
     used, masks : int
         So many of the folder's masks were stored and accepted.
     told : list of str
-        One sentence for each mask that was turned onto its image.
+        A sentence for each mask that was turned onto its image, changes nothing, or lies on what a person began.
     named : dict of int to str
         Classes that the project did not know before, by their numbers.
     """
@@ -54,6 +56,7 @@ class AddedMasks:
     masks: int
     told: list[str] = field(default_factory=list)
     named: dict[int, str] = field(default_factory=dict)
+    updated: list[Case] = field(default_factory=list)
 
 
 def add_with_masks(
@@ -66,6 +69,7 @@ def add_with_masks(
     split: str = "train",
     rule: LabelRule = PLAIN,
     names: Classes | None = None,
+    update: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> AddedMasks:
     """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
@@ -83,6 +87,9 @@ def add_with_masks(
         What numbers in the masks stand for, and which does not count; the project keeps the latter.
     names : mapping of int to str, optional
         Further classes, by their numbers.
+    update : bool
+        An image that has a mask in the project already gets the new one as a correction: a further accepted revision.
+        The history keeps what was before. Without it, such an image is refused.
 
     Raises
     ------
@@ -110,9 +117,11 @@ def add_with_masks(
     called, numbers = {n: name for n, name in called.items() if n != aside}, all_numbers(found) - {aside}
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
+    # what a person accepted or began is not theirs who only add
+    known = {file: case for file in readable if file not in waiting and (case := _known(project, file)) is not None}
     cases, refused = add_images(
         project,
-        [file for file in files if file not in waiting and file not in bad],
+        [file for file in files if file not in waiting and file not in bad and file not in known],
         group=group,
         patients=patients,
         split=split,
@@ -121,19 +130,27 @@ def add_with_masks(
     if not classes and (numbers - {1} or called):
         classes = {number: called.get(number, f"label {number}") for number in sorted(numbers)}
     named = name_classes(project, classes, ignore=rule.ignore)
-    used, told = 0, list[str]()
+    refused += [] if update else [_refused(file, case) for file, case in known.items()]
+    used, told, updated = 0, list[str](), list[Case]()
     for file in readable:
         case = project.find_image(file)
-        if case is not None and _waits(project, case):
+        new = case is not None and _waits(project, case)
+        if case is not None and (new or update):
             image, mask_path = read_image(file), matched[file]
             mask, turned = fit_mask(image, read_numbers(mask_path), image_path=file, mask_path=mask_path)
             told += [turned] if turned else []
             labels = rule.apply(mask, classes=classes or None, path=mask_path)
-            project.commit_stroke(case.id, rule.drawn(labels), tool="import")
-            project.accept(case.id)
+            changed = project.commit_stroke(case.id, rule.drawn(labels), tool="import")
             used += 1
+            if not new and changed is None and project.accepted_revision(case.id) is not None:
+                told.append(f"mask {mask_path} is as it was accepted: nothing was changed.")
+                continue
+            if not new and case.state == "in progress":
+                told.append(f"'{case.name}' had strokes that nobody accepted; its history keeps them.")
+            project.accept(case.id)
+            updated += [] if new else [case]
     refused += [sentence(error) for error in bad.values()]
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named, updated=updated)
 
 
 def _called(masks: Mapping[Path, Found], classes: Classes, rule: LabelRule) -> dict[int, str]:
@@ -158,6 +175,19 @@ def _called(masks: Mapping[Path, Found], classes: Classes, rule: LabelRule) -> d
     # two numbers of one name: the name says nothing
     names = list(found.values())
     return {number: name for number, name in found.items() if names.count(name) == 1}
+
+
+def _known(project: Project, file: Path) -> Case | None:
+    """The case of an image that lies where the project knows it."""
+    case = project.find_image(file)
+    return None if case is None or case.missing else case
+
+
+def _refused(file: Path, case: Case) -> str:
+    return (
+        f"{file} is in the project already as '{case.name}', with a mask that a person accepted or began; it stays. To "
+        "give it the new one as a correction, whose history keeps the old, add --update."
+    )
 
 
 def _waits(project: Project, case: Case | None) -> bool:

@@ -64,6 +64,9 @@ def add(
         Optional[list[str]],
         typer.Option(help="NUMBER=NAME of a class in the masks, kept with the project. Repeatable."),
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Images that have a mask already get the new one as a correction.")
+    ] = False,
     mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
     ignore: Annotated[Optional[int], typer.Option(help=f"{IGNORE_HELP} Kept with the project.")] = None,
 ) -> None:
@@ -76,8 +79,10 @@ def add(
     from napari_medseg.project import Project
 
     rule, names = parse_rule(mapping, ignore), parse_classes(classes or [])
-    if masks is None and (mapping is not None or ignore is not None or names):
-        raise InputError("--classes, --map and --ignore are about masks; expected --masks. Name their folder.")
+    if masks is None and (mapping is not None or ignore is not None or names or update):
+        raise InputError(
+            "--classes, --map, --ignore and --update are about masks; expected --masks. Name their folder."
+        )
     tell_left_out(paths, masks)
     split = "heldout" if held_out else "train"
     with Project.open(folder) as project, progress_bar() as progress:
@@ -101,9 +106,10 @@ def add(
                 split=split,
                 rule=rule,
                 names=names,
+                update=update,
                 progress=progress,
             )
-            added, refused = result.cases, result.refused
+            added, refused = [*result.cases, *result.updated], result.refused
             for turned in result.told:
                 typer.echo(turned, err=True)
             typer.echo(f"{result.used} of {result.masks} masks used", err=True)

@@ -14,6 +14,7 @@ from napari_medseg.app.measure_files import measure_files
 from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, PLAIN, names_of, parse_rule, write_mask
 from napari_medseg.io.mask import OBJECTS_KEY
+from napari_medseg.io.png import FORMAT as PNG
 from napari_medseg.project import Project
 
 MASK = np.zeros((12, 16), np.uint8)
@@ -132,3 +133,35 @@ def test_a_mask_of_another_image_of_the_project_is_not_taken_for_one_of_its_name
     with Project.create(tmp_path / "r") as project:
         (told,) = add_with_masks(project, [other], tmp_path / "m").told
         assert "was made on another file of the name 'img.png'" in told
+
+
+def test_another_mask_of_an_image_is_a_correction_where_it_is_asked_for(tmp_path):
+    images, masks, path = named_mask(tmp_path, PNG, {1: "a"}, MASK)
+    with Project.create(tmp_path / "p") as project:
+        (case,) = add_with_masks(project, [images], masks).cases
+        corrected = MASK.copy()
+        corrected[0, 0] = 1
+        write_mask(path, corrected, provenance={"classes": {1: "a"}}, numbers=True)
+        added = add_with_masks(project, [images], masks)
+        assert (added.used, added.cases, added.updated) == (0, [], [])
+        assert "in the project already as 'a'" in added.refused[0] and "add --update" in added.refused[0]
+        assert len(project.revisions(case.id)) == 1
+        added = add_with_masks(project, [images], masks, update=True)
+        assert ([one.id for one in added.updated], added.cases, added.refused) == ([case.id], [], [])
+        first, second = project.revisions(case.id)
+        np.testing.assert_array_equal(project.revision_labels(first.id), MASK)
+        np.testing.assert_array_equal(project.revision_labels(second.id), corrected)
+        assert project.case(case.id).state == "accepted" and project.verify() == []
+        # the same once more is no new revision
+        added = add_with_masks(project, [images], masks, update=True)
+        assert (added.used, added.updated) == (1, []) and "as it was accepted" in added.told[0]
+        assert len(project.revisions(case.id)) == 2
+        # what a person drew since stays in the history
+        drawn = corrected.copy()
+        drawn[5, 12] = 1
+        project.commit_stroke(case.id, drawn)
+        added = add_with_masks(project, [images], masks, update=True)
+        assert "had strokes that nobody accepted" in added.told[0]
+        np.testing.assert_array_equal(project.labels(case.id), corrected)
+        project.undo(case.id)
+        np.testing.assert_array_equal(project.labels(case.id), drawn)
