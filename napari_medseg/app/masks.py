@@ -26,6 +26,7 @@ from napari_medseg.io import (
 )
 from napari_medseg.io.belongs import image_of
 from napari_medseg.io.labels import Found
+from napari_medseg.io.large_open import is_large
 from napari_medseg.project import Case, Project
 from napari_medseg.project.files import image_sha256
 
@@ -199,6 +200,16 @@ def _waits(project: Project, case: Case | None) -> bool:
     return case.state in ("new", "proposed") or imported
 
 
+def _check_held(image: Path, mask: Path) -> None:
+    """Make sure that an image and its mask are held as a whole, before either is read or added."""
+    if is_large(image):
+        raise InputError(
+            f"{image} is larger than memory, and is given with mask {mask}; expected smaller images where finished "
+            "masks come in, as a project accepts parts of such an image only. Add it without --masks, propose in the "
+            "window, and accept what is right in the frame; or cut image and mask into parts."
+        )
+
+
 def _check_owner(project: Project, image: Path, mask: Path) -> None:
     """Make sure that a mask is not that of another image of the project, which may have the same name."""
     digest = image_of(mask)
@@ -223,6 +234,7 @@ def _check(
     found, bad = dict[Path, Found](), dict[Path, InputError]()
     for file, mask_path in matched.items():
         try:
+            _check_held(file, mask_path)
             mask = read_numbers(mask_path)
             try:
                 image = read_image(file)

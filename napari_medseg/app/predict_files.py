@@ -131,6 +131,11 @@ def predict_files(
     stems = {path: short_name(name_of(path, alone=True)) for path in images}
     volumes = {path: is_volume(path) for path in images if path not in large}
     together = Together(Path(out), format, volumes.values(), mask_kinds(objects))
+    deep = {path: is_volume(path) for path in large}
+
+    def large_target(path: Path) -> Path:
+        return target_of(Path(out), stems[path], format, volume=deep[path])
+
     results = {
         path: [
             Path(out) / f"{stems[path]}_{kind}{suffix_for(format, volume=volume, what=what)}"
@@ -138,7 +143,7 @@ def predict_files(
             if what == "map" or not together.joins(volume=volume)
         ]
         for path, volume in volumes.items()
-    } | {path: [target_of(Path(out), stems[path])] for path in sorted(large)}
+    } | {path: [large_target(path)] for path in sorted(large)}
     check_apart([*may_replace(chain(*results.values())), *together.targets()], images)
     if skip_existing:
         alone = {
@@ -194,7 +199,7 @@ def predict_files(
                 written += found
         for number, path in enumerate(sorted(large), len(items)):
             with batch.item(path):
-                target = target_of(folder, stems[path])
+                target = large_target(path)
                 more = _of_file(progress, number, len(images), path.name)
                 written.append(
                     predict_large(path, request, target, overwrite=overwrite, team=team, progress=more, tell=tell)

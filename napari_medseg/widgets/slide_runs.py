@@ -278,7 +278,7 @@ class SlideRuns(QObject):
 def told(found: _Planned) -> str:
     """What will happen, for the person."""
     if found.there is None:
-        return found.plan.describe()
+        return found.plan.describe_in_sight()
     fields = {"done": found.there.done, "of": found.there.of}
     if found.there.whole:
         return tr("All {of} tiles have this proposal. Another network or pixel size makes another.", **fields)

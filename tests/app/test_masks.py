@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_medseg.app.classes import classes_to_learn
@@ -165,3 +166,22 @@ def test_another_mask_of_an_image_is_a_correction_where_it_is_asked_for(tmp_path
         np.testing.assert_array_equal(project.labels(case.id), corrected)
         project.undo(case.id)
         np.testing.assert_array_equal(project.labels(case.id), drawn)
+
+
+def test_a_mask_of_an_image_larger_than_memory_is_refused_before_either_is_added(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_medseg.io.large.MOST_WHOLE", 10_000)
+    images, masks, _ = named_mask(tmp_path, PNG, {1: "a"}, MASK)
+    slide = np.zeros((120, 130), np.uint8)
+    tifffile.imwrite(images / "slide.tif", slide, tile=(64, 64))
+    write_mask(masks / "slide_mask.ome.zarr", slide)
+    with Project.create(tmp_path / "p") as project:
+        added = add_with_masks(project, [images], masks)
+        assert [case.name for case in added.cases] == ["a"] == [case.name for case in project.cases()]
+        assert "is larger than memory" in added.refused[0] and "Add it without --masks" in added.refused[0]
+        with pytest.raises(InputError, match="larger than memory"):
+            add_with_masks(project, [images / "slide.tif"], masks)
+        # without its mask it comes in, and then too no mask does
+        assert len(add_images(project, [images / "slide.tif"])[0]) == 1
+        with pytest.raises(InputError, match="larger than memory"):
+            add_with_masks(project, [images / "slide.tif"], masks, update=True)
+        assert project.case(2).strokes == 0
