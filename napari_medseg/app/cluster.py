@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,6 +125,8 @@ def team_of(workers: Workers) -> Iterator[Team]:
         threads = max(1, (os.cpu_count() or 1) // count)
         # each reads its own part of the processor
         environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        # what they say of being ended is for nobody
+        environment["DASK_DISTRIBUTED__LOGGING__DISTRIBUTED"] = "critical"
         with _environment(environment):
             started = distributed.LocalCluster(
                 n_workers=count,
@@ -134,12 +138,25 @@ def team_of(workers: Workers) -> Iterator[Team]:
                 worker_dashboard_address="127.0.0.1:0",
             )
     try:
-        with _client(distributed, started, workers) as client:
+        with _ended_in_order(), _client(distributed, started, workers) as client:
             _check(client, workers)
             yield Team(client, workers)
     finally:
         if started is not None:
             started.close()
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Whoever asks this process to end (SIGTERM) has it end as by Ctrl+C: workers that were started end before it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

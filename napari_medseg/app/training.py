@@ -32,7 +32,7 @@ from napari_medseg.networks import InputSpec, NetworkSpec, get_spec
 from napari_medseg.plain import real_path
 from napari_medseg.project.lock import FileLock, training_in
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
-from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.pipeline import pipeline_of
@@ -204,9 +204,20 @@ def train(
         run_to_end(folder, on_event=show_epochs(told.progress), go_on=go_on)
     finally:
         held.release()
+    if (ended := _ended_early(folder)) is not None:
+        told.remark(
+            f"Stopped after {ended} of {spec.schedule.epochs} epochs, as {flag('minutes')} was up; what is written is "
+            f"the best so far. Go on with {flag('resume')}."
+        )
     with atomic_path(out) as temporary:
         shutil.copyfile(folder / WEIGHTS_FILE, temporary)
     return out
+
+
+def _ended_early(folder: Path) -> int | None:
+    """Epochs of a run whose time was up before it was whole; None of one that is."""
+    ends = [event for event in read_events(folder / EVENTS_FILE)[0] if event["event"] == "done"]
+    return None if not ends or ends[-1].get("finished", True) else int(ends[-1]["epochs"])
 
 
 def plan_training(

@@ -107,7 +107,16 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
         results = [file for file in files if result_of(stem_of(file)) in stems]
         left_out += results
         images += [file for file in files if file not in results]
-    return images, left_out
+    images = _once(images)
+    return images, [path for path in _once(left_out) if path not in images]
+
+
+def _once(paths: list[Path]) -> list[Path]:
+    """Without what is named twice, by itself and with its folder."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        found.setdefault(path.absolute(), path)
+    return list(found.values())
 
 
 def _is_folder(path: Path) -> bool:
@@ -139,9 +148,12 @@ def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for stem, path in named:
         if stem in found:
+            # to the eye it is one name
+            alike = str(found[stem]) != str(path) and name_key(str(found[stem])) == name_key(str(path))
+            how = " (to the eye: one writes an accent as a sign of its own)" if alike else ""
             raise InputError(
-                f"{found[stem]} and {path} have the same stem '{stem}'; expected one file of each stem, as images and "
-                "masks belong together by it. Rename one, or run them one after the other."
+                f"{found[stem]} and {path} have the same stem '{stem}'{how}; expected one file of each stem, as images "
+                "and masks belong together by it. Rename one, or run them one after the other."
             )
         found[stem] = path
     return found
