@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_medseg import __version__
+from napari_medseg.app import cluster_worker
 from napari_medseg.app.cluster_options import Workers
 from napari_medseg.errors import InputError, MedsegError, OperationError
 from napari_medseg.words import tr
@@ -136,6 +137,7 @@ def team_of(workers: Workers) -> Iterator[Team]:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 worker_dashboard_address="127.0.0.1:0",
+                preload=[cluster_worker.__name__],
             )
     try:
         with _ended_in_order(), _client(distributed, started, workers) as client:
