@@ -42,7 +42,14 @@ SECTIONS = {
 # rooms whose texts a person at the window reads
 ROOMS = ("widgets", "app", "plugin", "tasks.py", "errors.py", "project/lock.py")
 # the terminal speaks English, as its options do
-TERMINAL = {"app/classes.py", "app/demo.py", "app/evaluate.py", "app/masks.py", "app/training.py"}
+TERMINAL = {
+    "app/classes.py",
+    "app/demo.py",
+    "app/evaluate.py",
+    "app/evaluate_large.py",
+    "app/masks.py",
+    "app/training.py",
+}
 # titles in files, which scripts look for
 TITLES = {"app/lesion_csv.py"}
 

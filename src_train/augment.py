@@ -127,6 +127,8 @@ class Augmentation:
     ----------
     name : str
         One of :data:`AUGMENTATIONS`.
+    view : int or None
+        Side of the result, px, of images: a square part of each, anywhere in it. None: all of it.
 
     Raises
     ------
@@ -134,10 +136,10 @@ class Augmentation:
         If there is none of this name.
     """
 
-    def __init__(self, name: str = "full") -> None:
+    def __init__(self, name: str = "full", *, view: int | None = None) -> None:
         if name not in AUGMENTATIONS:
             raise UnknownNameError("augmentation", name, tuple(AUGMENTATIONS))
-        self.plan = AUGMENTATIONS[name]
+        self.plan, self.view = AUGMENTATIONS[name], view
 
     def __call__(self, images: Tensor, masks: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Change each pair in a way of its own.
@@ -154,12 +156,12 @@ class Augmentation:
         Returns
         -------
         images : Tensor
-            As given, in [0, 1].
+            As given, in [0, 1]; of views (B, C, view, view).
         masks : Tensor
-            As given, uint8.
+            As given, uint8; of views as large as these.
         """
         draws = _Draws(seeds, images.device)
-        grid = sampling_grid(self.plan, draws, tuple(images.shape[2:]))
+        grid = sampling_grid(self.plan, draws, tuple(images.shape[2:]), self.view)
         read = {"padding_mode": "reflection", "align_corners": False}
         images = F.grid_sample(images, grid, mode="bilinear", **read)
         masks = F.grid_sample(masks.float(), grid, mode="nearest", **read).round().to(torch.uint8)
@@ -175,8 +177,11 @@ class Augmentation:
         return images.clamp(0, 1), masks
 
 
-def sampling_grid(plan: Plan, draws: _Draws, sides: tuple[int, ...]) -> Tensor:
-    """Where each pixel of the result is read: (B, *sides, ndim) in [-1, 1], the last axis first, as torch samples."""
+def sampling_grid(plan: Plan, draws: _Draws, sides: tuple[int, ...], view: int | None = None) -> Tensor:
+    """Where each pixel of the result is read: (B, *sides, ndim) in [-1, 1], the last axis first, as torch samples.
+
+    Of views, (B, view, view, 2).
+    """
     ndim = len(sides)
     drawn = draws.chance(plan.affine)
 
@@ -205,13 +210,18 @@ def sampling_grid(plan: Plan, draws: _Draws, sides: tuple[int, ...]) -> Tensor:
     offset = linear.new_zeros(len(angle), ndim, 1)
     for axis, shift in enumerate(shifts):
         offset[:, axis, 0] = 2 * shift
-    grid = F.affine_grid(torch.cat((linear, offset), dim=2), [len(angle), 1, *sides], align_corners=False)
+    seen = sides if view is None else (view,) * ndim
+    if view is not None:
+        share = view / lengths
+        linear = linear * share[None, None, :]
+        offset = offset + ((1 - share) * draws.uniform(-1.0, 1.0, ndim))[:, :, None]
+    grid = F.affine_grid(torch.cat((linear, offset), dim=2), [len(angle), 1, *seen], align_corners=False)
     if plan.warp[0]:
         on = draws.chance(plan.warp[0]).float()
         nodes = draws.uniform(-2 * plan.warp[1], 2 * plan.warp[1], ndim * NODES**ndim) * on
         nodes = nodes.reshape(len(angle), ndim, *(NODES,) * ndim)
         mode = "bicubic" if ndim == 2 else "trilinear"
-        field = F.interpolate(nodes, size=sides, mode=mode, align_corners=False)
+        field = F.interpolate(nodes, size=seen, mode=mode, align_corners=False)
         grid = grid + field.movedim(1, -1)
     return grid
 

@@ -34,7 +34,8 @@ Key = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A pair at its own size: image as read, mask (Y, X) or (Z, Y, X) uint8 channel of the class, counted from 1, or
-    :data:`VOID`; voxel size of a volume, mm; of an image, pixels (Y, X) that count for more.
+    :data:`VOID`; voxel size of a volume, mm; of an image, pixels (Y, X) that count for more; of a part of a large one,
+    values that are black and white in the whole.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Sample:
     weight: float = 1.0
     spacing: tuple[float, ...] | None = None
     focus: np.ndarray | None = None
+    window: tuple[float, float] | None = None
 
 
 def load_pair(pair: Pair, folder: Path, *, classes: Classes | int, rule: LabelRule = PLAIN) -> Sample:
@@ -77,7 +79,7 @@ def load_pair(pair: Pair, folder: Path, *, classes: Classes | int, rule: LabelRu
     found = (PLAIN if pair.white else rule).apply(mask, classes=classes, path=mask_path)
     spacing = image.spacing if image.volume else None
     focus = read_mask(folder / pair.focus) > 0 if pair.focus else None
-    return Sample(pair.name, image.data, to_channels(found, tuple(classes)), pair.weight, spacing, focus)
+    return Sample(pair.name, image.data, to_channels(found, tuple(classes)), pair.weight, spacing, focus, pair.window)
 
 
 def load_pairs(pairs: Sequence[Pair], folder: Path, **how: Any) -> list[Sample]:
@@ -171,7 +173,8 @@ class TrainingSet:
         self._images = torch.empty((len(samples), 3, *size), dtype=torch.uint8)
         self._masks = torch.empty((len(samples), 1 + focused, *size), dtype=torch.uint8)
         for number, sample in enumerate(samples):
-            small = torch.from_numpy(np.ascontiguousarray(to_rgb01(sample.image))).permute(2, 0, 1)[None]
+            grey = to_rgb01(sample.image, window=sample.window)
+            small = torch.from_numpy(np.ascontiguousarray(grey)).permute(2, 0, 1)[None]
             if tuple(small.shape[2:]) != size:
                 small = F.interpolate(small, size=size, mode="bilinear", antialias=True, align_corners=False)
             self._images[number] = (small[0] * 255).round().clamp_(0, 255).to(torch.uint8)

@@ -31,4 +31,8 @@ def looks_of(
 
 def _described(samples: Sequence[Sample]) -> np.ndarray:
     chosen = samples[:: max(1, len(samples) // REFERENCES)][:REFERENCES]
-    return np.stack([describe(one.image) for one in chosen]) if chosen else np.zeros((0, NUMBERS), np.float32)
+    return (
+        np.stack([describe(one.image, window=one.window) for one in chosen])
+        if chosen
+        else np.zeros((0, NUMBERS), np.float32)
+    )

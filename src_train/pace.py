@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
-from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.run_spec import RunSpec, Stage
 from src_train.checkpoint import Checkpoint
 
 
@@ -58,8 +57,14 @@ class Pace:
         left = self.budget_left()
         if math.isinf(left):
             return self._schedule.epochs
-        each = (time.monotonic() - self.started) / (done - self._resumed)
-        return min(self._schedule.epochs, done + int(self._agree(max(0.0, left) // max(each, 1e-6))))
+        # what was seen so far, by all sittings and by this one: later epochs may see more, or less
+        seen, own = (sum(self.stage(e).pixels for e in range(first, done)) for first in (0, self._resumed))
+        fitting = seen + max(0.0, left) * own / max(time.monotonic() - self.started, 1e-6)
+        return min(self._schedule.epochs, max(done, int(self._agree(fitting // self._schedule.pixels))))
+
+    def stage(self, epoch: int) -> Stage:
+        """That of an epoch, from 0, of those that are planned."""
+        return self._schedule.stage_of(epoch, self.planned)
 
     def place(self, epoch: int, share: float, *, within: bool) -> float:
         """Where the learning rate is, in epochs, after a share of an epoch; ``within`` one it goes on, or by the clock.
@@ -77,11 +82,7 @@ class Pace:
             return float(self._agree(min(1.0, spent)) * self.planned)
         return epoch + share if within else float(epoch)
 
-    def seconds_left(self, epoch_seconds: float, sides: tuple[int, ...], done: int) -> float:
-        """Later stages cost in proportion to their pixels."""
-        left, first = 0.0, 0
-        for stage in self._schedule.stages:
-            todo = max(0, min(first + stage.epochs, self.planned) - max(done, first))
-            left += todo * epoch_seconds * prod(stage.sides) / prod(sides)
-            first += stage.epochs
-        return left
+    def seconds_left(self, epoch_seconds: float, done: int) -> float:
+        """Later epochs cost in proportion to their pixels, after the last of those that are done."""
+        each = epoch_seconds / self.stage(done - 1).pixels
+        return each * sum(self.stage(epoch).pixels for epoch in range(done, self.planned))

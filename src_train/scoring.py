@@ -31,7 +31,7 @@ def mean_dice(predictor: Predictor, samples: Sequence[Sample], lanes: Lanes | No
 
     def score(sample: Sample) -> float:
         # what one knows of its last image is not the others'
-        labels = copy.copy(predictor).predict(sample.image, spacing=sample.spacing).labels
+        labels = copy.copy(predictor).predict(sample.image, spacing=sample.spacing, window=sample.window).labels
         counted = sample.mask != VOID
         channels = enumerate(predictor.entry.labels, start=1)
         return float(np.mean([dice((labels == n) & counted, sample.mask == channel) for channel, n in channels]))

@@ -13,7 +13,7 @@ import torch
 
 from napari_medseg.errors import TrainingError
 from napari_medseg.networks import get_spec
-from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.run_spec import RunSpec, Stage
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE
 from napari_medseg.weights import WeightsEntry
 from napari_medseg.weights.load import save_state
@@ -64,7 +64,6 @@ class Trainer:
             ndim=self.network_spec.input.ndim,
             unused_parameters=bool(self.network_spec.unused),
         )
-        self.augmentation = Augmentation(data.augmentation) if data.augment else None
         self.objective = build_objective(self.recipe, void=data.ignore is not None)
         check_classes(spec.network, data.named, ignore=data.ignore)
         how = {"classes": data.named, "rule": data.rule}
@@ -142,29 +141,26 @@ class Trainer:
             score = state.best_dice
             self.events.write("epoch", epoch=0, epochs=schedule.epochs, loss=None, val_dice=score, best_dice=score)
         pace.begin()
-        first = 0
-        for stage in schedule.stages:
-            last = min(first + stage.epochs, pace.planned)
-            if state.epoch < last:
-                data = self._data(self.train_samples, stage.sides, augmentation=self.augmentation)
-                for epoch in range(max(first, state.epoch), last):
-                    facts = self._epoch(data, epoch, stage.sides, last)
-                    state.seconds = pace.seconds
-                    if self.engine.main:
-                        save_checkpoint(self.folder / CHECKPOINT_FILE, state, self.spec)
-                    # told only now: whoever hears of an epoch may kill the run and find it again
-                    self.events.write("epoch", **facts)
-                    if self._stale() or state.epoch >= pace.planned:
-                        return self._finish(finished=True)
-                    if pace.over:
-                        return self._finish(finished=self.spec.budget.clock)
-            first = last
+        stage, data = None, None
+        while state.epoch < pace.planned:
+            if data is None or pace.stage(state.epoch) != stage:
+                stage = pace.stage(state.epoch)
+                data = self._data(self.train_samples, stage.sides, augmentation=self._augmentation(stage))
+            facts = self._epoch(data, stage)
+            state.seconds = pace.seconds
+            if self.engine.main:
+                save_checkpoint(self.folder / CHECKPOINT_FILE, state, self.spec)
+            # told only now: whoever hears of an epoch may kill the run and find it again
+            self.events.write("epoch", **facts)
+            if self._stale() or state.epoch >= pace.planned:
+                return self._finish(finished=True)
+            if pace.over:
+                return self._finish(finished=self.spec.budget.clock)
         return self._finish(finished=True)
 
-    def _epoch(
-        self, data: TrainingSet | TrainingVolumes, epoch: int, sides: tuple[int, ...], stage_end: int
-    ) -> dict[str, Any]:
+    def _epoch(self, data: TrainingSet | TrainingVolumes, stage: Stage) -> dict[str, Any]:
         schedule, state, pace, started = self.spec.schedule, self.state, self.pace, time.monotonic()
+        epoch, sides = state.epoch, stage.sides
         # all randomness of an epoch hangs on its number: a resumed run repeats it exactly
         torch.manual_seed(schedule.seed * 100_003 + epoch + 7919 * self.engine.rank)
         self.network.train()
@@ -182,7 +178,8 @@ class Trainer:
             self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
         if self.spec.budget.fit_budget:
             state.planned = pace.fitting(epoch + 1)
-        due = (epoch + 1) % schedule.validate_every == 0 or epoch + 1 in (stage_end, pace.planned)
+        last = epoch + 1 == pace.planned or pace.stage(epoch + 1).sides != sides
+        due = last or (epoch + 1) % schedule.validate_every == 0
         # by the clock, this is the last epoch when the time is over
         due = due or (self.spec.budget.clock and pace.over)
         score = self.keeper.score(sides, epoch=epoch + 1) if self.val_samples and due else None
@@ -204,7 +201,7 @@ class Trainer:
             "val_dice": score,
             "best_dice": state.best_dice,
             "seconds": seconds,
-            "seconds_left": pace.seconds_left(seconds, sides, epoch + 1),
+            "seconds_left": pace.seconds_left(seconds, epoch + 1),
             "lr": rate,
             **facts,
         }
@@ -275,6 +272,10 @@ class Trainer:
         found = [float(self._loss(data, keys, epoch)) * len(keys) for keys in batches]
         return self.engine.mean(sum(found) / len(data))
 
+    def _augmentation(self, stage: Stage) -> Augmentation | None:
+        data = self.spec.data
+        return Augmentation(data.augmentation, view=stage.view) if data.augment else None
+
     def _data(
         self, samples: Sequence[Sample], sides: tuple[int, ...], *, augmentation: Augmentation | None
     ) -> TrainingSet | TrainingVolumes:
@@ -294,14 +295,16 @@ class Trainer:
         state, spec = self.state, self.spec
         chosen, epoch = self.keeper.chosen()
         best, judges = state.best_dice, len(self.val_samples)
+        # the starting weights (epoch 0) are scored at the last stage's
+        sides = (self.pace.stage(epoch - 1) if epoch else spec.schedule.stages[-1]).sides
         entry = replace(
-            entry_of(spec, self.form, spec.schedule.sides_of(epoch)),
+            entry_of(spec, self.form, sides),
             metrics={} if best is None else {"dice": round(best, 4), "n": judges, "split": "val"},
             training={
                 "seed": spec.schedule.seed,
                 "epochs": state.epoch,
                 "best_epoch": epoch,
-                "stages": [[stage.size, stage.epochs] for stage in spec.schedule.stages],
+                "stages": [[s.size, s.epochs, *([s.view] if s.view else [])] for s in spec.schedule.stages],
                 "processes": self.engine.processes,
                 "images": len(spec.data.train),
                 "start_from": spec.start.start_from,

@@ -34,7 +34,7 @@ class TrainingVolumes:
     spacing : tuple of float or None
         Voxels (z, y, x), mm, to resample to.
     window : tuple of float or None
-        Intensities that count as 0 and 1.
+        Intensities that count as 0 and 1, where a sample has none of its own.
     device : torch.device
         Of the network.
     """
@@ -58,7 +58,7 @@ class TrainingVolumes:
         self._masks: list[np.ndarray] = []
         for sample in samples:
             size = resampled_size(sample.mask.shape, sample.spacing, spacing)
-            image = resize_volume(to_grey01(sample.image, window=window)[None], size)[0]
+            image = resize_volume(to_grey01(sample.image, window=sample.window or window)[None], size)[0]
             kinds = [*range(classes + 1), *([VOID] if (sample.mask == VOID).any() else [])]
             shares = np.stack([(sample.mask == kind).astype(np.float32) for kind in kinds])
             mask = np.array(kinds, np.uint8)[resize_volume(shares, size).argmax(axis=0)]

@@ -11,6 +11,8 @@ from napari_medseg import log
 os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
 # small tensors: more threads only wait for each other, most of all on a busy machine
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# napari reads no settings of the user, and writes none at each change
+os.environ["NAPARI_CONFIG"] = ""
 
 # properties: the suite tries the same inputs each time, so that it says something of a change and not of its luck, and
 # however long one takes; `make search` looks for new inputs

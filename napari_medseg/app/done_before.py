@@ -8,9 +8,8 @@ from pathlib import Path
 
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.errors import InputError
+from napari_medseg.io.belongs import is_image
 from napari_medseg.io.formats import told_of
-from napari_medseg.io.large_open import is_large
-from napari_medseg.project.files import image_sha256
 from napari_medseg.weights.store import find_weights, weights_sha256
 from napari_medseg.words import tr
 
@@ -53,6 +52,14 @@ def done_before(results: Mapping[Path, Sequence[Path]], request: PredictRequest)
     return done, begun
 
 
+def _is_image(image: Path, digest: str) -> bool:
+    try:
+        return is_image(image, digest)
+    except OSError:
+        # that it cannot be read is nothing of its mask's
+        return True
+
+
 def _check(image: Path, mask: Path, name: str, weights: str) -> bool:
     """Make sure that a mask is an image's, by these weights, as far as it tells; whether it does."""
     told = told_of(mask)
@@ -67,8 +74,7 @@ def _check(image: Path, mask: Path, name: str, weights: str) -> bool:
                 weights=name,
             )
         )
-    # of a large one, another sum is kept
-    if isinstance(of, str) and not is_large(image) and of != image_sha256(image):
+    if isinstance(of, str) and not _is_image(image, of):
         raise InputError(
             tr(
                 "{mask} is there already and was made on another image than {image}; expected a mask of it to go on "

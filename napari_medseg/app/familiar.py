@@ -48,7 +48,9 @@ AT = (0.25, 0.5, 0.75)
 IN_DEPTH = 3.0
 
 
-def look(image: np.ndarray, *, volume: bool | None = None, across: int = 0) -> np.ndarray | None:
+def look(
+    image: np.ndarray, *, volume: bool | None = None, across: int = 0, window: Sequence[float] | None = None
+) -> np.ndarray | None:
     """Describe an image, (31,), or three slices of a volume, (3, 31), float32; None where there is nothing to look at.
 
     Parameters
@@ -59,11 +61,13 @@ def look(image: np.ndarray, *, volume: bool | None = None, across: int = 0) -> n
         Default: three axes are a volume's where the last one is longer than channels are.
     across : int
         The axis along which a volume's slices lie.
+    window : (low, high), optional
+        Of a part of an image: values that are black and white in the whole.
     """
     if volume is None:
         volume = image.ndim == 3 and image.shape[-1] not in (1, 3, 4)
     if not volume:
-        return describe(image)
+        return describe(image, window=window)
     if image.ndim != 3 or not image.size:
         return None
     slices = (image.take(int(part * image.shape[across]), axis=across) for part in AT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from statistics import median
 
@@ -12,10 +11,11 @@ from napari_medseg.app.anchors import anchors_of
 from napari_medseg.app.judges import accepted, to_set_aside
 from napari_medseg.app.large_pairs import pairs_of
 from napari_medseg.app.plan_round import RetrainOptions, drawn_an_epoch
+from napari_medseg.app.round_stages import stages_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.inference.device import resolve_device
 from napari_medseg.project import Project
-from napari_medseg.project.run_spec import RunSpec
+from napari_medseg.project.run_spec import RunSpec, Schedule
 from napari_medseg.project.runs import EVENTS_FILE, read_events
 from napari_medseg.weights import WeightsEntry, resolve_weights
 
@@ -77,12 +77,14 @@ def forecast(project: Project, options: RetrainOptions) -> Forecast:
     masks, boxes = ([one for case in side for one in masks_of(project, case)] for side in (learned, judges))
     drawn, anchors = drawn_an_epoch(sum(pairs_of(project, one, entry, options.task) for one in masks))
     images = drawn + (anchors if anchors_of(entry.trained_on) else 0)
-    each, measured = _seconds_an_image(entry, options.device)
+    each, measured = _seconds_a_pixel(entry, options.device)
     epochs, seconds = options.epochs, None
     if each is not None:
+        # of all that are planned; where fewer fit, as many of each kind are left out
+        each *= images * Schedule(stages=stages_of(entry, epochs)).pixels
         if options.minutes is not None:
-            epochs = max(1, min(epochs, int(60 * options.minutes / (each * images))))
-        seconds = START + epochs * images * each
+            epochs = max(1, min(epochs, int(60 * options.minutes / each)))
+        seconds = START + epochs * each
     return Forecast(
         learned=len(masks),
         judging=len(boxes),
@@ -95,7 +97,7 @@ def forecast(project: Project, options: RetrainOptions) -> Forecast:
     )
 
 
-def _seconds_an_image(entry: WeightsEntry, device: str) -> tuple[float | None, bool]:
+def _seconds_a_pixel(entry: WeightsEntry, device: str) -> tuple[float | None, bool]:
     """Of training, and whether it was measured here."""
     kind = resolve_device(device).type
     known = (load_settings().get("pace") or {}).get(f"{entry.network} {kind}")
@@ -103,7 +105,7 @@ def _seconds_an_image(entry: WeightsEntry, device: str) -> tuple[float | None, b
         known, measured = GUESS.get(entry.network), False
     else:
         measured = known is not None
-    return (None if known is None else known * prod(entry.input_size)), measured
+    return known, measured
 
 
 def note_pace(spec: RunSpec, folder: Path) -> None:
@@ -117,11 +119,14 @@ def note_pace(spec: RunSpec, folder: Path) -> None:
     """
     events = read_events(folder / EVENTS_FILE)[0]
     starts = [str(event.get("device")) for event in events if event["event"] == "start"]
-    epochs = [event.get("seconds") for event in events if event["event"] == "epoch"]
-    seconds = [one for one in epochs if isinstance(one, int | float) and one > 0]
-    if starts and seconds:
-        stage = spec.schedule.stages[-1]
-        pixels = (spec.schedule.epoch_images or len(spec.data.train)) * prod(stage.sides)
+    schedule, drawn = spec.schedule, spec.schedule.epoch_images or len(spec.data.train)
+    # for a pixel that was seen: some epochs see the whole of each image, others a part
+    paces = [
+        event["seconds"] / (drawn * schedule.stage_of(event["epoch"] - 1, event["epochs"]).pixels)
+        for event in events
+        if event["event"] == "epoch" and event.get("seconds")
+    ]
+    if starts and paces:
         known = dict(load_settings().get("pace") or {})
-        known[f"{spec.network} {starts[-1].partition(':')[0]}"] = median(seconds) / pixels
+        known[f"{spec.network} {starts[-1].partition(':')[0]}"] = median(paces)
         save_settings(pace=known)

@@ -12,6 +12,7 @@ from platformdirs import user_data_path
 
 from napari_medseg.app.scratch import MOST, open_scratch
 from napari_medseg.app.series import Choice, beside, choices_in, is_dicom_image, is_index, mixed
+from napari_medseg.app.stacks import VOLUMES, Slices, may_be_slices
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
 from napari_medseg.io.format import Progress
@@ -26,7 +27,7 @@ from napari_medseg.words import tr
 # so many folders are looked into: whoever drops a whole disk is told
 MOST_FOLDERS = 2000
 # what a project makes in its own folder and is no image to add
-OWN = ("runs", "weights")
+OWN = ("runs", "weights", VOLUMES)
 # folders of these names hold what was drawn on images, not images
 MASK_FOLDERS = ("mask", "masks", "label", "labels", "labelstr", "groundtruth", "gt", "annotations", "segmentations")
 
@@ -53,6 +54,8 @@ class Found:
     choices : tuple of Choice
         Series of images that lie among others in a folder, or that a DICOMDIR names: a person says which. What was
         found beside them is among them: nothing comes that nobody chose.
+    slices : Slices or None
+        The images may be the slices of one volume: a person says whether they are.
     """
 
     images: tuple[Path, ...]
@@ -62,6 +65,7 @@ class Found:
     others: int = 0
     project: Path | None = None
     choices: tuple[Choice, ...] = ()
+    slices: Slices | None = None
 
     def with_chosen(self, chosen: Sequence[Choice]) -> Found:
         """The images that were chosen, and no others; nothing is left to choose."""
@@ -176,7 +180,8 @@ def without(found: Found, project: Project) -> Found:
     known = {case.image for case in project.cases()}
     images = tuple(image for image in found.images if real_path(image) not in known)
     fresh = (one for one in found.choices if not known.issuperset(real_path(image) for image in one.images))
-    return replace(found, images=images, choices=tuple(fresh), folders=len({image.parent for image in images}))
+    folders = len({image.parent for image in images})
+    return replace(found, images=images, choices=tuple(fresh), folders=folders, slices=may_be_slices(images))
 
 
 def make_project(dropped: Sequence[Path], found: Found) -> Project:

@@ -102,11 +102,10 @@ def predict_large(
     with open_large(path) as large:
         for words in large.told:
             tell(f"{path}: {words}")
-        plan: Plan = plan_volume(large, request) if large.volume else plan_slide(large, request)
+        plan = plan_large(large, request)
         tell(f"{path}: {plan.describe()} {tr('It takes longer where others work on this computer too.')}")
-        facts = volume_facts(plan) if isinstance(plan, VolumePlan) else facts_of(plan)
-        block = plan.block if isinstance(plan, VolumePlan) else None
-        store = LabelBlocks.create(_partial_of(target), large.grid, facts, block=block)
+        facts = facts_for(plan)
+        store = LabelBlocks.create(_partial_of(target), large.grid, facts, block=block_of(plan))
         if before := count_done(store):
             tell(
                 tr(
@@ -166,6 +165,21 @@ def _writing(progress: Progress | None, target: Path, cancelled: Callable[[], bo
 
 
 Plan = SlidePlan | VolumePlan
+
+
+def plan_large(large: Large, request: PredictRequest) -> Plan:
+    """How a large image goes through a network; errors are those of :func:`plan_slide` and :func:`plan_volume`."""
+    return plan_volume(large, request) if large.volume else plan_slide(large, request)
+
+
+def facts_for(plan: Plan) -> dict[str, Any]:
+    """What the labels of a plan are made by."""
+    return volume_facts(plan) if isinstance(plan, VolumePlan) else facts_of(plan)
+
+
+def block_of(plan: Plan) -> tuple[int, ...] | None:
+    """Sides of a block of a plan's labels; None: as of any."""
+    return plan.block if isinstance(plan, VolumePlan) else None
 
 
 def run_of(large: Large, plan: Plan, store: LabelBlocks) -> SlideRun | VolumeRun:

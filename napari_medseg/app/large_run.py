@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from napari_medseg.app.predict import PredictRequest, members_of
 from napari_medseg.errors import Cancelled
+from napari_medseg.io.belongs import kept_sha256
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Part
-from napari_medseg.project.files import image_sha256
 from napari_medseg.weights import resolve_weights
 from napari_medseg.words import tr
 
@@ -25,7 +25,7 @@ def facts_asked(path: Path, request: PredictRequest) -> dict[str, Any]:
         one, _ = resolve_weights(member.network, member.weights)
         members.append({"network": member.network, "weights": one.id, "sha256": one.sha256})
     return {
-        "image_sha256": image_sha256(path),
+        "image_sha256": kept_sha256(path),
         "members": members,
         "classes": {str(label): name for label, name in zip(entry.labels, entry.classes, strict=True)},
         "threshold": request.threshold,

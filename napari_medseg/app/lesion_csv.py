@@ -15,6 +15,7 @@ HEADER = (
     *("perpendicular diameter (px)", "perimeter (px)", "mean (image values)", "SD (image values)", "plane"),
     *("slice (window, from 0)", "row (window, from 0)", "column (window, from 0)"),
     *("patient x (mm to the left)", "patient y (mm to the back)", "patient z (mm to the head)"),
+    *("DICOM instance number", "DICOM frame"),
 )
 """Of the columns of :func:`csv_rows`, the same in each file; what does not apply is empty."""
 
@@ -55,6 +56,7 @@ def _row(
         *(one.mean, one.deviation),
         *_place(plane, one.axis, place),
         *_patient(one, measured.grid),
+        *((None, None) if measured.pictures is None else measured.pictures.of(one.point)),
     )
 
 

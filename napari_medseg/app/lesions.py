@@ -13,6 +13,7 @@ from napari_medseg.classes import IGNORED
 from napari_medseg.editing.instances import number_objects
 from napari_medseg.io import Grid
 from napari_medseg.io.orientation import letters_of
+from napari_medseg.io.picture_numbers import Pictures
 from napari_medseg.metrics.lesions import Lesion, measure_lesions
 
 MM3_IN_ML = 1000.0
@@ -30,12 +31,15 @@ class Measured:
     names : mapping of int to str
         What classes are called; also of those without a lesion.
     sized : bool
+    pictures : Pictures or None
+        Which picture of the image each voxel is in, where its files say so.
     """
 
     lesions: tuple[Lesion, ...]
     grid: Grid
     names: Mapping[int, str]
     sized: bool
+    pictures: Pictures | None = None
 
     @property
     def volume(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from napari_medseg.app.classes import UNNAMED, merged, name_classes, rule_of
+from napari_medseg.app.classes import UNNAMED, classes_of, merged, name_classes, rule_of
 from napari_medseg.app.images import add_images
+from napari_medseg.app.mask_files import MaskFiles, mask_files
 from napari_medseg.classes import IGNORED, MOST_CLASS, Classes, listed
 from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import (
@@ -19,16 +21,15 @@ from napari_medseg.io import (
     check_white,
     find_in,
     fit_mask,
-    match_masks,
     read_image,
     read_numbers,
     walk_images,
 )
-from napari_medseg.io.belongs import image_of
+from napari_medseg.io.belongs import image_of, is_image
 from napari_medseg.io.labels import Found
 from napari_medseg.io.large_open import is_large
 from napari_medseg.project import Case, Project
-from napari_medseg.project.files import image_sha256
+from napari_medseg.words import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class AddedMasks:
     used, masks : int
         So many of the folder's masks were stored and accepted.
     told : list of str
-        A sentence for each mask that was turned onto its image, changes nothing, or lies on what a person began.
+        One for each mask that was turned onto its image, changes nothing, or lies on what a person began; and for
+        what was left out of them.
     named : dict of int to str
         Classes that the project did not know before, by their numbers.
     """
@@ -63,7 +65,7 @@ class AddedMasks:
 def add_with_masks(
     project: Project,
     paths: Sequence[str | Path],
-    masks: str | Path,
+    masks: str | Path | Sequence[Path],
     *,
     group: str | None = None,
     patients: str = "image",
@@ -71,6 +73,8 @@ def add_with_masks(
     rule: LabelRule = PLAIN,
     names: Classes | None = None,
     update: bool = False,
+    leave: Callable[[], Collection[int]] = tuple,
+    there: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> AddedMasks:
     """Add images and accept their masks; an image that is in the project already without an accepted mask gets its own,
@@ -88,6 +92,12 @@ def add_with_masks(
         What numbers in the masks stand for, and which does not count; the project keeps the latter.
     names : mapping of int to str, optional
         Further classes, by their numbers.
+    masks : path, or sequence of path
+        A folder of masks; or files, each a mask or, as COCO's may be, the masks of many images.
+    leave : callable
+        Gives numbers of cases that somebody has open: these are left alone.
+    there : bool
+        The images are in the project; nothing is said of one that has no mask.
     update : bool
         An image that has a mask in the project already gets the new one as a correction: a further accepted revision.
         The history keeps what was before. Without it, such an image is refused.
@@ -101,13 +111,62 @@ def add_with_masks(
         If the project cannot be written.
     """
     files, _ = walk_images(paths)
-    matched, count = match_masks(files, masks)
-    if not matched:
+    wishes = {"group": group, "patients": patients, "split": split, "progress": progress}
+    masks = Path(masks) if isinstance(masks, str) else masks
+    with mask_files(files, masks, classes_of(project) | dict(names or {})) as given:
+        return _add(project, files, masks, given, rule, names, leave, None if there else wishes, update)
+
+
+def add_masks(
+    project: Project,
+    masks: Sequence[Path],
+    *,
+    leave: Callable[[], Collection[int]] = tuple,
+    progress: Callable[[float, str], None] | None = None,
+) -> AddedMasks:
+    """Accept masks for images that are in a project already, and have none of a person's; see :func:`add_with_masks`.
+
+    Raises
+    ------
+    InputError
+        As there, or if there is no such image.
+    OutputError
+        If the project cannot be written.
+    """
+    waiting = [case.image for case in project.cases() if not case.large and _waits(project, case)]
+    if not waiting:
         raise InputError(
-            f"none of the {count} mask(s) in {masks} belongs to one of the {len(files)} image(s); expected files named "
+            tr(
+                "No image of this project waits for a mask; expected one that nobody drew on or accepted. Add the "
+                "images first; what was drawn stays."
+            )
+        )
+    return add_with_masks(project, waiting, masks, leave=leave, there=True, progress=progress)
+
+
+def _add(
+    project: Project,
+    files: Sequence[Path],
+    masks: Path | Sequence[Path],
+    given: MaskFiles,
+    rule: LabelRule,
+    names: Classes | None,
+    leave: Callable[[], Collection[int]],
+    wishes: Mapping[str, Any] | None,
+    update: bool,
+) -> AddedMasks:
+    matched, count = given.matched, given.count
+    if not matched:
+        place = f" in {masks}" if isinstance(masks, Path) else ""
+        raise InputError(
+            f"none of the {count} mask(s){place} belongs to one of the {len(files)} image(s); expected files named "
             "'<stem>' or '<stem>_mask' of an image. Rename them, or choose the other folder."
         )
-    rule, classes = rule_of(project, rule), merged(project, names or {})
+    # names alone were told: what they stand for is known
+    told_names = {number: name for number, name in given.named.items() if name != IGNORED}
+    aside = next((number for number, name in given.named.items() if name == IGNORED), None)
+    rule = rule if aside is None or rule.ignore is not None else replace(rule, ignore=aside)
+    rule, classes = rule_of(project, rule), merged(project, {**told_names, **(names or {})})
     rule.check(classes)
     readable, found, bad = _check(project, matched, rule, classes)
     if bad and not readable:
@@ -120,23 +179,19 @@ def add_with_masks(
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
     # what a person accepted or began is not theirs who only add
     known = {file: case for file in readable if file not in waiting and (case := _known(project, file)) is not None}
-    cases, refused = add_images(
-        project,
-        [file for file in files if file not in waiting and file not in bad and file not in known],
-        group=group,
-        patients=patients,
-        split=split,
-        progress=progress,
-    )
+    fresh = [file for file in files if file not in waiting and file not in bad and file not in known]
+    cases, refused = ([], list[str]()) if wishes is None else add_images(project, fresh, **wishes)
     if not classes and (numbers - {1} or called):
         classes = {number: called.get(number, f"label {number}") for number in sorted(numbers)}
     named = name_classes(project, classes, ignore=rule.ignore)
-    refused += [] if update else [_refused(file, case) for file, case in known.items()]
-    used, told, updated = 0, list[str](), list[Case]()
+    refused += [] if update or wishes is None else [_refused(file, case) for file, case in known.items()]
+    used, told, updated = 0, list(given.told), list[Case]()
     for file in readable:
         case = project.find_image(file)
         new = case is not None and _waits(project, case)
-        if case is not None and (new or update):
+        if case is not None and case.id in leave():
+            told.append(tr("'{name}' is open: go to another image, and add its mask again.", name=case.name))
+        elif case is not None and (new or update):
             image, mask_path = read_image(file), matched[file]
             mask, turned = fit_mask(image, read_numbers(mask_path), image_path=file, mask_path=mask_path)
             told += [turned] if turned else []
@@ -214,7 +269,7 @@ def _check_owner(project: Project, image: Path, mask: Path) -> None:
     """Make sure that a mask is not that of another image of the project, which may have the same name."""
     digest = image_of(mask)
     owner = next((case for case in project.cases() if case.sha256 == digest), None)
-    if owner is not None and image_sha256(image) != digest:
+    if owner is not None and not is_image(image, owner.sha256):
         raise InputError(
             f"mask {mask} was made on {owner.image}, which is in the project as '{owner.name}'; it is given with "
             f"{image}. Give it with its own image."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from napari_medseg.io import (
     fit_mask,
     list_images,
     match_masks,
+    pictures_of,
     read_grid,
     read_image,
     read_numbers,
@@ -109,7 +110,8 @@ def measure_project(
         labels = project.labels(case.id) if newest is None else project.revision_labels(newest.id)
         names = {each.label: each.name for each in class_table(project, project.proposal_origin(case.id), **naming)}
         values = _values(case, told)
-        return measure(labels, case_grid(case), values, names=names, apart=apart, progress=step)
+        found = measure(labels, case_grid(case), values, names=names, apart=apart, progress=step)
+        return replace(found, pictures=pictures_of(case.image))
 
     # as their masks are called
     stems = free_stems(ready)
@@ -228,14 +230,20 @@ def measure_files(
             told.extend([turned] if turned else [])
             grid, values = image.grid, image.data
         labels = rule.apply(numbers, classes=classes or None, path=mask_path).numbers
-        return measure(labels, grid, values, names=classes or found[mask_path].names, apart=apart, progress=step)
+        names = classes or found[mask_path].names
+        measured = measure(labels, grid, values, names=names, apart=apart, progress=step)
+        return replace(measured, pictures=pictures_of(image_path))
 
     named = [(stem_of(mask if image is None else image), (image, mask)) for image, mask in pairs]
     return _write(path, named, one, told, progress)
 
 
-def write_table(path: str | Path, image: str, measured: Measured) -> Path:
-    """Write the lesions of one mask; parameters are those of :func:`napari_medseg.app.lesion_csv.csv_rows`."""
+def write_table(path: str | Path, image: str, measured: Measured, file: Path | None = None) -> Path:
+    """Write the lesions of one mask; parameters are those of :func:`napari_medseg.app.lesion_csv.csv_rows`.
+
+    ``file``: of the image, where it is known.
+    """
+    measured = replace(measured, pictures=pictures_of(file))
     return write_csv(path, [HEADER, *csv_rows(image, measured)])
 
 

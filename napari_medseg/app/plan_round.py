@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from napari_medseg.app.accepted import masks_of
 from napari_medseg.app.anchors import anchors_of
@@ -13,11 +14,12 @@ from napari_medseg.app.export import check_folder
 from napari_medseg.app.judges import accepted, to_set_aside
 from napari_medseg.app.kinds import takes
 from napari_medseg.app.round_pairs import PairWriter
+from napari_medseg.app.round_stages import stages_of
 from napari_medseg.errors import InputError
 from napari_medseg.io import PLAIN, LabelRule, all_numbers, check_numbers, write_text
 from napari_medseg.io.labels import Found
 from napari_medseg.project import Case, Project
-from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Start
 from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.weights.trainable import check_classes
@@ -79,6 +81,8 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     Of a large case each accepted box counts, see :func:`~napari_medseg.app.accepted.masks_of`. It is cut into pieces as
     large as what the network sees of such an image at once, so that it learns at the size at which it proposes.
 
+    Most epochs see images at half their sides, or parts of them, see :func:`stages_of`.
+
     Held-out cases are scored, never trained on. Where there are four accepted groups or more and fewer than two
     corrected cases are held out, a fifth of the groups is set aside, for good, see :func:`to_set_aside`. With fewer,
     there is no validation.
@@ -114,7 +118,6 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
         number += 1
     folder = check_folder(project.path / "runs" / f"{number:04d}")
     writer = PairWriter(project, folder, rule, entry, options.task)
-    sides = tuple(entry.input_size)
     start = str(path) if str(options.weights).endswith(".safetensors") else entry.id
     pairs, judges = (tuple(one for mask in side for one in writer.pairs(mask)) for side in (masks, boxes))
     classes = _classes(project, entry, writer.drawn, rule)
@@ -134,7 +137,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
             labels=tuple(classes),
             # the masks of the run are mapped already
             ignore=ignore,
-            augmentation="full" if len(sides) == 2 else "volume",
+            augmentation="full" if len(entry.input_size) == 2 else "volume",
             spacing=entry.spacing,
             window=entry.window,
         ),
@@ -145,7 +148,7 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
             freeze_norm=True,
         ),
         schedule=Schedule(
-            stages=(Stage(size=sides if len(sides) == 3 else max(sides), epochs=options.epochs),),
+            stages=stages_of(entry, options.epochs, median(writer.extents) if writer.extents else 1.0),
             learning_rate=FINE_TUNE_RATE,
             # a handful of images: small batches give more steps an epoch
             batch_size=min(4, len(pairs)),

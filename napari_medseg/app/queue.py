@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_medseg.app.doubt import doubt_of
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.errors import MedsegError
 from napari_medseg.io import read_image
@@ -47,14 +48,9 @@ class Opinion:
 
 
 def opinion_of(prediction: Prediction) -> Opinion:
-    """Doubt about a prediction.
-
-    The Dice to be expected of a mask m under probabilities p is 2 sum(p m) / (sum(p) + sum(m)): it is about the
-    object, however large the background. Where p is the mean of mirrored copies, their disagreement lowers it too.
-    """
+    """Doubt about a prediction, see :func:`~napari_medseg.app.doubt.doubt_of`."""
     p, mask = prediction.probabilities.sum(axis=0).clip(0, 1), prediction.labels > 0
-    total = float(p.sum()) + int(mask.sum())
-    return Opinion(1 - 2 * float(p[mask].sum()) / total if total > 0 else 0.0, bool(mask.any()))
+    return Opinion(doubt_of(p, mask), bool(mask.any()))
 
 
 def shades(image: np.ndarray) -> np.ndarray:

@@ -99,7 +99,9 @@ def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, canc
     for pair in spec.data.val:
         read, mask = _read(pair, spec, folder)
         image, truth = read.data, mask.numbers
-        before, after = (_labels_of(image, weights, spec, read.spacing, cancelled) for weights in (old, new))
+        before, after = (
+            _labels_of(image, weights, spec, read.spacing, cancelled, pair.window) for weights in (old, new)
+        )
         if mask.ignored is not None:
             before, after = (np.where(mask.ignored, 0, labels) for labels in (before, after))
         classes = spec.data.labels
@@ -134,9 +136,10 @@ def _labels_of(
     spec: RunSpec,
     spacing: tuple[float, ...] | None,
     cancelled: Wanted,
+    window: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """What weights say of an image, in the run's numbers: the one class of the old weights may have another number."""
-    found = predict_array(image, request, spacing=spacing, cancelled=cancelled)
+    found = predict_array(image, request, spacing=spacing, window=window, cancelled=cancelled)
     if len(found.classes) == len(spec.data.labels) == 1:
         return (found.labels > 0).astype(np.uint8) * np.uint8(spec.data.labels[0])
     return found.labels
@@ -167,7 +170,7 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto", cancelle
         if mask.ndim == 2:
             pairs.append(pair)
             contrasts.append(rim_contrast(image, mask))
-            found = [predict_array(image, request, cancelled=cancelled) for request in requests]
+            found = [predict_array(image, one, window=pair.window, cancelled=cancelled) for one in requests]
             fits.append([fit(mask, one.labels > 0) for one in found])
     odd = set(outliers([of_one[0] for of_one in fits]))
     suspects = []

@@ -10,9 +10,12 @@ import numpy as np
 from napari_medseg.app.accepted import AcceptedMask
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import suffix_for
+from napari_medseg.app.greys import Greys, greys_for
 from napari_medseg.app.large_pairs import open_checked, pieces, side_for, write_piece
+from napari_medseg.app.round_stages import extent
 from napari_medseg.io import Grid, LabelRule, write_mask
 from napari_medseg.io.labels import Found
+from napari_medseg.io.large import Large
 from napari_medseg.project import Project
 from napari_medseg.project.boxes import inside_box
 from napari_medseg.project.grids import case_grid
@@ -36,6 +39,8 @@ class PairWriter:
         Labels that were drawn, by a name of their mask.
     ignoring : bool
         Some pixels do not count.
+    extents : list of float
+        Of each pair's mask, where something is marked: see :func:`extent`.
 
     Parameters
     ----------
@@ -55,6 +60,9 @@ class PairWriter:
         self._masks = check_folder(folder / "masks")
         self.drawn: dict[str, Found] = {}
         self.ignoring = False
+        self.extents: list[float] = []
+        # by case: black and white of a large image
+        self._greys: dict[int, Greys | None] = {}
 
     def pairs(self, mask: AcceptedMask) -> Iterator[Pair]:
         """The pair of a mask; of an accepted box, one for each piece of it, whose image is written too.
@@ -101,7 +109,16 @@ class PairWriter:
                     labels[inside],
                     None if touched is None else touched[inside],
                     grid,
+                    self._window(mask, image),
                 )
+
+    def _window(self, mask: AcceptedMask, image: Large) -> Greys | None:
+        """Black and white as the proposal on the whole has them; None: of eight bits, they are everywhere."""
+        case = mask.case.id
+        if case not in self._greys:
+            plain = image.dtype == np.uint8 and not image.volume
+            self._greys[case] = None if plain else greys_for(image, self._entry)
+        return self._greys[case]
 
     def _pair(
         self,
@@ -112,7 +129,10 @@ class PairWriter:
         labels: np.ndarray,
         touched: np.ndarray | None,
         grid: Grid | None,
+        window: Greys | None = None,
     ) -> Pair:
+        if labels.any():
+            self.extents.append(extent(labels))
         suffix = suffix_for(MASKS, volume=labels.ndim == 3)
         path = write_mask(self._masks / f"{stem}{suffix}", labels, grid=grid, numbers=True)
         rim = None if touched is None else corrected_rim(labels, touched)
@@ -127,6 +147,7 @@ class PairWriter:
             weight=1.0 if path.name in self._known else NEW_WEIGHT,
             focus=focus,
             as_proposed=not self._project.corrected(mask.revision.id),
+            window=window,
         )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_medseg.app.greys import Greys, greys_of, shown, small_level
 from napari_medseg.app.predict import PredictRequest, members_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import InputError
 from napari_medseg.inference.device import resolve_device
-from napari_medseg.inference.normalize import PERCENTILES
 from napari_medseg.inference.tiles import Place, TileGrid
 from napari_medseg.inference.tissue import empty_under
 from napari_medseg.io.label_blocks import BLOCK, Index
@@ -23,8 +23,8 @@ from napari_medseg.tasks import PIXEL_UM
 from napari_medseg.weights import WeightsEntry, resolve_weights
 from napari_medseg.words import tr, trn
 
-# px of the small picture on which tissue is looked for: a level that has no more
-MOST_SEEN = 16_000_000
+# share of tiles with tissue from which a part is worth going to
+WORTH = 0.4
 # a level may be so much finer than what the network wants before tiles are made of a coarser one
 _FINEST, _COARSEST = 0.02, 1000.0
 # seconds a pass takes where nobody measured it
@@ -105,6 +105,10 @@ class SlidePlan:
         ]
         return lows[0], lows[1], highs[0], highs[1]
 
+    def share(self, box: Part) -> float:
+        """Of a part of the full level, how much is tissue: the share of its tiles, 1 where nobody knows."""
+        return len(self.places(box)) / len(self.grid.meeting(self.level_box(box)))
+
     def places(self, box: Part) -> list[Place]:
         """Tiles that go through the network for a part of the full level."""
         found = self.grid.meeting(self.level_box(box))
@@ -182,8 +186,7 @@ def plan_slide(slide: Large, request: PredictRequest, *, task: str = "") -> Slid
     times = 1.0 if own is None or wanted is None else wanted / (own * down[-1])
     shape = (slide.levels[level].shape[0], slide.levels[level].shape[1])
     grid = TileGrid(shape, max(16, round(side * times)))
-    picture, small = _picture(slide)
-    window = _window(slide, small)
+    picture, window = _picture(slide)
     tiles = None if picture is None else frozenset(_with_tissue(grid, picture))
     count = grid.count if tiles is None else len(tiles)
     return SlidePlan(
@@ -229,46 +232,14 @@ def in_order(units: Iterable[tuple[Index, ...]], first: Part | None) -> list[tup
     return sorted(units, key=far)
 
 
-def _picture(slide: Large) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The slide, small, in [0, 1], and as it is stored; the largest level that is small enough."""
-    for number, level in enumerate(slide.levels):
-        if math.prod(level.shape) <= MOST_SEEN:
-            data = slide.read((0, 0, *level.shape), number)
-            return to01(data, _percentiles(data)), data
-    return None, None
-
-
-def _window(slide: Large, small: np.ndarray | None) -> tuple[float, float]:
-    """Values that are black and white: of eight bits all of them, else percentiles of the whole."""
-    if slide.dtype == np.uint8:
-        return 0.0, 255.0
-    if small is not None:
-        return _percentiles(small)
-    # a level that small there is none: parts from all over
-    rows, columns = slide.shape
-    parts = [
-        slide.read((y, x, min(rows, y + 256), min(columns, x + 256))).ravel()[::7]
-        for y in range(0, rows, max(1, rows // 12))
-        for x in range(0, columns, max(1, columns // 12))
-    ]
-    return _percentiles(np.concatenate(parts))
-
-
-def _percentiles(data: np.ndarray) -> tuple[float, float]:
-    if data.dtype == np.uint8:
-        return 0.0, 255.0
-    values = data[np.isfinite(data)]
-    if not values.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(values, PERCENTILES))
-    return (low, high) if high > low else (float(values.min()), float(values.max()) + 1e-6)
-
-
-def to01(data: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Values as float32 in [0, 1]."""
-    low, high = window
-    found = (data.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, posinf=1.0, neginf=0.0), 0, 1))
+def _picture(slide: Large) -> tuple[np.ndarray | None, Greys]:
+    """The slide, small, in [0, 1], where it has a level that is small enough; values that are black and white."""
+    level = small_level(slide)
+    if level is None:
+        return None, greys_of(slide)
+    data = slide.read((0, 0, *slide.levels[level].shape), level)
+    greys = greys_of(slide, data)
+    return shown(data, greys), greys
 
 
 def _with_tissue(grid: TileGrid, picture: np.ndarray) -> Iterable[Place]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from napari_medseg.app.correct import common
-from napari_medseg.app.tile_cache import Step, TileCache, steps_of
+from napari_medseg.app.tile_cache import TileCache
+from napari_medseg.app.tile_grid import Step, steps_of
 from napari_medseg.project import Box, Case, Project
 
 # px of full resolution a side: what one corrects at a time, and how much is in view at most when a window opens
@@ -95,6 +96,41 @@ def next_window(candidates: Sequence[Box], accepted: Collection[Box], current: B
     if by > 0:
         return candidates[(after or left)[0]]
     return candidates[(after or left)[-1]]
+
+
+def most_doubtful(
+    candidates: Sequence[Box],
+    doubts: Mapping[Box, float],
+    accepted: Collection[Box],
+    passed: Collection[Box],
+    current: Box | None,
+) -> Box | None:
+    """The window with most doubt of which less than half is accepted; None: there is none of which doubt is known.
+
+    Parameters
+    ----------
+    candidates : sequence of tuple of int
+    doubts : mapping of tuple of int to float
+        In [0, 1], by block: a window has that of the block in which its middle lies.
+    accepted : collection of tuple of int
+        Boxes that a person accepted.
+    passed : collection of tuple of int
+        Windows from which a person went on without accepting: they come again after all others.
+    current : tuple of int or None
+        The window that is open, never the next.
+    """
+    known = [(box, doubt) for box in candidates if box != current and (doubt := _doubt_at(box, doubts)) is not None]
+    left = [(box, doubt) for box, doubt in known if not _is_seen(box, accepted)]
+    fresh = [one for one in left if one[0] not in passed] or left
+    # of equal ones the first
+    return max(fresh, key=lambda one: one[1])[0] if fresh else None
+
+
+def _doubt_at(box: Box, doubts: Mapping[Box, float]) -> float | None:
+    if box in doubts:
+        return doubts[box]
+    y, x = (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
+    return next((doubt for (y0, x0, y1, x1), doubt in doubts.items() if y0 <= y < y1 and x0 <= x < x1), None)
 
 
 def _is_seen(box: Box, accepted: Collection[Box]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.slide_plan import SlidePlan
+from napari_medseg.app.slide_plan import WORTH, SlidePlan
 from napari_medseg.app.slides import SlideRun, facts_of, origin_of, predict_slide
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, MedsegError
@@ -22,8 +22,6 @@ from napari_medseg.words import tr
 
 # folder of a project in which proposals on large images lie
 FOLDER = "slides"
-# share of a window's tiles with tissue from which it is worth going there
-WORTH = 0.4
 # px a side that are shown at once
 CLOSE = 1024
 # in the origin of a proposal: what a person asked for, to go on with it
@@ -86,6 +84,21 @@ def shown_store(project: Project, case_id: int) -> LabelBlocks | None:
     return store if store.digest == origin.get(DIGEST) else None
 
 
+def doubts_of(project: Project, case_id: int) -> dict[Box, float]:
+    """How doubtful the parts of the proposal are that a case shows, where that is known, px of the full level."""
+    store = shown_store(project, case_id)
+    try:
+        return {} if store is None else boxes_of(store, store.doubts())
+    except MedsegError:
+        # it only says in which order one looks
+        return {}
+
+
+def boxes_of(store: LabelBlocks, doubts: Mapping[Index, float]) -> dict[Box, float]:
+    """Figures of blocks by where these lie."""
+    return {(box[0], box[1], box[2], box[3]): doubt for index, doubt in doubts.items() for box in (store.box(index),)}
+
+
 def unfinished(project: Project, case_id: int) -> Asked | None:
     """What was asked for, of the proposal that a case shows, where not all of it is done; None where all is, or none.
 
@@ -129,7 +142,7 @@ def begin(project: Project, case: Case, slide: Large, plan: SlidePlan, task: str
         path = folder / f"proposal-{number}.ome.zarr"
         if not path.exists() or _is_of(path, facts, slide):
             break
-    store = LabelBlocks.create(path, slide.grid, facts)
+    store = LabelBlocks.create(path, slide.grid, facts, doubts=True)
     now = shown_store(project, case.id)
     new = now is None or now.path != store.path
     if new:
@@ -177,7 +190,7 @@ def tissue_windows(plan: SlidePlan, candidates: Sequence[Box]) -> list[Box]:
     """Those windows that hold as much tissue as is worth looking at; where none does, those that hold any."""
     if plan.tiles is None:
         return list(candidates)
-    shares = [len(plan.places(box)) / len(plan.grid.meeting(plan.level_box(box))) for box in candidates]
+    shares = [plan.share(box) for box in candidates]
     worth = [box for box, share in zip(candidates, shares, strict=True) if share >= WORTH]
     return worth or [box for box, share in zip(candidates, shares, strict=True) if share]
 

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from napari_medseg.app.doubt import doubt_of
 from napari_medseg.app.large_run import Progress, facts_asked, go_on
 from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.app.slide_plan import SlidePlan, in_order, note_seconds, to01, units_of
+from napari_medseg.app.slide_plan import WORTH, SlidePlan, in_order, note_seconds, units_of
+from napari_medseg.inference.normalize import between
 from napari_medseg.inference.prediction import to_labels
 from napari_medseg.inference.tiles import KeptTiles, Place, enlarge, join
 from napari_medseg.inference.tissue import is_empty
@@ -38,7 +40,9 @@ class Planned(Protocol):
 def facts_of(plan: SlidePlan) -> dict[str, Any]:
     """What a slide's labels are made by: those of other facts are others."""
     facts = {"form": FORM, **facts_asked(plan.path, plan.request)}
-    return {**facts, "level": plan.level, "side": plan.grid.side, "pixel_um": plan.pixel_um}
+    facts |= {"level": plan.level, "side": plan.grid.side, "pixel_um": plan.pixel_um}
+    # of eight bits these are always the same
+    return facts if plan.window == (0.0, 255.0) else {**facts, "window": list(plan.window)}
 
 
 def origin_of(plan: Planned, facts: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +117,11 @@ class SlideRun:
             y0, x0, y1, x1 = self.plan.level_box(box)
             part = maps[:, y0 - region[0] : y1 - region[0], x0 - region[1] : x1 - region[1]]
             found = enlarge(part, (y0, x0), (box[0], box[1], box[2], box[3]), self.plan.down)
-            self.store.write(index, _labels(found, self.plan.request.threshold, self._numbers))
+            labels = _labels(found, self.plan.request.threshold, self._numbers)
+            # before the block: what is done has it
+            if self.store.holds_doubts and self.plan.share(box) >= WORTH:
+                self.store.note_doubt(index, doubt_of(found.sum(axis=0).clip(0, 1), labels > 0))
+            self.store.write(index, labels)
 
     def see(self, box: Part) -> np.ndarray:
         """Labels (uint8) of any part, at once: the same as its blocks will have."""
@@ -130,12 +138,11 @@ class SlideRun:
             return None
         data = self._slide.read(plan.grid.box(place), plan.level)
         # a slide of which nobody knew where it is empty
-        if plan.tiles is None and is_empty(to01(data, plan.window)):
+        if plan.tiles is None and is_empty(between(data, plan.window)):
             return None
-        image = data if data.dtype == np.uint8 else to01(data, plan.window)
         started = time.perf_counter()
         request = replace(plan.request, pixel_um=None)
-        found = predict_array(_squared(image, plan.grid.side), request, volume=False)
+        found = predict_array(_squared(data, plan.grid.side), request, volume=False, window=plan.window)
         self.passes += 1
         self.seconds += time.perf_counter() - started
         height, width = data.shape[:2]

@@ -4,74 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
-from math import ceil
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from napari_medseg.app.tile_grid import Index, Region, Step, TileGrid, put
 from napari_medseg.errors import MedsegError, sentence
 
-Index = tuple[int, ...]
-Region = tuple[slice, ...]
-# px a side of a tile of an image; slices and px of one of a volume
-TILES = {2: (512, 512), 3: (8, 256, 256)}
-# levels are halved until the last is no larger: it is read whole, and shown until finer tiles are there
-COARSEST = 1024
 MOST_BYTES = 384 << 20
 # so many tiles are waited for: older wishes are of what nobody looks at any more
 MOST_WANTED = 400
 THREADS, REST_SECONDS = 2, 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A level that is shown.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (Y, X) or (Z, Y, X), px.
-    down : tuple of float
-        Pixels of full resolution per pixel, by axis.
-    source : int or None
-        The level that the reader knows; None: every second pixel of the level before.
-    """
-
-    shape: Index
-    down: tuple[float, ...]
-    source: int | None
-
-
-def steps_of(shapes: Sequence[Index], *, coarsest: int = COARSEST) -> tuple[Step, ...]:
-    """Levels to show: those that there are, with halves between and below them, so that each is about half the last.
-
-    Parameters
-    ----------
-    shapes : sequence of tuple of int
-        Of the levels that can be read, the finest first.
-    """
-    full = shapes[0]
-    found = [Step(full, (1.0,) * len(full), 0)]
-    left = list(enumerate(shapes))[1:]
-    # two at least: of one alone, viewers think that it is held whole
-    while max(found[-1].shape[-2:]) > coarsest or len(found) < 2:
-        last = found[-1]
-        # a volume's slices stay: through them one pages
-        half = (*last.shape[:-2], *(ceil(side / 2) for side in last.shape[-2:]))
-        # the next that there is, where halving would pass it or come near it
-        while left and max(left[0][1][-2:]) >= max(last.shape[-2:]):
-            left.pop(0)
-        if left and max(left[0][1][-2:]) >= 0.8 * max(half[-2:]):
-            number, shape = left.pop(0)
-            down = tuple(a / b for a, b in zip(full, shape, strict=True))
-            found.append(Step(shape, down, number))
-        else:
-            down = (*last.down[:-2], *(2 * step for step in last.down[-2:]))
-            found.append(Step(half, down, None))
-    return tuple(found)
 
 
 class TileCache:
@@ -106,7 +50,7 @@ class TileCache:
         self.steps, self.dtype, self.channels = tuple(steps), np.dtype(dtype), channels
         self.came, self.failed = came, failed
         self._read, self._most = read, most_bytes
-        self._tile = TILES[len(steps[0].shape)]
+        self._grid = TileGrid(steps)
         self._tiles: OrderedDict[tuple[int, Index], np.ndarray] = OrderedDict()
         self._bytes = 0
         # the newest first; those that were changed since they were read
@@ -128,18 +72,18 @@ class TileCache:
         out = np.zeros((*(one.stop - one.start for one in box), *self._last), self.dtype)
         missing = []
         with self._changed:
-            for index in self._indices(level, box):
+            for index in self._grid.indices(box):
                 tile = self._find(level, index)
                 if tile is None or (level, index) in self._stale:
                     missing.append(index)
                 if tile is not None:
-                    _put(out, box, tile, self._region(level, index))
+                    put(out, box, tile, self._grid.region(level, index))
                 else:
                     self._put_coarser(out, box, level, index)
             if self.blank is not None:
                 self.blank(out, level, box)
             middle = [(one.start + one.stop) / 2 for one in box]
-            self._want(level, sorted(missing, key=lambda index: -self._distance(level, index, middle)))
+            self._want(level, sorted(missing, key=lambda index: -self._grid.distance(index, middle)))
         return out
 
     def live_shape(self, level: int) -> tuple[int, ...]:
@@ -154,7 +98,7 @@ class TileCache:
             if self._live is None:
                 self._live = np.zeros((*self.steps[last].shape, *self._last), self.dtype)
                 missing = []
-                for index in self._indices(last, self._whole):
+                for index in self._grid.indices(self._whole):
                     tile = self._find(last, index)
                     if tile is None:
                         missing.append(index)
@@ -169,7 +113,7 @@ class TileCache:
 
     def _put_live(self, tile: np.ndarray, index: Index) -> None:
         if self._live is not None:
-            _put(self._live, self._whole, tile, self._region(len(self.steps) - 1, index))
+            put(self._live, self._whole, tile, self._grid.region(len(self.steps) - 1, index))
             if self.blank is not None:
                 self.blank(self._live, len(self.steps) - 1, self._whole)
 
@@ -177,7 +121,7 @@ class TileCache:
         """The part of a missing tile from the finest level that has it."""
         region = tuple(
             slice(max(one.start, of.start), min(one.stop, of.stop))
-            for one, of in zip(self._region(level, index), box, strict=True)
+            for one, of in zip(self._grid.region(level, index), box, strict=True)
         )
         for coarse in range(level + 1, len(self.steps)):
             ratio = [a / b for a, b in zip(self.steps[coarse].down, self.steps[level].down, strict=True)]
@@ -186,15 +130,15 @@ class TileCache:
                 for one, times, side in zip(region, ratio, self.steps[coarse].shape, strict=True)
             ]
             around = tuple(slice(int(one[0]), int(one[-1]) + 1) for one in where)
-            tiles = {one: self._find(coarse, one) for one in self._indices(coarse, around)}
+            tiles = {one: self._find(coarse, one) for one in self._grid.indices(around)}
             if any(tile is None for tile in tiles.values()):
                 continue
             small = np.zeros((*(one.stop - one.start for one in around), *self._last), self.dtype)
             for one, tile in tiles.items():
                 assert tile is not None
-                _put(small, around, tile, self._region(coarse, one))
+                put(small, around, tile, self._grid.region(coarse, one))
             picked = small[np.ix_(*(one - at.start for one, at in zip(where, around, strict=True)))]
-            _put(out, box, picked, region)
+            put(out, box, picked, region)
             return
 
     # ---- what is read ----------------------------------------------------------------------------------------------
@@ -218,13 +162,13 @@ class TileCache:
             for axis, one in enumerate(box)
         )
         out = np.zeros((*(one.stop - one.start for one in wide), *self._last), self.dtype)
-        for index in self._indices(level - 1, wide):
-            _put(out, wide, self._tile_at(level - 1, index), self._region(level - 1, index))
+        for index in self._grid.indices(wide):
+            put(out, wide, self._tile_at(level - 1, index), self._grid.region(level - 1, index))
         return np.ascontiguousarray(out[(slice(None),) * thick + (slice(None, None, 2),) * 2])
 
     def load(self, level: int) -> None:
         """Read a level whole, now: for the coarsest, off the GUI thread, before anything is shown."""
-        for index in self._indices(level, tuple(slice(0, side) for side in self.steps[level].shape)):
+        for index in self._grid.indices(tuple(slice(0, side) for side in self.steps[level].shape)):
             self._tile_at(level, index)
 
     def _tile_at(self, level: int, index: Index) -> np.ndarray:
@@ -237,7 +181,7 @@ class TileCache:
         key = (level, index)
         with self._changed:
             self._stale.discard(key)
-        tile = self.read(level, self._region(level, index))
+        tile = self.read(level, self._grid.region(level, index))
         with self._changed:
             before = self._tiles.pop(key, None)
             self._bytes += tile.nbytes - (0 if before is None else before.nbytes)
@@ -260,7 +204,7 @@ class TileCache:
         """What lies in a box of full resolution was changed, or all of it: it is read anew; until then it is shown."""
         with self._changed:
             for level, index in self._tiles:
-                region, down = self._region(level, index), self.steps[level].down
+                region, down = self._grid.region(level, index), self.steps[level].down
                 if box is None or all(
                     one.start * times < of.stop and of.start < one.stop * times
                     for one, times, of in zip(region, down, box, strict=True)
@@ -326,50 +270,18 @@ class TileCache:
             known = told in self._told
             self._told.add(told)
             # not again and again
-            shape = (*(one.stop - one.start for one in self._region(level, index)), *self._last)
+            shape = (*(one.stop - one.start for one in self._grid.region(level, index)), *self._last)
             self._tiles[level, index] = np.zeros(shape, self.dtype)
             self._bytes += self._tiles[level, index].nbytes
         if not known and self.failed is not None:
             self.failed(told)
 
-    # ---- where tiles lie -------------------------------------------------------------------------------------------
-
     @property
     def _last(self) -> tuple[int, ...]:
         return (self.channels,) if self.channels else ()
-
-    def _indices(self, level: int, box: Region) -> Iterator[Index]:
-        spans = (
-            range(one.start // side, max(-(-one.stop // side), one.start // side))
-            for one, side in zip(box, self._tile, strict=True)
-        )
-        return product(*spans)
-
-    def _region(self, level: int, index: Index) -> Region:
-        return tuple(
-            slice(number * side, min((number + 1) * side, end))
-            for number, side, end in zip(index, self._tile, self.steps[level].shape, strict=True)
-        )
-
-    def _distance(self, level: int, index: Index, middle: Sequence[float]) -> float:
-        return sum(
-            (number * side + side / 2 - at) ** 2 for number, side, at in zip(index, self._tile, middle, strict=True)
-        )
 
     def _find(self, level: int, index: Index) -> np.ndarray | None:
         tile = self._tiles.get((level, index))
         if tile is not None:
             self._tiles.move_to_end((level, index))
         return tile
-
-
-def _put(out: np.ndarray, box: Region, tile: np.ndarray, region: Region) -> None:
-    """Copy what a tile has of a box to where that lies."""
-    there, here = [], []
-    for one, of in zip(box, region, strict=True):
-        start, stop = max(one.start, of.start), min(one.stop, of.stop)
-        if start >= stop:
-            return
-        there.append(slice(start - one.start, stop - one.start))
-        here.append(slice(start - of.start, stop - of.start))
-    out[tuple(there)] = tile[tuple(here)]

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_medseg.app.greys import greys_for
 from napari_medseg.app.large_run import facts_asked
 from napari_medseg.app.predict import PredictRequest, predict_array
-from napari_medseg.app.slide_plan import lasts, seconds_a_tile, to01
+from napari_medseg.app.slide_plan import lasts, seconds_a_tile
 from napari_medseg.errors import InputError
-from napari_medseg.inference.normalize import PERCENTILES
 from napari_medseg.inference.plan import finest_axis
 from napari_medseg.io.label_blocks import DEEP, Index, LabelBlocks
 from napari_medseg.io.large import Large, Part
@@ -25,8 +25,6 @@ from napari_medseg.words import tr, trn
 
 # sides of a block of a slice, px; and a slice is read whole, so that it has to fit
 FLAT, MOST_SLICE = 2048, 100_000_000
-# slices from which the volume's greys are taken, and every so manieth row and column of them
-_SEEN, _EACH = 24, 4
 FORM = 1
 
 
@@ -116,7 +114,7 @@ def plan_volume(volume: Large, request: PredictRequest) -> VolumePlan:
         shape=volume.shape,
         axis=axis,
         halo=halo,
-        window=entry.window or _greys(volume),
+        window=greys_for(volume, entry),
         spacing=spacing,
         count=count,
         seconds=count * seconds_a_tile(request),
@@ -132,23 +130,6 @@ def _halo(
     if spacing is not None and trained is not None:
         times = tuple(want / have for want, have in zip(trained, spacing, strict=True))
     return tuple(math.ceil(side / 2 * by) for side, by in zip(sides, times, strict=True))
-
-
-def _greys(volume: Large) -> tuple[float, float]:
-    """Percentiles of the whole, from slices all through it; of its small level where it has one."""
-    level = next(
-        (n for n, one in enumerate(volume.levels) if n and math.prod(one.shape) <= 64_000_000), len(volume.levels) - 1
-    )
-    depth, rows, columns = volume.levels[level].shape
-    values = []
-    for z in np.unique(np.linspace(0, depth - 1, _SEEN).astype(int)).tolist():
-        part = volume.read((z, 0, 0, z + 1, rows, columns), level)[0, ::_EACH, ::_EACH]
-        values.append(part[np.isfinite(part)])
-    found = np.concatenate(values)
-    if not found.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(found, PERCENTILES))
-    return (low, high) if high > low else (float(found.min()), float(found.max()) + 1e-6)
 
 
 def volume_facts(plan: VolumePlan) -> dict[str, Any]:
@@ -220,8 +201,8 @@ class VolumeRun:
         """Labels of a block, by a network for volumes that sees what is around it too."""
         lows = [max(0, box[n] - self.plan.halo[n]) for n in range(3)]
         highs = [min(self.plan.shape[n], box[n + 3] + self.plan.halo[n]) for n in range(3)]
-        part = to01(self._volume.read((*lows, *highs)), self.plan.window)
-        found = predict_array(part, self.plan.request, spacing=self.plan.spacing, volume=True, window=(0.0, 1.0))
+        part = self._volume.read((*lows, *highs))
+        found = predict_array(part, self.plan.request, spacing=self.plan.spacing, volume=True, window=self.plan.window)
         at = tuple(slice(box[n] - lows[n], box[n + 3] - lows[n]) for n in range(3))
         return np.ascontiguousarray(found.labels[at])
 
@@ -231,7 +212,7 @@ class VolumeRun:
         assert axis is not None
         lows = tuple(box[n] if n == axis else 0 for n in range(3))
         highs = tuple(box[n + 3] if n == axis else self.plan.shape[n] for n in range(3))
-        part = to01(self._volume.read((*lows, *highs)), self.plan.window)
+        part = self._volume.read((*lows, *highs))
         request = replace(self.plan.request, pixel_um=None)
-        found = predict_array(np.squeeze(part, axis), request, volume=False)
+        found = predict_array(np.squeeze(part, axis), request, volume=False, window=self.plan.window)
         return np.expand_dims(found.labels, axis), lows

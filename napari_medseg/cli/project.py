@@ -59,7 +59,9 @@ def add(
         str, typer.Option(help="Without --group, what a patient is told by: image, folder or name (up to _ or -).")
     ] = "image",
     held_out: Annotated[bool, typer.Option("--held-out", help="For scoring only, never trained on.")] = False,
-    masks: Annotated[Optional[Path], typer.Option(help="Folder of finished masks: stored and accepted.")] = None,
+    masks: Annotated[
+        Optional[Path], typer.Option(help="Finished masks, a folder or a file: stored and accepted.")
+    ] = None,
     classes: Annotated[
         Optional[list[str]],
         typer.Option(help="NUMBER=NAME of a class in the masks, kept with the project. Repeatable."),
@@ -132,7 +134,10 @@ def status(folder: Folder, json: Json = False) -> None:
     with Project.open(folder) as project:
         summary, cases, recovered = project.summary(), project.cases(), project.recovered
     rows = [
-        {"id": c.id, "name": c.name, "state": c.state, "split": c.split, "strokes": c.strokes, "missing": c.missing}
+        {
+            **{"id": c.id, "name": c.name, "state": c.state, "split": c.split, "strokes": c.strokes},
+            **{"missing": c.missing, "frames": c.frames},
+        }
         for c in cases
     ]
     if json:
@@ -140,7 +145,10 @@ def status(folder: Folder, json: Json = False) -> None:
         return
     if recovered:
         typer.echo(recovered)
-    print_table(str(folder), ("id", "image", "state", "split", "strokes", "missing"), [tuple(r.values()) for r in rows])
+    heads: tuple[str, ...] = ("id", "image", "state", "split", "strokes", "missing", "accepted frames")
+    if not any(row["frames"] for row in rows):
+        heads = heads[:-1]
+    print_table(str(folder), heads, [tuple(row.values())[: len(heads)] for row in rows])
 
 
 @project_app.command()

@@ -8,7 +8,7 @@ numbers tell them apart where features of the last encoder stage do not, ``docs/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -41,13 +41,15 @@ FEWEST = 20
 HELD, ROOM = 98, 1.1
 
 
-def describe(image: np.ndarray) -> np.ndarray:
+def describe(image: np.ndarray, *, window: Sequence[float] | None = None) -> np.ndarray:
     """What an image looks like.
 
     Parameters
     ----------
     image : np.ndarray
         (Y, X), (Y, X, 1), (Y, X, 3) or (Y, X, 4), any real dtype.
+    window : (low, high), optional
+        Of a part of an image: values that are black and white in the whole.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def describe(image: np.ndarray) -> np.ndarray:
     """
     image = np.asarray(image)
     rows, columns = (slice(None, None, max(1, side // MOST)) for side in image.shape[:2])
-    thumb = _thumbnail(to_rgb01(image[rows, columns]))
+    thumb = _thumbnail(to_rgb01(image[rows, columns], window=window))
     grey, saturation = thumb.mean(axis=-1), thumb.max(axis=-1) - thumb.min(axis=-1)
     numbers = [*thumb.mean(axis=(0, 1)), *thumb.std(axis=(0, 1)), saturation.mean(), saturation.std()]
     numbers += [float(np.median(saturation) > COLOURED), *np.percentile(grey, (2, 25, 50, 75, 98))]

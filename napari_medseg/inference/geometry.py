@@ -54,18 +54,6 @@ class Geometry:
         """
         return _resize(maps, self.original)
 
-    def points_forward(self, points: np.ndarray) -> np.ndarray:
-        """Points (N, 2: y, x) of the image in the network's grid."""
-        return (np.asarray(points, float) + 0.5) * self._ratio - 0.5
-
-    def points_inverse(self, points: np.ndarray) -> np.ndarray:
-        """Points (N, 2: y, x) of the network's grid in the image."""
-        return (np.asarray(points, float) + 0.5) / self._ratio - 0.5
-
-    @property
-    def _ratio(self) -> np.ndarray:
-        return np.asarray(self.network, float) / np.asarray(self.original, float)
-
 
 def _resize(maps: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     if maps.shape[1:] == size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 PERCENTILES = (0.5, 99.5)
 
 
-def to_rgb01(image: np.ndarray) -> np.ndarray:
+def to_rgb01(image: np.ndarray, *, window: Sequence[float] | None = None) -> np.ndarray:
     """Scale to [0, 1] and repeat or drop channels to three.
 
     ``uint8`` is divided by 255; floats that lie inside [0, 1] stay as they are. All else is stretched between the
@@ -26,6 +27,8 @@ def to_rgb01(image: np.ndarray) -> np.ndarray:
     ----------
     image : np.ndarray
         (Y, X), (Y, X, 1), (Y, X, 3) or (Y, X, 4: the alpha channel is dropped); any real dtype.
+    window : (low, high), optional
+        Values that become 0 and 1: of a part of an image, those of the whole. Default: as above.
 
     Returns
     -------
@@ -46,29 +49,57 @@ def to_rgb01(image: np.ndarray) -> np.ndarray:
     if image.dtype.kind not in "buif":
         raise ShapeError(f"image has type {image.dtype}; expected real numbers. Convert it first.")
     channels = image[..., None] if image.ndim == 2 else image[..., :3]
-    scaled = _scale(channels)
+    scaled = between(channels, ends_of(channels) if window is None else (float(window[0]), float(window[1])))
     return np.array(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), dtype=np.float32, order="C")
 
 
-def _scale(channels: np.ndarray) -> np.ndarray:
-    if channels.dtype == np.uint8:
-        return channels.astype(np.float32) / np.float32(255)
-    if channels.dtype.kind == "b":
-        return channels.astype(np.float32)
-    values = channels.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
+def ends_of(values: np.ndarray) -> tuple[float, float] | None:
+    """Which values become 0 and 1, by the rule of :func:`to_rgb01`.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Of any shape and real dtype: all of an image, or enough to stand for it.
+
+    Returns
+    -------
+    (low, high) or None
+        None: there is nothing to tell apart.
+    """
+    if values.dtype == np.uint8:
+        return 0.0, 255.0
+    if values.dtype.kind == "b":
+        return 0.0, 1.0
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    if values.dtype.kind == "f" and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    ends = tuple(float(value) for value in np.percentile(finite, PERCENTILES))
+    if ends[1] > ends[0]:
+        return ends[0], ends[1]
+    # nearly constant: the few other values still carry the picture
+    return (low, high) if high > low else None
+
+
+def between(values: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
+    """Values as float32 in [0, 1], by what :func:`ends_of` gives; what is not finite is 0, and all where it gives None.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Of any shape and real dtype.
+    """
+    if values.dtype == np.uint8 and ends == (0, 255):
+        return np.asarray(values.astype(np.float32) / np.float32(255))
+    if ends is None or ends[1] <= ends[0]:
         return np.zeros(values.shape, np.float32)
-    low, high = float(values[finite].min()), float(values[finite].max())
-    if channels.dtype.kind != "f" or low < 0 or high > 1:
-        low, high = (float(v) for v in np.percentile(values[finite], PERCENTILES))
-        if high <= low:  # nearly constant: the few other values still carry the picture
-            low, high = float(values[finite].min()), float(values[finite].max())
-        if high <= low:
-            return np.zeros(values.shape, np.float32)
-        # halved before the difference: the span of two huge doubles can overflow
-        values = (values / 2 - low / 2) / (high / 2 - low / 2)
-    return np.where(finite, np.clip(np.where(finite, values, 0), 0, 1), 0).astype(np.float32)
+    low, high = ends
+    finite = np.isfinite(values)
+    # halved before the difference: the span of two huge doubles can overflow
+    scaled = (np.where(finite, values, low).astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2)
+    return np.where(finite, np.clip(scaled, 0, 1), 0).astype(np.float32)
 
 
 def to_tensor(rgb01: np.ndarray, spec: InputSpec) -> Tensor:

@@ -179,8 +179,8 @@ class Predictor:
             Whether it is a volume where its shape could be an image's too, and across which axis a network for images
             goes through it; see :func:`~napari_medseg.inference.plan.plan_prediction`.
         window : (low, high), optional
-            Values of a volume that a network for volumes sees as black and white; default: those of the weights, or
-            its percentiles. For a part of a volume, those of the whole.
+            Values that a network sees as black and white; default: as :func:`to_rgb01` says, and of a network for
+            volumes those of the weights, or the percentiles. For a part of an image or volume, those of the whole.
         progress : callable, optional
             Called with a fraction in [0, 1] and what is being done.
         cancelled : callable, optional
@@ -270,6 +270,7 @@ class Predictor:
                 self._input,
                 most=most,
                 times=1 if self._card is None else CARD_TIMES,
+                window=window,
                 views=lambda way, done: self._views(way, plan, done),
                 step=lambda share, text: step(0.05 + 0.9 * share, text),
             )
@@ -278,7 +279,7 @@ class Predictor:
             together = 1 if self._card is None else self._card.together(plan.window or plan.network_size)
             way = VolumeWay(image, plan, self._input, window=window or self.entry.window, together=together)
         else:
-            way = ImageWay(image, plan, self._input, boxes=given, most=most)
+            way = ImageWay(image, plan, self._input, boxes=given, most=most, window=window)
         step(0.1, f"running {self.spec.title}")
         found, spread = self._views(way, plan, lambda share: step(0.1 + 0.7 * share, "running"))
         step(0.8, "resizing back")

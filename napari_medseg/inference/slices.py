@@ -12,7 +12,8 @@ from torch import Tensor
 
 from napari_medseg.errors import ShapeError
 from napari_medseg.inference.geometry import Geometry
-from napari_medseg.inference.normalize import PERCENTILES, to_tensor
+from napari_medseg.inference.normalize import between, to_tensor
+from napari_medseg.inference.normalize import ends_of as ends_of_values
 from napari_medseg.inference.plan import PredictionPlan
 from napari_medseg.inference.ways import Forward, Maps, Step, Way
 from napari_medseg.networks import InputSpec
@@ -48,22 +49,8 @@ def ends_of(volume: np.ndarray) -> tuple[float, float] | None:
         None: there is nothing to tell apart. ``uint8`` gives (0, 255), and what lies in [0, 1] stays as it is; else
         the 0.5th and 99.5th percentile of the finite values.
     """
-    if volume.dtype == np.uint8:
-        return 0.0, 255.0
-    if volume.dtype.kind == "b":
-        return 0.0, 1.0
     step = max(1, int(np.ceil((volume.size / LOOKED_AT) ** (1 / 3))))
-    part = volume[::step, ::step, ::step].astype(np.float64)
-    part = part[np.isfinite(part)]
-    if not part.size:
-        return None
-    low, high = float(part.min()), float(part.max())
-    if volume.dtype.kind == "f" and low >= 0 and high <= 1:
-        return 0.0, 1.0
-    ends = tuple(float(value) for value in np.percentile(part, PERCENTILES))
-    if ends[1] > ends[0]:
-        return ends[0], ends[1]
-    return (low, high) if high > low else None
+    return ends_of_values(volume[::step, ::step, ::step])
 
 
 def check_volume(volume: np.ndarray) -> np.ndarray:
@@ -85,16 +72,7 @@ def check_volume(volume: np.ndarray) -> np.ndarray:
 
 def grey01(cut: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
     """A slice (Y, X) as three equal channels (Y, X, 3), float32, in [0, 1]; what is not finite becomes 0."""
-    values = cut.astype(np.float64)
-    finite = np.isfinite(values)
-    if ends is None:
-        grey = np.zeros(values.shape, np.float32)
-    else:
-        low, high = ends
-        # halved before the difference: the span of two huge doubles can overflow
-        scaled = (np.where(finite, values, low) / 2 - low / 2) / (high / 2 - low / 2)
-        grey = np.where(finite, np.clip(scaled, 0, 1), 0).astype(np.float32)
-    return np.repeat(grey[..., None], 3, axis=-1)
+    return np.repeat(between(cut, ends)[..., None], 3, axis=-1)
 
 
 class SliceWay:
@@ -144,6 +122,7 @@ def slice_by_slice(
     *,
     most: int | None,
     times: int = 1,
+    window: Sequence[float] | None = None,
     views: Callable[[Way, Step], tuple[Maps, Tensor | None]],
     step: Callable[[float, str], None],
 ) -> Found:
@@ -160,6 +139,8 @@ def slice_by_slice(
         As :class:`SliceWay` takes it.
     times : int
         So many times as many slices at a time as suit a CPU.
+    window : (low, high), optional
+        Values that become 0 and 1; default: as :func:`ends_of` says.
     views : callable
         Slices through the network: their maps (C, n, h, w), and how far copies disagree (1, n, h, w).
     step : callable
@@ -172,7 +153,8 @@ def slice_by_slice(
     """
     volume = check_volume(volume)
     assert plan.axis is not None
-    stack, ends = np.moveaxis(volume, plan.axis, 0), ends_of(volume)
+    stack = np.moveaxis(volume, plan.axis, 0)
+    ends = ends_of(volume) if window is None else (float(window[0]), float(window[1]))
     sizes = ((TOGETHER, plan.network_size), (AS_STORED, plan.slice_size))
     count, few = len(stack), max(1, min(times * px // math.prod(size) for px, size in sizes))
     whole: dict[str, np.ndarray] = {}

@@ -67,13 +67,22 @@ class ImageWay:
         (N, 4: y0, x0, y1, x1), px, checked.
     most : int or None
         Boxes to segment at most, of those that the network finds.
+    window : (low, high) or None
+        Values that count as 0 and 1; None: as :func:`~napari_medseg.inference.normalize.to_rgb01` says.
     """
 
     def __init__(
-        self, image: np.ndarray, plan: PredictionPlan, source: InputSpec, *, boxes: np.ndarray | None, most: int | None
+        self,
+        image: np.ndarray,
+        plan: PredictionPlan,
+        source: InputSpec,
+        *,
+        boxes: np.ndarray | None,
+        most: int | None,
+        window: Sequence[float] | None = None,
     ) -> None:
         self._geometry = Geometry(plan.original_size, plan.network_size)
-        self._tensor = to_tensor(self._geometry.forward(to_rgb01(image)), source)
+        self._tensor = to_tensor(self._geometry.forward(to_rgb01(image, window=window)), source)
         self._given, self._most = boxes, most
         self._prompts = None if boxes is None else to_network(boxes, self._geometry)
 

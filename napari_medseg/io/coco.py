@@ -15,11 +15,13 @@ from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
+from napari_medseg.io.outlines import corners
 from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
 from napari_medseg.names import name_key
 
 # what only this program writes and reads stands below one name
 OURS = "medseg"
+_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}$", re.IGNORECASE)
 
 
 def write_mask(
@@ -152,6 +154,63 @@ def join(path: Path, files: Sequence[Path]) -> None:
         stream.write(f"],{to_json(rest)[1:]}")
 
 
+def apart(path: Path, folder: Path) -> list[str] | None:
+    """Write a file for each image of a file of several, called as the image; none for an image without an object.
+
+    Returns
+    -------
+    list of str or None
+        Images without an object. None: it holds one image, and nothing was written.
+
+    Raises
+    ------
+    ImageReadError
+        If it is not whole, or two images have one name.
+    OutputError
+        If a file cannot be written.
+    """
+    document = read_json(path)
+    images, annotations = _images_of(document, path), document.get("annotations")
+    if len(images) == 1:
+        return None
+    if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
+        raise ImageReadError(f"{path} has no list of annotations; expected a COCO file. Export it again.")
+    of = {json_key(image.get("id")): list[Any]() for image in images}
+    for one in annotations:
+        if json_key(one.get("image_id")) not in of:
+            raise _damaged(path, "an annotation of no image")
+        of[json_key(one.get("image_id"))].append(one)
+    names, empty = dict[str, str](), list[str]()
+    for image in images:
+        name = file_name_in(image)
+        # not every file is called by its whole name: what stands behind a dot may be part of it
+        stem = _SUFFIX.sub("", name)
+        if not stem or name_key(stem) in names:
+            other = f"as '{names[name_key(stem)]:.60}'" if stem else "nothing"
+            raise ImageReadError(
+                f"{path} has an image called '{name:.60}', {other}; expected a file name of its own for each image. "
+                "Export a file for each folder of images."
+            )
+        names[name_key(stem)] = name
+        mine = of[json_key(image.get("id"))]
+        if mine:
+            write_json(folder / f"{stem}{FORMAT.suffix}", {**document, "images": [image], "annotations": mine})
+        else:
+            empty.append(name)
+    return empty
+
+
+def file_name_in(image: Mapping[str, Any]) -> str:
+    """The name of an image's file, without the folder that somebody had it in; empty where none is told."""
+    name = image.get("file_name")
+    return re.split(r"[/\\]", name)[-1] if isinstance(name, str) else ""
+
+
+def json_key(value: object) -> str:
+    """A number or a text of JSON, told apart from all others; lists and the like are none."""
+    return repr(value) if isinstance(value, (int, str)) else ""
+
+
 def _own_name(image: Mapping[str, Any], file: Path, taken: set[str]) -> str:
     """What an image is called that no other is."""
     name = str(image["file_name"])
@@ -216,18 +275,23 @@ def read_told(path: Path) -> object:
     if OURS in image:
         # where that does not know the image, it is called as the mask's file was
         return provenance_in(image[OURS])
-    name = image.get("file_name")
-    # its folder is where somebody had it
-    return {"file_name": re.split(r"[/\\]", name)[-1]} if isinstance(name, str) and name else None
+    name = file_name_in(image)
+    return {"file_name": name} if name else None
+
+
+def _images_of(document: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    images = document.get("images")
+    if not isinstance(images, list) or not images or not all(isinstance(one, dict) for one in images):
+        raise ImageReadError(f"{path} has no list of images; expected a COCO file. Export it again.")
+    return images
 
 
 def _image_of(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    images = document.get("images")
-    if not isinstance(images, list) or not all(isinstance(one, dict) for one in images):
-        raise ImageReadError(f"{path} has no list of images; expected a COCO file. Export it again.")
+    images = _images_of(document, path)
     if len(images) != 1:
         raise ImageReadError(
-            f"{path} holds the masks of {len(images)} images; expected those of one. Export a file for each image."
+            f"{path} holds the masks of {len(images)} images; expected those of one. Add it to a project with its "
+            "images (medseg project add --masks, or the window), or export a file for each image."
         )
     return images[0]
 
@@ -310,13 +374,10 @@ def _unpacked(text: str, path: Path) -> list[int]:
 
 def _ring(numbers: object, path: Path) -> np.ndarray:
     """A polygon of COCO: x and y by turns."""
-    try:
-        found = np.array(numbers, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, "a polygon that is none") from error
-    if found.ndim != 1 or len(found) < 6 or len(found) % 2 or not np.isfinite(found).all():
+    found = corners(numbers, flat=True)
+    if found is None:
         raise _damaged(path, "a polygon that is none")
-    return found.reshape(-1, 2)
+    return found
 
 
 def _damaged(path: Path, what: str) -> ImageReadError:
@@ -333,6 +394,7 @@ FORMAT = Format(
     told=read_told,
     write_mask=write_mask,
     join=join,
+    apart=apart,
     gives=Gives(images=False),
     takes=Takes(parts=True),
     keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),

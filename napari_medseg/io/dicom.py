@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,8 +21,11 @@ from napari_medseg.io.format import Format, Gives, Progress
 from napari_medseg.io.grey import grey
 from napari_medseg.io.image import Grid, Image, Window
 from napari_medseg.io.limits import check_claim, check_stored
+from napari_medseg.io.picture_numbers import Pictures
 from napari_medseg.io.ras import ToRas
 from napari_medseg.words import mark, tr, trn
+
+T = TypeVar("T")
 
 FILM = mark(
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
@@ -214,6 +217,30 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
         return (path,), turned, order
 
 
+def pictures(path: Path) -> Pictures:
+    """Numbers of its pictures, by the headers alone; errors are those of :func:`read`."""
+    turned: ToRas | None
+    if is_many(path):
+        parts, _ = _slices(series_of_path(path), path)
+        turned, order = _place(path, [part.place for part in parts if part.place is not None])
+        # a number of 0 is none
+        axis, along = _along(turned, [parts[number].number or None for number in order])
+        return Pictures(axis, along)
+    with guarded(path):
+        own = (tags.count(open_header(path), "InstanceNumber") or None,)
+    _, turned, order = layout(path)
+    if len(order) == 1:
+        return Pictures(None, own)
+    axis, frames = (0, tuple(order)) if turned is None else _along(turned, order)
+    return Pictures(axis, own, tuple(frame + 1 for frame in frames))
+
+
+def _along(turned: ToRas, numbers: Sequence[T]) -> tuple[int, tuple[T, ...]]:
+    """The array's axis along which a file's planes lie, and their numbers as they come there."""
+    axis, way = turned.orientation[2]
+    return 2 - int(axis), tuple(numbers if way > 0 else numbers[::-1])
+
+
 def refusal(series: Series, path: Path) -> str:
     """Why a series of slices cannot be read as a volume, by its headers alone; nothing of one that can, or is none.
 
@@ -346,6 +373,7 @@ FORMAT = Format(
     several=several,
     lies_in=lies_in,
     called=called,
+    pictures=pictures,
     index=INDEX,
     gives=Gives(axes=(2, 3), masks=False, folder=True),
     reader=True,

@@ -173,21 +173,6 @@ def lies_in(path: Path) -> Path | None:
         return None
 
 
-def series_of(file: str | Path) -> Series:
-    """The series that a file is of, from its folder.
-
-    Raises
-    ------
-    ImageReadError
-        If the file holds no picture of a series.
-    """
-    file = Path(file)
-    for one in list_series(file):
-        if file in one.files:
-            return one
-    raise ImageReadError(f"{file} is of no series of images; expected one of several slices. Give a slice.")
-
-
 def volumes_in(path: Path) -> tuple[Series, ...]:
     """Series of a folder or a DICOMDIR that are volumes; none where it cannot be read."""
     try:

@@ -14,6 +14,7 @@ import numpy as np
 from napari_medseg.errors import OperationError
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.large import Large
+from napari_medseg.io.picture_numbers import Pictures
 
 # called with the share that is done; what it raises, as a Cancelled, ends what is done
 Progress = Callable[[float], None]
@@ -89,6 +90,13 @@ class Names(Protocol):
         """Names by label; of those that have one."""
 
 
+class PictureNumbers(Protocol):
+    """Says which picture of an image each voxel is in; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> Pictures:
+        """By the headers alone."""
+
+
 class CheckImage(Protocol):
     """Makes sure that a mask is of an image, by what it says of whose it is; errors are those of :class:`Reader`."""
 
@@ -140,6 +148,28 @@ class Joiner(Protocol):
 
     def __call__(self, path: Path, files: Sequence[Path], /) -> None:
         """``files``: as the format's ``write_mask`` wrote them, in order."""
+
+
+class Splitter(Protocol):
+    """Takes one file of the masks of many images apart: the other way round than :class:`Joiner`."""
+
+    def __call__(self, path: Path, folder: Path, /) -> list[str] | None:
+        """Writes a file for each image into a folder, called as it; None where there is one image only, and nothing is
+        written. Gives the names of the images that have no object: for these, nothing is written."""
+
+
+class ClassNames(Protocol):
+    """Says what classes the objects of a file are of; errors are those of :class:`Reader`."""
+
+    def __call__(self, path: Path, /) -> list[str] | None:
+        """Each once, "" for objects of none; None where the file says numbers of its own, and the size of its image."""
+
+
+class Settler(Protocol):
+    """Writes a mask anew for which its file lacks the size of the image and the numbers of the classes."""
+
+    def __call__(self, path: Path, target: Path, /, *, grid: Grid, numbers: Mapping[str, int]) -> None:
+        """``numbers``: of the classes that :class:`ClassNames` gives. ``target``: a file of the same format."""
 
 
 class Kept(Enum):
@@ -248,6 +278,10 @@ class Format:
     write_map, write_image : ArrayWriter, optional
     join : Joiner, optional
         Masks of several images go into one file.
+    apart : Splitter, optional
+        Masks of several images may come in one file.
+    class_names, settle : ClassNames and Settler, optional
+        Where other programs' files say classes by name alone, and not how large their image is.
     gives : Gives
     takes : Takes
     keeps : Keeps
@@ -265,6 +299,8 @@ class Format:
         Needed where such an image has no file of its own.
     called : Called, optional
         Needed where names of files may name people; default: by the stem.
+    pictures : PictureNumbers, optional
+        Where files number their pictures, as workstations show them.
     names : Names, optional
         Where files of the format say what their labels are called.
     check_image : CheckImage, optional
@@ -299,6 +335,9 @@ class Format:
     write_map: ArrayWriter | None = None
     write_image: ArrayWriter | None = None
     join: Joiner | None = None
+    apart: Splitter | None = None
+    class_names: ClassNames | None = None
+    settle: Settler | None = None
     gives: Gives = field(default_factory=Gives)
     takes: Takes = field(default_factory=Takes)
     keeps: Keeps = field(default_factory=Keeps)
@@ -309,6 +348,7 @@ class Format:
     several: Several | None = None
     lies_in: LiesIn | None = None
     called: Called | None = None
+    pictures: PictureNumbers | None = None
     names: Names | None = None
     check_image: CheckImage | None = None
     told: ToldReader | None = None

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.errors import ImageReadError
+from napari_medseg.errors import ImageReadError, OperationError
 from napari_medseg.io.colours import names_of as names_in
 from napari_medseg.io.format import Progress
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.mask import OBJECTS_KEY, as_told, to_labels
+from napari_medseg.io.picture_numbers import Pictures
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
 from napari_medseg.names import one_line
@@ -110,6 +111,17 @@ def told_of(path: str | Path) -> Mapping[str, Any]:
     # a file that says so itself is asked first
     found = found if isinstance(found, Mapping) and found else provenance_beside(path)
     return found if isinstance(found, Mapping) else {}
+
+
+def pictures_of(path: str | Path | None) -> Pictures | None:
+    """Which picture each voxel of an image is in; None where nothing says it, or the file cannot be read any more."""
+    format = None if path is None else format_of(path)
+    if path is None or format is None or format.pictures is None:
+        return None
+    # whoever reads the image tells what is wrong
+    with suppress(ImageReadError, OperationError), format.libraries():
+        return format.pictures(Path(path))
+    return None
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:

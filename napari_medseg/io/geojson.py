@@ -16,9 +16,9 @@ from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.json_file import read_json, to_json, write_json
 from napari_medseg.io.outlines import Polygon, outlines
 from napari_medseg.io.painted import Canvas, facts_of, objects_in, provenance_in, spacing_in
+from napari_medseg.io.qupath import OURS, class_names, settle
+from napari_medseg.io.rings import damaged, polygons_of
 
-# what only this program writes and reads stands below one name; QuPath passes it over
-OURS = "medseg"
 # QuPath keeps such texts with an object
 NUMBER = "label"
 
@@ -97,12 +97,12 @@ def read(path: Path, *, mask: bool = False) -> Image:
     canvas = Canvas(path, _facts(document).get("shape"))
     features = document.get("features")
     if not isinstance(features, list):
-        raise _damaged(path, "no list of features")
+        raise damaged(path, "no list of features")
     names = names_of(provenance_in(_facts(document)))
     for feature in features:
         label = _label(feature, path)
         _check_name(feature, label, names, path)
-        for polygon in _polygons(feature.get("geometry"), path):
+        for polygon in polygons_of(feature.get("geometry"), path):
             canvas.paint(*canvas.pixels(polygon), label)
     spacing, unit = spacing_in(_facts(document))
     return Image(canvas.labels, spacing, unit, path, numbered=True)
@@ -144,7 +144,7 @@ def _label(feature: Any, path: Path) -> int:
     try:
         return int(feature["properties"]["metadata"][NUMBER])
     except (TypeError, KeyError, ValueError) as error:
-        raise _damaged(path, "an object without the number of its class") from error
+        raise damaged(path, "an object without the number of its class") from error
 
 
 def _check_name(feature: Mapping[str, Any], label: int, names: dict[int, str], path: Path) -> None:
@@ -165,34 +165,6 @@ def _check_name(feature: Mapping[str, Any], label: int, names: dict[int, str], p
         )
 
 
-def _polygons(geometry: object, path: Path) -> list[list[np.ndarray]]:
-    if not isinstance(geometry, dict):
-        raise _damaged(path, "an object without a shape")
-    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
-    if kind not in ("Polygon", "MultiPolygon") or not isinstance(coordinates, list):
-        raise ImageReadError(
-            f"{path} has an object that is a {kind!s:.40}; expected polygons. Make it an area, or leave it out."
-        )
-    polygons = [coordinates] if kind == "Polygon" else coordinates
-    if not all(isinstance(polygon, list) and polygon for polygon in polygons):
-        raise _damaged(path, "a polygon that is none")
-    return [[_ring(ring, path) for ring in polygon] for polygon in polygons]
-
-
-def _ring(points: object, path: Path) -> np.ndarray:
-    try:
-        found = np.array(points, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, "a polygon that is none") from error
-    if found.ndim != 2 or found.shape[1] != 2 or len(found) < 3 or not np.isfinite(found).all():
-        raise _damaged(path, "a polygon that is none")
-    return found
-
-
-def _damaged(path: Path, what: str) -> ImageReadError:
-    return ImageReadError(f"{path} has {what}; expected a whole GeoJSON file of this program. Export it again.")
-
-
 FORMAT = Format(
     name="geojson",
     title="GeoJSON (QuPath)",
@@ -202,6 +174,8 @@ FORMAT = Format(
     names=read_names,
     told=read_told,
     write_mask=write_mask,
+    class_names=class_names,
+    settle=settle,
     gives=Gives(images=False),
     takes=Takes(parts=True),
     keeps=Keeps(spacing=Kept.AS_TEXT, classes=Kept.WHOLE, provenance=Kept.AS_TEXT),

@@ -60,6 +60,20 @@ def read_json(path: Path) -> dict[str, Any]:
     ImageReadError
         If it cannot be read, is too large, or holds something else.
     """
+    found = read_any(path)
+    if not isinstance(found, dict):
+        raise ImageReadError(f"{path} holds no JSON object; expected one of names and values. Export it again.")
+    return found
+
+
+def read_any(path: Path) -> Any:
+    """Read a JSON file, whatever it holds.
+
+    Raises
+    ------
+    ImageReadError
+        If it cannot be read, or is too large.
+    """
     try:
         with open_plain(path) as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -67,14 +81,11 @@ def read_json(path: Path) -> dict[str, Any]:
                 raise ImageReadError(
                     f"{path} has {in_words(size)}; expected at most {in_words(MOST_BYTES)} of JSON. Export it in parts."
                 )
-            found = json.loads(stream.read().decode("utf-8-sig"), parse_constant=_refuse)
+            return json.loads(stream.read().decode("utf-8-sig"), parse_constant=_refuse)
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror or error}). Check the path.") from error
     except (ValueError, RecursionError) as error:
         raise ImageReadError(f"{path} is truncated, damaged or no JSON. Copy or export it again.") from error
-    if not isinstance(found, dict):
-        raise ImageReadError(f"{path} holds no JSON object; expected one of names and values. Export it again.")
-    return found
 
 
 def _refuse(name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from napari_medseg.io.ome_zarr_write import VERSION, axes_of
 BLOCK, DEEP = (2048, 2048), (64, 256, 256)
 # each level has half of the sides; on the smallest the longer side is no longer than this
 SMALLEST = 1024
+# name of an array with a figure for each block, a chunk each
+DOUBTS = "doubt"
 Index = tuple[int, ...]
 
 
@@ -60,12 +62,20 @@ class LabelBlocks:
             # an empty block is done too, and its file says so; zarr does not remember that it is to write them
             with zarr.config.set({"array.write_empty_chunks": True}):
                 self._arrays: list[Any] = [root[str(level)] for level in range(len(self._steps))]
+                # stores of earlier versions have none
+                self._doubts: Any = root.get(DOUBTS)
             self.shape: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].shape)
             self.block: tuple[int, ...] = tuple(int(n) for n in self._arrays[0].chunks)
 
     @classmethod
     def create(
-        cls, path: Path, grid: Grid, facts: Mapping[str, Any], *, block: tuple[int, ...] | None = None
+        cls,
+        path: Path,
+        grid: Grid,
+        facts: Mapping[str, Any],
+        *,
+        block: tuple[int, ...] | None = None,
+        doubts: bool = False,
     ) -> LabelBlocks:
         """An empty store, or the one that is there where it is of the same grid and facts.
 
@@ -78,6 +88,8 @@ class LabelBlocks:
             What the labels are made by, as plain values: others never go on with them.
         block : tuple of int, optional
             Sides of a block; where the image is smaller, so are they.
+        doubts : bool
+            It also holds how doubtful each block is.
 
         Raises
         ------
@@ -107,6 +119,8 @@ class LabelBlocks:
         attributes = {"ome": {"version": VERSION, "multiscales": [image], "image-label": {}}, KEY: own}
         with atomic_folder(path) as temporary:
             _fill(temporary, shape, block, steps, attributes)
+            if doubts:
+                _add_doubts(temporary, tuple(-(-n // side) for n, side in zip(shape, block, strict=True)))
         return cls(path)
 
     @classmethod
@@ -172,6 +186,47 @@ class LabelBlocks:
         if part.size:
             at = tuple(slice(first, last) for first, last in zip(firsts, lasts, strict=True))
             self._arrays[level][at] = part
+
+    @property
+    def holds_doubts(self) -> bool:
+        """Whether it also holds how doubtful each block is."""
+        return self._doubts is not None
+
+    def note_doubt(self, index: Index, doubt: float) -> None:
+        """How doubtful a block is, before it is written; nothing where the store holds no such figures.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        if self._doubts is None:
+            return
+        try:
+            self._doubts[index] = doubt
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: a figure of a block cannot be written ({error.strerror or type(error).__name__}). What "
+                "is finished stays. Make room on the disk, and go on."
+            ) from error
+
+    def doubts(self, blocks: Sequence[Index] | None = None) -> dict[Index, float]:
+        """How doubtful blocks are, or some of them, that are done; without those of which nobody said it.
+
+        Raises
+        ------
+        ImageReadError
+            If they are damaged.
+        """
+        if self._doubts is None:
+            return {}
+        with told_as_damaged(self.path, "OME-Zarr"):
+            if blocks is None:
+                found = np.asarray(self._doubts[:])
+                said = {tuple(index): float(found[tuple(index)]) for index in np.argwhere(np.isfinite(found)).tolist()}
+            else:
+                said = {index: float(self._doubts[index]) for index in blocks}
+        return {index: doubt for index, doubt in said.items() if np.isfinite(doubt) and self.done(index)}
 
     def tell(self, provenance: Mapping[str, Any]) -> None:
         """Write into it where the labels come from, what they are called and their colours, as any mask says it."""
@@ -243,6 +298,14 @@ def _fill(
             fill_value=0,
             dimension_names=tuple("zyx"[-len(shape) :]),
         )
+
+
+def _add_doubts(folder: Path, counts: tuple[int, ...]) -> None:
+    import zarr
+
+    zarr.create_array(
+        folder, name=DOUBTS, shape=counts, dtype=np.float32, chunks=(1,) * len(counts), fill_value=float("nan")
+    )
 
 
 def count_done(store: LabelBlocks) -> int:

@@ -94,6 +94,32 @@ def _walk(
     return found
 
 
+def corners(numbers: object, *, flat: bool = False) -> np.ndarray | None:
+    """The corners of a polygon as they stand in a file.
+
+    Parameters
+    ----------
+    numbers : object
+        What was read: pairs of x and y; with ``flat``, x and y by turns.
+
+    Returns
+    -------
+    np.ndarray or None
+        (N, 2: x, y), float64, finite, at least three; None where it is no polygon.
+    """
+    try:
+        found = np.array(numbers, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if flat:
+        if found.ndim != 1 or len(found) % 2:
+            return None
+        found = found.reshape(-1, 2)
+    if found.ndim != 2 or found.shape[1] != 2 or len(found) < 3 or not np.isfinite(found).all():
+        return None
+    return found
+
+
 def fill(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The pixels whose centres lie inside rings: what two of them hold is a hole. On a left or upper rim is inside.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -159,8 +159,8 @@ def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     return found
 
 
-def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, Path], int]:
-    """Masks of a folder, named ``<stem>`` or ``<stem>_mask``, by image.
+def match_masks(images: Iterable[Path], masks: str | Path | Sequence[Path]) -> tuple[dict[Path, Path], int]:
+    """Masks of a folder, or files, named ``<stem>`` or ``<stem>_mask``, by image.
 
     Returns
     -------
@@ -175,9 +175,10 @@ def match_masks(images: Iterable[Path], masks: str | Path) -> tuple[dict[Path, P
         If the folder is missing or empty, or two images or two masks have the same stem.
     """
     named = by_stem(images)
-    files = list_images(masks, masks=True)
+    folder = Path(masks) if isinstance(masks, (str, Path)) else None
+    files = list(masks) if not isinstance(masks, (str, Path)) else list_images(masks, masks=True)
     # where one folder holds both, only the name tells a mask
-    if real_path(masks) in {real_path(path.parent) for path in named.values()}:
+    if folder is not None and real_path(folder) in {real_path(path.parent) for path in named.values()}:
         stems = {stem_of(file) for file in files}
         files = [file for file in files if _is_mask(stem_of(file), stems)]
     found = _unique((_owner(stem_of(file), named), file) for file in files)

@@ -173,8 +173,11 @@ def told_beside(path: Path) -> str | None:
 
 
 def add_grid(path: Path, grid: Grid) -> Grid:
-    """A mask's grid, with what stands beside it where the file itself says nothing."""
-    if grid.spacing is not None or grid.affine is not None or (facts := _fitting(path)) is None:
+    """A mask's grid, with what stands beside it where the file itself says nothing, or nothing of where it lies."""
+    format = format_of(path)
+    placeless = format is not None and 3 in format.takes.axes and format.keeps.position is Kept.NOT
+    said = grid.spacing is not None or grid.affine is not None
+    if (said and not placeless) or (facts := _fitting(path)) is None:
         return grid
     spacing, unit = facts.get("spacing"), facts.get("unit")
     if facts.get("shape") != list(grid.shape) or not isinstance(spacing, list) or len(spacing) != len(grid.shape):

@@ -23,6 +23,8 @@ NAMES = (
     "dicom",
     "nrrd",
     "mha",
+    # TIFF reads these too; whoever asks for it by name gets stacks written
+    "ome_tiff",
     "coco",
     "geojson",
     "slide",

@@ -159,8 +159,6 @@ FORMAT = Format(
     name="tiff",
     title="TIFF",
     suffixes=(".tif", ".tiff"),
-    # what the microscopes' TIFF has before its suffix
-    inner=(".ome",),
     read=read,
     grid=read_grid,
     told=read_told,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from napari_medseg.errors import ImageReadError
 from napari_medseg.io.inner import HEAD, PICTURES, picture_size
 from napari_medseg.io.limits import check_claim, check_stored
 
+# tags that say what the pixels are: text, pixels a unit, colours; and how many bytes a value of a type has
+TOLD = (270, 282, 283, 320)
+_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 PAGES = 10_000  # slices of a volume; of one image and its reduced copies there are a few
 
 
@@ -30,7 +32,8 @@ def check_chain(file: tifffile.TiffFile, path: Path) -> None:
         seen.add(offset)
         stream.seek(offset)
         (count,) = struct.unpack(tiff.tagnoformat, stream.read(tiff.tagnosize))
-        stream.seek(count * tiff.tagsize, os.SEEK_CUR)
+        tags = stream.read(count * tiff.tagsize)
+        _check_tags(tiff, tags, stream.size, path)
         after = stream.read(tiff.offsetsize)
         offset = struct.unpack(tiff.offsetformat, after)[0] if len(after) == tiff.offsetsize else 0
         if offset in seen:
@@ -47,6 +50,21 @@ def check_chain(file: tifffile.TiffFile, path: Path) -> None:
                 f"{path} is truncated or damaged: its page {len(seen) + 1} begins at byte {offset}; expected at most "
                 f"{stream.size}, where the file ends. Copy or export it again."
             )
+
+
+def _check_tags(tiff: Any, tags: bytes, size: int, path: Path) -> None:
+    """Refuse a page that says what it holds behind the end of its file: tifffile reads it as if nothing was said."""
+    for at in range(0, len(tags) - tiff.tagsize + 1, tiff.tagsize):
+        code, kind = struct.unpack(tiff.tagformat1, tags[at : at + 4])
+        number, value = struct.unpack(tiff.tagformat2, tags[at + 4 : at + tiff.tagsize])
+        each = _BYTES.get(kind, 0)
+        if code in TOLD and each * number > tiff.tagoffsetthreshold:
+            end = struct.unpack(tiff.offsetformat, value)[0] + each * number
+            if end > size:
+                raise ImageReadError(
+                    f"{path} is truncated: what it says of itself ends at byte {end}; expected at most {size}, where "
+                    "the file ends. Copy or export it again."
+                )
 
 
 def check_sizes(series: Any, page: Any, path: Path, *, mask: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 
@@ -35,33 +33,6 @@ def precision(pred: np.ndarray, truth: np.ndarray) -> float:
     """Share of the predicted pixels that are right; 1 where nothing is predicted and nothing is there."""
     tp, fp, fn = _counts(pred, truth)
     return _ratio(tp, tp + fp, empty=float(fn == 0))
-
-
-def average_accuracy(pred: np.ndarray, truth: np.ndarray, numbers: Sequence[int], *, counted: np.ndarray) -> float:
-    """Mean over classes, the background among them, of the share of its pixels that is found.
-
-    ``AAC = mean_c TP_c / (TP_c + FN_c)`` [CMUNeXt-XXS, IV-B]; classes that are not there are left out.
-
-    Parameters
-    ----------
-    pred, truth : np.ndarray
-        (Y, X) or (Z, Y, X), numbers of classes.
-    numbers : sequence of int
-        Of the foreground classes.
-    counted : np.ndarray
-        As ``pred``, bool: pixels that count.
-
-    Returns
-    -------
-    float
-        In [0, 1]; 1 where nothing counts.
-    """
-    shares = []
-    for number in (0, *numbers):
-        there = (truth == number) & counted
-        if there.any():
-            shares.append(float((pred[there] == number).mean()))
-    return float(np.mean(shares)) if shares else 1.0
 
 
 def recall(pred: np.ndarray, truth: np.ndarray) -> float:

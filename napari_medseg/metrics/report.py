@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_medseg.classes import listed
 from napari_medseg.errors import InputError
-from napari_medseg.metrics.overlap import average_accuracy, dice, iou, precision, recall
+from napari_medseg.metrics.counts import Counts
 from napari_medseg.metrics.panoptic import panoptic_quality
 from napari_medseg.metrics.surface import both_hd95
 
@@ -68,22 +68,14 @@ def score_case(
                 f"the mask of '{name}' holds {listed(outside)}; expected {', '.join(map(str, numbers))}. "
                 "Say which classes they are, or that they do not count."
             )
-    masks = [(pred == number, truth == number) for number in numbers]
-    counted = np.ones(truth.shape, bool) if ignored is None else ~ignored
-
-    distances = [both_hd95(p, t, spacing=spacing) for p, t in masks]
+    distances = [both_hd95(pred == number, truth == number, spacing=spacing) for number in numbers]
 
     def mean(values: list[float]) -> float:
         return float(np.mean(values))
 
     return {
         "name": name,
-        "dice": mean([dice(p, t) for p, t in masks]),
-        "iou": mean([iou(p, t) for p, t in masks]),
-        "precision": mean([precision(p, t) for p, t in masks]),
-        "recall": mean([recall(p, t) for p, t in masks]),
-        "aac": average_accuracy(pred, truth, tuple(numbers), counted=counted),
-        "accuracy": float((pred == truth)[counted].mean()) if counted.any() else 1.0,
+        **Counts.of(pred, truth, numbers, ignored).scores(),
         "hd95": mean([pooled for pooled, _ in distances]),
         "hd95_larger": mean([larger for _, larger in distances]),
         **({} if objects is None else {"pq": panoptic_quality(*objects)}),
@@ -97,7 +89,7 @@ def summarise(cases: Sequence[Mapping[str, Any]], *, resamples: int = 1000, seed
     Parameters
     ----------
     cases : sequence of mapping
-        As :func:`score_case` gives them; at least one.
+        As :func:`score_case` gives them; at least one. What not all of them have is left out.
     resamples, seed : int
         Of the bootstrap.
 
@@ -109,7 +101,7 @@ def summarise(cases: Sequence[Mapping[str, Any]], *, resamples: int = 1000, seed
     rows = np.random.default_rng(seed).integers(0, len(cases), size=(resamples, len(cases)))
     mean: dict[str, float] = {}
     interval: dict[str, list[float]] = {}
-    for score in (score for score in SCORES if score in cases[0]):
+    for score in (score for score in SCORES if all(score in case for case in cases)):
         values = np.array([case[score] for case in cases], dtype=float)
         mean[score] = float(values.mean())
         interval[score] = [float(v) for v in np.percentile(values[rows].mean(axis=1), (2.5, 97.5))]

@@ -6,7 +6,9 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from napari_medseg.digest import BY_PARTS
 from napari_medseg.errors import InputError
 from napari_medseg.fields import parse_json
 from napari_medseg.io import Grid, is_there, name_of
@@ -83,9 +85,9 @@ class CaseStore:
         group = None if group is None else one_line(group)
         path = real_path(image)
         digest = image_sha256(path)
-        same = self._db.row("SELECT id, name, image FROM cases WHERE sha256 = ?", digest)
+        same = self._same(path, digest)
         if same:
-            if fault(self.path / os.fsdecode(same[2]), digest) is None:
+            if fault(self.path / os.fsdecode(same[2]), same[3]) is None:
                 raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
             return self._move(same[0], path, grid)
         near = None if look is None else self.looks_like(look)
@@ -94,7 +96,7 @@ class CaseStore:
                 f"{path} looks like '{near[0]}' of group '{near[1]}', which is '{near[2]}'; near copies stay together "
                 "so that scores stay honest. Give it that group and split, or leave it out."
             )
-        group = group or (near[1] if near is not None else digest[:16])
+        group = group or (near[1] if near is not None else digest.removeprefix(BY_PARTS)[:16])
         other = self._db.row("SELECT name FROM cases WHERE group_key = ? AND split <> ?", group, split)
         if other:
             raise InputError(
@@ -208,8 +210,20 @@ class CaseStore:
         ImageReadError
             If the file cannot be read.
         """
-        row = self._db.row("SELECT id FROM cases WHERE sha256 = ?", image_sha256(Path(image)))
+        path = real_path(image)
+        row = self._same(path, image_sha256(path))
         return None if row is None else self.case(row[0])
+
+    def _same(self, path: Path, digest: str) -> tuple[Any, ...] | None:
+        """Number, name, image and hash of the case that a file is; None where it is none."""
+        query = "SELECT id, name, image, sha256 FROM cases WHERE "
+        found = self._db.row(f"{query}sha256 = ?", digest)
+        if found is None and digest.startswith(BY_PARTS):
+            # an earlier version hashed all of it
+            before = self._db.row(f"{query}image = ?", self._stored(path))
+            if before is not None and fault(path, before[3]) is None:
+                return before
+        return found
 
     def hold_out(self, group: str) -> None:
         """Set a group aside for scoring, for good: none of its cases is trained on from now on."""

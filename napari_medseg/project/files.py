@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_medseg.errors import ImageReadError, OperationError, ProjectError
 from napari_medseg.io.belongs import image_sha256 as sha256_of
+from napari_medseg.io.belongs import is_image
 from napari_medseg.project.records import Case
 
 
@@ -30,9 +31,9 @@ def check_own(path: Path) -> None:
 
 
 def fault(path: Path, sha256: str) -> str | None:
-    """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where its hash is this one."""
+    """What is wrong with a file: ``gone``, ``changed``, or why it cannot be read; None where this hash is its own."""
     try:
-        return None if sha256_of(path) == sha256 else "changed"
+        return None if is_image(path, sha256) else "changed"
     # slices that are no series any more
     except ImageReadError:
         return "changed"
@@ -58,7 +59,7 @@ def image_problems(cases: Iterable[Case]) -> list[str]:
 
 
 def image_sha256(path: Path) -> str:
-    """Hash of a file's bytes, or of those of all slices of a series; an ImageReadError where it cannot be read."""
+    """As :func:`napari_medseg.io.belongs.image_sha256`; an ImageReadError where it cannot be read."""
     try:
         return sha256_of(path)
     except OSError as error:

@@ -33,7 +33,8 @@ SELECT c.id, c.name, c.image, c.sha256, c.height, c.width, c.spacing_y, c.spacin
         )
         SELECT COUNT(*) FROM below WHERE kind NOT IN ('proposal', 'unlock')
     ),
-    c.depth, c.spacing_z, c.grid
+    c.depth, c.spacing_z, c.grid,
+    (SELECT COUNT(DISTINCT box) FROM revisions r WHERE r.case_id = c.id)
 FROM cases c {} ORDER BY c.id
 """
 # of the newest revision, where it is what is shown
@@ -92,6 +93,7 @@ def to_case(row: tuple, folder: Path) -> Case:
             strokes=row[12],
             missing=not is_there(image),
             grid=row[15],
+            frames=row[16],
         )
 
 

@@ -41,6 +41,8 @@ class Case:
         The image file is not where it was, or that folder is closed to the user.
     grid : str or None
         Where its voxels lie, as JSON; see :func:`napari_medseg.project.grids.case_grid`.
+    frames : int
+        Of a large case: how many boxes are accepted.
     """
 
     id: int
@@ -56,6 +58,7 @@ class Case:
     strokes: int
     missing: bool
     grid: str | None = None
+    frames: int = 0
 
     @property
     def large(self) -> bool:

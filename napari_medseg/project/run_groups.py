@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from napari_medseg import fields
@@ -37,6 +38,8 @@ class Pair(Declared):
         The mask is in black and white, whatever numbers the others have: white is the foreground.
     as_proposed : bool
         The mask is what a network proposed, accepted without a change: no judge of whether another one is better.
+    window : tuple of float or None
+        Of a part of a large image: values that are black and white in the whole of it; None: as of any image.
     """
 
     name: str = field(metadata=told(fields.TEXT))
@@ -47,6 +50,9 @@ class Pair(Declared):
     focus: str = field(default="", metadata=told(fields.TEXT, later=True))
     white: bool = field(default=False, metadata=told(fields.FLAG, later=True))
     as_proposed: bool = field(default=False, metadata=told(fields.FLAG, later=True, rare=True))
+    window: tuple[float, float] | None = field(
+        default=None, metadata=told(fields.optional(fields.WINDOW), read=tuple, later=True, rare=True)
+    )
 
 
 def _size(value: object) -> bool:
@@ -55,7 +61,21 @@ def _size(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage(Declared):
-    """Some epochs at one size of the network's input, px: the side of a square, or (z, y, x) of a volume's window."""
+    """Some epochs at one size of the network's input.
+
+    Parameters
+    ----------
+    size : int or tuple of int
+        Side of a square, px, or (z, y, x) of a volume's window: what weights of this stage are scored and used at.
+    epochs : int
+    view : int or None
+        Learn from square parts with this side, px, of images of that size. Of images only.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be what it is, or a view is larger than the image, or of a volume.
+    """
 
     size: int | tuple[int, ...] = field(
         metadata=told(
@@ -64,6 +84,23 @@ class Stage(Declared):
         )
     )
     epochs: int = field(metadata=told(fields.whole(1, MOST_EPOCHS)))
+    view: int | None = field(
+        default=None,
+        metadata=told(fields.optional(fields.whole(1, fields.LARGEST_SIDE[2])), later=True, rare=True),
+    )
+
+    def __post_init__(self) -> None:
+        check_made(self)
+        if self.view is not None and (len(self.sides) != 2 or self.view > min(self.sides)):
+            raise InputError(
+                f"a view has sides of {self.view} px in a stage of size {self.size}; expected no more than "
+                "the sides of an image. Choose a smaller view."
+            )
+
+    @property
+    def pixels(self) -> int:
+        """Of one input that is learned from."""
+        return prod(self.sides) if self.view is None else self.view**2
 
     @property
     def sides(self) -> tuple[int, ...]:
@@ -246,14 +283,19 @@ class Schedule(Declared):
         """Of all stages together."""
         return sum(stage.epochs for stage in self.stages)
 
-    def sides_of(self, epoch: int) -> tuple[int, ...]:
-        """Input size of an epoch, from 1; the starting weights (0) are scored at the last stage's."""
-        first = 0
+    @property
+    def pixels(self) -> float:
+        """Of one input that is learned from, in the mean over all epochs."""
+        return sum(stage.pixels * stage.epochs for stage in self.stages) / self.epochs
+
+    def stage_of(self, epoch: int, planned: int | None = None) -> Stage:
+        """That of an epoch, from 0; where fewer epochs are planned, each stage has its share of them."""
+        share, first = self.epochs / (planned or self.epochs), 0
         for stage in self.stages:
             first += stage.epochs
-            if 0 < epoch <= first:
-                return stage.sides
-        return self.stages[-1].sides
+            if (epoch + 0.5) * share < first:
+                return stage
+        return self.stages[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

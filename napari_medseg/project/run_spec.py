@@ -16,7 +16,7 @@ from typing import Any
 from napari_medseg import fields
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.plain import read_plain
-from napari_medseg.project.declared import Declared, checks, counted, key_of, own, required, told, written
+from napari_medseg.project.declared import Declared, check_made, checks, counted, key_of, own, required, told, written
 from napari_medseg.project.run_groups import Budget, Data, Pair, Provenance, Schedule, Stage, Start
 
 __all__ = ["Budget", "Data", "Pair", "Provenance", "RunSpec", "Schedule", "Stage", "Start"]
@@ -48,6 +48,11 @@ class RunSpec(Declared):
     schedule: Schedule = field(default_factory=Schedule)
     budget: Budget = field(default_factory=Budget)
     provenance: Provenance = field(default_factory=Provenance)
+
+    def __post_init__(self) -> None:
+        check_made(self)
+        if not self.data.augment and any(stage.view is not None for stage in self.schedule.stages):
+            raise InputError("there is a stage of views, and no augmentation, which makes them. Leave either out.")
 
     # what is asked for most, as it was called before there were groups
 

@@ -94,11 +94,6 @@ class Way:
         self._go(stroke)
         return [one for one in self._spread if one in self._on_path and self.strokes[one].store is not None]
 
-    def drawn_tiles(self, stroke: int) -> list[tuple[int, int]]:
-        """Tiles (y, x) that strokes up to one have, row by row."""
-        self._go(stroke)
-        return sorted(tile for tile, found in self._of_tile.items() if not self._on_path.isdisjoint(found))
-
     def _go(self, stroke: int) -> None:
         new = []
         # parents are older: one that is not is damaged, and leads no further

@@ -6,6 +6,7 @@ from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QPolygonF
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.words import tr
 
@@ -93,7 +94,7 @@ class Bubble(QFrame):
         """What is said; ``samples``: with the button that opens the sample project."""
         self.text.setText(text)
         self.count.setText(tr("{done} of {total}", done=number, total=of))
-        self.back.setEnabled(number > 1)
+        able(self.back, None if number > 1 else tr("This is the first step."))
         self.next.setText(tr("Done") if number == of else tr("Next"))
         self.samples.setVisible(samples)
         layout = self.layout()

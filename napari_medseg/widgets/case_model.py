@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QFont
 
 from napari_medseg.project import Case
 from napari_medseg.widgets.labels import as_tip
-from napari_medseg.words import mark, tr
+from napari_medseg.words import mark, tr, trn
 
 # of a case, shown by tr
 STATES = {
@@ -23,6 +23,17 @@ COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "a
 MISSING_COLOUR = "#e05d5d"
 CASE = Qt.ItemDataRole.UserRole
 _NOWHERE = QModelIndex()
+
+
+def _state_of(case: Case) -> str:
+    """How far a case is, in words; of a large one nobody accepts all."""
+    if case.missing:
+        return tr(MISSING)
+    if not case.frames:
+        return tr(STATES[case.state])
+    if len(case.shape) == 3:
+        return trn("{n} part accepted", "{n} parts accepted", case.frames)
+    return trn("{n} frame accepted", "{n} frames accepted", case.frames)
 
 
 class CaseModel(QAbstractTableModel):
@@ -82,7 +93,7 @@ class CaseModel(QAbstractTableModel):
         if column == 0:
             return tr("{name}  (for testing)", name=case.name) if case.split == "heldout" else case.name
         if column == 1:
-            return tr(MISSING if case.missing else STATES[case.state])
+            return _state_of(case)
         return str(case.strokes)
 
     # ---- what is listed ----------------------------------------------------------------------------------------------

@@ -101,6 +101,10 @@ class CaseTable(QTableView):
         """Number of the case in a row."""
         return self.cases.shown[row].id
 
+    def name_of(self, case_id: int) -> str:
+        """What a case is called; empty where it is not listed."""
+        return next((case.name for case in self.cases.cases if case.id == case_id), "")
+
     def ids(self) -> list[int]:
         """Numbers of the cases, as they are listed."""
         return [case.id for case in self.cases.shown]

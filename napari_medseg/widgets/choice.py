@@ -12,6 +12,7 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import ProjectError
 from napari_medseg.project import Project
 from napari_medseg.tasks import task_words
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.weights_text import listed_title, next_text, nothing_fits, weights_facts
@@ -124,7 +125,7 @@ class WeightsChoice(QObject):
             self.weights.addItem(title, identity)
         wanted = (mine, self._adopted, self._person.get(task), before)
         self.weights.setCurrentIndex(max(0, _first(self.weights.findData(data) for data in wanted if data)))
-        self.weights.setEnabled(self.weights.count() > 0)
+        able(self.weights, None if self.weights.count() else tr(UNASKED) if self._known else self._none_fits())
         self.weights.blockSignals(False)
         self._choose()
 
@@ -157,12 +158,15 @@ class WeightsChoice(QObject):
         self._state.suggested = bool(task) and task == self._kind and self._untouched()
         if entry is None:
             self._state.weights = ""
-            self.about.setText((tr(UNASKED) if self._known else nothing_fits(volume=self._volume)) + self._unusable())
+            self.about.setText((tr(UNASKED) if self._known else self._none_fits()) + self._unusable())
         else:
             self._state.network, self._state.weights = entry.network, identity
             bold, text = weights_facts(entry, task)
             self.about.set_bold(bold, text + self._unusable())
         self.chosen.emit()
+
+    def _none_fits(self) -> str:
+        return nothing_fits(volume=self._volume)
 
     @property
     def unasked(self) -> bool:

@@ -22,6 +22,7 @@ from napari_medseg.app.correct import SaveStatus
 from napari_medseg.errors import sentence
 from napari_medseg.project import LabelClass, Project
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.greyed import NO_PROJECT, able
 from napari_medseg.widgets.labels import MARGINS
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Workers
@@ -66,7 +67,8 @@ class ClassList(QGroupBox):
     def refresh(self, *_: Any) -> None:
         """Read the project's classes, off the GUI thread."""
         project = self._state.project
-        self.setEnabled(project is not None)
+        for widget in (self.list, self.add, self.colour):
+            able(widget, tr(NO_PROJECT) if project is None else None)
         if project is None:
             self._fill([])
             return

@@ -19,11 +19,13 @@ from napari_medseg.widgets.classes import ClassList
 from napari_medseg.widgets.elsewhere import TAKE_OVER
 from napari_medseg.widgets.find_image import FindImage
 from napari_medseg.widgets.fold import Fold
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.key_sheet import KeySheet, new_sheet
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING, RoomyLabel
 from napari_medseg.widgets.listing import Listing
-from napari_medseg.widgets.message import Message
+from napari_medseg.widgets.masks_in import MasksIn
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.opening_bar import OpeningBar
@@ -57,20 +59,24 @@ class CorrectSection(QWidget):
         self.next_image = NextImage(state, workers)
         self.view = CaseView(viewer, state, bus, workers, self.next_image.question, self)
         self.opening = OpeningBar(self.view.opener)
-        self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt)
-        self.tools = EditTools(viewer, state, self.view, workers)
+        # whatever is said here, whoever says it
+        self.status = Message()
+        # before anyone of those below says what it changed
+        self.view.mask_changed.connect(lambda case: self.status.past(Of.MASK) if case is self.view.current else None)
+        self.everything = ProposeAll(state, bus, workers, self.view, self.next_image.note_doubt, self.status)
+        self.tools = EditTools(viewer, state, self.view, workers, self.status)
         self.rest_in_3d = RestIn3D(viewer, lambda: self.view.current)
         self.volume = VolumeBox(viewer, state, self.view, workers)
         self.rings = Rings(viewer, self)
-        self.spots = SpotList(viewer, state, self.view, workers, self.rings)
+        self.spots = SpotList(viewer, state, self.view, workers, self.rings, self.status)
         self.slide = SlideBar(self.view, workers)
         self.view.slides.in_hand = self.tools.row.in_hand
         self.classes = ClassList(viewer, state, bus, self.view, workers)
         self.pieces = PieceQuestion(viewer, self.view, workers, self.rings, self.classes.name_of)
-        self.status, self.keys = Message(), QLabel()
+        self.keys = QLabel(tr("<b>K</b>: all keys"))
         self._sheet: KeySheet | None = None
         # what will propose next
-        self.proposes = TextLabel(state.proposes)
+        self.proposes = RoomyLabel(state.proposes)
         # the case that was shown last
         self._shown = state.case_id
         self.bar = ProjectBar(state, workers, self._leave, self._go_on)
@@ -86,8 +92,12 @@ class CorrectSection(QWidget):
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept = QPushButton(tr("Accept, open next  (A)"))
         self.unlock = QPushButton(tr("Let proposals overwrite mine"))
-        hidden = tr("More: next image, patients, overwriting")
-        self.more = Fold(hidden, "more", self.next_image, self.patients, self.unlock)
+        view = self.view
+        self.masks = MasksIn(
+            state, workers, self.status, in_hand=view.in_hand, let_go=view.close_all, go_on=lambda: self._go_on()
+        )
+        hidden = tr("More: next image, patients, masks, overwriting")
+        self.more = Fold(hidden, "more", self.next_image, self.patients, self.masks, self.unlock)
         self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
@@ -111,14 +121,13 @@ class CorrectSection(QWidget):
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},
         }
         self._build()
-        self.bar.opening.connect(self.refresh)
-        self.bar.opened.connect(self.refresh)
+        for turned in (self.bar.opening, self.bar.opened, self.masks.added, bus.cases_changed):
+            turned.connect(self.refresh)
         self.bar.failed.connect(self._failed)
         self.bar.told.connect(self.status.setText)
         self.bar.noted.connect(self.status.note)
         self.bar.listed.connect(self.status.list_each)
         self.bar.added.connect(self._added)
-        bus.cases_changed.connect(self.refresh)
         bus.case_changed.connect(self._one_changed)
         bus.save_status.connect(self._show_status)
         bus.opening.connect(self._show_opening)
@@ -130,9 +139,6 @@ class CorrectSection(QWidget):
         self.session = Session(viewer, state, self.view, self.tools, workers)
 
     def _build(self) -> None:
-        for label in (self.keys, self.proposes):
-            label.setWordWrap(True)
-        self.keys.setText(tr("<b>K</b>: all keys · 2 brush · 1 eraser · A accept"))
         self.accept.setObjectName("medseg_accept")
         self.take.hide()
         for button in (self.undo, self.redo, self.unlock, self.accept):
@@ -140,9 +146,8 @@ class CorrectSection(QWidget):
             words = button.fontMetrics().horizontalAdvance(button.text())
             button.setStyleSheet(f"QPushButton {{ min-width: {words}px; padding: 4px 6px; }}")
         bottom = QGridLayout()
-        bottom.addWidget(self.undo, 0, 0)
-        bottom.addWidget(self.redo, 0, 1)
-        bottom.addWidget(self.accept, 0, 2)
+        for column, button in enumerate((self.undo, self.redo, self.accept)):
+            bottom.addWidget(button, 0, column)
         bottom.addWidget(self.take, 1, 0, 1, 3)
         bottom.setColumnStretch(3, 1)
         bottom.setSpacing(SPACING)
@@ -152,16 +157,11 @@ class CorrectSection(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(*MARGINS)
         layout.setSpacing(SPACING)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.find)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.opening)
-        layout.addWidget(self.everything)
-        layout.addWidget(self.more)
-        layout.addWidget(self.proposes)
+        for widget in (self.bar, self.find, self.table, self.everything, self.more, self.proposes):
+            layout.addWidget(widget)
+        layout.setStretchFactor(self.table, 1)
         layout.addLayout(bottom)
-        layout.addWidget(self.pieces)
-        for widget in (self.status, self.slide, self.volume, self.classes, self.tools, self.spots, self.keys):
+        for widget in (self.slide, self.volume, self.classes, self.tools, self.spots):
             layout.addWidget(widget)
         self.everything.finished.connect(lambda proposed: self.next_image.worst_first() if proposed else None)
         self.next_image.order.currentIndexChanged.connect(self.refresh)
@@ -247,7 +247,7 @@ class CorrectSection(QWidget):
 
     def _enable(self) -> None:
         for button in (self.accept, self.unlock):
-            button.setEnabled(self._state.case_id is not None)
+            able(button, None if self._state.case_id is not None else tr(NO_IMAGE))
         for part in (self.moves, self.tools, self.spots, self.pieces):
             part.enable()
 
@@ -262,7 +262,7 @@ class CorrectSection(QWidget):
         self.status.note("")
         self.status.release()
         self.everything.forget()
-        self.intake.take(paths)
+        (self.masks if self.masks.takes(paths) else self.intake).take(paths)
 
     def open_next(self, note: str = "") -> None:
         """Open the next image that is not accepted; a note on the last one goes on being told."""

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_medseg.app.predict import edges_request, predict_array
 from napari_medseg.errors import InputError, sentence
 from napari_medseg.widgets.case_view import CaseView
-from napari_medseg.widgets.layers import EDGES_SUFFIX, find, plain_image, show_map
+from napari_medseg.widgets.layers import EDGES_SUFFIX, find, lie_of_layer, plain_image, show_map
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -92,11 +92,11 @@ class EdgeMaps(QObject):
         if self._ticket is not None:
             # of a slice that was left
             self._ticket.cancel()
-        state, picture = self._state, data[index]
+        state, picture, window = self._state, data[index], lie_of_layer(case.image).get("window")
 
         def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
             asked = edges_request(state.request())
-            return predict_array(picture, asked, edges=True, cancelled=lambda: ticket.cancelled).edges
+            return predict_array(picture, asked, edges=True, window=window, cancelled=lambda: ticket.cancelled).edges
 
         def done(edges: np.ndarray | None) -> None:
             self._ticket = None

@@ -55,8 +55,10 @@ from napari_medseg.widgets.coding import CodingBox
 from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.export_table import TableChoice
 from napari_medseg.widgets.files_there import REPLACE, files_there
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered, is_part, plain_image
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -86,7 +88,7 @@ class ExportSection(QWidget):
         self.table = TableChoice()
         # not remembered: each time it is for these files alone
         self.overwrite = QCheckBox(tr(REPLACE))
-        self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), TextLabel()
+        self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), Message(Of.PROJECT)
         self.show_folder, self.progress = QPushButton(tr("Open folder")), QProgressBar()
         self._written_to = Path()
         stored = load_settings()
@@ -96,7 +98,6 @@ class ExportSection(QWidget):
         self.folder.setText(str(stored.get("export_folder", Path.home() / "medseg-masks")))
         self.objects.setChecked(bool(stored.get("export_objects", False)))
         self.objects.setToolTip(tr("A second file, NAME_objects, in which each object has a number of its own"))
-        self.message.setWordWrap(True)
         self.browse.setMaximumWidth(34)
         row = QHBoxLayout()
         row.addWidget(self.folder, 1)
@@ -124,7 +125,6 @@ class ExportSection(QWidget):
         layout.addWidget(self.naming)
         layout.addWidget(self.export)
         layout.addWidget(self.progress)
-        layout.addWidget(self.message)
         layout.addWidget(self.show_folder)
         layout.addStretch()
         self.show_folder.hide()
@@ -194,8 +194,8 @@ class ExportSection(QWidget):
             self._run(partial(_write_slide, slide.project, slide.case, folder, format=format, **naming))
             return
         if layer is None:
-            self.message.setText(
-                tr("No mask is selected; expected one to export. Propose one, or select a Labels layer.")
+            self.message.say(
+                tr("No mask is selected; expected one to export. Propose one, or select a Labels layer."), Of.IMAGE
             )
             return
         opened = self._view.case_of(layer)
@@ -241,7 +241,8 @@ class ExportSection(QWidget):
                 **wishes,
             )
             if table:
-                written.append(write_table(csv, stem, measure(labels, grid, values, names=facts.get("classes"))))
+                measured = measure(labels, grid, values, names=facts.get("classes"))
+                written.append(write_table(csv, stem, measured, file))
             return written
 
         self._run(write)
@@ -283,7 +284,7 @@ class ExportSection(QWidget):
         return masks[0] if len(masks) == 1 else None
 
     def _run(self, work: Any) -> None:
-        self.export.setEnabled(False)
+        able(self.export, tr("Masks are being written: wait until they are."))
         self.message.setText(tr("Writing..."))
         self.show_folder.hide()
         self._left_out, self._not_measured = 0, []
@@ -323,7 +324,7 @@ class ExportSection(QWidget):
             self._ticket.cancel()
             self._ticket = None
             self._show_idle()
-            self.message.setText(tr("Stopped; the masks that are missing were left out."))
+            self.message.note(tr("Stopped; the masks that are missing were left out."))
         return agreed
 
     def close_section(self) -> None:
@@ -349,7 +350,7 @@ class ExportSection(QWidget):
         show_info(told)
 
     def _show_idle(self) -> None:
-        self.export.setEnabled(True)
+        able(self.export, None)
         self.progress.hide()
 
     def _offer(self, written: list[Any]) -> None:

@@ -63,7 +63,9 @@ class FamiliarNote(QWidget):
         before = self._description if data is self._data else None
 
         def work(ticket: Ticket, progress: Any) -> tuple[np.ndarray | None, str, Advice | None]:
-            description = look(data, volume=lie["volume"], across=across_of(lie)) if before is None else before
+            description = before
+            if before is None:
+                description = look(data, volume=lie["volume"], across=across_of(lie), window=lie.get("window"))
             # a project's own were trained on its images, and are no answer to one that is unlike them
             offered = [(entry.id, entry) for entry in list_weights()]
             kind = "" if description is None else kind_of(description)

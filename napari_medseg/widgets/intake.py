@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.intake import Found, can_take, find_images, images_beside, make_project, without
 from napari_medseg.app.series import gathered
+from napari_medseg.app.stacks import Slices, stack_into
 from napari_medseg.errors import sentence
 from napari_medseg.io import READ_SUFFIXES
 from napari_medseg.project import Project
@@ -17,6 +18,7 @@ from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.series_dialog import SeriesDialog
 from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.volume_dialog import VolumeDialog
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr, trn
 
@@ -51,17 +53,22 @@ class Intake(QWidget):
         self._state, self._workers, self._patients = state, workers, patients
         self._load, self._add, self._tell = load, add, tell
         self._images: tuple[Path, ...] = ()
+        self._slices: Slices | None = None
         self.text, self.yes, self.no = TextLabel(), QPushButton(), QPushButton(tr("Not now"))
         self.text.setWordWrap(True)
         self.yes.setObjectName("medseg_add_found")
         row = QHBoxLayout()
+        self.volume = QPushButton(tr("As one volume..."))
+        self.volume.setToolTip(tr("They are the slices of one volume, in the order of the numbers in their names"))
         row.addWidget(self.yes, 1)
+        row.addWidget(self.volume, 1)
         row.addWidget(self.no)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text)
         layout.addLayout(row)
         self.yes.clicked.connect(self._agreed)
+        self.volume.clicked.connect(self._ask_sizes)
         self.no.clicked.connect(self.withdraw)
         state.events.project.connect(self.withdraw)
         self.hide()
@@ -138,7 +145,7 @@ class Intake(QWidget):
         def done(fresh: Found) -> None:
             if project is not self._state.project:
                 return
-            if fresh.images and fresh.by is None:
+            if fresh.images and fresh.by is None and fresh.slices is None:
                 self._add(list(map(str, fresh.images)), show=show, note=_left_out(fresh))
             elif fresh.images:
                 self._offer(fresh, here=False)
@@ -169,6 +176,10 @@ class Intake(QWidget):
         if found.by is not None:
             self._patients.propose(found.by)
             text += " " + tr("Each folder is taken for one patient; choose above if that is wrong.")
+        self._slices = found.slices
+        self.volume.setVisible(found.slices is not None)
+        if found.slices is not None:
+            text += " " + tr("They are numbered and of one size: images, or the slices of one volume?")
         self._tell("")
         self.text.setText(f"{text} {_left_out(found)}".strip())
         self.yes.setText(trn("Add {n} image", "Add {n} images", count))
@@ -180,9 +191,38 @@ class Intake(QWidget):
         self._add(list(map(str, images)), show=self._state.case_id is None)
         self.withdraw()
 
+    def _ask_sizes(self) -> None:
+        if self._slices is not None:
+            dialog = VolumeDialog(self._slices, self.window())
+            dialog.chosen.connect(self.stack)
+            dialog.open()
+
+    def stack(self, spacing: tuple[float, float, float] | None) -> None:
+        """Make one volume of the pictures, and open it."""
+        project, slices = self._state.project, self._slices
+        if project is None or slices is None:
+            return
+        self.withdraw()
+        self._tell(tr("Making a volume..."))
+
+        def done(made: tuple[Path, list[str]]) -> None:
+            if project is self._state.project:
+                self._add([str(made[0])], show=True, note=" ".join(made[1]))
+
+        self._workers.run(
+            lambda ticket, progress: stack_into(
+                project.path, slices.folder, spacing=spacing, progress=stepping(ticket, progress)
+            ),
+            on_done=done,
+            on_error=lambda error: self._tell(sentence(error)),
+            lane="files",
+            waits=tr("Making a volume..."),
+            on_cancelled=lambda: self._tell(tr("Cancelled: nothing was opened.")),
+        )
+
     def withdraw(self, *_: Any) -> None:
         """Nothing is offered any more; patients are told as the person chose."""
-        self._images = ()
+        self._images, self._slices = (), None
         self._patients.take_back()
         self.hide()
 

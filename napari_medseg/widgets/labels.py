@@ -30,6 +30,19 @@ class TextLabel(QLabel):
         super().setText(f"<b>{as_html(bold)}</b>{as_html(text)}")
 
 
+class RoomyLabel(TextLabel):
+    """As high as two lines also where it says one, or nothing: what stands below it stays where it is."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+
+    def heightForWidth(self, width: int) -> int:
+        """Of its text, or of two lines."""
+        edge = self.contentsMargins()
+        return max(super().heightForWidth(width), 2 * self.fontMetrics().lineSpacing() + edge.top() + edge.bottom())
+
+
 def as_html(text: str) -> str:
     """Text to put between tags, or into a tool tip."""
     return escape(text, quote=False)

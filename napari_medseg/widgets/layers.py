@@ -14,6 +14,7 @@ from napari_medseg.app.kinds import axis_across
 from napari_medseg.app.layer_keys import (
     DISAGREEMENT_SUFFIX,
     EDGES_SUFFIX,
+    GREYS_KEY,
     GRID_KEY,
     MASK_SUFFIX,
     OBJECTS_SUFFIX,
@@ -77,7 +78,8 @@ def spacing_of(layer: Image) -> tuple[float, ...] | None:
 def lie_of_layer(layer: Image) -> dict[str, Any]:
     """How a layer's image lies, as :func:`napari_medseg.app.kinds.lie_of` tells of one that was read."""
     if layer.ndim != 3:
-        return {"spacing": None, "volume": False, "axis": None}
+        greys = {"window": layer.metadata[GREYS_KEY]} if GREYS_KEY in layer.metadata else {}
+        return {"spacing": None, "volume": False, "axis": None, **greys}
     across = axis_across(grid_of(layer)) if moved(layer) is None else None
     return {"spacing": spacing_of(layer), "volume": True, "axis": across}
 

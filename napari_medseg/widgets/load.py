@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from napari_medseg.app.correct import CaseLabels, case_labels
 from napari_medseg.app.draft import Draft, left_as_draft, predict_drafted
+from napari_medseg.app.greys import Greys, greys_of
 from napari_medseg.app.kinds import lie_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.predict import PredictRequest
@@ -43,6 +44,8 @@ class LoadedSlide(NamedTuple):
     case: Case
     opened: OpenedSlide
     mask: TileCache
+    # values that are black and white for networks
+    greys: Greys
     # of so many pixels nobody proposes unasked
     request: None = None
 
@@ -53,7 +56,12 @@ def read_case(
     """Read a case; of one that nobody saw yet, or that has a draft alone, with whom to ask."""
     case = project.case(case_id)
     if large_shape(case.shape):
-        return LoadedSlide(case, OpenedSlide(case.image), mask_tiles(project, case))
+        opened = OpenedSlide(case.image)
+        try:
+            return LoadedSlide(case, opened, mask_tiles(project, case), greys_of(opened.large))
+        except BaseException:
+            opened.close()
+            raise
     image = read_image(case.image, step)
     stored = case_labels(project, case_id)
     request, draft = state.unasked_for(image), None

@@ -12,6 +12,7 @@ from qtpy.QtGui import QBrush, QColor, QImage, QPalette, QTextCharFormat, QTextC
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from napari_medseg.app.manual import CONTENTS, GLOSSARY, manual_folder, page_in
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.words import tr
 
@@ -148,8 +149,8 @@ class Manual(QWidget):
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.message)
         self.message.hide()
-        self.back.setEnabled(False)
-        self.pages.backwardAvailable.connect(self.back.setEnabled)
+        self._go_back(False)
+        self.pages.backwardAvailable.connect(self._go_back)
         self.back.clicked.connect(self.pages.backward)
         self.contents.clicked.connect(lambda: self.pages.show_page(CONTENTS))
         self.words.clicked.connect(lambda: self.pages.show_page(GLOSSARY))
@@ -159,6 +160,9 @@ class Manual(QWidget):
     def _tell(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
+
+    def _go_back(self, can: bool) -> None:
+        able(self.back, None if can else tr("There is no page before this one."))
 
     def _leave_for(self) -> None:
         self.hide()

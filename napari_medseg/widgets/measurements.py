@@ -31,6 +31,7 @@ from napari_medseg.names import clean_name
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.diameter_lines import DiameterLines
 from napari_medseg.widgets.docks import Dock, dock_of
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.lesion_table import LesionTable
 from napari_medseg.widgets.rings import go_to
@@ -289,8 +290,9 @@ class Measurements(QWidget):
     def _enable(self) -> None:
         # what was drawn since is not in the table yet
         fresh = self.measured is not None and self._ticket is None and not self._rest.isActive()
+        why = None if fresh else tr("There is no table yet of the mask as it is now: wait until it is there.")
         for button in (self.copy, self.save):
-            button.setEnabled(fresh)
+            able(button, why)
 
     def _part(self, apart: bool) -> None:
         save_settings(measure_apart=apart)
@@ -337,7 +339,7 @@ class Measurements(QWidget):
             self._tell(sentence(error))
 
         self._workers.run(
-            lambda ticket, progress: write_table(path, name, measured),
+            lambda ticket, progress: write_table(path, name, measured, shown.file()),
             on_done=lambda written: self._tell(tr("Wrote {file}.", file=written)),
             on_error=failed,
             lane="export",

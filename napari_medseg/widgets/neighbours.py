@@ -13,9 +13,11 @@ from napari_medseg.app.layer_keys import PREVIEW_SUFFIX
 from napari_medseg.errors import Cancelled, sentence
 from napari_medseg.project.touched import CARRIED
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import SPACING, TextLabel
+from napari_medseg.widgets.labels import SPACING
 from napari_medseg.widgets.layers import find, made_for, place_of, plain_image
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.sight import axis_in_view
 from napari_medseg.widgets.workers import Ticket, Workers
@@ -26,24 +28,23 @@ OUTLINE = 2
 
 
 class Neighbours(QWidget):
-    """The button, and the row that is there while something is looked at or shown.
+    """The button, and the row that is there, in the foot, while something is looked at or shown.
 
     Attributes
     ----------
     button : QPushButton
         Stands among the other tools.
     take, drop : QPushButton
-    message : TextLabel
     """
 
-    def __init__(self, viewer: Any, view: CaseView, workers: Workers) -> None:
+    def __init__(self, viewer: Any, view: CaseView, workers: Workers, message: Message) -> None:
         super().__init__()
         self._viewer, self._view, self._workers = viewer, view, workers
         self._ticket: Ticket | None = None
         self._case: OpenCase | None = None
         self._shown: Carried | None = None
         self.button = QPushButton(tr("To neighbours"))
-        self.take, self.drop, self.message = QPushButton(tr("Take")), QPushButton(tr("Drop")), TextLabel()
+        self.take, self.drop, self.message = QPushButton(tr("Take")), QPushButton(tr("Drop")), message
         self.button.setToolTip(
             tr(
                 "Carries the slices that you corrected on to their neighbours, along the edges of the image  ({key})",
@@ -52,13 +53,12 @@ class Neighbours(QWidget):
         )
         self.take.setToolTip(tr("Fill these slices; one Undo takes it back  ({key})", key=key_of("to_neighbours")))
         self.drop.setToolTip(tr("Leave the mask as it is"))
-        self.message.setWordWrap(True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACING)
-        row.addWidget(self.message, 1)
         row.addWidget(self.take)
         row.addWidget(self.drop)
+        row.addStretch()
         self.button.clicked.connect(lambda: self.go())
         self.take.clicked.connect(lambda: self.accept())
         self.drop.clicked.connect(lambda: self.forget())
@@ -71,11 +71,10 @@ class Neighbours(QWidget):
         case = self._view.current
         if case is not self._case:
             self.forget()
-            self._tell("")
-        able = case is not None and case.labels.ndim == 3
-        self.button.setEnabled(able)
+        volume = case is not None and case.labels.ndim == 3
+        able(self.button, None if volume else tr(NO_IMAGE))
         # of an image it would take room for nothing
-        self.button.setVisible(able)
+        self.button.setVisible(volume)
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -119,14 +118,16 @@ class Neighbours(QWidget):
             on_error=self._failed,
             lane="edit",
         )
-        self.drop.show()
+        self._offer(taking=False)
 
     def _failed(self, error: BaseException) -> None:
         self._ticket = None
+        self._clear()
         self._tell(sentence(error))
 
     def _found(self, case: OpenCase, found: Carried) -> None:
         self._ticket = None
+        self._clear()
         if not self._same(case, found):
             self._tell(tr("The mask changed meanwhile. Press it again."))
             return
@@ -134,7 +135,6 @@ class Neighbours(QWidget):
             self._tell(found.text)
             return
         active = self._viewer.layers.selection.active
-        self._clear()
         changed = np.where(found.before == found.after, 0, found.after)
         # what is taken away is shown by no label: so all of a filled slice is outlined
         axis = axis_in_view(self._viewer, case.labels) or 0
@@ -154,8 +154,11 @@ class Neighbours(QWidget):
         self._viewer.layers.selection.active = active
         self._shown = found
         self._tell(tr("{text} Outlined in the image: take it, or drop it.", text=found.text))
-        self.take.show()
-        self.drop.show()
+        self._offer(taking=True)
+
+    def _offer(self, *, taking: bool) -> None:
+        self.take.setVisible(taking)
+        self.show()
 
     def _same(self, case: OpenCase, found: Carried) -> bool:
         return self._view.holds(case) and np.array_equal(case.labels.data, found.before)
@@ -198,19 +201,14 @@ class Neighbours(QWidget):
 
     def _clear(self) -> None:
         self._shown = None
-        self.take.hide()
-        self.drop.hide()
+        self.hide()
         if self._case is not None:
             layer = find(self._viewer, Labels, self._case.image, PREVIEW_SUFFIX)
             if layer is not None:
                 self._viewer.layers.remove(layer)
 
     def _tell(self, text: str) -> None:
-        self.message.setText(text)
-        self.setVisible(bool(text))
-        if self._ticket is None and self._shown is None:
-            self.take.hide()
-            self.drop.hide()
+        self.message.say(text, Of.MASK)
 
     def let_go(self) -> None:
         """Show nothing any more; more calls do nothing."""

@@ -119,13 +119,20 @@ class Opening(QObject):
         if (ready := self._ahead.take(loaded.case.id, loaded.request.weights)) is not None:
             self._proposed(ready)
             return
+        if loaded.image.volume:
+            # its proposal takes long: the picture first, before a network takes the processor
+            self._show_alone()
+            if self._case is None:
+                # it cannot be shown, or another one was asked for
+                return
         self._ticket = self._workers.run(
             lambda ticket, progress: first_proposal(loaded, self._ahead, ticket, progress),
             on_done=self._proposed,
             on_progress=lambda done, what: self._goes_on(done, what, loaded.draft),
             on_error=self._not_proposed,
         )
-        self._together.start()
+        if self._loaded is not None:
+            self._together.start()
 
     def _not_read(self, error: BaseException) -> None:
         self.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.opening import Opening
@@ -13,7 +13,7 @@ PATIENCE_MS = 1000
 
 
 class OpeningBar(QWidget):
-    """Hidden, unless someone waits."""
+    """Hidden, unless someone waits; ``draft``, of which is said who works on another mask, stands in the foot."""
 
     def __init__(self, opening: Opening) -> None:
         super().__init__()
@@ -22,13 +22,10 @@ class OpeningBar(QWidget):
         self.draft.setWordWrap(True)
         self.draft.hide()
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
         row.addWidget(self.progress, 1)
         row.addWidget(self.cancel)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.draft)
-        layout.addLayout(row)
+        row.setContentsMargins(0, 0, 0, 0)
         self._patience.timeout.connect(self.show)
         opening.progressed.connect(self._progressed)
         opening.drafted.connect(self._drafted)

@@ -15,6 +15,7 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.networks import get_spec
 from napari_medseg.tasks import task_words
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import as_tip
 from napari_medseg.words import mark, tr, trn
@@ -132,15 +133,16 @@ class ProposeOptions(QWidget):
             self.menu.addAction(action)
         self._counted()
         for widget in (self.boxes, self.draw):
-            widget.setEnabled(not volume)
+            able(widget, tr("Boxes are drawn on images: this is a volume.") if volume else None)
 
     def for_slide(self, slide: bool) -> None:
         """Boxes and maps are of images that are held whole."""
-        self.shown.native.setEnabled(not slide)
-        self.draft.setEnabled(not slide)
+        why = tr("On a slide, which is read in parts, there are no maps, drafts or boxes.") if slide else None
+        for box in (*(one.native for one in self.shown), self.draft):
+            able(box, why)
         if slide:
             for widget in (self.boxes, self.draw):
-                widget.setEnabled(False)
+                able(widget, why)
 
     def _ask(self, member: tuple[str, str], asked: bool) -> None:
         if asked:
@@ -158,7 +160,7 @@ class ProposeOptions(QWidget):
             if count
             else tr("Also ask: no other networks")
         )
-        self.also.setEnabled(bool(self.menu.actions()))
+        able(self.also, None if self.menu.actions() else tr("No other network at hand takes this image."))
 
     def members(self) -> tuple[tuple[str, str], ...]:
         """Further networks that were chosen: (network, weights)."""

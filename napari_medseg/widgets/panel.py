@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_medseg.app.rescue import rescue_folders, untold_rescues
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.banner import StorageBanner
 from napari_medseg.widgets.closing import Ending
 from napari_medseg.widgets.correct import CorrectSection
+from napari_medseg.widgets.cover import Cover
 from napari_medseg.widgets.drops import Drops
 from napari_medseg.widgets.export import ExportSection
+from napari_medseg.widgets.foot import Foot
 from napari_medseg.widgets.help import Help
 from napari_medseg.widgets.image_bar import ImageBar
 from napari_medseg.widgets.keys import bind, unbind
-from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.logged import keep_log
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.no_box import paint_no_box
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.presses import Presses
@@ -75,6 +77,7 @@ class MedSegPanel(QWidget):
         self.slide_runs = SlideRuns(napari_viewer, self.state, self.bus, self.correct.view, self.workers)
         self.propose.slide.use(self.slide_runs, self._take)
         self.bus.tissue.connect(self.correct.slide.know_tissue)
+        self.bus.doubts.connect(self.correct.slide.know_doubts)
         self.correct.view.end_draft = lambda opened: self.propose.end_draft(opened.project, opened.case_id)
         self.export.table.show_table.clicked.connect(self.correct.volume.measurements.toggle)
         self.tabs = QTabWidget()
@@ -93,15 +96,20 @@ class MedSegPanel(QWidget):
         self.help = Help(self.tabs, self.tour.start)
         self.bus.told.connect(self._tell_here)
         self.banner = StorageBanner(self.state, self.bus)
-        note = QLabel(tr("Research use only, no medical device."))
-        note.setEnabled(False)
+        self.foot = self._foot()
+        self.cover = Cover(self.correct.view.opener, self.correct.table.name_of, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for above in (self.banner, self.waiting, self.image_bar):
-            layout.addWidget(above)
+        layout.setSpacing(2)
+        for widget in (self.banner, self.image_bar):
+            layout.addWidget(widget)
         layout.addWidget(self.tabs, 1)
-        layout.addWidget(note)
+        layout.addWidget(self.foot)
+        layout.addLayout(self._last_line())
         self.presses = Presses(self)
+        self.cover.turned.connect(self.presses.cover)
+        # it is shown before its proposal, which is on its way
+        self.bus.opening.connect(self.cover.look)
         own = {"propose": self.propose.start, "draw_boxes": self.propose.options.draw.click}
         actions = self.presses.guarded({**self.correct.actions, **own})
         bind(napari_viewer, actions)
@@ -119,20 +127,57 @@ class MedSegPanel(QWidget):
         self.destroyed.connect(self.workers.close)
         self.workers.run(lambda ticket, progress: untold_rescues(), on_done=self._tell_rescued, lane="files")
 
+    def _foot(self) -> Foot:
+        """What is said, in a place that is kept for it: in Correct, that is also where something is asked."""
+        correct, nothing = self.correct, ()
+        pages = (
+            (self.propose.message, None, nothing),
+            (correct.status, correct.accept, (correct.pieces, correct.tools.neighbours, correct.opening.draft)),
+            (self.retrain.message, None, nothing),
+            (self.export.message, self.export.export, nothing),
+        )
+        foot = Foot(pages, (self.waiting, correct.opening))
+        self.tabs.currentChanged.connect(foot.show_page)
+        self.state.events.case_id.connect(self._other_image)
+        self.state.events.project.connect(self._other_project)
+        return foot
+
+    def _other_image(self, *_: Any) -> None:
+        # Correct knows which images come one after the other
+        for message in self._messages():
+            if message is not self.correct.status:
+                message.past(Of.IMAGE)
+
+    def _other_project(self, *_: Any) -> None:
+        self.export.message.past(Of.PROJECT)
+
+    def _last_line(self) -> QHBoxLayout:
+        note, line = QLabel(tr("Research use only, no medical device.")), QHBoxLayout()
+        note.setEnabled(False)
+        line.addWidget(note, 1)
+        line.addWidget(self.correct.keys)
+        return line
+
     def _watch_presses(self) -> None:
         """A press counts for what was on the screen when it was made."""
         self.presses.watch(*self.correct.deciding(), self.propose.run, self.export.export)
-        self.state.events.case_id.connect(lambda case_id: None if case_id is None else self.presses.show_case())
+        # a method: of a function, the signals would keep the panel and all its images for good
+        self.state.events.case_id.connect(self._case_changed)
         self.correct.view.proposal_shown.connect(self.presses.show_other)
         self.correct.pieces.asked.connect(self.presses.show_other)
         self.presses.dropped.connect(self._tell_dropped)
 
+    def _case_changed(self, case_id: int | None) -> None:
+        if case_id is not None:
+            self.presses.show_case()
+
     def _tell_dropped(self, why: str) -> None:
         """Said quietly, behind what is said already."""
         message = self._messages()[self.tabs.currentIndex()]
-        message.setText(f"{message.text().removesuffix(why).strip()} {why}".strip())
+        # over as soon as anything is done
+        message.say(f"{message.text().removesuffix(why).strip()} {why}".strip(), Of.IMAGE)
 
-    def _messages(self) -> tuple[TextLabel, ...]:
+    def _messages(self) -> tuple[Message, ...]:
         return self.propose.message, self.correct.status, self.retrain.message, self.export.message
 
     def _came(self, window: QMainWindow) -> None:
@@ -162,7 +207,7 @@ class MedSegPanel(QWidget):
 
     def _tell_here(self, why: str) -> None:
         """What was not done is said in the section that is looked at, too."""
-        self._messages()[self.tabs.currentIndex()].setText(why)
+        self._messages()[self.tabs.currentIndex()].say(why, Of.IMAGE)
         warn_unseen(self, why)
 
     def _may_close(self) -> bool:
@@ -227,6 +272,8 @@ class MedSegPanel(QWidget):
         with ExitStack() as last_first:
             # whatever one of them cannot do, the others are done
             last_first.callback(unbind, self._viewer)
+            # it lay in the window, and would keep the panel
+            last_first.callback(self.cover.setParent, self)
             last_first.callback(self.image_bar.detach)
             last_first.callback(self.tour.stop)
             last_first.callback(self.help.close)

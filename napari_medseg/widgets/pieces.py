@@ -14,7 +14,7 @@ from napari_medseg.editing.operations import keep_largest
 from napari_medseg.editing.pieces import Strays
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.elsewhere import unseen
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.rings import Place, Rings, go_to, in_view
 from napari_medseg.widgets.workers import Workers
@@ -58,13 +58,15 @@ class PieceQuestion(QWidget):
         self.largest.setToolTip(tr("Removes the ringed ones as one step for undo, and accepts"))
         self.all.setToolTip(tr("Accepts the mask as it is  (A again)"))
         row = QHBoxLayout()
-        row.addWidget(self.largest, 1)
-        row.addWidget(self.all, 1)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.largest, self.all, self.never):
+            row.addWidget(widget)
+        row.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text)
         layout.addLayout(row)
-        layout.addWidget(self.never)
+        layout.setSpacing(2)
         self.largest.clicked.connect(self.keep_largest)
         self.all.clicked.connect(self.keep_all)
         view.mask_changed.connect(lambda case: self.hide_question() if case is self._case else None)
@@ -138,8 +140,8 @@ class PieceQuestion(QWidget):
             else tr("{pieces}: keep the largest?", pieces=told[0])
         )
         self.all.setText(tr("Keep both") if len(found) == 1 and len(found[0].pieces) == 1 else tr("Keep all"))
-        self.never.setText(
-            tr("Do not ask again about {labels}", labels=", ".join(self._name_of(one.label) for one in found))
+        self.never.setToolTip(
+            as_tip(tr("Do not ask again about {labels}", labels=", ".join(self._name_of(one.label) for one in found)))
         )
         self.never.setChecked(False)
         places = [Place(piece.point, piece.radius) for one in found for piece in one.pieces]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -28,7 +29,8 @@ _TIMED = (*_DOWN, QEvent.Type.KeyRelease, QEvent.Type.MouseButtonRelease, QEvent
 class Presses(QObject):
     """Stands before keys, buttons and the canvas, and compares each press with when its image was painted.
 
-    What is called without an event (a script, a test) always counts, and so does a press whose time is not known.
+    What is called without an event (a script, a test) always counts, and so does a press whose time is not known; while
+    the image lies under a cover, no press does.
 
     Parameters
     ----------
@@ -52,6 +54,8 @@ class Presses(QObject):
         # since when there is another case, and another mask; when that was painted
         self._case_at = self._shown_at = -UNPAINTED
         self._painted_at: float | None = -SEEING
+        # the image lies under a cover: another one comes
+        self._covered = False
         self._buttons: weakref.WeakSet[QAbstractButton] = weakref.WeakSet()
         self._canvases: weakref.WeakSet[QWidget] = weakref.WeakSet()
         self._over = QTimer(self, singleShot=True, interval=0)
@@ -74,12 +78,19 @@ class Presses(QObject):
         self._look()
         self._painted_at = None if any(canvas.isVisible() for canvas in self._canvases) else self._shown_at
 
+    def cover(self, covered: bool) -> None:
+        """The image is out of sight from here on, or in view again: what nobody sees, nobody decides on."""
+        self._covered = covered
+        self.show_other()
+
     @property
     def seen(self) -> bool:
         """Whether a press that is made now counts."""
         return self._now() >= self._seen_from()
 
     def _seen_from(self) -> float:
+        if self._covered:
+            return math.inf
         return self._shown_at + UNPAINTED if self._painted_at is None else self._painted_at + SEEING
 
     def _frame(self) -> None:
@@ -121,6 +132,9 @@ class Presses(QObject):
             made, held = self._key or (None, False)
             if held:
                 return
+            if self._covered:
+                self._tell_covered(key_of(name))
+                return
             if made is not None and made < self._seen_from():
                 self._tell(key_of(name))
             else:
@@ -132,6 +146,9 @@ class Presses(QObject):
         self.dropped.emit(
             tr("{pressed} was pressed before this could be seen, and did nothing here. Press again.", pressed=pressed)
         )
+
+    def _tell_covered(self, pressed: str) -> None:
+        self.dropped.emit(tr("Another image is being opened: {pressed} did nothing. Wait, or cancel.", pressed=pressed))
 
     def _forget_key(self) -> None:
         self._key = None
@@ -155,6 +172,9 @@ class Presses(QObject):
             self._over.start()
 
     def _drops(self, widget: QObject, event: Any) -> bool:
+        if self._covered and isinstance(widget, QAbstractButton):
+            self._tell_covered(widget.text())
+            return True
         if self._made is None or int(event.timestamp()) != self._stamp:
             # it did not come by a window: of its time nothing is known
             return False

@@ -16,6 +16,7 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io import format_of, is_there
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.greyed import NO_PROJECT, able
 from napari_medseg.widgets.intake import Intake
 from napari_medseg.widgets.labels import SPACING, TextLabel
 from napari_medseg.widgets.last_project import LastProject
@@ -81,12 +82,11 @@ class ProjectBar(QWidget):
 
     def show_cases(self, project: Project | None, cases: list[Case]) -> None:
         """How far the project is."""
-        self.add.setEnabled(project is not None)
+        able(self.add, tr(NO_PROJECT) if project is None else None)
         if project is None:
             self.title.setText(tr("No project is open. A project keeps your images' masks and every stroke."))
         else:
-            done = sum(case.state == "accepted" for case in cases)
-            self.title.set_bold(project.path.name, ": " + tr("{done} of {total} accepted", done=done, total=len(cases)))
+            self.title.set_bold(project.path.name, f": {progress_text(cases)}")
         self.last.offer(project is None)
 
     # ---- dialogs -------------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ class ProjectBar(QWidget):
         project = self._state.project
         if project is None:
             return
-        self.add.setEnabled(False)
+        able(self.add, tr("Images are being added: wait until they are."))
         self.told.emit(tr("Adding images..."))
         by = self.patients.by
 
@@ -233,3 +233,15 @@ def _refusals(refused: list[str]) -> str:
 def open_or(make: Callable[[Path], Project], folder: Path) -> Project:
     """The project in a folder; one is made there where none is."""
     return Project.open(folder) if (folder / FILE_NAME).exists() else make(folder)
+
+
+def progress_text(cases: list[Case]) -> str:
+    """How much of a project is accepted, in words; of large images nobody accepts all."""
+    whole, frames = [case for case in cases if not case.frames], sum(case.frames for case in cases)
+    parts = []
+    if whole or not frames:
+        done = sum(case.state == "accepted" for case in whole)
+        parts.append(tr("{done} of {total} accepted", done=done, total=len(whole)))
+    if frames:
+        parts.append(trn("{n} frame accepted", "{n} frames accepted", frames))
+    return ", ".join(parts)

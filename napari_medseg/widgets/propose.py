@@ -28,15 +28,17 @@ from napari_medseg.widgets.device_choice import DeviceChoice
 from napari_medseg.widgets.engine_line import EngineLine
 from napari_medseg.widgets.familiar import FamiliarNote
 from napari_medseg.widgets.found import found_text, lost, plan_text, show_maps
+from napari_medseg.widgets.greyed import AT_WORK, NOTHING_RUNS, able
 from napari_medseg.widgets.image_choice import ImageChoice
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.layers import closest_look, is_slide, lie_of_layer, number_of, plain_image
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.opener import ImageOpener
 from napari_medseg.widgets.options import ProposeOptions
 from napari_medseg.widgets.propose_form import lay_out
 from napari_medseg.widgets.propose_slide import ProposeSlide
 from napari_medseg.widgets.state import Bus, PanelState
-from napari_medseg.widgets.weights_text import no_boxes
+from napari_medseg.widgets.weights_text import no_boxes, nothing_fits
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
 
@@ -53,7 +55,7 @@ class ProposeSection(QWidget):
         self.image, self.device = ImageChoice(viewer), DeviceChoice(state, workers)
         self.task, self.weights = self.choice.task, self.choice.weights
         self.engine = EngineLine(state)
-        self.plan, self.message = TextLabel(), TextLabel()
+        self.plan, self.message = TextLabel(), Message(Of.PROJECT)
         self.open = ImageOpener(viewer, workers, self.message.setText)
         self.options = ProposeOptions()
         self.familiar = FamiliarNote(state, workers)
@@ -75,12 +77,10 @@ class ProposeSection(QWidget):
         state.events.project.connect(self._refill)
 
     def _build(self) -> None:
-        for label in (self.plan, self.message):
-            label.setWordWrap(True)
+        self.plan.setWordWrap(True)
         self.run.setObjectName("medseg_run")
         self.run.setToolTip(tr("A network proposes a mask; pressed again, a new one. What you drew stays."))
-        self.cancel.setEnabled(False)
-        self.progress.setRange(0, 100)
+        able(self.cancel, tr(NOTHING_RUNS))
         lay_out(
             self,
             (
@@ -92,7 +92,7 @@ class ProposeSection(QWidget):
             self.engine,
             between=(self.choice.about, self.familiar, self.slide, self.plan, self.options),
             buttons=(self.run, self.cancel),
-            below=(self.progress, self.message),
+            below=(self.progress,),
         )
         # in its place by now: shown without one it would be a window of its own
         self.engine.forget()
@@ -140,7 +140,6 @@ class ProposeSection(QWidget):
         self.familiar.ask(closest_look(self._viewer, layer))
 
     def _boxes_drawn(self, image: Image) -> None:
-        """A box is for its image."""
         self._drawn.add(number_of(image))
         if image == self.current_image():
             self.options.boxes.setChecked(True)
@@ -209,36 +208,35 @@ class ProposeSection(QWidget):
     def _show_plan(self, *_: Any) -> None:
         layer = self.current_image()
         if layer is None:
-            self.plan.setText(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
-            self.run.setEnabled(False)
+            self._cannot(tr("Open an image, or drop a file on the window. Samples: File > Open Sample."))
             return
-        data, slide = plain_image(layer), is_slide(layer)
+        data, slide, at_work = plain_image(layer), is_slide(layer), None if self._ticket is None else tr(AT_WORK)
         self.slide.setVisible(slide)
         if data is None and not slide:
-            self.plan.setText(
+            self._cannot(
                 tr("'{name}' is no plain image or volume; expected one of two or three axes.", name=layer.name)
             )
-            self.run.setEnabled(False)
             return
         if self.weights.currentData() is None and self._state.boxed is None:
             # where nobody knows what is on the images, who wants a proposal is asked
             self.plan.setText("")
-            self.run.setEnabled(self.choice.unasked and self._ticket is None)
+            able(self.run, at_work or (None if self.choice.unasked else nothing_fits(volume=self._volume)))
             return
         if data is None:
             self.slide.plan(layer, self._request(), self._state.task)
             return
         if self.options.boxes.isChecked() and not self._volume and self._state.boxed is None:
-            self.plan.setText(no_boxes())
-            self.run.setEnabled(False)
+            self._cannot(no_boxes())
             return
         try:
-            plan = describe_plan(data.shape, self._request(), **lie_of_layer(layer))
-            self.plan.setText(plan_text(plan))
-            self.run.setEnabled(self._ticket is None)
+            self.plan.setText(plan_text(describe_plan(data.shape, self._request(), **lie_of_layer(layer))))
+            able(self.run, at_work)
         except MedsegError as error:
-            self.plan.setText(str(error))
-            self.run.setEnabled(False)
+            self._cannot(str(error))
+
+    def _cannot(self, why: str) -> None:
+        self.plan.setText(why)
+        able(self.run, why)
 
     # ---- running -------------------------------------------------------------------------------------------------
 
@@ -391,8 +389,10 @@ class ProposeSection(QWidget):
             self.progress.setValue(0)
             self.progress.setFormat("")
             self._tell_next()
-        self.run.setEnabled(not busy and self.current_image() is not None)
-        self.cancel.setEnabled(busy)
+        able(self.cancel, None if busy else tr(NOTHING_RUNS))
+        able(self.run, tr(AT_WORK) if busy else None)
+        if self.current_image() is None:
+            self._show_plan()
 
     def close_section(self) -> None:
         """Let go of the viewer."""

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QV
 from napari_medseg.app.propose_all import Step, propose_all
 from napari_medseg.errors import PartlyDoneError, sentence
 from napari_medseg.widgets.case_view import CaseView
-from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.greyed import NO_PROJECT, able
+from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.state import Bus, PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import mark, tr, trn
@@ -48,6 +49,7 @@ class ProposeAll(QWidget):
         workers: Workers,
         view: CaseView,
         note: Callable[[int, float | None], None],
+        message: Message,
     ) -> None:
         super().__init__()
         self._state, self._bus, self._workers, self._view, self._note = state, bus, workers, view, note
@@ -57,24 +59,22 @@ class ProposeAll(QWidget):
         self.button, self.drawn = QPushButton(tr(ALL)), QCheckBox(tr("Also where I drew"))
         self.anyway = QPushButton(tr("Propose on these, too"))
         self.anyway.setToolTip(tr("The network knows no such images: look twice at what it proposes."))
-        self.progress, self.message = QProgressBar(), TextLabel()
+        self.progress, self.message = QProgressBar(), message
         self.button.setObjectName("medseg_propose_all")
         self.button.setToolTip(tr("A proposal for every image that is not accepted; then the list stands worst first."))
         self.drawn.setToolTip(tr("Your strokes stay; the network has its say beside them."))
-        self.message.setWordWrap(True)
         row = QHBoxLayout()
         row.addWidget(self.button)
         row.addWidget(self.drawn)
         row.addWidget(self.progress, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        # where the bar was
+        row.addWidget(self.anyway)
         layout.addLayout(row)
-        layout.addWidget(self.message)
-        layout.addWidget(self.anyway)
         self.button.clicked.connect(self._pressed)
         self.anyway.clicked.connect(lambda: self.start(unlike=True))
         state.events.project.connect(self._project_changed)
-        self._tell("")
         self._show_running(False)
 
     def _pressed(self) -> None:
@@ -178,23 +178,23 @@ class ProposeAll(QWidget):
 
     def _project_changed(self, *_: Any) -> None:
         self.stop()
-        self._tell("")
+        self.anyway.hide()
         self._show_running(False)
 
     def _show_running(self, running: bool) -> None:
         self.button.setText(tr(STOP if running else ALL))
-        self.button.setEnabled(self._state.project is not None)
+        able(self.button, tr(NO_PROJECT) if self._state.project is None else None)
         self.drawn.setVisible(not running)
         self.progress.setVisible(running)
 
     def forget(self) -> None:
-        """What was said of the last time goes; of one that runs, it stays."""
+        """What was offered after the last time goes."""
         if self._ticket is None:
-            self._tell("")
+            self.anyway.hide()
 
     def _tell(self, text: str) -> None:
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
+        # of all images: it is read on the next one, too
+        self.message.note(text)
         self.anyway.setVisible(bool(text) and self._unlike > 0 and self._ticket is None)
 
 

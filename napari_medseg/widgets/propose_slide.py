@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
 from napari_medseg.app.layer_keys import SLIDE_KEY
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.slide_work import Asked
+from napari_medseg.widgets.greyed import AT_WORK, able
 from napari_medseg.widgets.labels import TextLabel, as_tip
 from napari_medseg.widgets.slide_runs import SlideRuns
 from napari_medseg.words import tr
@@ -79,18 +80,18 @@ class ProposeSlide(QWidget):
     def plan(self, layer: Image, request: PredictRequest, task: str) -> None:
         """Tell what a request will do with a slide, in words."""
         if self._runs is None or not self._runs.shows(layer):
-            self.pixel.setEnabled(False)
+            able(self.pixel, tr("It is asked once the slide is in a project: press Propose."))
             told = tr("A slide. Propose takes it into a project first, where what is found and drawn is kept.")
             self._tell(told, True)
             return
-        self.pixel.setEnabled(not self.running)
+        able(self.pixel, tr(AT_WORK) if self.running else None)
         self._runs.ask(replace(request, pixel_um=self.pixel.value() or None), task)
 
     def start(self, layer: Image) -> None:
         """Propose, or go on; a slide that is in no project is taken into one before."""
         if self._runs is not None and self._runs.shows(layer):
             self._runs.start()
-            self.pixel.setEnabled(not self.running)
+            able(self.pixel, tr(AT_WORK) if self.running else None)
         else:
             self._pending = Path(layer.metadata[SLIDE_KEY])
             self._take([self._pending])
@@ -104,12 +105,12 @@ class ProposeSlide(QWidget):
         # asked for a slide, and another image is chosen by now
         if not self.isHidden():
             self._told.setText(told)
-            self._run.setEnabled(can and not self.running)
+            able(self._run, tr(AT_WORK) if self.running else None if can else told)
 
     def _progressed(self, share: float, told: str) -> None:
         self._progress(share, told)
-        self._run.setEnabled(False)
-        self._cancel.setEnabled(True)
+        able(self._run, tr(AT_WORK))
+        able(self._cancel, None)
 
     def _resume(self, asked: Asked) -> None:
         self.pixel.setValue(asked.pixel_um or 0.0)

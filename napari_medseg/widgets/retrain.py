@@ -16,7 +16,9 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.app.unfinished import Unfinished
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.curves import Curves
+from napari_medseg.widgets.greyed import AT_WORK, NOTHING_RUNS, able
 from napari_medseg.widgets.labels import TextLabel
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.rounds import Rounds
@@ -50,7 +52,7 @@ class RetrainSection(QWidget):
         self.epochs, self.minutes = QSpinBox(), QSpinBox()
         self.start, self.cancel = QPushButton(tr("Retrain")), QPushButton(tr("Cancel"))
         self.resume = QPushButton(tr("Resume"))
-        self.progress, self.curves, self.message = QProgressBar(), Curves(), TextLabel()
+        self.progress, self.curves, self.message = QProgressBar(), Curves(), Message(Of.PROJECT)
         # why the last one could not begin
         self._refused = ""
         # what would happen if it was pressed now
@@ -89,14 +91,12 @@ class RetrainSection(QWidget):
         buttons.addWidget(self.start, 1)
         buttons.addWidget(self.resume)
         buttons.addWidget(self.cancel)
-        self.message.setWordWrap(True)
         self.ahead.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.ahead)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
-        layout.addWidget(self.message)
         # once there is an outcome, it is what one wants to see
         layout.addWidget(self.outcome)
         layout.addWidget(self.curves)
@@ -113,8 +113,8 @@ class RetrainSection(QWidget):
 
     def _enable(self) -> None:
         at_work = self.rounds.at_work
-        self.start.setEnabled(not at_work)
-        self.cancel.setEnabled(at_work)
+        able(self.start, tr(AT_WORK) if at_work else None)
+        able(self.cancel, None if at_work else tr(NOTHING_RUNS))
         self.ahead.setVisible(not at_work)
         self.resume.setVisible(self.rounds.left is not None and not at_work)
 

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_medseg.app.series import SIDE, Choice, note_of, small_picture, ticked_at_first
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.labels import TextLabel
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr, trn
@@ -182,7 +183,7 @@ class SeriesDialog(QDialog):
         ticked = self.ticked()
         words = " + ".join(_amounts(ticked))
         self.open_button.setText(tr("Open {what}", what=words) if words else tr("Open"))
-        self.open_button.setEnabled(bool(ticked))
+        able(self.open_button, None if ticked else tr("Tick what is to be opened."))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Enter opens and Escape cancels, wherever the focus is; Space ticks in the list, as Qt has it."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 
 from napari_medseg.app.classes import shown_classes
-from napari_medseg.app.layer_keys import number_of
+from napari_medseg.app.layer_keys import FILE_KEY, number_of
 from napari_medseg.app.places import grid_of
 from napari_medseg.io import Grid
 from napari_medseg.project import Project
@@ -45,6 +46,14 @@ class ShownMask:
     _case: tuple[Project, int] | None
     _naming: dict[str, Any]
     numbers: tuple[str, ...]
+
+    def file(self) -> Path | None:
+        """Of the image, where it is known: off the GUI thread."""
+        if self._case is not None:
+            project, number = self._case
+            return Path(project.case(number).image)
+        file = self.image.source.path or self.image.metadata.get(FILE_KEY)
+        return Path(file) if file else None
 
     def facts(self) -> tuple[Grid, dict[int, str]]:
         """Where it lies, and what its classes are called: off the GUI thread."""

@@ -9,11 +9,12 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.slide_plan import SlidePlan
-from napari_medseg.app.slide_windows import next_window, windows_of
-from napari_medseg.app.slide_work import tissue_windows
+from napari_medseg.app.slide_windows import most_doubtful, next_window, windows_of
+from napari_medseg.app.slide_work import doubts_of, tissue_windows
 from napari_medseg.errors import MedsegError
 from napari_medseg.project import Box, Revision
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.open_case import OpenCase
@@ -41,13 +42,21 @@ class SlideBar(QWidget):
         self._accepted: list[Box] = []
         # where to look, in this order; all of it until somebody knows better
         self._places: Sequence[Box] = ()
+        # how doubtful what was proposed there is; and from where one went on without accepting
+        self._doubts: dict[Box, float] = {}
+        self._passed: set[Box] = set()
         self.text, self.here, self.next = TextLabel(), QPushButton(tr("Draw here")), QPushButton(tr("Next frame"))
         self.text.setWordWrap(True)
         self.here.setToolTip(
             as_tip(tr("A frame to draw in, at the middle of what you see  ({key})", key=key_of("look_closely")))
         )
         self.next.setToolTip(
-            as_tip(tr("The next part of the slide that you have not accepted  ({key})", key=key_of("next")))
+            as_tip(
+                tr(
+                    "The part of the slide with most doubt that you have not accepted  ({key})",
+                    key=key_of("next"),
+                )
+            )
         )
         row = QHBoxLayout()
         for button in (self.here, self.next):
@@ -68,20 +77,24 @@ class SlideBar(QWidget):
         shown = self._slides.shown
         if shown is not self._of:
             self._of, self._accepted, self._places = shown, [], ()
+            self._doubts, self._passed = {}, set()
             if shown is not None:
                 self._places = windows_of(shown.case.shape)
                 self._read(shown)
         self._tell()
 
     def _read(self, shown: SlideShown) -> None:
-        """What was accepted in earlier sessions."""
+        """What was accepted in earlier sessions, and how doubtful what was proposed is."""
 
-        def work(ticket: Ticket, progress: Any) -> list[Box]:
-            return accepted_boxes(shown)
+        def work(ticket: Ticket, progress: Any) -> tuple[list[Box], dict[Box, float]]:
+            return accepted_boxes(shown), doubts_of(shown.project, shown.case.id)
 
-        def done(found: list[Box]) -> None:
+        def done(found: tuple[list[Box], dict[Box, float]]) -> None:
             if self._of is shown:
-                self._accepted = found + [box for box in self._accepted if box not in found]
+                boxes, doubts = found
+                self._accepted = boxes + [box for box in self._accepted if box not in boxes]
+                # what came meanwhile is newer
+                self._doubts = {**doubts, **self._doubts}
                 self._tell()
 
         self._workers.run(work, on_done=done, on_error=lambda error: None, lane="files")
@@ -106,25 +119,37 @@ class SlideBar(QWidget):
         if self._accepted:
             parts.append(trn("{n} frame is accepted.", "{n} frames are accepted.", len(self._accepted)))
         self.text.setText(" ".join(parts))
-        flat = len(shown.case.shape) == 2
-        self.here.setEnabled(flat)
-        self.next.setEnabled(flat)
+        why = None if len(shown.case.shape) == 2 else tr("A volume larger than memory is looked at, not drawn in.")
+        for button in (self.here, self.next):
+            able(button, why)
 
     def know_tissue(self, case_id: int, plan: SlidePlan) -> None:
         """Where there is tissue, it is worth looking."""
         if self._of is not None and self._of.case.id == case_id:
             self._places = tissue_windows(plan, windows_of(self._of.case.shape))
 
+    def know_doubts(self, case_id: int, doubts: dict[Box, float] | None) -> None:
+        """Parts of a proposal came; None: it is another one."""
+        if self._of is not None and self._of.case.id == case_id:
+            self._doubts = {} if doubts is None else {**self._doubts, **doubts}
+
     def draw_here(self) -> None:
         """A frame at the middle of what is seen."""
         self._slides.edit_here()
 
     def step(self, by: int) -> bool:
-        """Go to the next part that is not accepted; False where there is none, or no slide."""
-        shown = self._slides.shown
+        """Go to the next part that is not accepted, the one with most doubt; False where there is none, or no slide.
+
+        Where no proposal is, and back, in their order.
+        """
+        shown, here = self._slides.shown, self._slides.box
         if shown is None or len(shown.case.shape) != 2:
             return False
-        box = next_window(self._places, self._accepted, self._slides.box, by)
+        box = None
+        if by > 0:
+            self._passed |= set() if here is None else {here}
+            box = most_doubtful(self._places, self._doubts, self._accepted, self._passed, here)
+        box = box or next_window(self._places, self._accepted, here, by)
         if box is not None:
             self._slides.go_to(box)
         return box is not None
@@ -133,7 +158,8 @@ class SlideBar(QWidget):
         """A frame was accepted: go to the next; False where there is none, or no slide."""
         if self._slides.shown is None or self._slides.box is None:
             return False
-        self._accepted.append(self._slides.box)
+        if self._slides.box not in self._accepted:
+            self._accepted.append(self._slides.box)
         self._tell()
         return self.step(1)
 
@@ -146,10 +172,10 @@ def accepted_text(opened: OpenCase) -> str:
 
 
 def accepted_boxes(shown: SlideShown) -> list[Box]:
-    """What a person accepted of a slide, oldest first; off the GUI thread."""
+    """What a person accepted of a slide, oldest first, each once; off the GUI thread."""
     try:
         found = [getattr(revision, "box", None) for revision in shown.project.revisions(shown.case.id)]
     except MedsegError:
         # damage is told by who reads the labels
         return []
-    return [box for box in found if box is not None]
+    return list(dict.fromkeys(box for box in found if box is not None))

@@ -23,7 +23,8 @@ from napari_medseg.app.layer_keys import (
     TOLD_KEY,
 )
 from napari_medseg.app.places import name_of_unit
-from napari_medseg.app.tile_cache import TileCache, steps_of
+from napari_medseg.app.tile_cache import TileCache
+from napari_medseg.app.tile_grid import steps_of
 from napari_medseg.classes import COLOURS
 from napari_medseg.io.large import Large
 from napari_medseg.io.large_open import open_large

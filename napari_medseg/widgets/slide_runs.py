@@ -19,6 +19,7 @@ from napari_medseg.app.slide_work import (
     WAITING,
     Asked,
     Progressed,
+    boxes_of,
     go_on,
     on_its_way,
     progressed,
@@ -171,11 +172,12 @@ class SlideRuns(QObject):
                 for index in unit:
                     if far[0].map[index] == WAITING:
                         far[0].map[index] = DONE
-                progress(-1.0, (replace(far[0], map=far[0].map.copy()), _around(store, unit)))
+                doubts = boxes_of(store, store.doubts(unit))
+                progress(-1.0, (replace(far[0], map=far[0].map.copy()), _around(store, unit), doubts))
 
             def begun(store: LabelBlocks, new: bool) -> None:
                 far.append(progressed(plan, store))
-                progress(-1.0, (replace(far[0], map=far[0].map.copy()), None))
+                progress(-1.0, (replace(far[0], map=far[0].map.copy()), None, None if new else {}))
 
             return go_on(
                 shown.project,
@@ -219,9 +221,10 @@ class SlideRuns(QObject):
             y0, x0, y1, x1 = told.box
             self._slides.preview((y0, x0, y1, x1), told.labels)
             return
-        far, box = told
+        far, box, doubts = told
         self._paint_map(far)
         self._slides.refresh(box)
+        self._bus.doubts.emit(shown.case.id, doubts)
         if box is None:
             self._bus.cases_changed.emit()
 

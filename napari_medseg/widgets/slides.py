@@ -11,7 +11,16 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.correct import CaseLabels, common, window_labels
-from napari_medseg.app.layer_keys import MASK_SUFFIX, OF_KEY, OVERVIEW_SUFFIX, SLIDE_KEY, WINDOW_KEY, number_of
+from napari_medseg.app.greys import Greys
+from napari_medseg.app.layer_keys import (
+    GREYS_KEY,
+    MASK_SUFFIX,
+    OF_KEY,
+    OVERVIEW_SUFFIX,
+    SLIDE_KEY,
+    WINDOW_KEY,
+    number_of,
+)
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.slide_windows import area, wanted, window_at
 from napari_medseg.errors import sentence
@@ -70,6 +79,7 @@ class SlideShown(NamedTuple):
     layer: Image
     overview: Labels
     painter: Painter
+    greys: Greys
 
 
 class Slides(QObject):
@@ -124,7 +134,7 @@ class Slides(QObject):
         overview.name = case.name + OVERVIEW_SUFFIX
         overview.metadata.update({**made_for(layer, OVERVIEW_SUFFIX), SLIDE_KEY: str(case.image)})
         self._viewer.add_layer(overview)
-        self.shown = SlideShown(project, case, opened.large, layer, overview, painter)
+        self.shown = SlideShown(project, case, opened.large, layer, overview, painter, loaded.greys)
         self._viewer.layers.selection.active = layer
         self._viewer.reset_view()
         self._state.case_id = case.id
@@ -324,6 +334,7 @@ class Slides(QObject):
 
     def _layer(self, slide: Image, pixels: np.ndarray, box: Box, name: str) -> Image:
         """A part of a slide as an ordinary image, in its place, with a frame around it."""
+        assert self.shown is not None
         scale = np.array(slide.scale)
         layer = Image(
             pixels,
@@ -334,7 +345,7 @@ class Slides(QObject):
             units=slide.units,
             contrast_limits=None if slide.rgb else slide.contrast_limits,
             # nothing of the file: a mask of a part must not be written as that of the whole
-            metadata={WINDOW_KEY: box, OF_KEY: (number_of(slide), "")},
+            metadata={WINDOW_KEY: box, OF_KEY: (number_of(slide), ""), GREYS_KEY: self.shown.greys},
         )
         frame = layer.bounding_box
         frame.line_color, frame.line_thickness, frame.points, frame.visible = FRAME, FRAME_PX, False, True

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QGroupBox,
     QHBoxLayout,
     QListWidget,
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -27,17 +25,21 @@ from napari_medseg.editing.spots import Spot, after_seen
 from napari_medseg.errors import sentence
 from napari_medseg.inference import Prediction
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
+from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.layers import lie_of_layer, plain_image
+from napari_medseg.widgets.message import Message
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.rings import Place, Rings, go_to
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers
 from napari_medseg.words import tr
 
-# of the list, px
-HEIGHT = 64
+# of the list, px: a row, beside the buttons that go through it
+HEIGHT = 28
+# of how far it is, px
+WIDTH = 60
 # whoever waits longer is offered to give up, ms
 PATIENCE_MS = 1000
 # a ring leaves so much room around a spot, were it round
@@ -66,11 +68,13 @@ class _Asked:
     by: int
 
 
-class SpotList(QGroupBox):
+class SpotList(QWidget):
     """Doubtful places of the open case."""
 
-    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers, rings: Rings) -> None:
-        super().__init__(tr("Check these"))
+    def __init__(
+        self, viewer: Any, state: PanelState, view: CaseView, workers: Workers, rings: Rings, message: Message
+    ) -> None:
+        super().__init__()
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self._found: _Found | None = None
         self._ticket: Ticket | None = None
@@ -78,7 +82,7 @@ class SpotList(QGroupBox):
         self._request: PredictRequest | None = None
         self._case: OpenCase | None = None
         self.rings = rings
-        self.list, self.message = QListWidget(), TextLabel()
+        self.list, self.message = QListWidget(), message
         self.progress, self.cancel = QProgressBar(), QPushButton(tr("Cancel"))
         self._patience = QTimer(self)
         self.previous, self.next = QPushButton(tr("Previous")), QPushButton(tr("Next"))
@@ -86,24 +90,22 @@ class SpotList(QGroupBox):
         self.next.setToolTip(key_of("next_spot"))
         self.list.setFixedHeight(HEIGHT)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.message.setWordWrap(True)
+        self.progress.setMaximumWidth(WIDTH)
+        self.progress.setTextVisible(False)
+        self.list.setToolTip(tr("Doubtful places, worst first: Next looks for them, and goes to each"))
         self.progress.setRange(0, 100)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
         self._patience.timeout.connect(self.cancel.show)
-        buttons = QHBoxLayout()
+        buttons = QHBoxLayout(self)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(SPACING)
+        buttons.addWidget(TextLabel(tr("Check these:")))
         buttons.addWidget(self.previous)
         buttons.addWidget(self.next)
-        buttons.addWidget(self.message, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(*MARGINS)
-        layout.setSpacing(SPACING)
-        looking = QHBoxLayout()
-        looking.addWidget(self.progress, 1)
-        looking.addWidget(self.cancel)
-        layout.addLayout(buttons)
-        layout.addLayout(looking)
-        layout.addWidget(self.list)
+        buttons.addWidget(self.list, 1)
+        buttons.addWidget(self.progress)
+        buttons.addWidget(self.cancel)
         self.cancel.clicked.connect(self.give_up)
         self.next.clicked.connect(lambda: self.step(1))
         self.previous.clicked.connect(lambda: self.step(-1))
@@ -121,10 +123,8 @@ class SpotList(QGroupBox):
             self._case, self._found = case, None
             self.rings.hide()
             self.list.clear()
-            self.message.setText("")
         for button in (self.previous, self.next):
-            button.setEnabled(case is not None)
-        self.list.setVisible(self.list.count() > 0)
+            able(button, tr(NO_IMAGE) if case is None else None)
 
     def step(self, by: int) -> None:
         """Go to the next or the previous spot; the first time, look for them."""
@@ -200,6 +200,7 @@ class SpotList(QGroupBox):
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(100 * fraction))
         self.progress.setFormat(text)
+        self.progress.setToolTip(as_tip(text))
 
     def give_up(self) -> None:
         """Look no further."""
@@ -277,7 +278,6 @@ class SpotList(QGroupBox):
         self.list.clear()
         for spot in spots:
             self.list.addItem(tr("{n} px at {place}", n=spot.pixels, place=", ".join(map(str, spot.point))))
-        self.list.setVisible(bool(spots))
 
     def _show(self, found: _Found, spots: list[Spot], before: Spot | None, by: int) -> None:
         found.spots, self._found = spots, found

@@ -181,6 +181,9 @@ class Bus:
     """A network's word on a case that was closed meanwhile: (Project, number, Prediction)."""
     tissue = Signal(int, object)
     """Where on a slide there is tissue: number of the case, and the SlidePlan that knows it."""
+    doubts = Signal(int, object)
+    """How doubtful parts of a slide's proposal are that came: number of the case, and a dict by box; None: another
+    proposal is shown from here on."""
     opening = Signal(bool)
     """A case is being loaded, or no longer."""
     told = Signal(str)

@@ -12,6 +12,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from napari_medseg.widgets.focus_click import FocusClicks
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.icons import SIZE, tool_icon
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.mouse_tool import MouseTool
@@ -267,11 +268,11 @@ class ToolRow(QWidget):
         chosen = self._wanted or self._before if case is None else self.chosen
         for tool in TOOLS:
             button, why = self.buttons[tool.name], self.why_not(tool.name)
-            button.setEnabled(why is None)
-            button.setToolTip(tip(tool) + (f"\n{why}" if why else ""))
+            button.setToolTip(tip(tool))
+            able(button, why)
             button.setChecked(tool.name == chosen)
         for widget in (self.size, self.slider):
-            widget.setEnabled(case is not None)
+            able(widget, tr(NO_IMAGE) if case is None else None)
             if case is not None:
                 blocked = widget.blockSignals(True)
                 widget.setValue(int(case.labels.brush_size))

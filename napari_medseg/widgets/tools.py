@@ -18,10 +18,12 @@ from napari_medseg.editing.instances import number_objects
 from napari_medseg.errors import sentence
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.edge_maps import EdgeMaps
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.widgets.keys import key_of
-from napari_medseg.widgets.labels import MARGINS, SPACING, TextLabel
+from napari_medseg.widgets.labels import MARGINS, SPACING
 from napari_medseg.widgets.layers import OBJECTS_SUFFIX, find, show_objects
 from napari_medseg.widgets.livewire_tool import LiveWireTool
+from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.neighbours import Neighbours
 from napari_medseg.widgets.open_case import OpenCase
 from napari_medseg.widgets.sight import axis_in_view
@@ -40,7 +42,7 @@ RECOUNT_MS = 400
 class EditTools(QGroupBox):
     """Acts on the open case."""
 
-    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers) -> None:
+    def __init__(self, viewer: Any, state: PanelState, view: CaseView, workers: Workers, message: Message) -> None:
         super().__init__(tr("Tools"))
         self._viewer, self._state, self._view, self._workers = viewer, state, view, workers
         self.wire = LiveWireTool(viewer, workers, lambda back: self.row.went_off(back), self)
@@ -64,9 +66,8 @@ class EditTools(QGroupBox):
         self.wire_button, self.snap_button = self.row.buttons[WIRE], self.row.buttons[SNAP]
         view.take_back = self.row.take_back
         self.smallest, self.objects = QSpinBox(), QPushButton(tr("Number objects"))
-        self.message = TextLabel()
-        self.neighbours = Neighbours(viewer, view, workers)
-        self._case: OpenCase | None = None
+        self.message = message
+        self.neighbours = Neighbours(viewer, view, workers, message)
         # the objects are counted again when the mask is at rest
         self._stale: list[OpenCase] = []
         self._recount = QTimer(self)
@@ -96,7 +97,6 @@ class EditTools(QGroupBox):
             tr("Counts nuclei or cells: a layer of their own  ({key})", key=key_of("number_objects"))
         )
         self.objects.clicked.connect(lambda: self.number_objects())
-        self.message.setWordWrap(True)
         grid = QGridLayout()
         for name, button in self.buttons.items():
             button.setToolTip(tr("The chosen label only  ({key})", key=key_of(name)))
@@ -118,20 +118,15 @@ class EditTools(QGroupBox):
         layout.addWidget(self.row)
         layout.addLayout(grid)
         layout.addWidget(self.neighbours)
-        layout.addWidget(self.message)
-        self.message.hide()
 
     def enable(self) -> None:
         """Offer what the open case takes; a tool that is on goes over to the case that is open now."""
         case = self._view.current
-        if case is not self._case:
-            # what was said is of the last image
-            self._case = case
-            self._tell("")
         self.row.enable()
         for button in (self.objects, *self.buttons.values()):
-            button.setEnabled(case is not None)
-        self.buttons["interpolate"].setEnabled(case is not None and case.labels.ndim == 3)
+            able(button, tr(NO_IMAGE) if case is None else None)
+        if case is not None and case.labels.ndim != 3:
+            able(self.buttons["interpolate"], tr("It fills the slices between two that you drew: on volumes only."))
         self.neighbours.enable()
 
     # ---- under the mouse -----------------------------------------------------------------------------------------
@@ -274,5 +269,4 @@ class EditTools(QGroupBox):
         )
 
     def _tell(self, text: str) -> None:
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
+        self.message.say(text, Of.MASK)

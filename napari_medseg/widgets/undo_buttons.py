@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_medseg.project import Project
 from napari_medseg.widgets.case_view import CaseView
+from napari_medseg.widgets.greyed import NO_IMAGE, able
 from napari_medseg.words import tr
 
 # what was asked before a press may be told so long after it
@@ -47,26 +48,26 @@ class UndoButtons:
         """Offer what there is."""
         case = self._view.current
         if case is None:
-            self.undo.setEnabled(False)
-            self.redo.setEnabled(False)
+            able(self.undo, tr(NO_IMAGE))
+            able(self.redo, tr(NO_IMAGE))
             return
         number, undo, redo = self._known
         # until that is known of an image that was just opened, no press is lost
         here = number == case.case_id
         # what is not stored yet can be undone all the same
         waits = case.session.status.pending > 0 or case.session.unfit is not None
-        self.undo.setEnabled(undo or waits or not here)
-        self.redo.setEnabled(here and redo)
+        able(self.undo, None if undo or waits or not here else tr("Nothing was drawn or proposed on this image yet."))
+        able(self.redo, None if here and redo else tr("Nothing was taken back: what you undo can be brought back."))
         button, until = self._sure
         if time.monotonic() < until:
-            button.setEnabled(True)
+            able(button, None)
         # connecting twice is connecting once
         case.labels.events.paint.connect(self._drawn)
         case.labels.events.set_data.connect(self._drawn)
 
     def _drawn(self, event: Any = None) -> None:
         """Something was drawn just now: the project will say so in a moment."""
-        self.undo.setEnabled(True)
+        able(self.undo, None)
 
     def _undo(self) -> None:
         if not self._view.take_back():
@@ -79,4 +80,4 @@ class UndoButtons:
 
     def _offer(self, button: QPushButton) -> None:
         self._sure = (button, time.monotonic() + STALE_SECONDS)
-        button.setEnabled(True)
+        able(button, None)

@@ -87,6 +87,10 @@ class VolumeBox(QWidget):
         sizes.setContentsMargins(0, 0, 0, 0)
         sizes.addWidget(self.measured, 1)
         sizes.addWidget(self.table)
+        # it is counted a moment after an image opens: what stands below it stays where it is
+        keeps = self._sizes.sizePolicy()
+        keeps.setRetainSizeWhenHidden(True)
+        self._sizes.setSizePolicy(keeps)
         for widget in (self._row, self.position, self._sizes):
             widget.hide()
             layout.addWidget(widget)

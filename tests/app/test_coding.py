@@ -23,7 +23,7 @@ from napari_medseg.io.codes import Coding, concept
 from napari_medseg.project import Project
 from napari_medseg.weights import list_weights
 from tests.io import dicom_files
-from tests.io.test_dicom_seg import LIES, judged, series
+from tests.io.seg_files import LIES, judged, series
 
 SEG = format_of("a.seg.dcm")
 ORIGIN = {"network": "cmunext-xxs", "weights": "cmunext-xxs/nuclei@1", "sha256": "b" * 64}

@@ -37,8 +37,9 @@ def test_how_long_is_a_guess_a_measure_or_unknown(sampled):
     accept(sampled, 6)
     options = replace(OPTIONS, epochs=30)
     guess = forecast(sampled, options)
-    images = 32 + 11
-    assert guess.seconds == pytest.approx(START + 30 * images * GUESS["cmunext-xxs"] * 256**2)
+    # eighteen epochs see a quarter of each image
+    images, pixels = 32 + 11, (18 / 4 + 12) * 256**2
+    assert guess.seconds == pytest.approx(START + images * GUESS["cmunext-xxs"] * pixels)
     assert not guess.measured
     assert forecast(sampled, replace(options, network="lgms-net", weights="generalist")).seconds is None
     # a round is timed
@@ -51,12 +52,13 @@ def test_how_long_is_a_guess_a_measure_or_unknown(sampled):
     (folder / EVENTS_FILE).write_text("".join(json.dumps({"time": 0, **event}) + "\n" for event in events))
     note_pace(spec, folder)
     timed = forecast(sampled, options)
-    assert timed.seconds == pytest.approx(START + 30 * 4)
+    # a quarter took 4 s
+    assert timed.seconds == pytest.approx(START + 18 * 4 + 12 * 16)
     assert timed.measured
     # and a limit leaves room for so many
     limited = forecast(sampled, replace(options, minutes=1))
-    assert limited.epochs == 15
-    assert limited.seconds == pytest.approx(START + 60)
+    assert limited.epochs == 6
+    assert limited.seconds == pytest.approx(START + 6 * 264 / 30)
     # another device is another matter
     assert set(load_settings()["pace"]) == {"cmunext-xxs cpu"}
 

@@ -88,7 +88,7 @@ def test_maps_of_large_images_are_refused_before_the_work(images, tmp_path, wish
 
 def test_a_missing_tile_is_told_and_what_is_finished_stays(images, tmp_path, monkeypatch):
     # no level is small enough to be looked at as a whole before
-    monkeypatch.setattr("napari_medseg.app.slide_plan.MOST_SEEN", 10)
+    monkeypatch.setattr("napari_medseg.app.greys.MOST_SEEN", 10)
     path = images / "slide.tif"
     tifffile.imwrite(path, read_image(path).data, tile=(64, 64), compression="zlib")
     with tifffile.TiffFile(path) as file:

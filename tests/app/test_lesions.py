@@ -1,11 +1,14 @@
 """The lesions of a mask in mm and ml, or in px, as rows of a table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_medseg.app.lesion_csv import HEADER, csv_rows
 from napari_medseg.app.lesions import measure, steps_of
 from napari_medseg.io import Grid
+from napari_medseg.io.picture_numbers import Pictures
 from tests.io.test_orientation import turned
 
 MM = Grid.of_affine((10, 40, 40), np.diag((0.7, 0.7, 2.0, 1.0)))
@@ -21,6 +24,14 @@ def labels():
     drawn[3:6, 10:20, 10:30] = 1
     drawn[8, 5, 5] = 1
     return drawn
+
+
+def test_the_picture_that_a_workstation_shows_is_named():
+    pictures = Pictures(0, tuple(range(20, 10, -1)))
+    first, second = rows_of(replace(measure(labels(), MM), pictures=pictures))
+    assert (first["slice (window, from 0)"], second["slice (window, from 0)"]) == (3, 8)
+    assert (first["DICOM instance number"], second["DICOM instance number"]) == (17, 12)
+    assert "DICOM frame" not in first
 
 
 def test_a_volume_in_ml_and_mm_with_plane_and_slice():

@@ -19,8 +19,8 @@ from napari_medseg.app.lesions import MM3_IN_ML, measure
 from napari_medseg.errors import FilesThereError, InputError, PartlyDoneError
 from napari_medseg.io import list_images, read_image, read_mask
 from tests.io.dicom_files import MARKER, write
-from tests.io.test_dicom_seg import FACTS, LIES, enhanced, series
-from tests.io.test_dicom_seg import judged as complaints
+from tests.io.seg_files import FACTS, LIES, enhanced, series
+from tests.io.seg_files import judged as complaints
 
 BIN = Path(sys.executable).parent
 SUFFIX = ".seg.dcm"

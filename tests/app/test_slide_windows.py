@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_medseg.app.slide_windows import SIDE, area, next_window, wanted, window_at, windows_of
+from napari_medseg.app.slide_windows import SIDE, area, most_doubtful, next_window, wanted, window_at, windows_of
 
 SHAPE = (10_000, 12_000)
 
@@ -70,3 +70,38 @@ def test_two_halves_that_are_accepted_are_a_whole():
     halves = [(0, 0, 1024, 700), (1024, 0, 2048, 1500)]
     assert next_window(boxes, halves[:1], None) == boxes[0]
     assert next_window(boxes, halves, None) == boxes[1]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "passed", "current", "expected"),
+    [
+        ((), (), None, 2),
+        ((2,), (), 2, 4),
+        ((2,), (4,), 4, 1),
+        # what was passed comes again after all others
+        ((2,), (1, 4), 1, 4),
+        # wherever one is
+        ((), (), 5, 2),
+        ((1, 2, 4), (), None, None),
+        ((2, 4), (1,), 1, None),
+    ],
+)
+def test_the_most_doubtful_that_is_not_accepted_comes_first(accepted, passed, current, expected):
+    boxes = windows_of((4096, 6144))
+    doubts = {boxes[1]: 0.1, boxes[2]: 0.7, boxes[4]: 0.4}
+    found = most_doubtful(
+        boxes,
+        doubts,
+        [boxes[n] for n in accepted],
+        {boxes[n] for n in passed},
+        None if current is None else boxes[current],
+    )
+    assert found == (None if expected is None else boxes[expected])
+
+
+def test_windows_that_are_no_blocks_go_by_the_block_in_their_middle_and_equal_ones_by_their_order():
+    boxes = windows_of((2048, 4096), 1024)
+    doubts = {(0, 0, 2048, 2048): 0.2, (0, 2048, 2048, 4096): 0.6}
+    assert most_doubtful(boxes, doubts, [], (), None) == boxes[2]
+    assert most_doubtful(boxes[:2], doubts, [], (), None) == boxes[0]
+    assert most_doubtful(boxes, {}, [], (), None) is None

@@ -12,19 +12,24 @@ import pytest
 
 from napari_medseg.app.correct import CorrectionSession, window_labels
 from napari_medseg.app.images import add_images
-from napari_medseg.app.predict import PredictRequest
-from napari_medseg.app.slide_plan import plan_slide
+from napari_medseg.app.predict import PredictRequest, predict_array
+from napari_medseg.app.queue import opinion_of
+from napari_medseg.app.slide_plan import WORTH, plan_slide
 from napari_medseg.app.slide_work import (
     DONE,
     EMPTY,
     WAITING,
     begin,
+    boxes_of,
+    doubts_of,
     go_on,
     middle_of,
     on_its_way,
     progressed,
+    shown_store,
     tissue_windows,
 )
+from napari_medseg.app.slides import SlideRun, facts_of
 from napari_medseg.errors import Cancelled, ProjectError
 from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.large_open import open_large
@@ -156,6 +161,41 @@ def test_other_weights_begin_anew_and_undo_shows_what_was_before(project, slide)
     found, new = begin(project, project.case(1), slide, plan)
     assert not new
     assert found.path != store.path
+
+
+def test_each_part_with_tissue_has_a_doubt_that_hangs_on_nothing_but_the_part(project, slide, tmp_path):
+    plan = plan_slide(slide, REQUEST)
+    assert doubts_of(project, 1) == {}
+    with pytest.raises(Cancelled):
+        run(project, slide, plan, stop_after=1)
+    (first,) = doubts_of(project, 1)
+    assert first == (0, 0, 128, 128)
+    run(project, slide, plan)
+    doubts = doubts_of(project, 1)
+    store = shown_store(project, 1)
+    worth = [box for box in map(store.box, store.blocks()) if plan.share(box) >= WORTH]
+    assert sorted(doubts) == sorted(worth)
+    assert len(worth) < len(store.blocks())
+    assert all(0 <= doubt <= 1 for doubt in doubts.values())
+    assert len(set(doubts.values())) == len(doubts)
+    # in another order, block by block
+    other = LabelBlocks.create(tmp_path / "b.ome.zarr", slide.grid, facts_of(plan), doubts=True)
+    for index in reversed(other.blocks()):
+        SlideRun(slide, plan, other).work((index,))
+    assert boxes_of(other, other.doubts()) == doubts
+
+
+def test_the_doubt_of_a_part_is_that_of_an_image(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", cells(64, 64), tile=(64, 64))
+    with open_large(tmp_path / "a.tif") as slide:
+        plan = plan_slide(slide, REQUEST)
+        store = LabelBlocks.create(tmp_path / "a.ome.zarr", slide.grid, facts_of(plan), doubts=True)
+        SlideRun(slide, plan, store).work(((0, 0),))
+    found = predict_array(cells(64, 64), REQUEST)
+    assert found.labels.any()
+    assert store.doubts()[(0, 0)] == pytest.approx(opinion_of(found).doubt, abs=1e-5)
 
 
 def test_windows_without_tissue_are_not_gone_through(project, slide):

@@ -149,7 +149,7 @@ def test_other_settings_do_not_go_on_with_it(slide, tmp_path):
 
 def test_a_slide_without_small_levels_is_looked_at_tile_by_tile(slide, tmp_path, monkeypatch):
     known = plan_slide(slide, REQUEST)
-    monkeypatch.setattr("napari_medseg.app.slide_plan.MOST_SEEN", 10)
+    monkeypatch.setattr("napari_medseg.app.greys.MOST_SEEN", 10)
     plan = plan_slide(slide, REQUEST)
     assert plan.tiles is None and plan.count == plan.grid.count
     assert " tiles at most at 0.5 um/px" in plan.describe()

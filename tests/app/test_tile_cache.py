@@ -7,7 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from napari_medseg.app.tile_cache import TileCache, steps_of
+from napari_medseg.app import tile_cache
+from napari_medseg.app.tile_cache import TileCache
+from napari_medseg.app.tile_grid import steps_of
 from napari_medseg.errors import ImageReadError
 
 
@@ -160,19 +162,25 @@ def test_a_tile_that_cannot_be_read_is_told_once_and_the_others_are_shown():
     cache.close()
 
 
-def test_the_newest_wish_comes_first():
-    whole, order, go = picture((4096, 512)), [], threading.Event()
+def test_the_newest_wish_comes_first(monkeypatch):
+    monkeypatch.setattr(tile_cache, "THREADS", 1)
+    whole, order, begun, go = picture((4096, 512)), [], threading.Event(), threading.Event()
 
     def read(box, source):
-        go.wait(20)
         order.append(box[0])
+        begun.set()
+        assert go.wait(20)
         return whole[box[0] : box[2], box[1] : box[3]]
 
     cache = TileCache(steps_of([whole.shape]), read, dtype=np.uint8)
     for top in (0, 512, 1024, 3072):
         cache.now(0, (slice(top, top + 512), slice(0, 512)))
+        # the first is read meanwhile
+        assert begun.wait(20)
     go.set()
-    waited(cache)
-    # the first two were begun by then
-    assert order.index(3072) < order.index(1024)
+    end = time.monotonic() + 20
+    while len(order) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    assert order == [0, 3072, 1024, 512]
     cache.close()

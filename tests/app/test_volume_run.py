@@ -64,6 +64,16 @@ def test_slices_are_those_of_the_whole(volume, tmp_path):
     assert np.mean(found != whole) < 0.002
 
 
+def test_slices_of_eight_bits_are_those_of_the_whole_and_no_brighter(volume, tmp_path):
+    path = tmp_path / "dim.nii"
+    data = np.asarray(nibabel.load(volume).dataobj)
+    nibabel.save(nibabel.Nifti1Image((data.clip(0) // 3).astype(np.uint8), nibabel.load(volume).affine), path)
+    target = predict_large(path, SLICES, tmp_path / "dim_mask.ome.zarr")
+    image = read_image(path)
+    whole = predict_array(image.data, SLICES, spacing=image.grid.spacing_mm, volume=True).labels
+    np.testing.assert_array_equal(read_mask(target), whole)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_axis_is_the_one_of_the_longest_voxels(tmp_path, axis):
     spacing = [1.0, 1.0, 1.0]

@@ -13,6 +13,8 @@ from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from tests.cli.helpers import NUCLEI, refused
 
+pytestmark = pytest.mark.usefixtures("short_epochs")
+
 
 @pytest.mark.slow
 def test_volumes_train_are_scored_and_retrain_a_project(medseg, tmp_path):

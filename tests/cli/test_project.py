@@ -15,7 +15,7 @@ from napari_medseg.app.export import export_project
 from napari_medseg.io import read_mask
 from napari_medseg.project import Project
 from tests.cli.helpers import NUCLEI, refused
-from tests.io.test_dicom_seg import LIES, series
+from tests.io.seg_files import LIES, series
 
 
 @pytest.fixture

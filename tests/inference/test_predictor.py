@@ -90,14 +90,6 @@ def test_complex_numbers_are_refused(predictor):
         predictor.predict(np.zeros((4, 4), complex))
 
 
-@settings(max_examples=50, deadline=None)
-@given(y=sides, x=sides, h=sides, w=sides, py=st.floats(0, 299), px=st.floats(0, 299))
-def test_points_go_to_the_network_and_back(y, x, h, w, py, px):
-    geometry = Geometry((y, x), (h, w))
-    points = np.array([[py, px]])
-    np.testing.assert_allclose(geometry.points_inverse(geometry.points_forward(points)), points, atol=1e-6)
-
-
 @settings(max_examples=30, deadline=None)
 @given(y=sides, x=sides, h=sides, w=sides)
 def test_sizes_come_back_exactly(y, x, h, w):

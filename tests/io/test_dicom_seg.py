@@ -1,10 +1,6 @@
 """DICOM-SEG comes back where it was drawn, names nobody unasked, and is what other programs take for one."""
 
 import logging
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import highdicom
 import numpy as np
@@ -15,110 +11,24 @@ from PIL import Image
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from napari_medseg.errors import ImageReadError, InputError
-from napari_medseg.io import (
-    fit_mask,
-    format_of,
-    list_images,
-    names_of,
-    read_grid,
-    read_image,
-    read_mask,
-    stem_of,
-    write_mask,
-)
-from napari_medseg.io.dicom_series import list_series
+from napari_medseg.errors import InputError
+from napari_medseg.io import names_of, read_grid, read_image, write_mask
 from tests.io import dicom_files
+from tests.io.seg_files import (
+    LIES,
+    SAMPLES,
+    SHAPE,
+    back,
+    by_dcmqi,
+    enhanced,
+    judged,
+    labels_of,
+    on_grid,
+    series,
+    voxels_of,
+    written,
+)
 from tests.io.test_geometry_contract import OBLIQUE, TURNS, affine_of
-
-# real files: beside the checkout, or where this says
-DATA = Path(os.environ.get("MEDSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SAMPLES = DATA / "samples_dicom"
-BIN = Path(sys.executable).parent
-SHAPE = (5, 12, 16)
-FACTS = {
-    "classes": {1: "Leber", 3: "Größe"},
-    "made": {1: "automatic", 3: "semiautomatic"},
-    "proposal": {"network": "cmunext-xxs", "weights": "/home/ZZMARKER/w.safetensors", "sha256": "a" * 64},
-    "colours": {1: "#ff0000"},
-    "codes": {1: {"what": "liver", "where": ""}, 3: {"what": "neoplasm", "where": "brain"}},
-    "version": "0.1.0",
-    "case": "ZZMARKER",
-}
-
-
-def tilted(order, signs, directions, tilt):
-    found = affine_of(order, signs, directions)
-    found[:3, 2] += tilt * found[:3, 1]
-    return found
-
-
-# plain, oblique, sagittal and tilted gantries
-LIES = {
-    "axial": tilted((0, 1, 2), (1, 1, 1), np.eye(3), 0),
-    "oblique": tilted((0, 2, 1), (1, -1, 1), OBLIQUE, 0),
-    "turned": tilted((2, 1, 0), (-1, 1, -1), OBLIQUE, 0),
-    "tilted": tilted((0, 1, 2), (1, 1, 1), np.eye(3), 0.9),
-    "tilted back": tilted((1, 0, 2), (1, -1, 1), np.eye(3), -0.7),
-}
-
-
-def labels_of(shape):
-    """Nothing is like its mirror image; slices at both ends and one in the middle are empty."""
-    labels = np.zeros(shape, np.uint8)
-    planes = labels if labels.ndim == 3 else labels[None]
-    middle = planes[1 if len(planes) > 2 else 0]
-    middle[1:5, 2:9], middle[6, 3:5] = 1, 3
-    if len(planes) > 4:
-        planes[3, 2:4, 1:3], planes[3, 5:, 10:12] = 3, 1
-    return labels
-
-
-def series(folder, affine, **tags):
-    data = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE)
-    return dicom_files.write_series(folder, data, affine, PatientSex="F", StudyDate="20200102", StudyTime="10", **tags)
-
-
-def enhanced(path, affine):
-    data = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(SHAPE)
-    tags = {"StudyDate": "20200102", "StudyTime": "10", "FrameOfReferenceUID": generate_uid()}
-    return dicom_files.write_enhanced(path, data, affine, order=(2, 0, 4, 1, 3), **tags)
-
-
-def written(tmp_path, source, labels=None, facts=FACTS, **more):
-    image = read_image(source)
-    labels = labels_of(image.shape) if labels is None else labels
-    path = tmp_path / "m.seg.dcm"
-    write_mask(path, labels, grid=image.grid, provenance={**facts, **more}, source=source)
-    return path, labels, image
-
-
-def back(path, image, source):
-    return fit_mask(image, read_mask(path), image_path=Path(source), mask_path=path)[0]
-
-
-def judged(path):
-    """What dciodvfy says but for the kind of the file, and files that a DICOMDIR could not list."""
-    done = subprocess.run([BIN / "dciodvfy", path], capture_output=True, text=True, timeout=60)
-    lines = (done.stdout + done.stderr).splitlines()
-    return [line for line in lines if line not in ("", "Segmentation") and "build DICOMDIR" not in line]
-
-
-def by_dcmqi(path, folder):
-    folder.mkdir()
-    call = [BIN / "segimage2itkimage", "--inputDICOM", path, "--outputDirectory", folder, "-t", "nrrd"]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout
-    return [SimpleITK.ReadImage(str(file)) for file in sorted(folder.glob("*.nrrd"))]
-
-
-def voxels_of(itk, lps):
-    """Where an image of SimpleITK is not 0, as indices (z, y, x) of a grid whose affine goes to LPS."""
-    array = SimpleITK.GetArrayFromImage(itk)
-    places = [itk.TransformIndexToPhysicalPoint([int(v) for v in one[::-1]]) for one in np.argwhere(array)]
-    at = (np.linalg.inv(lps) @ np.c_[places, np.ones(len(places))].T)[:3].T
-    np.testing.assert_allclose(at, np.round(at), atol=0.02)
-    return {tuple(one) for one in np.round(at).astype(int)[:, ::-1].tolist()}
 
 
 @pytest.mark.parametrize("kind", [series, enhanced])
@@ -151,16 +61,6 @@ def test_a_mask_comes_back_where_it_was_drawn_whoever_reads_it(tmp_path, kind, l
             np.testing.assert_array_equal(found, [plane > 0 for plane in stored == number if plane.any()])
         else:
             assert voxels_of(itk, LIES[lie]) == {tuple(one) for one in np.argwhere(stored == number).tolist()}
-
-
-def on_grid(stored, image, affine):
-    """What lies as the phantom was written, (Z, Y, X) of its affine to LPS, on the grid of the image as it was read."""
-    found = np.zeros(image.shape, stored.dtype)
-    there = np.linalg.inv(np.diag((-1, -1, 1, 1)) @ image.grid.affine) @ affine
-    for z, y, x in np.argwhere(stored):
-        at = np.round(there @ (x, y, z, 1))[:3].astype(int)
-        found[tuple(at[::-1])] = stored[z, y, x]
-    return found
 
 
 @pytest.mark.parametrize(("order", "signs"), TURNS[::5])
@@ -299,106 +199,3 @@ def test_what_cannot_be_referred_to_is_refused_in_a_sentence(tmp_path, what):
     with pytest.raises(InputError, match=told[what]):
         write_mask(tmp_path / "m.seg.dcm", labels, grid=grid, source=None if what == "none" else source)
     assert not (tmp_path / "m.seg.dcm").exists()
-
-
-# as a mask in
-
-
-def made_elsewhere(tmp_path, kind="BINARY", array=None, **how):
-    """By highdicom alone, as other programs write it."""
-    source = series(tmp_path / "i", LIES["oblique"], SliceThickness="2.5", FrameOfReferenceUID=generate_uid())
-    headers = [pydicom.dcmread(file) for file in sorted(source.iterdir())]
-    array = np.zeros((5, *SHAPE[1:]), np.uint8) if array is None else array
-    array[2, 2:4, 3:9] = 1
-    texts = ["Liver", "Spleen"]
-    described = [
-        highdicom.seg.SegmentDescription(n, name, codes.SCT.Organ, codes.SCT.Organ, "MANUAL")
-        for n, name in enumerate(texts, start=1)
-    ]
-    found = highdicom.seg.Segmentation(
-        headers, array, kind, described, generate_uid(), 1, generate_uid(), 1, "other", "other", "1", "1", **how
-    )
-    found.save_as(tmp_path / "other.dcm")
-    return source, tmp_path / "other.dcm", headers, array
-
-
-@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP", "FRACTIONAL"])
-def test_masks_of_other_programs_come_in_whatever_they_are_called(tmp_path, kind):
-    array = np.zeros((5, *SHAPE[1:]), np.uint8)
-    array[0, 7, 3:5] = 2
-    source, path, headers, array = made_elsewhere(tmp_path, kind, array)
-    assert format_of(path).name == "dicom-seg" and stem_of(path) == "other"
-    image = read_image(source)
-    stored = np.zeros(SHAPE, np.uint8)
-    for header, plane in zip(headers, array, strict=True):
-        stored[int(header.InstanceNumber) - 1] = plane
-    np.testing.assert_array_equal(back(path, image, source), on_grid(stored, image, LIES["oblique"]))
-    assert names_of(path) == {1: "Liver", 2: "Spleen"}
-
-
-def test_shares_of_pixels_and_segments_that_share_pixels_are_refused(tmp_path):
-    array = np.zeros((5, *SHAPE[1:], 2), np.float32)
-    array[1, 3, 4, 0] = 0.4
-    _, path, _, _ = made_elsewhere(tmp_path, "FRACTIONAL", array)
-    with pytest.raises(ImageReadError, match=r"other\.dcm holds shares of pixels .* Threshold it"):
-        read_mask(path)
-    array = np.zeros((5, *SHAPE[1:], 2), np.uint8)
-    array[1, 3, 4:6] = 1
-    _, path, _, _ = made_elsewhere(tmp_path, "BINARY", array)
-    with pytest.raises(ImageReadError, match=r"other\.dcm has segments that share pixels \(labels 1 and 2, "):
-        read_mask(path)
-
-
-def test_a_segmentation_is_no_image_and_no_picture_of_its_series(tmp_path):
-    source, path, _, _ = made_elsewhere(tmp_path)
-    with pytest.raises(ImageReadError, match=r"other\.dcm is DICOM-SEG, which holds masks only; .* add IMAGE --masks"):
-        read_image(path)
-    # beside the slices it was drawn on
-    path.rename(source / "mask.dcm")
-    (one,) = list_series(source)
-    assert one.slices == SHAPE[0] and read_image(source).told == ()
-    assert list_images(source, masks=False) == [source]
-
-
-def test_a_mask_of_another_place_is_refused(tmp_path):
-    _, path, _, _ = made_elsewhere(tmp_path)
-    other = read_image(series(tmp_path / "j", LIES["axial"]))
-    with pytest.raises(InputError, match="expected the geometry of its image"):
-        fit_mask(other, read_mask(path), image_path=tmp_path / "j", mask_path=path)
-
-
-def test_dicom_that_is_no_segmentation_is_no_mask_whatever_it_is_called(tmp_path):
-    path = dicom_files.write(tmp_path / "a.seg.dcm", np.ones((4, 5), np.uint8))
-    with pytest.raises(ImageReadError, match=r"a\.seg\.dcm is DICOM, but no segmentation; expected DICOM-SEG\."):
-        read_mask(path)
-
-
-@pytest.mark.skipif(not SAMPLES.exists(), reason="the real files are not here")
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("dcmqi/liver.dcm", {1}),
-        ("pydicom/liver_1frame.dcm", {1}),
-        ("highdicom/seg_image_ct_binary.dcm", {1}),
-        ("highdicom/seg_image_ct_true_fractional.dcm", None),
-    ],
-)
-def test_real_segmentations_are_read_or_refused(name, found):
-    if found is None:
-        with pytest.raises(ImageReadError, match="holds shares of pixels"):
-            read_mask(SAMPLES / name)
-    else:
-        assert set(np.unique(read_mask(SAMPLES / name))) - {0} == found
-
-
-@pytest.mark.skipif(not SAMPLES.exists(), reason="the real files are not here")
-def test_the_liver_of_dcmqi_lies_on_its_ct(tmp_path):
-    (tmp_path / "ct").mkdir()
-    for file in (SAMPLES / "dcmqi").glob("ct-3slice*"):
-        (tmp_path / "ct" / file.name).write_bytes(file.read_bytes())
-    image = read_image(tmp_path / "ct")
-    mask = back(SAMPLES / "dcmqi" / "liver.dcm", image, tmp_path / "ct")
-    (itk,) = by_dcmqi(SAMPLES / "dcmqi" / "liver.dcm", tmp_path / "itk")
-    assert mask.sum() == (SimpleITK.GetArrayFromImage(itk) > 0).sum() > 0
-    lps = np.diag((-1, -1, 1, 1)) @ image.grid.affine
-    assert voxels_of(itk, lps) == {tuple(one) for one in np.argwhere(mask).tolist()}

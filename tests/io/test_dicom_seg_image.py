@@ -9,7 +9,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import check_sizes, read_image, write_mask
 from napari_medseg.io.dicom_series import list_series
 from tests.io import dicom_files
-from tests.io.test_dicom_seg import LIES, back, enhanced, labels_of, series, written
+from tests.io.seg_files import LIES, back, enhanced, labels_of, series, written
 
 FRAME = {"FrameOfReferenceUID": "1.2.3.4"}
 

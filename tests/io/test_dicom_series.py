@@ -28,7 +28,7 @@ from napari_medseg.io import (
 from napari_medseg.io.dicom import read_series
 from napari_medseg.io.dicom_file import open_header
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
-from napari_medseg.io.dicom_series import list_series, series_of
+from napari_medseg.io.dicom_series import list_series
 from napari_medseg.io.orientation import letters_of
 from tests.io.dicom_files import CT, MARKER, US, dataset, of, slices, write, write_series
 
@@ -175,13 +175,9 @@ def test_several_series_are_listed_and_none_is_guessed(tmp_path):
     ]
     assert MARKER not in repr(found)
     assert "holds 2 series of slices (MR of 3, CT of 4); expected one" in refused(folder)
-    # one of the list, or by one of its files
     assert read_series(found[0]).shape == (6, 3, 7)
-    assert series_of(folder / "b1") == found[0]
     # a file by itself is that file
     assert read_image(folder / "b1").shape == (6, 7)
-    with pytest.raises(ImageReadError, match="is of no series of images"):
-        series_of(folder / "report")
 
 
 def test_pictures_of_a_folder_that_lie_nowhere_are_images_each(tmp_path):

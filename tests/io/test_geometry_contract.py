@@ -65,26 +65,33 @@ WAYS_IN = {
 }
 
 
+@pytest.fixture(scope="module", params=[np.eye(3), OBLIQUE], ids=["straight", "oblique"])
+def directions(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=WAYS_IN)
+def came_in(request, directions, tmp_path_factory):
+    """The phantom in every order of axes and with every flip: where it was laid, and the image that was read."""
+    name, write = WAYS_IN[request.param]
+    affines = [affine_of(order, signs, directions) for order, signs in TURNS]
+    return [(affine, read_image(write(tmp_path_factory.mktemp("in") / name, affine))) for affine in affines]
+
+
 @pytest.mark.parametrize("out", ["out.nii.gz", "out.nrrd", "out.mha", "out.ome.zarr"])
-@pytest.mark.parametrize("way", WAYS_IN)
-@pytest.mark.parametrize("directions", [np.eye(3), OBLIQUE], ids=["straight", "oblique"])
-def test_what_goes_in_comes_out_at_its_place(tmp_path, way, out, directions):
+def test_what_goes_in_comes_out_at_its_place(tmp_path, came_in, out):
     if out.endswith(".zarr"):
         pytest.importorskip("zarr")
-    name, write = WAYS_IN[way]
-    for number, (order, signs) in enumerate(TURNS):
-        (tmp_path / f"{number}").mkdir()
-        affine = affine_of(order, signs, directions)
-        image = read_image(write(tmp_path / f"{number}" / name, affine))
-        mask = write_mask(tmp_path / f"{number}" / out, image.data, grid=image.grid)
+    voxels = list(np.ndindex(PHANTOM.shape))
+    for affine, image in came_in:
+        mask = write_mask(tmp_path / out, image.data, grid=image.grid)
         assert letters_of(read_grid(mask)) == ("S", "A", "R")
         if out.endswith(".zarr"):
             # which SimpleITK does not read: what comes out of it once more
-            mask = write_mask(tmp_path / f"{number}" / "last.nii.gz", read_mask(mask), grid=read_grid(mask))
+            mask = write_mask(tmp_path / "last.nii.gz", read_mask(mask), grid=read_grid(mask))
         other = SimpleITK.ReadImage(str(mask))
         assert other.GetNumberOfPixels() == PHANTOM.size
-        for z, y, x in np.ndindex(PHANTOM.shape):
-            place = [float(v) for v in (affine @ (x, y, z, 1))[:3]]
-            at = other.TransformPhysicalPointToContinuousIndex(place)
-            np.testing.assert_allclose(at, np.round(at), atol=2e-3)
-            assert other.GetPixel([round(v) for v in at]) == PHANTOM[z, y, x]
+        places = [(affine @ (x, y, z, 1))[:3].tolist() for z, y, x in voxels]
+        at = np.array([other.TransformPhysicalPointToContinuousIndex(place) for place in places])
+        np.testing.assert_allclose(at, np.round(at), atol=2e-3)
+        assert [other.GetPixel(one) for one in np.round(at).astype(int).tolist()] == [PHANTOM[one] for one in voxels]

@@ -141,3 +141,27 @@ def test_its_facts_are_plain(tmp_path):
     LabelBlocks.create(tmp_path / "a.zarr", Grid((10, 10)), {"shape": (1, 2), "n": np.int64(3)})
     own = json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())["attributes"]["medseg"]
     assert own["facts"] == {"shape": [1, 2], "n": 3}
+
+
+def test_figures_of_blocks_are_told_of_those_that_are_done(tmp_path):
+    grid = Grid((150, 201))
+    store = LabelBlocks.create(tmp_path / "a.ome.zarr", grid, FACTS, doubts=True)
+    assert store.doubts() == {}
+    store.note_doubt((0, 1), 0.25)
+    # it may still be made anew
+    assert store.doubts() == {}
+    store.write((0, 1), np.zeros((64, 64), np.uint8))
+    store.write((1, 1), np.zeros((64, 64), np.uint8))
+    again = LabelBlocks.create(tmp_path / "a.ome.zarr", grid, FACTS, doubts=True)
+    assert again.doubts() == again.doubts([(0, 1), (1, 1)]) == {(0, 1): 0.25}
+    assert again.digest == LabelBlocks.create(tmp_path / "b.ome.zarr", grid, FACTS).digest
+    # one that an earlier version made, or that nobody goes through, holds none
+    other = LabelBlocks(tmp_path / "b.ome.zarr")
+    other.note_doubt((0, 1), 0.25)
+    other.write((0, 1), np.zeros((64, 64), np.uint8))
+    assert other.doubts() == {}
+    # a mask with such figures is a mask as any
+    for index in again.blocks():
+        y0, x0, y1, x1 = again.box(index)
+        again.write(index, np.ones((y1 - y0, x1 - x0), np.uint8))
+    assert read_mask(tmp_path / "a.ome.zarr").all()

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.draw import polygon2mask
 from skimage.measure import label
 
-from napari_medseg.io.outlines import fill, number_pieces, outlines
+from napari_medseg.io.outlines import corners, fill, number_pieces, outlines
 
 # few values make pieces that touch, nest and meet at corners
 small = hnp.arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
@@ -109,3 +109,25 @@ def test_of_nothing_there_is_nothing(shape):
     assert outlines(np.zeros(shape, int)) == {}
     y, _ = fill([np.array([(50, 50), (60, 50), (60, 60)])], shape)
     assert len(y) == 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "by_turns"),
+    [
+        ([[0, 0], [1, 0]], [0, 0, 1, 0]),
+        ([[0, 0, 0]] * 3, [0, 0, 1, 0, 1]),
+        ([[0, 0], [1, 0], [1, float("nan")]], [0, 0, 1, 0, 1, float("inf")]),
+        ([[0, 0], [1, 0], [1]], [[0, 0], [1, 0], [1, 1]]),
+        ("abc", {"x": 1}),
+        ([[0, 0], [1, 0], [1, 10**400]], [0, 0, 1, 0, 1, 10**400]),
+    ],
+    ids=["two corners", "three numbers", "not finite", "another shape", "no numbers", "beyond any number"],
+)
+def test_what_is_no_polygon_has_no_corners(numbers, by_turns):
+    assert corners(numbers) is None and corners(by_turns, flat=True) is None
+
+
+def test_corners_stand_in_pairs_or_by_turns():
+    expected = np.array([[0, 0], [1, 0], [1, 2.5]])
+    np.testing.assert_array_equal(corners(expected.tolist()), expected)
+    np.testing.assert_array_equal(corners(expected.ravel().tolist(), flat=True), expected)

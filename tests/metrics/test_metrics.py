@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_medseg.errors import InputError
-from napari_medseg.metrics import dice, hd95, iou, precision, recall, score_case, summarise
+from napari_medseg.metrics import Counts, dice, hd95, iou, precision, recall, score_case, summarise
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
@@ -159,3 +159,22 @@ def test_the_larger_direction_is_monais():
         one = [from_numpy(mask[None, None].astype(np.float32)) for mask in (a, b)]
         expected = float(compute_hausdorff_distance(*one, percentile=95))
     assert score_case("a", a, b)["hd95_larger"] == pytest.approx(expected, abs=0.3)
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.uint8, (9, 7), elements=st.integers(0, 3)), st.integers(0, 99), st.integers(1, 8))
+def test_counts_of_parts_are_those_of_the_whole(truth, seed, cut):
+    rng = np.random.default_rng(seed)
+    pred = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(0, 4, truth.shape)).astype(np.uint8)
+    ignored = rng.random(truth.shape) < 0.2
+    numbers = (1, 2, 3)
+    parts = [
+        Counts.of(pred[rows], truth[rows], numbers, ignored[rows]) for rows in (slice(None, cut), slice(cut, None))
+    ]
+    found = (parts[0] + parts[1]).scores()
+    p, t = np.where(ignored, 0, pred), np.where(ignored, 0, truth)
+    for name, score in (("dice", dice), ("iou", iou), ("precision", precision), ("recall", recall)):
+        assert found[name] == pytest.approx(np.mean([score(p == n, t == n) for n in numbers]))
+    assert found["accuracy"] == pytest.approx((p == t)[~ignored].mean() if (~ignored).any() else 1.0)
+    shares = [(p == n)[(t == n) & ~ignored].mean() for n in (0, *numbers) if ((t == n) & ~ignored).any()]
+    assert found["aac"] == pytest.approx(np.mean(shares) if shares else 1.0)

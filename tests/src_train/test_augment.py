@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_medseg.errors import UnknownNameError
-from src_train.augment import AUGMENTATIONS, Augmentation
+from src_train.augment import AUGMENTATIONS, Augmentation, Plan
 
 IMAGES = [name for name in AUGMENTATIONS if name != "volume"]
 
@@ -103,3 +103,21 @@ def test_in_a_volume_only_left_and_right_are_exchanged():
 def test_an_unknown_one_is_named():
     with pytest.raises(UnknownNameError, match="augmentation is 'wild'; expected one of: full, strong"):
         Augmentation("wild")
+
+
+@pytest.mark.parametrize("sides", [(64, 64), (48, 96)])
+def test_a_view_is_a_part_at_the_images_own_scale_anywhere_in_it(monkeypatch, sides):
+    monkeypatch.setitem(AUGMENTATIONS, "none", Plan())
+    y, x = torch.meshgrid(*map(torch.arange, sides), indexing="ij")
+    place = torch.stack([y / 100, x / 100, torch.zeros_like(y)])[None].repeat(40, 1, 1, 1)
+    found, masks = Augmentation("none", view=32)(place, (x > 40).to(torch.uint8).repeat(40, 1, 1, 1), range(40))
+    assert found.shape == (40, 3, 32, 32)
+    down, right = found[:, 0] * 100, found[:, 1] * 100
+    torch.testing.assert_close(down.diff(dim=1), torch.ones(40, 31, 32), atol=1e-3, rtol=0)
+    torch.testing.assert_close(right.diff(dim=2), torch.ones(40, 32, 31), atol=1e-3, rtol=0)
+    for first, side in ((down[:, 0, 0], sides[0]), (right[:, 0, 0], sides[1])):
+        assert -0.6 < float(first.min()) < 0.2 * (side - 32)
+        assert 0.8 * (side - 32) < float(first.max()) < side - 31.4
+    # the mask lies on it
+    clear = (right - 40.5).abs() > 0.6
+    assert torch.equal((masks[:, 0] > 0)[clear], (right > 40.5)[clear])

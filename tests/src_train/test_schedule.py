@@ -70,10 +70,10 @@ def test_the_clock_brings_the_rate_down_over_all_sittings(tmp_path, monkeypatch)
     first = slow(Trainer(spec, tmp_path))
     plain = first._epoch
 
-    def until(data, number, *args):
-        if number == 4:
+    def until(*args):
+        if first.state.epoch == 4:
             raise Killed
-        return plain(data, number, *args)
+        return plain(*args)
 
     first._epoch = until
     with pytest.raises(Killed):

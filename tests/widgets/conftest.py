@@ -20,6 +20,17 @@ def quick_collections():
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plugins_read_once():
+    """What is installed stays the same: npe2 would read every plugin's manifest again for each window."""
+    from npe2 import PluginManifest
+
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda *args, **kwargs: found)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def in_one_picture(monkeypatch):
     """However busy the computer is, an image comes with its proposal; what is otherwise, test_opening.py says."""

@@ -10,6 +10,7 @@ from napari_medseg.project import Case
 from napari_medseg.widgets.case_model import STATES, CaseModel
 from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.find_image import LONG
+from napari_medseg.widgets.project_bar import progress_text
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui
@@ -38,6 +39,31 @@ def test_a_cell_says_what_the_case_is(model):
     model.fill(cases(1, missing=True))
     assert texts(model) == [["scan_1", "image missing", "0"]]
     assert set(STATES) == {"new", "proposed", "in progress", "accepted"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "frames", "state", "text"),
+    [
+        ((9000, 9000), 1, "accepted", "1 frame accepted"),
+        ((9000, 9000), 3, "in progress", "3 frames accepted"),
+        ((9000, 9000), 0, "proposed", "proposed"),
+        ((1000, 1100, 1000), 2, "accepted", "2 parts accepted"),
+        ((40, 40), 0, "accepted", "accepted"),
+    ],
+)
+def test_of_a_large_image_it_says_how_much_is_accepted(model, shape, frames, state, text):
+    model.fill(cases(1, shape=shape, frames=frames, state=state))
+    assert texts(model)[0][1] == text
+    model.fill(cases(1, shape=shape, frames=frames, state=state, missing=True))
+    assert texts(model)[0][1] == "image missing"
+
+
+def test_how_far_a_project_is_counts_frames_apart():
+    assert progress_text([]) == "0 of 0 accepted"
+    assert progress_text([*cases(2), *cases(1, state="accepted")]) == "1 of 3 accepted"
+    slide = cases(1, shape=(9000, 9000), frames=3, state="accepted")
+    assert progress_text(slide) == "3 frames accepted"
+    assert progress_text([*cases(2), *slide]) == "0 of 2 accepted, 3 frames accepted"
 
 
 def test_only_what_changed_is_told(model, qtbot):

@@ -1,6 +1,8 @@
 """A real window closed in each way: all is stored or rescued, the project closed cleanly, and who may lose is asked."""
 
+import gc
 import subprocess
+import weakref
 from threading import Event, Timer
 
 import numpy as np
@@ -294,3 +296,23 @@ def test_masks_that_wait_for_their_turn_are_written_before_the_end(open_panel, t
         go.set()
         timer.cancel()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["i_mask.tif"]
+
+
+def test_a_closed_panel_is_freed_with_its_images(make_napari_viewer, qtbot):
+    """The window stays: what nobody sees any more would fill the memory each time the panel is closed."""
+    viewer = make_napari_viewer()
+    gone = []
+
+    def open_and_close():
+        dock, panel = viewer.window.add_plugin_dock_widget("napari-medseg", "MedSeg")
+        gone.append(weakref.ref(panel))
+        viewer.window.remove_dock_widget(dock)
+
+    def freed():
+        gc.collect()
+        return gone[0]() is None
+
+    # what was opened last may be known to Qt until another comes
+    open_and_close()
+    open_and_close()
+    qtbot.waitUntil(freed, timeout=WAIT)

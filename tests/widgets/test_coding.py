@@ -11,7 +11,7 @@ from napari_medseg.app.images import add_images
 from napari_medseg.io.codes import WHERE
 from napari_medseg.project import Project
 from napari_medseg.widgets.coding import ConceptList
-from tests.io.test_dicom_seg import LIES, series
+from tests.io.seg_files import LIES, series
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui

@@ -77,7 +77,7 @@ def test_what_is_dropped_leaves_nothing_and_so_does_what_someone_drew_over(panel
     draw(panel, qtbot, case, 7)
     qtbot.waitUntil(lambda: preview(panel, case) is None, timeout=WAIT)
     assert "The mask changed" in tool.message.text()
-    assert not tool.take.isVisibleTo(tool)
+    assert tool.isHidden()
 
 
 def test_another_plane_has_no_corrected_slice_and_an_image_no_button(panel, qtbot, case):
@@ -87,7 +87,7 @@ def test_another_plane_has_no_corrected_slice_and_an_image_no_button(panel, qtbo
     panel.correct.volume.sight.bring(1)
     tool.button.click()
     qtbot.waitUntil(lambda: "no slice of this plane is corrected yet" in tool.message.text().lower(), timeout=WAIT)
-    assert preview(panel, case) is None and not tool.drop.isVisibleTo(tool)
+    assert preview(panel, case) is None and tool.isHidden()
 
 
 def test_a_closed_image_takes_what_was_shown_with_it(panel, qtbot, case):

@@ -8,7 +8,7 @@ import pytest
 from PyQt6 import sip
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QPushButton, QScrollArea, QWidget
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
@@ -181,7 +181,10 @@ def test_every_button_that_decides_is_watched(seen, qtbot, tmp_path):
     key(seen.window(), Qt.Key.Key_F12)
 
     def takes(button, made):
-        seen.tabs.currentWidget().ensureWidgetVisible(button)
+        area = button
+        while not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        area.ensureWidgetVisible(button)
         # the list of images may have been read anew, and greyed it
         button.setEnabled(True)
         click(button, made=made, release=False)

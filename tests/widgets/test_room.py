@@ -68,9 +68,16 @@ def look(panel, qtbot, width, height):
     qtbot.waitUntil(lambda: window.size() == QSize(width, height), timeout=WAIT)
     for number in range(panel.tabs.count()):
         panel.tabs.setCurrentIndex(number)
-        qtbot.wait(50)
         area = panel.tabs.currentWidget()
-        cut = [words(one) for one in panel.findChildren(QWidget) if one.isVisible() and is_cut(one)]
+
+        def cut_ones():
+            return [words(one) for one in panel.findChildren(QWidget) if one.isVisible() and is_cut(one)]
+
+        # what a tab reads off this thread is laid out a moment after it came
+        for _ in range(20):
+            qtbot.wait(50)
+            if not (cut := cut_ones()):
+                break
         found[panel.tabs.tabText(number)] = (area.verticalScrollBar().maximum(), cut)
     return found
 

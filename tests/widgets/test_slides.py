@@ -4,10 +4,17 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image, Labels
 
 from napari_medseg.app import slide_windows
-from napari_medseg.io import large
+from napari_medseg.app.greys import greys_of
+from napari_medseg.app.images import add_images
+from napari_medseg.io import Grid, large
+from napari_medseg.io.label_blocks import LabelBlocks
+from napari_medseg.io.large_open import open_large
+from napari_medseg.project import Project
+from napari_medseg.widgets.layers import lie_of_layer
 from tests.widgets.helpers import WAIT, stored
 from tests.widgets.slide_helpers import SHAPE, SIDE, frame, open_slide, write
 
@@ -130,6 +137,56 @@ def test_accept_is_of_the_frame_and_goes_to_the_next(panel, qtbot, tmp_path):
     assert project.revision_labels(revision.id)[100, 100] == 1
     assert "1 frame is accepted" in panel.correct.slide.text.text()
     assert "in the frame is accepted" in panel.correct.status.text()
+
+
+def doubtful(project, doubts):
+    """A proposal that is whole, with such doubts in the order of its blocks."""
+    (project.path / "slides" / "1").mkdir(parents=True)
+    store = LabelBlocks.create(
+        project.path / "slides" / "1" / "a.zarr", Grid(SHAPE), {"made": "a"}, block=(SIDE, SIDE), doubts=True
+    )
+    for index, doubt in zip(store.blocks(), doubts, strict=False):
+        y0, x0, y1, x1 = store.box(index)
+        store.note_doubt(index, doubt)
+        store.write(index, np.zeros((y1 - y0, x1 - x0), np.uint8))
+    project.set_base(1, store.path, {"network": "n", "weights": "w", "sha256": "0"})
+    return [store.box(index) for index in store.blocks()]
+
+
+def test_the_next_frame_is_the_one_with_most_doubt_also_on_another_day(panel, qtbot, tmp_path):
+    slides, _ = open_slide(panel, qtbot, tmp_path)
+    project = panel.state.project
+    boxes = doubtful(project, (0.1, 0.2, 0.9, 0.3, 0.8))
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: slides.shown is not None and bool(panel.correct.slide._doubts), timeout=WAIT)
+    panel.correct.slide.next.click()
+    qtbot.waitUntil(lambda: slides.box == boxes[2], timeout=WAIT)
+    panel.correct.view.current.labels.paint((100, 100), 1)
+    panel.correct.accept_and_next()
+    qtbot.waitUntil(lambda: slides.box == boxes[4], timeout=WAIT)
+    # passed by
+    panel.correct.slide.next.click()
+    qtbot.waitUntil(lambda: slides.box == boxes[3], timeout=WAIT)
+    assert panel.correct.table.cases.index(0, 1).data() == "1 frame accepted"
+    panel.correct.open_project(tmp_path / "p")
+    qtbot.waitUntil(lambda: slides.shown is not None and bool(panel.correct.slide._doubts), timeout=WAIT)
+    panel.correct.slide.next.click()
+    qtbot.waitUntil(lambda: slides.box == boxes[4], timeout=WAIT)
+
+
+def test_a_frame_of_sixteen_bits_is_as_bright_for_networks_as_the_slide(panel, qtbot, tmp_path):
+    data = write(tmp_path / "s.tif")[..., 0].astype(np.uint16) * 100
+    data[:, SHAPE[1] // 2 :] = 60_000
+    tifffile.imwrite(tmp_path / "deep.tif", data, tile=(256, 256))
+    with Project.create(tmp_path / "q") as project:
+        add_images(project, [tmp_path / "deep.tif"])
+    panel.correct.open_project(tmp_path / "q")
+    slides = panel.correct.view.slides
+    qtbot.waitUntil(lambda: slides.shown is not None, timeout=WAIT)
+    case = frame(panel, qtbot, FIRST)
+    assert case.image.data.max() == 20_000
+    with open_large(tmp_path / "deep.tif") as opened:
+        assert lie_of_layer(case.image)["window"] == greys_of(opened) == (1000.0, 60_000.0)
 
 
 def test_a_proposal_that_comes_into_the_frame_leaves_what_was_drawn(panel, qtbot, tmp_path):
