@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,19 +185,32 @@ def roll_back(project: Project) -> Version:
     WeightsError, UnknownNameError, OutputError
         As :func:`use_version`.
     """
-    found = versions(project)
-    now = next((number for number, one in enumerate(found) if one.in_use), 0)
-    if now == 0:
+    found = {one.weights: one for one in versions(project)}
+    line = _line(project, found)
+    if len(line) < 2:
         raise InputError(
             tr(
                 "{path} has no weights from before those in use ({weights}); expected a round that was adopted. See "
                 "'medseg project rounds'.",
                 path=project.path,
-                weights=found[0].weights if found else project.adopted() or tr("none yet"),
+                weights=project.adopted() or tr("none yet"),
             )
         )
-    use_version(project, found[now - 1])
-    return found[now - 1]
+    use_version(project, found[line[-2]])
+    return found[line[-2]]
+
+
+def _line(project: Project, found: Mapping[str, Version]) -> list[str]:
+    """Weights that led to those in use, these last: who went back to some left all that came after them."""
+    rows = [row for row in project.history() if row.kind == "adopt"]
+    line = [one.weights for one in found.values() if rows and one.adopted < rows[0].created]
+    for row in rows:
+        weights = json.loads(row.detail)["weights"]
+        if weights in line:
+            del line[line.index(weights) + 1 :]
+        elif weights in found:
+            line.append(weights)
+    return line
 
 
 def failed_checks(result: str | None) -> list[str]:
