@@ -32,11 +32,14 @@ def passed_over(folder: str | Path, *, masks: bool = False) -> tuple[list[Path],
         By name; none of what is itself an image, is no folder, or cannot be looked into.
     """
     folder = Path(folder)
+    # whoever reads what is none, or closed to the user, says so
+    if kind_of(folder) != "folder":
+        return [], []
     taken: list[Path] = []
     # a folder without an image is told by whoever looks for one
     with suppress(InputError):
         taken = list_images(folder, masks=masks)
-    if taken == [folder] or kind_of(folder) != "folder":
+    if taken == [folder]:
         return [], []
     series = format_of(folder) if images_within(folder) else None
     known = {*taken, *(image.parent for image in taken)}
