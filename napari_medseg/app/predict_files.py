@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -164,6 +164,7 @@ def predict_files(
     losses = file_losses([*volumes], format=format, objects=objects)
     for text in (*size_told(request.network, request.size), *losses, *large_told(large, format)):
         tell(text)
+    made = not Path(out).exists()
     folder = check_folder(out)
     written: list[Path] = []
     for words in told(format_named(format), [*volumes], patient=(coded or Coded()).patient):
@@ -185,7 +186,7 @@ def predict_files(
         Item(path, stems[path], str(together.place(volume=volume)), prompts.get(path))
         for path, volume in volumes.items()
     ]
-    with together.writing(written), _team(workers) as team:
+    with _not_left_empty(folder, made=made), together.writing(written), _team(workers) as team:
         # the folder of masks that become one file exists by now
         items = [replace(one, place=str(together.place(volume=volumes[one.path]))) for one in items]
         for number, (path, result) in enumerate(_results(items, job, team, images, progress)):
@@ -206,6 +207,18 @@ def predict_files(
                 )
     batch.end(written)
     return written
+
+
+@contextmanager
+def _not_left_empty(folder: Path, *, made: bool) -> Iterator[None]:
+    """A folder that was made for results goes where there are none."""
+    try:
+        yield
+    finally:
+        # one that holds something stays
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager

@@ -259,3 +259,13 @@ def test_what_others_made_is_not_gone_on_from(ended):
     write_mask(out / "0_mask.tif", np.ones(read_image(images / "0.png").shape[:2], np.uint8))
     with pytest.raises(InputError, match=r"0_mask\.tif is there already"):
         predict_files([images / "0.png"], REQUEST, out, skip_existing=True, probabilities=True)
+
+
+def test_a_folder_that_nothing_came_into_is_not_left(folder, tmp_path):
+    (folder / "0000.png").write_bytes(b"none")
+    for out in (tmp_path / "new", tmp_path / "there"):
+        if out.name == "there":
+            out.mkdir()
+        with pytest.raises(InputError):
+            predict_files([folder / "0000.png"], REQUEST, out)
+        assert out.exists() == (out.name == "there")
