@@ -72,7 +72,7 @@ def load_pair(pair: Pair, folder: Path, *, classes: Classes | int, rule: LabelRu
     if isinstance(classes, int):
         classes = {number: f"class {number}" for number in range(1, classes + 1)}
     image_path, mask_path = folder / pair.image, folder / pair.mask
-    image, mask = read_image(image_path), read_numbers(mask_path)
+    image, mask = read_image(image_path, part=pair.window is not None), read_numbers(mask_path)
     mask, told = fit_mask(image, mask, image_path=image_path, mask_path=mask_path)
     if told:
         _log.warning("%s", told)

@@ -25,7 +25,8 @@ NAMED = mark(
 )
 UNNAMED = mark(
     "{format} leaves out what names the patient, so that a PACS may ask where it belongs; the numbers of study and "
-    "images stay. To have it named as the image is, ask for that."
+    "images stay. To have it named as the image is, tick 'Name the patient and the study', or give --patient to the "
+    "command."
 )
 
 

@@ -309,10 +309,13 @@ def export_project(
                 if case.large:
                     check_large(case, format, objects=objects)
                     wishes: dict[str, Any] = {"accepted": state == ACCEPTED, "chosen": chosen, "task": task}
-                    target = folder / f"{stems[case.id]}_mask{suffixes[case.id]}"
-                    tick = _step(progress, number, len(ready), case.name)
-                    write_large(project, case, target, format=format, program=program(), progress=tick, **wishes)
-                    written.append(target)
+                    wishes |= {"format": format, "program": program()}
+                    for each, kind in enumerate(kinds):
+                        target = folder / f"{stems[case.id]}_{kind}{suffixes[case.id]}"
+                        tick = _step(progress, number * len(kinds) + each, len(ready) * len(kinds), case.name)
+                        written.append(
+                            write_large(project, case, target, parted=kind == "objects", progress=tick, **wishes)
+                        )
                     if tell is not None:
                         tell(case.id)
                     continue

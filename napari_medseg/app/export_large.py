@@ -12,6 +12,7 @@ import numpy as np
 from napari_medseg.app.accepted import AcceptedMask, masks_of
 from napari_medseg.app.classes import class_table
 from napari_medseg.app.provenance import about_case
+from napari_medseg.editing.instances import instances
 from napari_medseg.errors import InputError
 from napari_medseg.io import large_masks
 from napari_medseg.io.colours import COLOURS_KEY
@@ -27,6 +28,10 @@ WRITERS = {
     "ome-zarr": ((2, 3), large_masks.write_zarr),
     "geojson": ((2,), large_masks.write_geojson),
 }
+
+
+# of a large image, its objects are told apart in this one
+OBJECTS = "geojson"
 
 
 def check_large(case: Case, format: str, *, objects: bool) -> None:
@@ -45,12 +50,13 @@ def check_large(case: Case, format: str, *, objects: bool) -> None:
                 format=format,
             )
         )
-    if objects:
+    if objects and format != OBJECTS:
         raise InputError(
             tr(
-                "'{name}' is larger than memory, and its objects are not numbered; expected its mask alone. Leave the "
-                "objects out, or choose GeoJSON, where each is an object of its own.",
+                "'{name}' is larger than memory, and its objects are numbered in GeoJSON only; the format is {format}. "
+                "Choose GeoJSON (geojson), or untick the objects.",
                 name=case.name,
+                format=format,
             )
         )
 
@@ -65,6 +71,7 @@ def write_large(
     program: Mapping[str, Any],
     chosen: tuple[str, str] | None = None,
     task: str = "",
+    parted: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Path:
     """Write the mask of a large case.
@@ -73,6 +80,8 @@ def write_large(
     ----------
     path : Path
         What is there is replaced.
+    parted : bool
+        Objects that touch are told apart, as :func:`napari_medseg.editing.instances.instances` does it.
     accepted : bool
         Only what lies in accepted boxes, as it was accepted; all else is background. Default: all that is shown.
     program : mapping
@@ -89,11 +98,12 @@ def write_large(
     OutputError
         If it cannot be written.
     """
-    check_large(case, format, objects=False)
+    check_large(case, format, objects=parted)
     masks = masks_of(project, case) if accepted else []
     read = _accepted_reader(project, masks) if accepted else lambda box: project.labels(case.id, box, whole=True)
     facts = {**program, **_provenance(project, case, masks, chosen, task)}
-    WRITERS[format][1](path, read, grid=case_grid(case), provenance=facts, progress=progress)
+    more: dict[str, Any] = {"parted": instances} if parted else {}
+    WRITERS[format][1](path, read, grid=case_grid(case), provenance=facts, progress=progress, **more)
     return path
 
 

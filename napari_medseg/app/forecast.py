@@ -37,6 +37,8 @@ class Forecast:
         Those that would judge it.
     as_proposed : int
         Of these, accepted without a change.
+    groups : int
+        Patients, or images that stand alone, of both.
     entry : WeightsEntry
         Of the weights that it would start from.
     own : bool
@@ -52,6 +54,7 @@ class Forecast:
     learned: int
     judging: int
     as_proposed: int
+    groups: int
     entry: WeightsEntry
     own: bool
     epochs: int
@@ -89,6 +92,7 @@ def forecast(project: Project, options: RetrainOptions) -> Forecast:
         learned=len(masks),
         judging=len(boxes),
         as_proposed=sum(not project.corrected(one.revision.id) for one in boxes),
+        groups=len({case.group for case in (*learned, *judges)}),
         entry=entry,
         own=path.parent == project.path / "weights",
         epochs=epochs,

@@ -161,6 +161,7 @@ def _fitting(suspects: Sequence[Suspect]) -> Check:
 def _nobody(judges: int) -> Check:
     if not judges:
         text = tr("No image was kept for testing, so nobody can say whether the new network is better.")
+        see = tr("Use it and propose on an image that it did not learn from; any earlier one can be used again.")
     else:
         text = trn(
             "{n} test image accepted as proposed and none corrected: nobody can say which network is better, since "
@@ -169,7 +170,8 @@ def _nobody(judges: int) -> Check:
             "these masks are a network's own.",
             judges,
         )
-    return Check(passed=None, text=f"{text} {tr('Look at both and decide.')}")
+        see = tr("Look at both and decide.")
+    return Check(passed=None, text=f"{text} {see}")
 
 
 def _gain(rows: Sequence[Scores], others: int, limits: GateLimits) -> list[Check]:

@@ -54,7 +54,7 @@ def greys_of(large: Large, small: np.ndarray | None = None) -> Greys:
     """
     if large.dtype == np.uint8:
         return 0.0, 255.0
-    ends = ends_of(_some(large) if small is None else small)
+    ends = ends_of(_some(large) if small is None else small, colour=large.channels > 0)
     if ends is not None:
         return ends
     # what was looked at is all one value: that is black

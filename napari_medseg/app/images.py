@@ -17,9 +17,11 @@ from napari_medseg.errors import ImageReadError, InputError, sentence
 from napari_medseg.io import Grid, format_of, name_of, read_grid, read_image, stem_of, walk_images, write_image
 from napari_medseg.io.large import large_shape
 from napari_medseg.io.large_open import is_large, open_large
+from napari_medseg.io.large_values import check_large
 from napari_medseg.io.look import look_of
 from napari_medseg.names import clean_name, one_line
 from napari_medseg.project import Case, Project
+from napari_medseg.project.own import check_not_own
 from napari_medseg.words import mark, tr
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ def add_images(
 ) -> tuple[list[Case], list[str]]:
     """Add image files, or all images of folders; each is read once, so that a damaged one is told at once.
 
-    Masks that lie beside their images (``<stem>_mask``) are no images, and are passed over.
+    Masks that lie beside their images (``<stem>_mask``), or of images of the project, are no images, and are passed
+    over.
 
     Parameters
     ----------
@@ -113,12 +116,13 @@ def add_images(
         If the project cannot be written.
     """
     _check_by(patients)
-    files, _ = walk_images(paths)
+    files, _ = walk_images(paths, known=stems_in(project))
     added: list[Case] = []
     refused: list[str] = []
     taken = {case.name for case in project.cases()}
     for number, file in enumerate(files):
         try:
+            check_not_own(file)
             name = _free(name_of(file), taken) if _called(file) else stem_of(file)
             step = _part(progress, number, len(files), name)
             step(0.0)
@@ -146,6 +150,42 @@ def add_images(
     return added, refused
 
 
+def stems_in(project: Project) -> frozenset[str]:
+    """What masks of a project's images may be named by: the images' names, and their files'."""
+    return frozenset(name for case in project.cases() for name in (case.name, stem_of(case.image)))
+
+
+def listed(project: Project, images: Sequence[str]) -> list[Case]:
+    """Images of a project by what a person calls them.
+
+    Parameters
+    ----------
+    project : Project
+    images : sequence of str
+        Names, or numbers where no image has that name.
+
+    Raises
+    ------
+    InputError
+        If there is none of such a name, or there are several.
+    """
+    cases, found = project.cases(), {}
+    for image in images:
+        meant = [case for case in cases if case.name == image] or [case for case in cases if str(case.id) == image]
+        if not meant:
+            raise InputError(tr("no image is called '{image}'; expected a name or an id of 'status'.", image=image))
+        if len(meant) > 1:
+            raise InputError(
+                tr(
+                    "{n} images are called '{image}'; expected one. Give its id, see 'status'.",
+                    n=len(meant),
+                    image=image,
+                )
+            )
+        found[meant[0].id] = meant[0]
+    return list(found.values())
+
+
 class _Seen(NamedTuple):
     """What a project keeps of an image."""
 
@@ -165,7 +205,7 @@ def _seen(file: Path, step: Callable[[float], None]) -> _Seen:
         look = (
             look_of(large.read((*(0 for _ in last), *last), len(large.levels) - 1)) if not large_shape(last) else None
         )
-        return _Seen(large.shape, large.grid, look, large.told)
+        return _Seen(large.shape, large.grid, look, (*large.told, *check_large(large)))
 
 
 def _called(file: Path) -> bool:

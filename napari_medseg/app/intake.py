@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from platformdirs import user_data_path
 
+from napari_medseg.app.images import stems_in
 from napari_medseg.app.scratch import MOST, open_scratch
 from napari_medseg.app.series import Choice, beside, choices_in, is_dicom_image, is_index, mixed
-from napari_medseg.app.stacks import VOLUMES, Slices, may_be_slices
+from napari_medseg.app.stacks import Slices, may_be_slices
 from napari_medseg.errors import ImageReadError, InputError, ProjectError
 from napari_medseg.io import format_of, stem_of, walk_images
 from napari_medseg.io.format import Progress
@@ -22,12 +23,11 @@ from napari_medseg.names import clean_name
 from napari_medseg.plain import real_path
 from napari_medseg.project import Project
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.project.own import written_by
 from napari_medseg.words import tr
 
 # so many folders are looked into: whoever drops a whole disk is told
 MOST_FOLDERS = 2000
-# what a project makes in its own folder and is no image to add
-OWN = ("runs", "weights", VOLUMES)
 # folders of these names hold what was drawn on images, not images
 MASK_FOLDERS = ("mask", "masks", "label", "labels", "labelstr", "groundtruth", "gt", "annotations", "segmentations")
 
@@ -100,14 +100,20 @@ def project_at(path: Path) -> Path | None:
     return path if (path / FILE_NAME).exists() else None
 
 
-def find_images(paths: Sequence[str | Path], progress: Progress | None = None) -> Found:
+def find_images(
+    paths: Sequence[str | Path], progress: Progress | None = None, *, project: Project | None = None
+) -> Found:
     """Images among files, and in folders and what lies in them; projects inside, hidden folders and masks are left out.
+
+    So is what the program wrote into a project for itself, see :mod:`napari_medseg.project.own`.
 
     Parameters
     ----------
     paths : sequence of path
     progress : callable, optional
         Called with the share of a folder that was looked at; what it raises, as a Cancelled, ends the search.
+    project : Project, optional
+        They are to be added to it: masks of its images are left out too.
 
     Raises
     ------
@@ -118,11 +124,11 @@ def find_images(paths: Sequence[str | Path], progress: Progress | None = None) -
     left_out: list[str] = []
     choices: list[Choice] = []
     others = 0
-    project = None
+    at_hand = None
     for path in map(Path, paths):
         index = _index_of(path)
-        if (at := project_at(path)) is not None and project is None:
-            project = at
+        if (at := project_at(path)) is not None and at_hand is None:
+            at_hand = at
         elif index is not None and (found := _named_by(index, progress)):
             if len(found) > 1:
                 choices += found
@@ -136,7 +142,8 @@ def find_images(paths: Sequence[str | Path], progress: Progress | None = None) -
             left_out += inside.masks
             others += inside.others
             choices += inside.choices
-    found_here = _found(images, left_out, named={Path(path) for path in paths}, project=project)
+    stems = frozenset[str]() if project is None else stems_in(project)
+    found_here = _found(images, left_out, named={Path(path) for path in paths}, project=at_hand, known=stems)
     return replace(found_here, others=others, choices=tuple(choices)).all_to_choose()
 
 
@@ -159,9 +166,14 @@ def _named_by(index: Path, progress: Progress | None) -> tuple[Choice, ...]:
 
 
 def _found(
-    images: Sequence[Path], left_out: Sequence[str], named: Container[Path] = (), project: Path | None = None
+    images: Sequence[Path],
+    left_out: Sequence[str],
+    named: Container[Path] = (),
+    project: Path | None = None,
+    known: Set[str] = frozenset(),
 ) -> Found:
-    stems = {stem_of(image) for image in images}
+    """``known``: stems of images that lie elsewhere."""
+    stems = {stem_of(image) for image in images} | known
     # results of images in another of the folders
     kept = tuple(image for image in images if image in named or result_of(stem_of(image)) not in stems)
     where = {image.parent for image in kept}
@@ -170,9 +182,10 @@ def _found(
 
 
 def images_beside(project: Project) -> Found:
-    """Images in the project's own folder that it does not hold yet; it holds none of what it made itself."""
-    inside = _inside(project.path, skip=OWN)
-    return without(replace(_found(inside.images, inside.masks), choices=tuple(inside.choices)), project).all_to_choose()
+    """Images in the project's own folder that it does not hold yet; none of what the program wrote there."""
+    inside = _inside(project.path)
+    found = _found(inside.images, inside.masks, known=stems_in(project))
+    return without(replace(found, choices=tuple(inside.choices)), project).all_to_choose()
 
 
 def without(found: Found, project: Project) -> Found:
@@ -236,8 +249,8 @@ class _Inside:
     choices: list[Choice] = field(default_factory=list)
 
 
-def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = None) -> _Inside:
-    """What lies in a folder. ``skip``: names right in it to pass over."""
+def _inside(folder: Path, progress: Progress | None = None) -> _Inside:
+    """What lies in a folder."""
     found = _Inside()
     indexes = {one.index for one in FORMATS if one.index}
     for seen, (here, inner, files) in enumerate(os.walk(folder)):
@@ -254,7 +267,7 @@ def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = 
         apart = {Path(here)} if choices else set()
         for name in sorted(inner):
             path = Path(here) / name
-            if name.startswith(".") or (path / FILE_NAME).exists() or (seen == 0 and name in skip):
+            if name.startswith(".") or (path / FILE_NAME).exists() or written_by(path) is not None:
                 continue
             if name.replace("_", "").replace("-", "").replace(" ", "").casefold() in MASK_FOLDERS:
                 found.masks.append(name)
@@ -269,6 +282,7 @@ def _inside(folder: Path, skip: Sequence[str] = (), progress: Progress | None = 
         # a folder without an image is no mistake here
         with suppress(InputError):
             taken, results = walk_images([here])
+            taken = [image for image in taken if written_by(image) is None]
             # what is to choose from comes apart
             found.images += [image for image in taken if not apart & {image, image.parent} or not is_dicom_image(image)]
             known.update(taken, results)

@@ -25,6 +25,7 @@ from napari_medseg.io import is_volume
 from napari_medseg.io.label_blocks import Index, LabelBlocks, count_done
 from napari_medseg.io.large import Large
 from napari_medseg.io.large_open import open_large
+from napari_medseg.io.large_values import check_large
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY
 from napari_medseg.weights import resolve_weights
 from napari_medseg.words import tr, trn
@@ -100,7 +101,7 @@ def predict_large(
     # a worker lives in a folder of its own
     path, target = path.absolute(), target.absolute()
     with open_large(path) as large:
-        for words in large.told:
+        for words in (*large.told, *check_large(large)):
             tell(f"{path}: {words}")
         plan = plan_large(large, request)
         tell(f"{path}: {plan.describe()} {tr('It takes longer where others work on this computer too.')}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from napari_medseg.app.lesions import MM3_IN_ML, Measured
+from napari_medseg.app.lesions import Measured
+from napari_medseg.app.units import Unit, unit_for
 from napari_medseg.io.spreadsheet import Cell, table_text
 from napari_medseg.metrics.lesions import Lesion
 from napari_medseg.words import tr
@@ -26,15 +27,24 @@ class Column:
 
 def columns_of(measured: Measured) -> list[Column]:
     """Those that say something of this mask, from left to right."""
-    unit, square = measured.unit, f"{measured.unit}²" if measured.sized else "px"
     name, volume = measured.name_of, measured.volume
+    # of lengths, areas and volumes; pixels are whole
+    lengths, areas, volumes = _units(measured)
+    square = "px" if areas is None else areas.name
 
     def area(every: Sequence[Lesion]) -> Cell:
-        # pixels are whole
-        return sum(one.area for one in every) if measured.sized else round(sum(one.area for one in every))
+        total = sum(one.area for one in every)
+        return round(total) if areas is None else total * areas.per_mm
+
+    def length(one: float) -> float:
+        return one if lengths is None else one * lengths.per_mm
 
     def whole(every: Sequence[Lesion]) -> Cell:
-        return sum(one.size for one in every) / MM3_IN_ML if measured.sized else sum(one.pixels for one in every)
+        if volumes is None:
+            return sum(one.pixels for one in every)
+        return sum(one.size for one in every) * volumes.per_mm
+
+    unit = "px" if lengths is None else lengths.name
 
     place = tr("in the slice in which it is longest") if volume else ""
 
@@ -52,7 +62,7 @@ def columns_of(measured: Measured) -> list[Column]:
         ),
     ]
     if volume:
-        size_unit = "ml" if measured.sized else tr("voxels")
+        size_unit = tr("voxels") if volumes is None else volumes.name
         size_tip = tr("How large it is, all slices together")
         titled = _titled(tr("Volume"), size_unit)
         found.append(Column(titled, size_tip, lambda one: whole([one]), lambda _, every: whole(every)))
@@ -66,14 +76,18 @@ def columns_of(measured: Measured) -> list[Column]:
         Column(
             _titled(tr("Long axis"), unit),
             there(tr("The longest diameter: the largest distance between two points of its rim")),
-            lambda one: one.diameters.longest,
+            lambda one: length(one.diameters.longest),
         ),
         Column(
             _titled(tr("Short axis"), unit),
             there(tr("The longest diameter at right angles to it")),
-            lambda one: one.diameters.perpendicular,
+            lambda one: length(one.diameters.perpendicular),
         ),
-        Column(_titled(tr("Perimeter"), unit), there(tr("Length of its rim, with holes")), lambda one: one.perimeter),
+        Column(
+            _titled(tr("Perimeter"), unit),
+            there(tr("Length of its rim, with holes")),
+            lambda one: length(one.perimeter),
+        ),
         Column(tr("Mean"), tr("Mean of the image's values in it, such as HU"), lambda one: one.mean),
         Column(tr("SD"), tr("Standard deviation of the image's values in it"), lambda one: one.deviation),
     ]
@@ -82,6 +96,18 @@ def columns_of(measured: Measured) -> list[Column]:
         slice_tip = tr("The slice in which it is longest, counted from 0, {plane}", plane=tr(plane.capitalize()))
         found.append(Column(tr("Slice"), slice_tip, lambda one: one.point[one.axis or 0], narrow=True))
     return found
+
+
+def _units(measured: Measured) -> tuple[Unit | None, Unit | None, Unit | None]:
+    """In which lengths, areas and volumes are told; None of pixels."""
+    if not measured.sized:
+        return None, None, None
+    found = measured.lesions
+    return (
+        unit_for((one.diameters.longest for one in found), 1),
+        unit_for((one.area for one in found), 2),
+        unit_for((one.size for one in found), 3),
+    )
 
 
 def figure(cell: Cell) -> str:
@@ -109,6 +135,13 @@ def summary(measured: Measured) -> str:
         return tr("Nothing is marked.")
     classes = [(label, found) for label, found in measured.by_class().items() if found]
     told = ", ".join(f"{measured.name_of(label)}: {len(found)}" for label, found in classes)
+    if len(measured.lesions) > len(classes):
+        # two counts of one mask differ by that
+        told = (
+            tr("{counts}; touching ones apart", counts=told)
+            if measured.apart
+            else tr("{counts}; touching ones as one", counts=told)
+        )
     return told if measured.sized else f"{told}. {_unsized(measured)}"
 
 

@@ -33,6 +33,8 @@ class Measured:
     sized : bool
     pictures : Pictures or None
         Which picture of the image each voxel is in, where its files say so.
+    apart : bool
+        What touches is several; else each connected piece is one.
     """
 
     lesions: tuple[Lesion, ...]
@@ -40,6 +42,7 @@ class Measured:
     names: Mapping[int, str]
     sized: bool
     pictures: Pictures | None = None
+    apart: bool = False
 
     @property
     def volume(self) -> bool:
@@ -119,4 +122,4 @@ def measure(
     objects = number_objects(labels) if apart else None
     lesions = measure_lesions(labels, image, steps=steps, objects=objects, progress=progress)
     kept = {label: name for label, name in names.items() if label not in ignored}
-    return Measured(tuple(lesions), grid, kept, steps is not None)
+    return Measured(tuple(lesions), grid, kept, steps is not None, apart=apart)

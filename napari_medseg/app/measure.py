@@ -1,4 +1,4 @@
-"""How much of an image each label covers: ml, mm², or pixels where nobody knows their size."""
+"""How much of an image each label covers: ml, mm², µm², or pixels where nobody knows their size."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from napari_medseg.app.units import unit_for
 from napari_medseg.io import Grid
 from napari_medseg.words import tr
 
@@ -41,9 +42,8 @@ def size_text(count: int, grid: Grid) -> str:
     size = pixel_mm(grid)
     if size is None:
         return f"{count} {'voxels' if volume else 'px'}"
-    if volume and count * size >= 1:
-        return tr("{number} ml", number=_number(count * size / 1000))
-    return f"{_number(count * size)} {'mm³' if volume else 'mm²'}"
+    unit = unit_for([count * size], 3 if volume else 2)
+    return tr("{number} {unit}", number=_number(count * size * unit.per_mm), unit=unit.name)
 
 
 def measured_text(counts: Mapping[int, int], grid: Grid, names: Mapping[int, str]) -> str:

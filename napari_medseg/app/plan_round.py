@@ -168,6 +168,12 @@ def plan_retrain(project: Project, options: RetrainOptions) -> tuple[RunSpec, Pa
     return spec, folder
 
 
+def accepted_in(spec: RunSpec) -> int | None:
+    """From how many accepted masks a run of a project learns; a mask of a large image is several pairs."""
+    count, _, what = (spec.provenance.trained_on or ("",))[-1].partition(" ")
+    return int(count) if what == CORRECTIONS and count.isdigit() else None
+
+
 def check_axes(network: str, cases: Sequence[Case]) -> None:
     """A network for images proposes on volumes slice by slice; it learns from images.
 

@@ -139,6 +139,11 @@ def predict_array(
     """
     from napari_medseg.inference import combine
 
+    # of a part of an image, whose window is the whole's, there may be nothing
+    if window is None and image.dtype.kind == "f" and not np.isfinite(image).any():
+        raise InputError(
+            tr("The image holds no numbers: all its values are NaN or infinite; expected an image. Export it again.")
+        )
     if progress is not None:
         progress(0.0, tr("loading the network"))
     lie: dict[str, Any] = {"spacing": spacing if len(spacing or ()) == 3 else None}

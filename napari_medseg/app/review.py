@@ -125,7 +125,7 @@ def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, canc
 
 def _read(pair: Pair, spec: RunSpec, folder: Path) -> tuple[Image, MaskLabels]:
     """A pair's image, and its mask as the run reads it."""
-    image, path = read_image(folder / pair.image), folder / pair.mask
+    image, path = read_image(folder / pair.image, part=pair.window is not None), folder / pair.mask
     mask, _ = fit_mask(image, read_numbers(path), image_path=folder / pair.image, mask_path=path)
     return image, (PLAIN if pair.white else spec.data.rule).apply(mask, classes=spec.data.named, path=path)
 

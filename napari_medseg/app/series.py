@@ -14,6 +14,7 @@ import numpy as np
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io import format_of, read_image
 from napari_medseg.io.dicom import refusal
+from napari_medseg.io.dicom_beside import broken_beside
 from napari_medseg.io.dicom_paths import images_of
 from napari_medseg.io.dicom_series import INDEX, Series, lies_in, list_series, seems_dicom, series_at
 from napari_medseg.io.format import Progress
@@ -186,7 +187,16 @@ def note_of(choice: Choice) -> str:
         # in a list, the path stands beside it
         why = refused[0].removeprefix(f"{choice.images[0]} ")
         return tr("Cannot be opened: it {why}", why=why)
-    return tr("Text is burnt into it; no preview, as it may name the patient.") if choice.series.burnt else ""
+    burnt = tr("Text is burnt into it; no preview, as it may name the patient.") if choice.series.burnt else ""
+    return " ".join(filter(None, (burnt, *_broken(choice))))
+
+
+def _broken(choice: Choice) -> tuple[str, ...]:
+    # only what lies beside slices can be one of them
+    try:
+        return broken_beside(choice.images[0]) if choice.series.is_volume and choice.images else ()
+    except ImageReadError:
+        return ()
 
 
 def is_dicom_image(path: Path) -> bool:

@@ -127,6 +127,21 @@ def add(
 
 
 @project_app.command()
+def remove(
+    folder: Folder,
+    images: Annotated[list[str], typer.Argument(help="Names or ids of images, as 'status' lists them.")],
+) -> None:
+    """Take images off the list; their files stay, and adding one again brings back what was drawn on it."""
+    from napari_medseg.app.images import listed
+    from napari_medseg.project import Project
+
+    with Project.open(folder) as project:
+        for case in listed(project, images):
+            project.remove(case.id)
+            typer.echo(case.name)
+
+
+@project_app.command()
 def status(folder: Folder, json: Json = False) -> None:
     """Show the images and how far each is."""
     from napari_medseg.project import Project

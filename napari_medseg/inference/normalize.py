@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from napari_medseg.networks import InputSpec
 
 PERCENTILES = (0.5, 99.5)
+# sixteen bits: white of a picture in colour; what cameras of 14 bits and fewer reach at most; and how a picture of
+# eight bits is written in sixteen, so that its white is white
+WHITE_16, CAMERA, EIGHT_IN_16 = 65535, 16383, 257
 
 
 def to_rgb01(image: np.ndarray, *, window: Sequence[float] | None = None) -> np.ndarray:
     """Scale to [0, 1] and repeat or drop channels to three.
 
-    ``uint8`` is divided by 255; floats that lie inside [0, 1] stay as they are. All else is stretched between the
-    0.5th and 99.5th percentile of its finite values. What is not finite becomes 0, and so does a constant image.
+    ``uint8`` is divided by 255, ``uint16`` in colour by 65535 (but see :func:`white_of`); floats that lie inside [0, 1]
+    stay as they are. All else is stretched between the 0.5th and 99.5th percentile of its finite values. What is not
+    finite becomes 0, and so does a constant image that is stretched.
 
     Parameters
     ----------
@@ -49,25 +53,44 @@ def to_rgb01(image: np.ndarray, *, window: Sequence[float] | None = None) -> np.
     if image.dtype.kind not in "buif":
         raise ShapeError(f"image has type {image.dtype}; expected real numbers. Convert it first.")
     channels = image[..., None] if image.ndim == 2 else image[..., :3]
-    scaled = between(channels, ends_of(channels) if window is None else (float(window[0]), float(window[1])))
+    colour = channels.shape[-1] == 3
+    ends = ends_of(channels, colour=colour) if window is None else (float(window[0]), float(window[1]))
+    scaled = between(channels, ends)
     return np.array(np.broadcast_to(scaled, (*scaled.shape[:2], 3)), dtype=np.float32, order="C")
 
 
-def ends_of(values: np.ndarray) -> tuple[float, float] | None:
+def white_of(values: np.ndarray, *, colour: bool) -> int | None:
+    """The value that is white in a picture, where its type says it; None where it is to be stretched.
+
+    Sixteen bits of grey are a measurement, such as that of a scanner. In colour they are a picture by its full range,
+    as PNG and TIFF have it, save where they could be the 12 or 14 bits of a camera in a larger type: where none goes
+    beyond these, and not all are an eight-bit picture's.
+    """
+    if values.dtype == np.uint8:
+        return 255
+    if values.dtype != np.uint16 or not colour:
+        return None
+    return WHITE_16 if values.max(initial=0) > CAMERA or not (values % EIGHT_IN_16).any() else None
+
+
+def ends_of(values: np.ndarray, *, colour: bool = False) -> tuple[float, float] | None:
     """Which values become 0 and 1, by the rule of :func:`to_rgb01`.
 
     Parameters
     ----------
     values : np.ndarray
         Of any shape and real dtype: all of an image, or enough to stand for it.
+    colour : bool
+        Of an image in colour.
 
     Returns
     -------
     (low, high) or None
         None: there is nothing to tell apart.
     """
-    if values.dtype == np.uint8:
-        return 0.0, 255.0
+    white = white_of(values, colour=colour)
+    if white is not None:
+        return 0.0, float(white)
     if values.dtype.kind == "b":
         return 0.0, 1.0
     finite = values[np.isfinite(values)].astype(np.float64)

@@ -12,11 +12,12 @@ import numpy as np
 
 from napari_medseg.errors import ImageReadError
 from napari_medseg.io import dicom_tags as tags
+from napari_medseg.io.dicom_beside import broken_beside, left_out
 from napari_medseg.io.dicom_file import guarded, is_dicom, is_packed, kind_of, open_header, open_whole, unpack
 from napari_medseg.io.dicom_paths import called, is_many, series_of_path, several
 from napari_medseg.io.dicom_pixels import values
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
-from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, damaged_in, is_series, lies_in, list_series
+from napari_medseg.io.dicom_series import INDEX, SUFFIXES, Part, Series, is_series, lies_in
 from napari_medseg.io.format import Format, Gives, Progress
 from napari_medseg.io.grey import grey
 from napari_medseg.io.image import Grid, Image, Window
@@ -30,6 +31,9 @@ T = TypeVar("T")
 FILM = mark(
     "it is a film: its frames lie nowhere in space, and are shown as slices, one behind the other, without a size of "
     "their pixels."
+)
+OF_FIGURES = mark(
+    "it is DICOM {kind}: its values are figures, no picture of a patient, and no network here knows such."
 )
 FILM_IN_GREY = mark("it is in colour, and shown in grey, as volumes are.")
 
@@ -47,34 +51,9 @@ def read(path: Path, *, mask: bool = False, progress: Progress | None = None) ->
     if is_many(path):
         series = series_of_path(path)
         image = read_series(series, path, progress)
-        return replace(image, told=(*image.told, *_left_out(path, series)))
+        return replace(image, told=(*image.told, *left_out(path, series)))
     with guarded(path):
         return _read(path)
-
-
-def _left_out(path: Path, series: Series) -> tuple[str, ...]:
-    """Words on what lies beside a series."""
-    home = lies_in(path)
-    others = 0 if home is not None else sum(len(one.parts) for one in list_series(path)) - len(series.parts)
-    damaged = len(damaged_in(home or path))
-    said = []
-    if others:
-        said.append(
-            trn(
-                "{n} other DICOM image there is no slice of it, and was left out.",
-                "{n} other DICOM images there are no slices of it, and were left out.",
-                others,
-            )
-        )
-    if damaged:
-        said.append(
-            trn(
-                "{n} DICOM file there is empty or damaged, and was left out; it may be a slice of it.",
-                "{n} DICOM files there are empty or damaged, and were left out; they may be slices of it.",
-                damaged,
-            )
-        )
-    return tuple(said)
 
 
 def _read(path: Path) -> Image:
@@ -84,7 +63,7 @@ def _read(path: Path) -> Image:
     if not any(name in whole for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise _no_image(path, whole, "holds no picture")
     data, windows = values(unpack(whole, path), whole)
-    said, modality = tags.told(whole), tags.code(whole, "Modality")
+    said, modality = (*_no_picture(whole), *tags.told(whole)), tags.code(whole, "Modality")
     if shape[0] == 1:
         size = tags.size_of(whole)
         return Image(
@@ -134,7 +113,7 @@ def _read_series(series: Series, path: Path, progress: Progress) -> Image:
     lie = [part.place for part in parts if part.place is not None]
     shape = (len(parts), *lie[0].shape)
     # slices of several sizes are told before anything is unpacked
-    turned, order = _place(path, lie)
+    turned, order = _laid(path, parts)
     stored = sum(part.path.stat().st_size for part in parts)
     check_claim(path, (*shape, parts[0].samples), parts[0].bytes_each, stored=stored)
     slices: list[np.ndarray] = []
@@ -170,7 +149,7 @@ def read_grid(path: Path) -> Grid | None:
     """Where the pixels lie, by the headers; None where an image cannot be read. Errors are those of :func:`read`."""
     if is_many(path):
         parts, _ = _slices(series_of_path(path), path)
-        return _place(path, [part.place for part in parts if part.place is not None])[0].grid
+        return _laid(path, parts)[0].grid
     with guarded(path):
         return _grid(path)
 
@@ -205,7 +184,7 @@ def layout(path: Path) -> tuple[tuple[Path, ...], ToRas | None, tuple[int, ...]]
     """
     if is_many(path):
         parts, _ = _slices(series_of_path(path), path)
-        turned, order = _place(path, [part.place for part in parts if part.place is not None])
+        turned, order = _laid(path, parts)
         return tuple(parts[number].path for number in order), turned, tuple(range(len(order)))
     with guarded(path):
         header = open_header(path)
@@ -253,7 +232,7 @@ def refusal(series: Series, path: Path) -> str:
     try:
         if series.is_volume:
             parts, _ = _slices(series, path)
-            _place(path, [part.place for part in parts if part.place is not None])
+            _laid(path, parts)
     except ImageReadError as error:
         return str(error)
     return ""
@@ -312,6 +291,14 @@ def _place(path: Path, lie: Sequence[Slice]) -> tuple[ToRas, tuple[int, ...]]:
     return ToRas.of((columns, rows, len(lie)), found.affine, header={"dicom": {}}), found.order
 
 
+def _laid(path: Path, parts: Sequence[Part]) -> tuple[ToRas, tuple[int, ...]]:
+    """As :func:`_place`, of slices in files; where they do not fit, it tells which of them may be missing."""
+    try:
+        return _place(path, [part.place for part in parts if part.place is not None])
+    except ImageReadError as error:
+        raise ImageReadError(" ".join((str(error), *broken_beside(path)))) from None
+
+
 def _volume(path: Path, data: np.ndarray, lie: Sequence[Slice], said: tuple[str, ...]) -> Image:
     turned, order = _place(path, lie)
     sorted_already = order == tuple(range(len(order)))
@@ -345,6 +332,12 @@ def _no_image(path: Path, header: Any, what: str) -> ImageReadError:
     return ImageReadError(
         f"{path} is DICOM {kind_of(header)}, which {what}; expected an image. Give the file of the image."
     )
+
+
+def _no_picture(header: Any) -> tuple[str, ...]:
+    """Words on a file whose pixels are figures, such as doses, of which people make pictures."""
+    figures = str(header.get("SOPClassUID")) in tags.FIGURES
+    return (tr(OF_FIGURES, kind=kind_of(header)),) if figures else ()
 
 
 def _weigh(path: Path, whole: Any, shape: tuple[int, int, int]) -> None:

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from napari_medseg.errors import Cancelled, ImageReadError
+from napari_medseg.io.dicom_end import is_cut
 from napari_medseg.io.inner import HEAD, picture_size
 from napari_medseg.io.limits import FOLD, FREE, in_words
 from napari_medseg.plain import open_plain
@@ -99,21 +100,34 @@ def open_header(path: Path, tags: Sequence[str] | None = None) -> Any:
     return _open(path, stop_before_pixels=True, specific_tags=None if tags is None else list(tags))
 
 
+def open_listed(path: Path, tags: Sequence[str]) -> tuple[Any, bool]:
+    """The header of a file, and whether its pixels are cut off; parameters and errors are those of :func:`open_header`.
+
+    Of a file that is deflated as a whole, nobody can tell it before it is unfolded: it counts as whole.
+    """
+    with guarded(path), open_plain(path) as file:
+        header = _read_tags(path, file, stop_before_pixels=True, specific_tags=list(tags))
+        return header, not header.file_meta.TransferSyntaxUID.is_deflated and is_cut(file)
+
+
 def open_whole(path: Path) -> Any:
     """The tags of a file, and its pixels as they are packed; errors are those of :func:`open_header`."""
     return _open(path)
 
 
 def _open(path: Path, **how: Any) -> Any:
+    with guarded(path), open_plain(path) as file:
+        return _read_tags(path, file, **how)
+
+
+def _read_tags(path: Path, file: BinaryIO, **how: Any) -> Any:
     from pydicom import dcmread
 
-    with guarded(path), open_plain(path) as file:
-        found = dcmread(_unfolded(path, file), force=True, **how)
-        sure = is_dicom(path) or any(name in found for name in _SIGNS)
-        if sure and not getattr(found.file_meta, "TransferSyntaxUID", None):
-            found.file_meta.TransferSyntaxUID = _plain_syntax(*found.original_encoding)
-    if not sure:
+    found = dcmread(_unfolded(path, file), force=True, **how)
+    if not (is_dicom(path) or any(name in found for name in _SIGNS)):
         raise ImageReadError(f"{path} is no DICOM; expected a DICOM file. Give the file that was exported.")
+    if not getattr(found.file_meta, "TransferSyntaxUID", None):
+        found.file_meta.TransferSyntaxUID = _plain_syntax(*found.original_encoding)
     return found
 
 

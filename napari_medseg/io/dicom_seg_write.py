@@ -29,6 +29,8 @@ FILM = (
     "{} is a film or lies nowhere in space: " + TITLE + " of several pictures needs to know where each lies. "
     "Choose TIFF or NIfTI instead."
 )
+# mm: a picture has no depth, and this says none
+FLAT_THICKNESS = "1"
 # characters that a text of such a kind takes
 _LONG, _COMMENTS, _DECIMAL = 64, 10240, 16
 
@@ -81,7 +83,7 @@ def write(
     # segments are counted from 1, without gaps
     table = np.zeros(256, np.uint8)
     table[described] = np.arange(1, len(described) + 1)
-    with silenced():
+    with silenced(image.path):
         found = highdicom.seg.Segmentation(
             source_images=list(image.headers),
             pixel_array=table[image.planes(labels)],
@@ -127,6 +129,9 @@ def _complete(found: Any, image: Source) -> None:
         for name in ("SliceThickness", "SpacingBetweenSlices"):
             if distance and not measures[0].get(name):
                 setattr(measures[0], name, distance)
+        if not measures[0].get("SliceThickness"):
+            # highdicom opens no such file without one; the standard takes it, above 0
+            measures[0].SliceThickness = FLAT_THICKNESS
 
 
 def _shorten(group: Any) -> None:

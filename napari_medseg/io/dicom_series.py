@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from napari_medseg.digest import file_sha256
 from napari_medseg.errors import ImageReadError
-from napari_medseg.io.dicom_file import guarded, is_dicom, open_header
+from napari_medseg.io.dicom_file import guarded, is_dicom, open_header, open_listed
 from napari_medseg.io.dicom_names import NAMED, PEOPLE, key_of, names_people, neutral
 from napari_medseg.io.dicom_place import Slice
 from napari_medseg.io.dicom_tags import (
@@ -304,13 +305,15 @@ def _look(path: Path, size: int, changed: int) -> _Seen | None:
         return None
     # whoever opens what it belongs to is told
     with suppress(ImageReadError), guarded(path):
-        header = open_header(path, (*OF_SERIES, *PEOPLE, *OF_WHOSE))
+        header, cut = open_listed(path, (*OF_SERIES, *PEOPLE, *OF_WHOSE))
         # masks of a series lie beside it
         if str(header.get("SOPClassUID")) in (SEGMENTATION, LABEL_MAP):
             return None
         if not (count(header, "Rows") and count(header, "Columns")):
             # of a report or a plan; one that ends before it says what it is, is damaged
             return None if header.get("SOPClassUID") else _DAMAGED
+        if cut:
+            return _DAMAGED
         series, shape = str(header.get("SeriesInstanceUID") or ""), (count(header, "Rows"), count(header, "Columns"))
         words, part = _words(header), _part(path, header)
         return _Seen(series, whose(header), words, frames_of(header), part, shape, bool(told(header)))
@@ -325,7 +328,8 @@ def _part(path: Path, header: Any) -> Part:
         place=lie[0] if lie else None,
         samples=max(count(header, "SamplesPerPixel", 1), 1),
         bytes_each=max(count(header, "BitsAllocated", 8) // 8, 1),
-        uid=str(header.get("SOPInstanceUID") or path),
+        # where nothing says which picture it is, copies are known by their bytes
+        uid=str(header.get("SOPInstanceUID") or file_sha256(path)),
     )
 
 

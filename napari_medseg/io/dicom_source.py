@@ -19,9 +19,9 @@ import numpy as np
 
 from napari_medseg.errors import InputError, MedsegError, OutputError
 from napari_medseg.io.dicom import layout
-from napari_medseg.io.dicom_file import open_header
+from napari_medseg.io.dicom_file import kind_of, open_header
 from napari_medseg.io.dicom_series import lies_in
-from napari_medseg.io.dicom_tags import size_of
+from napari_medseg.io.dicom_tags import frames_of, places, size_of
 from napari_medseg.io.dicom_whose import differing, whose
 from napari_medseg.io.geometry import SIZE_TOLERANCE, same_place
 from napari_medseg.io.image import Grid
@@ -51,8 +51,8 @@ for _name in ("highdicom", "pydicom"):
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
-    """Around all that highdicom does: nothing that it, or pydicom, says of tags is shown or logged.
+def silenced(image: Path) -> Iterator[None]:
+    """Around all that highdicom does with an image: nothing that it, or pydicom, says of tags is shown or logged.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def silenced() -> Iterator[None]:
         # a library that is asked for what a file's tags do not give fails in many ways
         except Exception as error:  # noqa: BLE001
             raise OutputError(
-                f"the image's tags do not give what a DICOM file that refers to it needs ({type(error).__name__}); "
+                f"the tags of {image} do not give what a DICOM file that refers to it needs ({type(error).__name__}); "
                 "expected those of a whole image. Export in another format, such as NIfTI."
             ) from None
         finally:
@@ -179,7 +179,7 @@ def open_source(path: Path | None, *, names: bool, title: str) -> Source:
     """
     path = check_image(path, title)
     files, turned, order = layout(path)
-    with silenced():
+    with silenced(path):
         own = [open_header(file) for file in files]
         _alike(own, path)
         headers = tuple(_complete(header, file, names=names) for header, file in zip(own, files, strict=True))
@@ -199,12 +199,21 @@ def check_image(path: Path | None, title: str) -> Path:
 
     Raises
     ------
-    InputError
+    InputError, ImageReadError
         As :func:`open_source`, for what can be known in a moment.
     """
     if path is None or not is_dicom_image(path):
         what = "of an image whose file is not known" if path is None else f"of '{path.name}', which is no DICOM image"
         raise InputError(f"{title} refers to DICOM images alone, and this mask is {what}. Choose TIFF or NIfTI.")
+    # a series refers by its files, a file of several pictures by the place of each
+    if path.is_file():
+        header = open_header(path)
+        groups = any(header.get(name) for name in _GROUPS)
+        if not groups and places(header) is not None and frames_of(header) > 1:
+            raise InputError(
+                f"{path} is DICOM {kind_of(header)}, whose pictures lie as a table of its own says; {title} refers to "
+                "pictures that each say where they lie. Choose NIfTI instead."
+            )
     return path
 
 

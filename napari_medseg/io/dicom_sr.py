@@ -98,8 +98,8 @@ def write(path: Path, groups: Sequence[Group], *, segments: Path, source: Path, 
     image = open_source(source, names=bool(facts.get(NAMES_KEY)), title=TITLE)
     head = image.headers[0]
     version = str(facts.get("version", "unknown"))[:_LONG]
-    with silenced():
-        # not by highdicom, which refuses its own masks of pictures that have no thickness
+    with silenced(image.path):
+        # its tags are enough: highdicom would copy its pixels
         found = open_header(segments)
         device = highdicom.sr.ObserverContext(
             observer_type=codes.DCM.Device,

@@ -21,6 +21,8 @@ OF_SERIES = (
 )
 # classes of masks: in bits, and as numbers
 SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+# classes whose pixels are figures: doses, parametric maps, thickness and shape of an eye
+FIGURES = tuple(f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("481.2", "30", "81.1", "82.1"))
 GREY = ("MONOCHROME1", "MONOCHROME2")
 _CENTIMETRE, _FLAT = 3, 1  # units and kind of a region of an ultrasound picture
 _WIDEST = 1e30

@@ -111,6 +111,13 @@ class ToldReader(Protocol):
         """The provenance; None of a file of another program."""
 
 
+class DoubtReader(Protocol):
+    """Says, by its header, how a mask was read where other programs may read it otherwise."""
+
+    def __call__(self, path: Path, /) -> tuple[str, ...]:
+        """Sentences that begin in lower case, after the file's name; never raises."""
+
+
 class MaskWriter(Protocol):
     """Writes labels, whole or not at all."""
 
@@ -307,6 +314,8 @@ class Format:
         Where masks of the format say of which image they are.
     told : ToldReader, optional
         Where this program writes into files of the format where a mask comes from.
+    doubt : DoubtReader, optional
+        Where a mask may mean the contrary of what its file says: what to tell of how it was read, as ``Image.told``.
     kin : str
         Name of a format whose suffixes its files may have too: ``holds`` tells the two apart.
     index : str
@@ -352,6 +361,7 @@ class Format:
     names: Names | None = None
     check_image: CheckImage | None = None
     told: ToldReader | None = None
+    doubt: DoubtReader | None = None
     kin: str = ""
     index: str = ""
     inner: tuple[str, ...] = ()

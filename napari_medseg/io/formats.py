@@ -21,6 +21,7 @@ from napari_medseg.io.mask import OBJECTS_KEY, as_told, to_labels
 from napari_medseg.io.picture_numbers import Pictures
 from napari_medseg.io.sidecar import add_grid, provenance_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of
+from napari_medseg.io.values import check_values
 from napari_medseg.names import one_line
 
 # one letter alone is a drive; pathlib makes one slash of two
@@ -140,7 +141,7 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
         return format.files(path)
 
 
-def read_image(path: str | Path, progress: Progress | None = None) -> Image:
+def read_image(path: str | Path, progress: Progress | None = None, *, part: bool = False) -> Image:
     """Read an image or a volume.
 
     Parameters
@@ -149,13 +150,15 @@ def read_image(path: str | Path, progress: Progress | None = None) -> Image:
         One of :data:`READ_SUFFIXES`, or what a format knows by what is in it.
     progress : callable, optional
         Called with the share that is done, of what may take long; what it raises ends the reading.
+    part : bool
+        It is one of several that make an image, such as a slice: there may be nothing on it.
 
     Raises
     ------
     ImageReadError
-        If the file is missing, empty, truncated, no image, of no known kind, or holds several pages.
+        If the file is missing, empty, truncated, no image, of no known kind, holds several pages, or not one number.
     """
-    return _read(Path(path), progress=progress)
+    return _read(Path(path), progress=progress, part=part)
 
 
 def is_there(path: Path) -> bool:
@@ -194,7 +197,7 @@ def _unreadable(path: Path, error: OSError) -> ImageReadError:
     return ImageReadError(f"{path} cannot be read ({reason}). Check the path.")
 
 
-def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -> Image:
+def _read(path: Path, *, mask: bool = False, progress: Progress | None = None, part: bool = False) -> Image:
     if _ADDRESS.match(str(path)):
         raise ImageReadError(
             f"{path} is an address on a network; expected a file or a folder of this computer, as MedSeg never goes "
@@ -239,8 +242,13 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None) -
         raise ImageReadError(f"{path} has shape {image.data.shape}; expected at least one pixel. Export it again.")
     grid = add_grid(path, image.grid)
     image = image if grid is image.grid else replace(image, grid=grid, spacing=grid.spacing, unit=grid.unit)
+    if not mask:
+        if part:
+            return image
+        words = check_values(image.data, path, volume=image.volume)
+        return replace(image, told=(*image.told, *words)) if words else image
     # a file that says so itself is asked first
-    return as_told(image, provenance_beside(path)) if mask and not image.numbered else image
+    return image if image.numbered else as_told(image, provenance_beside(path))
 
 
 def read_mask(path: str | Path, *, white: bool = True) -> np.ndarray:

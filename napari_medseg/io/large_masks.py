@@ -14,7 +14,7 @@ from napari_medseg.io import geojson
 from napari_medseg.io.image import Grid
 from napari_medseg.io.json_file import plain
 from napari_medseg.io.label_blocks import LabelBlocks
-from napari_medseg.io.large_outlines import Read, large_objects
+from napari_medseg.io.large_outlines import Parted, Read, large_objects
 from napari_medseg.io.ome_zarr_meta import KEY
 from napari_medseg.io.ome_zarr_write import is_ours, label_facts
 
@@ -66,7 +66,18 @@ def _describe(folder: Path, path: Path, labels: np.ndarray, provenance: Mapping[
     root.attrs.update({"ome": ome, KEY: {**own, "provenance": plain(provenance)}})
 
 
-def write_geojson(path: Path, read: Read, *, grid: Grid, provenance: Mapping[str, Any], progress: Progress) -> None:
-    """Write labels (Y, X) as objects; parameters and errors are those of :func:`write_zarr`."""
-    objects = large_objects(read, (grid.shape[0], grid.shape[1]), progress=progress)
+def write_geojson(
+    path: Path,
+    read: Read,
+    *,
+    grid: Grid,
+    provenance: Mapping[str, Any],
+    progress: Progress,
+    parted: Parted | None = None,
+) -> None:
+    """Write labels (Y, X) as objects; parameters and errors are those of :func:`write_zarr`.
+
+    ``parted``: tells objects apart that touch, see :func:`napari_medseg.io.large_outlines.large_objects`.
+    """
+    objects = large_objects(read, (grid.shape[0], grid.shape[1]), parted=parted, progress=progress)
     geojson.write_objects(path, objects, grid=grid, provenance=provenance)

@@ -14,8 +14,10 @@ from napari_medseg.io.outlines import Polygon, outlines
 from napari_medseg.io.painted import objects_in
 
 Read = Callable[[Part], np.ndarray]
-# sides of a block, px
-BLOCK = 2048
+# an object, (rows, columns) bool, to the numbers of its parts, from 1: integer, 0 where none is
+Parted = Callable[[np.ndarray], np.ndarray]
+# sides of a block, and the rim around an object that is parted, px
+BLOCK, ROOM = 2048, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def large_objects(
     *,
     side: int = BLOCK,
     most: int = MOST_WHOLE,
+    parted: Parted | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Iterator[tuple[int, list[Polygon]]]:
     """The objects of a mask: its connected pieces, as :func:`~napari_medseg.io.outlines.outlines` draws them.
@@ -98,7 +101,10 @@ def large_objects(
         Of a block, px.
     most : int
         Objects over the rims of blocks whose bounding box has more pixels are not put together again: their polygons
-        end at the rims of the blocks, and they are one object all the same.
+        end at the rims of the blocks, and they are one object all the same, which is not parted.
+    parted : callable, optional
+        What touches is told apart by it: each connected piece by itself, with a rim of background, so that blocks do
+        not matter.
     progress : callable
         Called with the share that is done.
 
@@ -131,13 +137,18 @@ def large_objects(
         if box[3] == shape[1]:
             above = below
         objects[np.isin(objects, crossing)] = 0
-        for one, polygons in outlines(objects).items():
-            yield label_of[one], _moved(polygons, top, left)
+        if parted is None:
+            for one, polygons in outlines(objects).items():
+                yield label_of[one], _moved(polygons, top, left)
+        else:
+            for one, (y, x), mask in _each(objects):
+                yield from ((label_of[one], found) for found in _parts(mask, top + y, left + x, parted=parted))
     together: dict[int, list[_Fragment]] = {}
     for one, fragment in fragments.items():
         together.setdefault(joined.root(one), []).append(fragment)
     for parts in together.values():
-        yield parts[0].label, _put_together(parts, most)
+        found = [_in_pieces(parts)] if _size(parts) > most else _parts(*_put_together(parts), parted=parted)
+        yield from ((parts[0].label, polygons) for polygons in found)
 
 
 def _crossing(objects: np.ndarray, box: tuple[int, int, int, int], shape: tuple[int, int]) -> np.ndarray:
@@ -170,16 +181,49 @@ def _fragments(
         yield one, _Fragment(label_of[one], place, zlib.compress(np.packbits(mask).data, 1))
 
 
-def _put_together(parts: list[_Fragment], most: int) -> list[Polygon]:
+def _each(objects: np.ndarray) -> Iterator[tuple[int, tuple[int, int], np.ndarray]]:
+    """Each object: its number, the corner of its bounding box, and its pixels in it."""
+    from scipy.ndimage import find_objects
+
+    for one, place in enumerate(find_objects(objects), 1):
+        if place is not None:
+            rows, columns = place
+            yield one, (rows.start, columns.start), objects[place] == one
+
+
+def _bounds(parts: list[_Fragment]) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right), px."""
     top, left = (min(part.place[axis] for part in parts) for axis in (0, 1))
     bottom, right = (max(part.place[axis] + part.place[axis + 2] for part in parts) for axis in (0, 1))
-    if (bottom - top) * (right - left) > most:
-        return [polygon for part in parts for polygon in _drawn(part.mask, part.place[0], part.place[1])]
+    return top, left, bottom, right
+
+
+def _size(parts: list[_Fragment]) -> int:
+    top, left, bottom, right = _bounds(parts)
+    return (bottom - top) * (right - left)
+
+
+def _in_pieces(parts: list[_Fragment]) -> list[Polygon]:
+    return [polygon for part in parts for polygon in _drawn(part.mask, part.place[0], part.place[1])]
+
+
+def _put_together(parts: list[_Fragment]) -> tuple[np.ndarray, int, int]:
+    """The pixels of an object, uint8, and the corner of its bounding box."""
+    top, left, bottom, right = _bounds(parts)
     whole = np.zeros((bottom - top, right - left), np.uint8)
     for part in parts:
         y, x, rows, columns = part.place
         whole[y - top : y - top + rows, x - left : x - left + columns] |= part.mask
-    return _drawn(whole, top, left)
+    return whole, top, left
+
+
+def _parts(mask: np.ndarray, top: int, left: int, *, parted: Parted | None) -> list[list[Polygon]]:
+    """The polygons of each part of an object."""
+    if parted is None:
+        return [_drawn(mask, top, left)]
+    # what lies within a few pixels counts where the rim is looked at
+    numbers = parted(np.pad(mask > 0, ROOM))
+    return [_moved(polygons, top - ROOM, left - ROOM) for _, polygons in sorted(outlines(numbers).items())]
 
 
 def _drawn(mask: np.ndarray, top: int, left: int) -> list[Polygon]:

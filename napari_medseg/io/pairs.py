@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from napari_medseg.errors import InputError
+from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.io.belongs import check_image
-from napari_medseg.io.formats import name_of, read_grid
+from napari_medseg.io.formats import name_of, read_grid, told_of
 from napari_medseg.io.geometry import lay
 from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.sidecar import told_beside
@@ -81,8 +82,16 @@ def _is_image(path: Path, *, masks: bool = False) -> bool:
     return format.gives.folder or not path.is_dir()
 
 
-def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
+def walk_images(paths: Iterable[str | Path], *, known: Set[str] = frozenset()) -> tuple[list[Path], list[Path]]:
     """Image files, of folders all; what a folder holds of earlier results (``<stem>_mask`` beside ``<stem>``) is apart.
+
+    So is what is called like a result and says of itself that this program wrote it as a mask, wherever its image is.
+
+    Parameters
+    ----------
+    paths : iterable of path
+    known : set of str
+        Stems of images that lie elsewhere.
 
     Returns
     -------
@@ -103,8 +112,8 @@ def walk_images(paths: Iterable[str | Path]) -> tuple[list[Path], list[Path]]:
             images.append(path)
             continue
         files = list_images(path) if _is_folder(path) else list(within)
-        stems = {stem_of(file) for file in files}
-        results = [file for file in files if result_of(stem_of(file)) in stems]
+        stems = {stem_of(file) for file in files} | known
+        results = [file for file in files if _is_result(file, stems)]
         left_out += results
         images += [file for file in files if file not in results]
     images = _once(images)
@@ -117,6 +126,16 @@ def _once(paths: list[Path]) -> list[Path]:
     for path in paths:
         found.setdefault(path.absolute(), path)
     return list(found.values())
+
+
+def _is_result(file: Path, stems: Set[str]) -> bool:
+    image = result_of(stem_of(file))
+    if image is None or image in stems:
+        return image is not None
+    # one that is damaged says nothing
+    with suppress(ImageReadError, ModuleNotFoundError):
+        return bool(told_of(file))
+    return False
 
 
 def _is_folder(path: Path) -> bool:
@@ -256,8 +275,8 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
     mask : np.ndarray
         Of the image's shape.
     told : str or None
-        What to tell the user, where the mask had to be turned, was made on an image of other bytes, or what stands
-        beside it is not used.
+        What to tell the user, where the mask had to be turned, was made on an image of other bytes, may mean the
+        contrary, or what stands beside it is not used.
 
     Raises
     ------
@@ -274,8 +293,15 @@ def fit_mask(image: Image, mask: np.ndarray, *, image_path: Path, mask_path: Pat
         grid = Grid(mask.shape)
     turn = lay(image.grid, grid, image_path=image_path, mask_path=mask_path)
     _check_whose(image_path, mask_path)
-    told = (turn.told, check_image(image_path, mask_path), told_beside(mask_path))
-    return turn(mask), " ".join(filter(None, told)) or None
+    told = filter(None, (turn.told, check_image(image_path, mask_path), *_told_of(mask_path)))
+    return turn(mask), " ".join(told) or None
+
+
+def _told_of(mask: Path) -> list[str]:
+    """What to tell of a mask, whatever image it lies on."""
+    format, beside = format_of(mask), told_beside(mask)
+    words = () if format is None or format.doubt is None else format.doubt(mask)
+    return [*(f"{mask}: {text}" for text in words), *filter(None, [beside])]
 
 
 def _check_whose(image: Path, mask: Path) -> None:
@@ -304,5 +330,5 @@ def check_sizes(pairs: Iterable[tuple[Path, Path]]) -> list[str]:
         if image and mask and (turned := lay(image, mask, image_path=image_path, mask_path=mask_path).told):
             told.append(turned)
         _check_whose(image_path, mask_path)
-        told += filter(None, [check_image(image_path, mask_path), told_beside(mask_path)])
+        told += filter(None, [check_image(image_path, mask_path), *_told_of(mask_path)])
     return told

@@ -18,6 +18,7 @@ from napari_medseg.io.labels import PLAIN, check_white, read_numbers
 from napari_medseg.io.limits import check_claim
 from napari_medseg.io.pairs import list_images, result_of
 from napari_medseg.io.table import stem_of
+from napari_medseg.io.values import check_values
 
 COLOURS_TOLD = "its slices are in colour, and were turned to grey, as volumes are."
 UNSIZED_TOLD = "how large its voxels are is not known: say it with --spacing Z Y X, in mm."
@@ -66,7 +67,7 @@ def read_slices(
     for number, file in enumerate(files):
         if progress is not None:
             progress(number / len(files), file.name)
-        slices.append(read_numbers(file) if mask else _shade(read_image(file)))
+        slices.append(read_numbers(file) if mask else _shade(read_image(file, part=True)))
         _check_alike(slices, files, mask=mask)
         if not number:
             stored = sum(one.stat().st_size for one in files)
@@ -78,7 +79,7 @@ def read_slices(
     elif any(one.ndim == 3 for one in slices):
         told += (COLOURS_TOLD,)
     data = np.stack([one if one.ndim == 2 else grey(one[None])[0] for one in slices])
-    told += _told_of_sizes(files, spacing)
+    told += _told_of_sizes(files, spacing) + (() if mask else check_values(data, folder, volume=True))
     z, y, x = spacing or (1.0, 1.0, 1.0)
     grid = Grid.of_affine(data.shape, np.diag((x, y, z, 1.0)), unit="px" if spacing is None else "mm")
     return Image(data, grid.spacing, grid.unit, folder, grid, told=told)

@@ -57,7 +57,8 @@ def stem_of(path: str | Path) -> str:
     name, suffix, format = Path(path).name, suffix_of(path), format_of(path)
     if format is not None and suffix not in _called(format):
         return name
-    stem = name[: len(name) - len(suffix)] or name
+    # a name that is nothing but a suffix of two parts keeps the first
+    stem = name[: len(name) - len(suffix)] or Path(name).stem
     return without_inner(stem, () if format is None else format.inner)
 
 

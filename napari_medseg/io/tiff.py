@@ -19,7 +19,7 @@ from napari_medseg.io.grey import grey
 from napari_medseg.io.image import IN_MM, Grid, Image
 from napari_medseg.io.large_tiff import open_tiff
 from napari_medseg.io.mask import as_told
-from napari_medseg.io.tiff_colours import drop_empty, has_opacity, to_shown, told
+from napari_medseg.io.tiff_colours import drop_empty, has_opacity, in_doubt, to_shown, told
 from napari_medseg.io.tiff_grid import lies
 from napari_medseg.io.tiff_layout import PALETTE_TOLD, layout_of
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
@@ -65,7 +65,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
             else:
                 numbered = False
             where, unsaid = lies(file, layout)
-            lossy, said = page.compression in LOSSY, told(page)
+            lossy, said, unsure = page.compression in LOSSY, told(page), in_doubt(page)
     except ImageReadError:
         raise
     # a damaged TIFF fails in many ways: TiffFileError, struct.error, ValueError, IndexError, zlib errors, ...
@@ -75,7 +75,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
         ) from error
     if data.ndim < 2 or data.dtype.kind not in "buif":
         raise ImageReadError(f"{path} holds {data.dtype} of shape {data.shape}; expected real numbers.")
-    words = layout.told + unsaid
+    words = layout.told + unsaid + unsure
     image = Image(data, where.spacing, where.unit, path, grid=where, numbered=numbered, lossy=lossy, told=words)
     if not layout.slices:
         image = image.upright(page.tags.valueof(ORIENTATION, 0))
@@ -113,6 +113,13 @@ def read_told(path: Path) -> object:
     with suppress(Exception), _opened(path) as file:
         return told(file.pages.first)
     return None
+
+
+def read_doubt(path: Path) -> tuple[str, ...]:
+    """What to tell of how the numbers of a mask were read."""
+    with suppress(Exception), _opened(path) as file:
+        return in_doubt(file.pages.first)
+    return ()
 
 
 def write(
@@ -162,6 +169,7 @@ FORMAT = Format(
     read=read,
     grid=read_grid,
     told=read_told,
+    doubt=read_doubt,
     write_mask=write,
     write_coloured=write,
     write_map=write,

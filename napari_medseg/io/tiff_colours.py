@@ -22,6 +22,24 @@ def told(page: Any) -> object:
     return None
 
 
+# tifffile says so of every array of booleans, and means its numbers; others mean what they say
+BITS_TOLD = (
+    "it has one bit a pixel and says that its zero is white, as tifffile writes every array of booleans: its numbers "
+    "were taken as tifffile reads them, and other programs may show it inverted."
+)
+
+
+def in_doubt(page: Any) -> tuple[str, ...]:
+    """What to tell of an image or a mask whose bits mean the contrary of what their file says."""
+    return (BITS_TOLD,) if _numbers_meant(page) else ()
+
+
+def _numbers_meant(page: Any) -> bool:
+    """Whether the ones of a file are white, or labels, though it says that its zero is white: tifffile's own."""
+    said = "PhotometricInterpretation" in page.tags and page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    return bool(said and page.bitspersample == 1 and str(page.software).startswith("tifffile"))
+
+
 def has_opacity(page: Any) -> bool:
     """Whether the last sample of a pixel is its opacity; one that is not said to be anything is a channel."""
     return bool(page.extrasamples) and int(page.extrasamples[-1]) in (1, 2)
@@ -74,6 +92,8 @@ def to_shown(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool)
             return choose_labels(data, palette.T, path)
         # of one bit, numbers too
         return np.moveaxis(palette[:, data.astype(np.uint16, copy=False)], 0, -1), False
+    if _numbers_meant(page):
+        return data, False
     if model == tifffile.PHOTOMETRIC.MINISWHITE and not keep and data.dtype.kind in "bu":
         if mask and not _shown_inverted(data, page, path):
             return data, False
@@ -97,8 +117,7 @@ def to_shown(data: np.ndarray, page: Any, path: Path, *, mask: bool, keep: bool)
 def _shown_inverted(data: np.ndarray, page: Any, path: Path) -> bool:
     """Whether the labels of a file where zero is white are the inverse of its numbers: the background tells.
 
-    Of one bit it cannot, as both numbers look like one. tifffile says of its own that zero is white, and means its
-    numbers; what a scanner or a painter writes may be meant either way.
+    Of one bit it cannot, as both numbers look like one: what a scanner or a painter writes may be meant either way.
 
     Raises
     ------
@@ -106,8 +125,6 @@ def _shown_inverted(data: np.ndarray, page: Any, path: Path) -> bool:
         If both could be.
     """
     if data.dtype.kind == "b":
-        if str(page.software).startswith("tifffile"):
-            return False
         raise ImageReadError(
             f"{path} has one bit a pixel and says that its zero is white, so that either number could be the "
             "background; expected black as zero. Export it again so."

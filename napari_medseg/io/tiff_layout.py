@@ -69,11 +69,7 @@ def layout_of(file: tifffile.TiffFile, path: Path) -> Layout:
     found = _whole(file)
     series, page = found[0], found[0].keyframe
     if len(found) > 1:
-        shapes = " and ".join(" x ".join(map(str, one.shape)) for one in found[:2])
-        raise ImageReadError(
-            f"{path} holds {len(found)} images ({shapes}); expected one image, or slices of one size. "
-            "Save the one you need as a file of its own."
-        )
+        raise _several(path, found)
     _check_said(file, series, path)
     kept = [(int(n), axis) for n, axis in zip(series.shape, series.axes, strict=True) if n != 1 or axis in "YX"]
     shape, axes = tuple(n for n, _ in kept), "".join(axis for _, axis in kept)
@@ -96,6 +92,35 @@ def layout_of(file: tifffile.TiffFile, path: Path) -> Layout:
             "Export the volume again so."
         )
     return Layout(series, page, shape, planar, shape[0], told)
+
+
+def _several(path: Path, found: list[Any]) -> ImageReadError:
+    """What to say of several images: whether they could be slices hangs on how they are alike."""
+    words = [_in_words(one) for one in found]
+    alike = len(set(words)) == 1
+    what = f"each of {words[0]}" if alike else f"the first of {words[0]}, another of {_other(words)}"
+    advice = "Save the one you need as a file of its own"
+    if alike:
+        # its writer said of each page that it is an image: who knows better says so
+        advice += (
+            "; if they are slices of one volume, save each as a file in one folder, and make a volume of that by "
+            "'medseg stack'"
+        )
+    return ImageReadError(
+        f"{path} holds {len(found)} images, saved one by one, {what}; expected one image, or the slices of one volume, "
+        f"saved as one stack. {advice}."
+    )
+
+
+def _in_words(series: Any) -> str:
+    page = series.keyframe
+    sides = " x ".join(str(n) for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "SC")
+    kind = {"f": " with fractions", "i": " with a sign"}.get(getattr(page.dtype, "kind", ""), "")
+    return f"{sides} px in {'colour' if page.samplesperpixel > 2 else 'grey'} of {page.bitspersample} bits{kind}"
+
+
+def _other(words: list[str]) -> str:
+    return next(word for word in words if word != words[0])
 
 
 def _check_said(file: tifffile.TiffFile, series: Any, path: Path) -> None:

@@ -76,6 +76,7 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
     """What changes with the history: where it stands now is what the history says last."""
     cursors: dict[int, int] = {}
     splits: dict[int, str] = {}
+    removed: dict[int, int] = {}
     runs: dict[int, dict[str, Any]] = {}
     adopted: Any = None
     classes: dict[int, tuple[str, str]] = {}
@@ -85,6 +86,8 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
             cursors[case] = detail["cursor"]
         elif "stroke" in detail and "tiles" in detail:
             cursors[case] = detail["stroke"]
+        elif kind in ("remove", "bring back"):
+            removed[case] = int(kind == "remove")
         elif kind == "add":
             splits[case] = detail["split"]
         elif kind == "hold out":
@@ -97,7 +100,10 @@ def _values(db: Any, told: list[tuple]) -> list[str]:
         elif kind == "class":
             classes[detail["label"]] = (detail["name"], detail["colour"])
     found = []
-    for number, cursor, split in db.execute("SELECT id, cursor, split FROM cases"):
+    for number, cursor, split, gone in db.execute("SELECT id, cursor, split, removed FROM cases"):
+        if gone != removed.get(number, 0):
+            now, then = ("removed" if one else "there" for one in (gone, removed.get(number, 0)))
+            found.append(f"Case {number} is {now}; the history says that it is {then}.")
         if cursor != cursors.get(number, 0):
             found.append(f"Case {number} shows stroke {cursor}; the history says {cursors.get(number, 0)}.")
         if split != splits.get(number, split):

@@ -19,6 +19,7 @@ from napari_medseg.project.checks import check_case
 from napari_medseg.project.damage import damage_told
 from napari_medseg.project.database import Database
 from napari_medseg.project.files import fault, image_sha256
+from napari_medseg.project.own import check_not_own
 from napari_medseg.project.records import Case
 
 
@@ -52,6 +53,8 @@ class CaseStore:
     ) -> Case:
         """Add an image, or tell where an image of the project lies now, which keeps its group, split and labels.
 
+        One that was removed comes back with all of these.
+
         Parameters
         ----------
         image : str or Path
@@ -77,17 +80,21 @@ class CaseStore:
             If the shape is neither that of an image nor that of a volume.
         InputError
             If the same file, byte for byte, is in the project and still in its place, its group lies on the other side
-            of the split, it looks like a case of another split or group, or a value cannot be used.
+            of the split, it looks like a case of another split or group, the program wrote it for itself, or a value
+            cannot be used.
         """
         if grid is not None:
             spacing, unit = grid.spacing, grid.unit
         check_case(shape, split, spacing, unit)
         group = None if group is None else one_line(group)
         path = real_path(image)
+        check_not_own(image)
         digest = image_sha256(path)
         same = self._same(path, digest)
         if same:
-            if fault(self.path / os.fsdecode(same[2]), same[3]) is None:
+            if same[4]:
+                self._set_removed(same[0], removed=False)
+            elif fault(self.path / os.fsdecode(same[2]), same[3]) is None:
                 raise InputError(f"{path} is in the project already as '{same[1]}'. Add each image once.")
             return self._move(same[0], path, grid)
         near = None if look is None else self.looks_like(look)
@@ -160,6 +167,24 @@ class CaseStore:
             history.add(db, case_id, "move", {**facts, **seals.sealed(db, "cases", case_id)})
         return self.case(case_id)
 
+    def remove(self, case_id: int) -> None:
+        """Take an image off the list. Its file stays, and so do its strokes: adding it again brings all of it back.
+
+        Raises
+        ------
+        InputError
+            If there is none of this number.
+        OutputError
+            If that cannot be stored.
+        """
+        self.case(case_id)
+        self._set_removed(case_id, removed=True)
+
+    def _set_removed(self, case_id: int, *, removed: bool) -> None:
+        with self._db.transaction() as db:
+            db.execute("UPDATE cases SET removed = ? WHERE id = ?", (int(removed), case_id))
+            history.add(db, case_id, "remove" if removed else "bring back", {})
+
     def looks_like(self, look: str) -> tuple[str, str, str] | None:
         """Name, group and split of the nearest case that is a near copy; None where none is."""
         query, values = looks.near(look)
@@ -168,9 +193,9 @@ class CaseStore:
             return looks.nearest(rows, look)
 
     def cases(self) -> list[Case]:
-        """All cases in the order in which they were added."""
+        """All cases in the order in which they were added, without those that were removed."""
         known, found = self._known, {}
-        for row in self._db.rows(queries.CASES.format("")):
+        for row in self._db.rows(queries.CASES.format("WHERE c.removed = 0")):
             before = known.get(row[0])
             # what nothing happened to is the same object: of ten thousand, one is made anew
             if before is None or before[0] != row:
@@ -184,7 +209,7 @@ class CaseStore:
         return [case for _, case in found.values()]
 
     def case(self, case_id: int) -> Case:
-        """One case.
+        """One case, also one that was removed: what was learned from it speaks of it still.
 
         Raises
         ------
@@ -203,7 +228,7 @@ class CaseStore:
         return None if row is None else str(row[0])
 
     def find_image(self, image: str | Path) -> Case | None:
-        """The case whose file had the same bytes when it was added; None where there is none.
+        """The case whose file had the same bytes when it was added; None where there is none, or it was removed.
 
         Raises
         ------
@@ -212,11 +237,11 @@ class CaseStore:
         """
         path = real_path(image)
         row = self._same(path, image_sha256(path))
-        return None if row is None else self.case(row[0])
+        return None if row is None or row[4] else self.case(row[0])
 
     def _same(self, path: Path, digest: str) -> tuple[Any, ...] | None:
-        """Number, name, image and hash of the case that a file is; None where it is none."""
-        query = "SELECT id, name, image, sha256 FROM cases WHERE "
+        """Number, name, image, hash and whether it was removed of the case that a file is; None where it is none."""
+        query = "SELECT id, name, image, sha256, removed FROM cases WHERE "
         found = self._db.row(f"{query}sha256 = ?", digest)
         if found is None and digest.startswith(BY_PARTS):
             # an earlier version hashed all of it

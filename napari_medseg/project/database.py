@@ -21,7 +21,7 @@ from napari_medseg.names import one_line
 from napari_medseg.project import looks
 
 FILE_NAME = "project.sqlite"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 def _volumes(db: sqlite3.Connection) -> None:
@@ -50,6 +50,10 @@ def _boxes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE revisions ADD COLUMN box TEXT")
 
 
+def _removed(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE cases ADD COLUMN removed INTEGER NOT NULL DEFAULT 0")
+
+
 INDEXES = ("CREATE INDEX IF NOT EXISTS cases_of_group ON cases (group_key)", *looks.INDEXES)
 # from version n to n + 1
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
@@ -58,6 +62,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     3: _grids,
     4: _indexes,
     5: _boxes,
+    6: _removed,
 }
 
 

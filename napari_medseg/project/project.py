@@ -189,6 +189,7 @@ class Project:
     hold_out = _part("_images", CaseStore.hold_out)
     looks_like = _part("_images", CaseStore.looks_like)
     next_case = _part("_images", CaseStore.next_case)
+    remove = _part("_images", CaseStore.remove)
     split_of = _part("_images", CaseStore.split_of)
 
     accept = _part("_accepted", RevisionStore.accept)

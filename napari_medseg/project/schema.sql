@@ -1,4 +1,4 @@
--- Version 6. Rows are added, never changed or removed, except where a comment says so.
+-- Version 7. Rows are added, never changed or removed, except where a comment says so.
 
 CREATE TABLE project (
     -- one row; 'clean' and 'adopted' are the only values that change
@@ -27,7 +27,9 @@ CREATE TABLE cases (
     depth INTEGER, spacing_z REAL,
     look TEXT,                        -- what the image looks like: finds near copies (looks.py)
     -- JSON: where its voxels lie; null where size and spacing say all of it
-    grid TEXT
+    grid TEXT,
+    -- changes: 1 where a person took it off the list; its strokes stay and come back with it
+    removed INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE classes (

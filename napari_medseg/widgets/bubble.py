@@ -24,7 +24,7 @@ QPushButton:disabled {{ color: #7f97bd; border-color: #4a6ea8; }}
 """
 
 
-def place(target: QRect, size: QSize, room: QRect) -> tuple[QPoint, str]:
+def place(target: QRect, size: QSize, room: QRect, *, inside: bool = False) -> tuple[QPoint, str]:
     """Where a bubble lies, and on which side of its target.
 
     Parameters
@@ -33,6 +33,8 @@ def place(target: QRect, size: QSize, room: QRect) -> tuple[QPoint, str]:
         In the same coordinates; the bubble stays in the room.
     size : QSize
         Of the bubble.
+    inside : bool
+        It lies on its target, at the lower end, wherever there is room beside that.
 
     Returns
     -------
@@ -49,8 +51,8 @@ def place(target: QRect, size: QSize, room: QRect) -> tuple[QPoint, str]:
         (BELOW, QPoint(x, target.bottom() + 1), room.bottom() - target.bottom() >= height),
         (ABOVE, QPoint(x, target.top() - height), target.top() - room.top() >= height),
     )
-    inside = (BELOW, QPoint(x, target.bottom() - height), True)
-    side, corner, _ = next((choice for choice in choices if choice[2]), inside)
+    within = (BELOW, QPoint(x, target.bottom() - height), True)
+    side, corner, _ = within if inside else next((choice for choice in choices if choice[2]), within)
     corner.setX(max(room.left(), min(corner.x(), room.right() + 1 - width)))
     corner.setY(max(room.top(), min(corner.y(), room.bottom() + 1 - height)))
     return corner, side
@@ -99,6 +101,9 @@ class Bubble(QFrame):
         self.samples.setVisible(samples)
         layout = self.layout()
         if layout is not None:
+            # as high as the text is in the font that it is shown in
+            self.text.ensurePolished()
+            layout.invalidate()
             layout.activate()
             self.setFixedHeight(layout.heightForWidth(WIDTH))
 

@@ -19,6 +19,10 @@ STATES = {
     "accepted": mark("accepted"),
 }
 MISSING = mark("image missing")
+KEPT = mark(
+    "Kept for testing, for good: no round of Retrain learns from it, so that new networks can be judged on it. A round "
+    "chooses such images as it begins, also one that is cancelled."
+)
 COLOURS = {"new": "#8a8f98", "proposed": "#4c9be8", "in progress": "#e8a33d", "accepted": "#4fb76a"}
 MISSING_COLOUR = "#e05d5d"
 CASE = Qt.ItemDataRole.UserRole
@@ -79,7 +83,8 @@ class CaseModel(QAbstractTableModel):
         if role == CASE:
             return case.id
         if role == Qt.ItemDataRole.ToolTipRole:
-            return as_tip(str(case.image))
+            kept = "\n" + tr(KEPT) if case.split == "heldout" else ""
+            return as_tip(f"{case.image}{kept}")
         if role == Qt.ItemDataRole.ForegroundRole and column == 1:
             return QColor(MISSING_COLOUR if case.missing else COLOURS[case.state])
         if role == Qt.ItemDataRole.FontRole and case.id == self._open:

@@ -32,6 +32,7 @@ from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
 from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
+from napari_medseg.widgets.remove_image import RemoveImage
 from napari_medseg.widgets.rest_in_3d import RestIn3D
 from napari_medseg.widgets.rings import Rings
 from napari_medseg.widgets.session import Session
@@ -86,19 +87,18 @@ class CorrectSection(QWidget):
         self.saved = self.bar.saved
         self.create, self.open_project = self.bar.create, self.bar.open_project
         self.open_or_make_samples, self.add_files = self.bar.open_or_make_samples, self.bar.add_files
-        self.table, self.find = CaseTable(), FindImage()
-        self.moves = UndoButtons(self.view)
+        self.table, self.find, self.moves = CaseTable(), FindImage(), UndoButtons(self.view)
         self.listing = Listing(state, workers, self.next_image.sorted, self.moves.look, self)
         self.undo, self.redo = self.moves.undo, self.moves.redo
         self.accept = QPushButton(tr("Accept, open next  (A)"))
-        self.unlock = QPushButton(tr("Let proposals overwrite mine"))
+        self.unlock, self.take = QPushButton(tr("Let proposals overwrite mine")), QPushButton(tr(TAKE_OVER))
         view = self.view
+        self.removing = RemoveImage(self.table, state, workers, view, self.status, self.open_next)
         self.masks = MasksIn(
             state, workers, self.status, in_hand=view.in_hand, let_go=view.close_all, go_on=lambda: self._go_on()
         )
         hidden = tr("More: next image, patients, masks, overwriting")
         self.more = Fold(hidden, "more", self.next_image, self.patients, self.masks, self.unlock)
-        self.take = QPushButton(tr(TAKE_OVER))
         self.actions: dict[str, Callable[[], None]] = {
             "accept": self.accept_and_next,
             "next": partial(self.open_neighbour, 1),
@@ -121,7 +121,7 @@ class CorrectSection(QWidget):
             **{name: partial(self.tools.apply, name) for name in self.tools.operations},
         }
         self._build()
-        for turned in (self.bar.opening, self.bar.opened, self.masks.added, bus.cases_changed):
+        for turned in (self.bar.opening, self.bar.opened, self.masks.added, self.removing.removed, bus.cases_changed):
             turned.connect(self.refresh)
         self.bar.failed.connect(self._failed)
         self.bar.told.connect(self.status.setText)

@@ -73,7 +73,10 @@ class Curves(QWidget):
         self._layout.addWidget(names)
         self._plot.showGrid(x=False, y=True, alpha=0.2)
         self._lines = {
-            "loss": self._plot.plot(pen=pg.mkPen(self.LOSS, width=2)),
+            # of one epoch there is no line yet
+            "loss": self._plot.plot(
+                pen=pg.mkPen(self.LOSS, width=2), symbol="o", symbolSize=5, symbolBrush=self.LOSS, symbolPen=None
+            ),
             "val_dice": self._plot.plot(
                 pen=pg.mkPen(self.DICE, width=2), symbol="o", symbolSize=5, symbolBrush=self.DICE
             ),

@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -39,7 +38,7 @@ from napari_medseg.app.export import (
     export_project,
     to_export,
 )
-from napari_medseg.app.export_slide import export_slide
+from napari_medseg.app.export_slide import export_slide, no_objects, no_table
 from napari_medseg.app.formats import DEFAULT, advice, format_named, names, suffix_for
 from napari_medseg.app.layer_keys import HISTORY_KEY, SLIDE_KEY
 from napari_medseg.app.lesions import measure
@@ -47,7 +46,7 @@ from napari_medseg.app.measure_files import TABLE, export_with_table, write_tabl
 from napari_medseg.app.places import file_under, grid_under, image_under
 from napari_medseg.app.provenance import of_proposal
 from napari_medseg.app.settings import load_settings, save_settings
-from napari_medseg.errors import Cancelled, FilesThereError, InputError, PartlyDoneError, sentence
+from napari_medseg.errors import FilesThereError, InputError, PartlyDoneError, sentence
 from napari_medseg.names import clean_name, distinct_names
 from napari_medseg.project import Case, Project
 from napari_medseg.widgets.case_view import CaseView
@@ -56,12 +55,12 @@ from napari_medseg.widgets.elsewhere import unseen
 from napari_medseg.widgets.export_table import TableChoice
 from napari_medseg.widgets.files_there import REPLACE, files_there
 from napari_medseg.widgets.greyed import able
-from napari_medseg.widgets.labels import SPACING, TextLabel
+from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.layers import image_of, images_in, is_numbered, is_part, plain_image
 from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.state import PanelState
-from napari_medseg.widgets.workers import Ticket, Workers
+from napari_medseg.widgets.workers import Ticket, Workers, stepping
 from napari_medseg.words import tr, trn
 
 # of the masks that could not be written
@@ -89,22 +88,25 @@ class ExportSection(QWidget):
         # not remembered: each time it is for these files alone
         self.overwrite = QCheckBox(tr(REPLACE))
         self.browse, self.export, self.message = QPushButton("..."), QPushButton(tr("Export")), Message(Of.PROJECT)
-        self.show_folder, self.progress = QPushButton(tr("Open folder")), QProgressBar()
+        self.show_folder = QPushButton(tr("Open folder"))
         self._written_to = Path()
         stored = load_settings()
         self.this.setChecked(True)
         self.format.addItems(list(names()))
+        for row, name in enumerate(names()):
+            # which program it is for, before it is chosen
+            self.format.setItemData(row, as_tip(advice(name)), Qt.ItemDataRole.ToolTipRole)
+        self.format.setToolTip(tr("For QuPath and ImageJ: geojson and tiff; for 3D Slicer and ITK-SNAP: nifti, nrrd"))
         self.format.setCurrentText(str(stored.get("format", DEFAULT)))
         self.folder.setText(str(stored.get("export_folder", Path.home() / "medseg-masks")))
         self.objects.setChecked(bool(stored.get("export_objects", False)))
         self.objects.setToolTip(tr("A second file, NAME_objects, in which each object has a number of its own"))
         self.browse.setMaximumWidth(34)
-        row = QHBoxLayout()
-        row.addWidget(self.folder, 1)
-        row.addWidget(self.browse)
-        form = QFormLayout()
+        where, form = QHBoxLayout(), QFormLayout()
+        where.addWidget(self.folder, 1)
+        where.addWidget(self.browse)
         form.addRow(tr("Format"), self.format)
-        form.addRow(tr("Folder"), row)
+        form.addRow(tr("Folder"), where)
         self.hint = QLabel(advice(self.format.currentText()))
         self.hint.setWordWrap(True)
         self.coding = CodingBox(state, workers)
@@ -113,23 +115,17 @@ class ExportSection(QWidget):
         self.naming.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setSpacing(SPACING)
-        layout.addWidget(self.this)
-        layout.addWidget(self.all)
-        layout.addWidget(self.whole)
+        for choice in (self.this, self.all, self.whole):
+            layout.addWidget(choice)
         layout.addLayout(form)
-        layout.addWidget(self.objects)
-        layout.addWidget(self.table)
-        layout.addWidget(self.overwrite)
-        layout.addWidget(self.hint)
-        layout.addWidget(self.coding)
-        layout.addWidget(self.naming)
-        layout.addWidget(self.export)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.show_folder)
+        below = (self.objects, self.table, self.overwrite, self.hint, self.coding, self.naming)
+        for widget in (*below, self.export, self.show_folder):
+            layout.addWidget(widget)
         layout.addStretch()
         self.show_folder.hide()
-        self.progress.hide()
         self.format.currentTextChanged.connect(self._format_chosen)
+        self.this.toggled.connect(self.look)
+        view.slides.turned.connect(self.look)
         self.coding.patient.toggled.connect(self._tell_naming)
         self._format_chosen(self.format.currentText())
         self.browse.clicked.connect(self._ask)
@@ -139,7 +135,26 @@ class ExportSection(QWidget):
     def _format_chosen(self, name: str) -> None:
         self.hint.setText(advice(name))
         self.coding.show_for(name)
+        self.look()
         self._tell_naming()
+
+    def look(self, *_: Any) -> None:
+        """What the image that would be written does not give is grey, and says why."""
+        case = self._slide() if self.this.isChecked() else None
+        able(self.objects, None if case is None else no_objects(case, self.format.currentText()))
+        able(self.table.tick, None if case is None else no_table(case))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Another image may be open than when the tab was left."""
+        super().showEvent(event)
+        self.look()
+
+    def _slide(self) -> Case | None:
+        """The large image whose mask is meant by the selected one."""
+        layer, slide = self._selected(), self._view.slides.shown
+        if slide is not None and (layer is None or is_part(layer) or SLIDE_KEY in layer.metadata):
+            return slide.case
+        return None
 
     def _tell_naming(self, *_: Any) -> None:
         lines = told(format_named(self.format.currentText()), (), patient=self.coding.patient.isChecked())
@@ -156,10 +171,12 @@ class ExportSection(QWidget):
     def start(self) -> None:
         """Export off the GUI thread."""
         folder, format = Path(self.folder.text()).expanduser(), self.format.currentText()
-        wishes = {"objects": self.objects.isChecked(), "overwrite": self.overwrite.isChecked()}
+        self.look()
+        # what is grey is remembered, and not asked for
+        objects, table = (one.isChecked() and one.isEnabled() for one in (self.objects, self.table.tick))
+        wishes = {"objects": objects, "overwrite": self.overwrite.isChecked()}
         coded, chosen = self.coding.coded(), format_named(format)
-        table = self.table.wanted
-        save_settings(format=format, export_folder=str(folder), export_objects=wishes["objects"])
+        save_settings(format=format, export_folder=str(folder), export_objects=self.objects.isChecked())
         if not self.this.isChecked():
             project, state = self._state.project, ALL if self.whole.isChecked() else ACCEPTED
             if project is None:
@@ -186,7 +203,7 @@ class ExportSection(QWidget):
             )
             return
         layer, slide = self._selected(), self._view.slides.shown
-        if slide is not None and (layer is None or is_part(layer) or SLIDE_KEY in layer.metadata):
+        if slide is not None and self._slide() is not None:
             if unstored := self._view.unstored():
                 self._failed(InputError(unstored[0][1]))
                 return
@@ -251,11 +268,7 @@ class ExportSection(QWidget):
         self, project: Project, folder: Path, ticket: Ticket, progress: Any, *, table: bool, **wishes: Any
     ) -> list[Path]:
         self._left_out = len(project.cases()) - len(to_export(project, wishes["state"]))
-
-        def step(share: float, name: str) -> None:
-            _go_on(ticket)
-            progress(share, name)
-
+        step = stepping(ticket, progress)
         if not table:
             return export_project(project, folder, progress=step, **wishes)
         written, self._not_measured = export_with_table(project, folder, progress=step, **wishes)
@@ -300,14 +313,18 @@ class ExportSection(QWidget):
         self._ticket = self._workers.run(
             whole,
             on_done=self._done,
-            on_progress=self._progressed,
             on_error=self._failed,
             lane="export",
+            # how far it is, and the button that ends it
+            waits=tr("Writing..."),
+            on_cancelled=self._stopped,
         )
 
-    def _progressed(self, share: float, name: str) -> None:
-        self.progress.show()
-        self.progress.setValue(round(100 * share))
+    def _stopped(self) -> None:
+        """What is written stays; the mask that is under way is whole or not there."""
+        self._ticket = None
+        able(self.export, None)
+        self.message.note(tr("Stopped; the masks that are missing were left out."))
 
     def may_close(self, ask: Callable[[str], bool]) -> bool:
         """Before the window or the project closes: may what is not written yet be left out?
@@ -322,9 +339,7 @@ class ExportSection(QWidget):
         agreed = ask(tr("Masks are being written to {folder}.", folder=self.folder.text()))
         if agreed and self._ticket is not None:
             self._ticket.cancel()
-            self._ticket = None
-            self._show_idle()
-            self.message.note(tr("Stopped; the masks that are missing were left out."))
+            self._stopped()
         return agreed
 
     def close_section(self) -> None:
@@ -334,7 +349,7 @@ class ExportSection(QWidget):
 
     def _done(self, written: list[Path]) -> None:
         self._ticket = None
-        self._show_idle()
+        able(self.export, None)
         self.overwrite.setChecked(False)
         told = trn(
             "Wrote {n} file to {folder}.", "Wrote {n} files to {folder}.", len(written), folder=written[0].parent
@@ -349,10 +364,6 @@ class ExportSection(QWidget):
         self._offer(written)
         show_info(told)
 
-    def _show_idle(self) -> None:
-        able(self.export, None)
-        self.progress.hide()
-
     def _offer(self, written: list[Any]) -> None:
         """The folder, by one click."""
         if written:
@@ -361,14 +372,15 @@ class ExportSection(QWidget):
 
     def _failed(self, error: BaseException) -> None:
         self._ticket = None
-        self._show_idle()
+        able(self.export, None)
         done = list(error.done) if isinstance(error, PartlyDoneError) else []
         why = files_there(error) if isinstance(error, FilesThereError) else sentence(error)
         wrote = trn("Wrote {n} file.", "Wrote {n} files.", len(done)) if done else ""
         lines = [f"{wrote} {why}"]
         if isinstance(error, PartlyDoneError):
             # a reason that several have is told once
-            lines = [f"{wrote} {error.what}.", *list(dict.fromkeys(error.problems))[:MOST_TOLD]]
+            what = f"{error.what[:1].upper()}{error.what[1:]}."
+            lines = [f"{wrote} {what}", *list(dict.fromkeys(error.problems))[:MOST_TOLD]]
         self.message.setText("\n".join(line.strip() for line in lines))
         self._offer(done)
         warn_unseen(self, why)
@@ -378,15 +390,4 @@ def _write_slide(
     project: Project, case: Case, folder: Path, ticket: Ticket, progress: Any, **wishes: Any
 ) -> list[Path]:
     """All of a slide, whatever part of it is looked at."""
-
-    def step(share: float) -> None:
-        _go_on(ticket)
-        progress(share, case.name)
-
-    return export_slide(project, case, folder, progress=step, **wishes)
-
-
-def _go_on(ticket: Ticket) -> None:
-    """Between two masks: nobody may want the rest any more."""
-    if ticket.cancelled:
-        raise Cancelled
+    return export_slide(project, case, folder, progress=stepping(ticket, progress), **wishes)

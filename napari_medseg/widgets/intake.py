@@ -89,8 +89,9 @@ class Intake(QWidget):
             )
             return
         self._tell(tr("Looking for images..."))
+        project = self._state.project
         self._workers.run(
-            lambda ticket, progress: find_images(gathered(paths), stepping(ticket, progress)),
+            lambda ticket, progress: find_images(gathered(paths), stepping(ticket, progress), project=project),
             on_done=lambda found: self._found(paths, found, show),
             on_error=lambda error: self._tell(sentence(error)),
             lane="files",
@@ -133,22 +134,26 @@ class Intake(QWidget):
         elif not found.images:
             self._tell(" ".join((tr("'{name}' holds no image.", name=paths[0].name), _left_out(found))).strip())
         elif self._state.project is None:
-            self._load(lambda: make_project(paths, found), lambda: self._into(self._state.project, found))
+            self._load(lambda: make_project(paths, found), lambda: self._into(self._state.project, found, made=True))
         else:
             self._into(self._state.project, found, show)
 
-    def _into(self, project: Project | None, found: Found, show: bool = True) -> None:
-        """Add what is not there yet; of several patients' folders the person says whether they are that."""
+    def _into(self, project: Project | None, found: Found, show: bool = True, *, made: bool = False) -> None:
+        """Add what is not there yet; of several patients' folders the person says whether they are that.
+
+        ``made``: nobody named the project's folder, so it is told.
+        """
         if project is None:
             return
+        where = tr("Masks are kept in the project {folder}.", folder=project.path) if made else ""
 
         def done(fresh: Found) -> None:
             if project is not self._state.project:
                 return
             if fresh.images and fresh.by is None and fresh.slices is None:
-                self._add(list(map(str, fresh.images)), show=show, note=_left_out(fresh))
+                self._add(list(map(str, fresh.images)), show=show, note=f"{where} {_left_out(fresh)}".strip())
             elif fresh.images:
-                self._offer(fresh, here=False)
+                self._offer(fresh, here=False, where=where)
             else:
                 # there already: whoever drops it wants to see it
                 self._add(list(map(str, found.images[:1])), show=show)
@@ -158,7 +163,7 @@ class Intake(QWidget):
 
         self._workers.run(work, on_done=done, lane="files")
 
-    def _offer(self, found: Found, *, here: bool) -> None:
+    def _offer(self, found: Found, *, here: bool, where: str = "") -> None:
         self._images = found.images
         count = len(found.images)
         if found.folders > 1:
@@ -181,7 +186,7 @@ class Intake(QWidget):
         if found.slices is not None:
             text += " " + tr("They are numbered and of one size: images, or the slices of one volume?")
         self._tell("")
-        self.text.setText(f"{text} {_left_out(found)}".strip())
+        self.text.setText(" ".join(filter(None, (text, where, _left_out(found)))))
         self.yes.setText(trn("Add {n} image", "Add {n} images", count))
         self.show()
 

@@ -22,10 +22,10 @@ from napari_medseg.words import mark, tr
 
 COLUMNS = (
     (mark("Test image"), mark("Kept for testing: never learned from.")),
-    (mark("Agrees"), mark("How far the old network's mask agrees with yours (Dice, 1: wholly).")),
-    (mark("new"), mark("The same of the new network.")),
-    (mark("Edge"), mark("Largest edge error of the old network's mask (95th percentile, HD95), px.")),
-    (mark("new"), mark("The same of the new network.")),
+    (mark("Agrees\nold"), mark("How far the old network's mask agrees with yours (Dice, 1: wholly).")),
+    (mark("Agrees\nnew"), mark("The same of the new network.")),
+    (mark("Edge\nold"), mark("Largest edge error of the old network's mask (95th percentile, HD95), px.")),
+    (mark("Edge\nnew"), mark("The same of the new network.")),
 )
 MARKS = {True: "✓", False: "✗", None: "?"}
 # of the table, px

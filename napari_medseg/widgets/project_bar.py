@@ -16,9 +16,10 @@ from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io import format_of, is_there
 from napari_medseg.project import Case, Project
 from napari_medseg.project.database import FILE_NAME
+from napari_medseg.widgets.folder_dialog import FolderDialog
 from napari_medseg.widgets.greyed import NO_PROJECT, able
 from napari_medseg.widgets.intake import Intake
-from napari_medseg.widgets.labels import SPACING, TextLabel
+from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.last_project import LastProject
 from napari_medseg.widgets.layers import image_filter
 from napari_medseg.widgets.patients import PatientChoice
@@ -83,7 +84,11 @@ class ProjectBar(QWidget):
     def show_cases(self, project: Project | None, cases: list[Case]) -> None:
         """How far the project is."""
         able(self.add, tr(NO_PROJECT) if project is None else None)
-        if project is None:
+        # a drop makes one where a person would not look
+        self.title.setToolTip("" if project is None else as_tip(str(project.path)))
+        if project is None and self._state.loading:
+            self.title.setText(tr("Opening the project..."))
+        elif project is None:
             self.title.setText(tr("No project is open. A project keeps your images' masks and every stroke."))
         else:
             self.title.set_bold(project.path.name, f": {progress_text(cases)}")
@@ -92,8 +97,10 @@ class ProjectBar(QWidget):
     # ---- dialogs -------------------------------------------------------------------------------------------------
 
     def _ask_new(self) -> None:
-        kind = QFileDialog.FileMode.Directory
-        self._dialog(tr("Folder for the new project"), kind, None, lambda found: self.create(found[0]))
+        start = Path(str(load_settings().get("folder", Path.home())))
+        dialog = FolderDialog(self, tr("Folder for the new project"), start)
+        dialog.filesSelected.connect(lambda found: self.create(found[0]))
+        dialog.open()
 
     def _ask_open(self) -> None:
         kind = QFileDialog.FileMode.Directory

@@ -72,6 +72,7 @@ class ProposeAll(QWidget):
         # where the bar was
         row.addWidget(self.anyway)
         layout.addLayout(row)
+        self.anyway.hide()
         self.button.clicked.connect(self._pressed)
         self.anyway.clicked.connect(lambda: self.start(unlike=True))
         state.events.project.connect(self._project_changed)
@@ -172,8 +173,14 @@ class ProposeAll(QWidget):
             )
         if self._passed:
             told.append(
-                trn("{n} left as it is: open, or drawn on.", "{n} left as they are: open, or drawn on.", self._passed)
+                trn(
+                    "{n} left as it is: open (for that, press Propose), or drawn on.",
+                    "{n} left as they are: open (for that, press Propose), or drawn on.",
+                    self._passed,
+                )
             )
+        if not self._proposed and not self._state.weights and not self._state.task:
+            told = [tr("Choose first what is on your images, in the tab Propose."), *told]
         return " ".join(told)
 
     def _project_changed(self, *_: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_medseg.app.layer_keys import SLIDE_KEY
 from napari_medseg.app.predict import PredictRequest
@@ -56,10 +56,16 @@ class ProposeSlide(QWidget):
         self.pixel.setToolTip(
             as_tip(tr("How large a pixel is that the network sees: smaller sees more detail, and takes longer"))
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row, rows = QHBoxLayout(), QVBoxLayout(self)
+        for layout in (row, rows):
+            layout.setContentsMargins(0, 0, 0, 0)
         row.addWidget(TextLabel(tr("Pixel size")))
         row.addWidget(self.pixel, 1)
+        self.legend = TextLabel(tr("On the slide: green tiles are done, amber ones wait."))
+        self.legend.setWordWrap(True)
+        self.legend.hide()
+        rows.addLayout(row)
+        rows.addWidget(self.legend)
         self.pixel.valueChanged.connect(lambda _: self.changed.emit())
         self.hide()
 
@@ -71,6 +77,7 @@ class ProposeSlide(QWidget):
         runs.ended.connect(self.ended)
         runs.turned.connect(self.changed)
         runs.resumes.connect(self._resume)
+        runs.mapped.connect(self.legend.setVisible)
 
     @property
     def running(self) -> bool:

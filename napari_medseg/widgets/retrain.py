@@ -23,13 +23,13 @@ from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.outcome import Outcome, Pictured
 from napari_medseg.widgets.rounds import Rounds
 from napari_medseg.widgets.run_text import (
-    STATE_TEXT,
     STATE_WORD,
     cut_text,
     event_text,
     forecast_text,
     parting_text,
     progress_text,
+    state_text,
     unfinished_text,
     verdict_text,
     version_name,
@@ -65,8 +65,11 @@ class RetrainSection(QWidget):
         self.rounds.reviewed.connect(self._show_review)
         self.rounds.broke.connect(self._show_error)
         self.rounds.taken.connect(self._enable)
-        self.rounds.found.connect(lambda: self._add_to_message(tr("A round that was left at work was found.")))
+        self.rounds.found.connect(self._show_found)
         self.rounds.found_left.connect(self._show_left)
+        self.rounds.found_none.connect(
+            lambda: self._add_to_message(tr("It ended before its first epoch was done: Retrain starts anew."))
+        )
         self.rounds.failed.connect(self._failed)
         state.events.project.connect(self._project_changed)
         bus.cases_changed.connect(self.look_ahead)
@@ -217,8 +220,8 @@ class RetrainSection(QWidget):
         self._enable()
         if state in ("adopted", "kept"):
             self.outcome.decided()
-        if state in STATE_TEXT:
-            self.message.setText(tr(STATE_TEXT[state]))
+        if text := state_text(state, round_.spec):
+            self.message.setText(text)
         if state == "broken" and round_.run_id is None:
             # nothing ran
             self._bar("")
@@ -271,6 +274,11 @@ class RetrainSection(QWidget):
         """What broke off can be resumed."""
         self._enable()
         self._add_to_message(unfinished_text(left))
+
+    def _show_found(self) -> None:
+        """One that was left at work: how far it is comes with its next epoch."""
+        self._add_to_message(tr("A round that was left at work was found."))
+        self._bar(tr("At work: how far it is comes with its next epoch"), 0)
 
     def _add_to_message(self, text: str) -> None:
         self.message.setText(f"{self.message.text()} {text}".strip())

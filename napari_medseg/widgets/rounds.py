@@ -29,6 +29,8 @@ class Rounds(QObject):
     taken = Signal()
     found = Signal()
     found_left = Signal(object)
+    # of one that was stopped, nothing can be gone on with
+    found_none = Signal()
     # something else that could not be done
     failed = Signal(object)
 
@@ -128,6 +130,8 @@ class Rounds(QObject):
             return
 
         def found(left: Unfinished | None) -> None:
+            if left is None and not judge and project is self._state.project and not self.at_work:
+                self.found_none.emit()
             if left is None or project is not self._state.project or self.at_work:
                 return
             if left.state == "broken" or (left.state == "done" and not judge):

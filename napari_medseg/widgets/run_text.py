@@ -6,7 +6,8 @@ from math import ceil
 from typing import Any
 
 from napari_medseg.app.forecast import Forecast
-from napari_medseg.app.plan_round import too_few
+from napari_medseg.app.judges import LEAST_GROUPS
+from napari_medseg.app.plan_round import accepted_in, too_few
 from napari_medseg.app.review import Review
 from napari_medseg.app.round import Round
 from napari_medseg.app.unfinished import Unfinished
@@ -50,12 +51,26 @@ def forecast_text(found: Forecast, *, epochs: int, minutes: float | None) -> str
 
 def _judges(found: Forecast) -> str:
     if not found.judging:
-        return tr("none to judge (for that, accept 4 or more)")
+        return _why_none(found)
     if not found.as_proposed:
         return tr("{n} to judge", n=found.judging)
     if found.as_proposed == found.judging:
         return tr("{n} to judge (all accepted as proposed)", n=found.judging)
     return tr("{n} to judge ({as_proposed} accepted as proposed)", n=found.judging, as_proposed=found.as_proposed)
+
+
+def _why_none(found: Forecast) -> str:
+    """Why nobody judges: images of one patient, as frames of one slide, lie on one side."""
+    if found.groups >= LEAST_GROUPS:
+        return tr("none to judge")
+    if found.groups < found.learned:
+        return tr(
+            "none to judge (for that, accept masks of {least} patients or slides; these are of {n}, and frames of one "
+            "slide count as one)",
+            least=LEAST_GROUPS,
+            n=found.groups,
+        )
+    return tr("none to judge (for that, accept {least} or more)", least=LEAST_GROUPS)
 
 
 def _how_long(found: Forecast) -> str:
@@ -77,24 +92,16 @@ def network_name(entry: WeightsEntry) -> str:
 def event_text(event: dict[str, Any], spec: RunSpec) -> str | None:
     """Of what the trainer tells; None: nothing new."""
     if event["event"] == "start":
-        own = sum(bool(pair.group) for pair in spec.data.train)
-        fields = {"judging": len(spec.data.val), "device": event["device"].upper()}
+        own, judging = sum(bool(pair.group) for pair in spec.data.train), len(spec.data.val)
+        fields = {"what": _learned(own, accepted_in(spec)), "device": event["device"].upper()}
         if own < len(spec.data.train):
-            return trn(
-                "Learning from {n} image of yours and {first} of the network's first ones, {judging} to judge, on the "
-                "{device}.",
-                "Learning from {n} images of yours and {first} of the network's first ones, {judging} to judge, on the "
-                "{device}.",
-                own,
+            return tr(
+                "Learning from {what} and {first} of the network's first ones, {judging} to judge, on the {device}.",
                 first=len(spec.data.train) - own,
+                judging=judging,
                 **fields,
             )
-        return trn(
-            "Learning from {n} image of yours, {judging} to judge, on the {device}.",
-            "Learning from {n} images of yours, {judging} to judge, on the {device}.",
-            own,
-            **fields,
-        )
+        return tr("Learning from {what}, {judging} to judge, on the {device}.", judging=judging, **fields)
     if event["event"] == "epoch" and event.get("seconds_left") is not None:
         left = int(event["seconds_left"])
         asked, minutes = spec.schedule.epochs, spec.budget.time_budget_minutes
@@ -108,6 +115,18 @@ def event_text(event: dict[str, Any], spec: RunSpec) -> str | None:
             )
         return tr("Epoch {n} of {total}, about {left} left.", **fields)
     return None
+
+
+def _learned(own: int, accepted: int | None) -> str:
+    """What is learned from, as a person counts it: a frame of a slide is learned from in pieces."""
+    if accepted is None or accepted == own:
+        return trn("{n} image of yours", "{n} images of yours", own)
+    return trn(
+        "{n} accepted mask of yours (in {pieces} pieces)",
+        "{n} accepted masks of yours (in {pieces} pieces)",
+        accepted,
+        pieces=own,
+    )
 
 
 def progress_text(event: dict[str, Any]) -> str:
@@ -128,7 +147,7 @@ def cut_text(review: Review, spec: RunSpec) -> str:
         return ""
     minutes = spec.budget.time_budget_minutes
     told = tr(
-        "Stopped after {n} of {total} epochs: no more fit into {minutes:g} minutes.",
+        "Stopped after {n} of {total} epochs: no more fit into {minutes:g} min.",
         n=review.epochs,
         total=spec.schedule.epochs,
         minutes=minutes,
@@ -143,6 +162,20 @@ STATE_TEXT = {
     "kept": mark("The old network stays."),
     "cancelled": mark("Cancelled. The network in use is as it was."),
 }
+
+
+def state_text(state: str, spec: RunSpec | None) -> str:
+    """What a state of a round says by itself; empty where there is more to say."""
+    judges = spec is not None and bool(spec.data.val)
+    if state == "reviewing" and spec is not None and not judges:
+        return tr("No image is kept for testing: looking whether the accepted masks fit their images...")
+    if state == "cancelled" and judges:
+        # a round that ended early has set them aside all the same
+        kept = tr("Images marked 'for testing' stay so: no round learns from them.")
+        return f"{tr(STATE_TEXT[state])} {kept}"
+    return tr(STATE_TEXT[state]) if state in STATE_TEXT else ""
+
+
 # on the bar
 STATE_WORD = {
     "preparing": mark("Preparing"),

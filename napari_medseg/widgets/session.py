@@ -144,9 +144,9 @@ class Session:
 
 
 def _is_there(project: Project, case_id: int) -> bool:
-    """Whether a project has an image of this number, and its file."""
+    """Whether a project lists an image of this number, and has its file."""
     try:
-        return not project.case(case_id).missing
+        return any(case.id == case_id and not case.missing for case in project.cases())
     except MedsegError:
         return False
 

@@ -28,6 +28,7 @@ from napari_medseg.app.tile_grid import steps_of
 from napari_medseg.classes import COLOURS
 from napari_medseg.io.large import Large
 from napari_medseg.io.large_open import open_large
+from napari_medseg.io.large_values import check_large
 from napari_medseg.project import Box
 from napari_medseg.widgets.lazy_level import LazyLevel
 
@@ -92,6 +93,7 @@ class OpenedSlide:
         self.large: Large = open_large(path)
         try:
             large = self.large
+            self.told = (*large.told, *check_large(large))
             self.cache = TileCache(
                 steps_of([level.shape for level in large.levels]),
                 large.read,
@@ -105,7 +107,7 @@ class OpenedSlide:
             if coarsest.source is not None and np.prod(coarsest.shape) <= AT_ONCE:
                 self.cache.load(len(self.cache.steps) - 1)
                 whole = self.cache.read(len(self.cache.steps) - 1, tuple(slice(0, n) for n in coarsest.shape))
-                self.limits = (float(whole.min()), float(max(whole.max(), whole.min() + 1)))
+                self.limits = _ends(whole)
             elif large.dtype != np.uint8:
                 self.limits = self._guessed()
         except BaseException:
@@ -121,7 +123,7 @@ class OpenedSlide:
             for axis, (start, side) in enumerate(zip(starts, shape, strict=True))
         ]
         part = self.large.read((*starts, *ends), len(self.large.levels) - 1)
-        return float(part.min()), float(max(part.max(), part.min() + 1))
+        return _ends(part)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -137,8 +139,8 @@ class OpenedSlide:
             facts[GRID_KEY] = large.grid
         if size is not None:
             facts[SIZE_KEY] = size
-        if large.told:
-            facts[TOLD_KEY] = large.told
+        if self.told:
+            facts[TOLD_KEY] = self.told
         return {
             "name": name,
             "multiscale": True,
@@ -236,3 +238,10 @@ def new_overview(cache: TileCache, image: Layer) -> Labels:
         colormap=_colours(),
         **{key: getattr(image, key) for key in ("scale", "translate", "units")},
     )
+
+
+def _ends(part: np.ndarray) -> tuple[float, float]:
+    """The least and the largest number, apart."""
+    known = part[np.isfinite(part)] if part.dtype.kind == "f" else part
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    return low, max(high, low + 1)

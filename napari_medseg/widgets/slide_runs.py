@@ -70,6 +70,8 @@ class SlideRuns(QObject):
     resumes = Signal(object)
     # how it ended, in words
     ended = Signal(str)
+    # whether tiles that wait or are done are coloured
+    mapped = Signal(bool)
 
     def __init__(self, viewer: Any, state: PanelState, bus: Bus, view: CaseView, workers: Workers) -> None:
         super().__init__(view)
@@ -255,6 +257,7 @@ class SlideRuns(QObject):
         colours = np.zeros((*blocks.shape, 4), np.uint8)
         for state, colour in COLOURS.items():
             colours[blocks == state] = colour
+        self.mapped.emit(True)
         if self._map is not None and self._map in self._viewer.layers:
             self._map.data = colours
             return
@@ -274,6 +277,7 @@ class SlideRuns(QObject):
 
     def _hide_map(self) -> None:
         layer, self._map = self._map, None
+        self.mapped.emit(False)
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 

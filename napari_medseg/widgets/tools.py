@@ -26,6 +26,7 @@ from napari_medseg.widgets.livewire_tool import LiveWireTool
 from napari_medseg.widgets.message import Message, Of
 from napari_medseg.widgets.neighbours import Neighbours
 from napari_medseg.widgets.open_case import OpenCase
+from napari_medseg.widgets.presses_told import Press, PressesTold
 from napari_medseg.widgets.sight import axis_in_view
 from napari_medseg.widgets.snap_tool import SnapTool
 from napari_medseg.widgets.state import PanelState
@@ -66,8 +67,9 @@ class EditTools(QGroupBox):
         self.wire_button, self.snap_button = self.row.buttons[WIRE], self.row.buttons[SNAP]
         view.take_back = self.row.take_back
         self.smallest, self.objects = QSpinBox(), QPushButton(tr("Number objects"))
-        self.message = message
+        self.message, self._told = message, PressesTold(self._tell)
         self.neighbours = Neighbours(viewer, view, workers, message)
+        self._case: OpenCase | None = None
         # the objects are counted again when the mask is at rest
         self._stale: list[OpenCase] = []
         self._recount = QTimer(self)
@@ -122,6 +124,10 @@ class EditTools(QGroupBox):
     def enable(self) -> None:
         """Offer what the open case takes; a tool that is on goes over to the case that is open now."""
         case = self._view.current
+        if case is not self._case:
+            # what came of a press is of the last image, or of the last frame of this one
+            self._case = case
+            self.message.past(Of.MASK)
         self.row.enable()
         for button in (self.objects, *self.buttons.values()):
             able(button, tr(NO_IMAGE) if case is None else None)
@@ -166,14 +172,16 @@ class EditTools(QGroupBox):
             self._tell(tr("Label 0 is the background; choose the label to work on in the layer controls."))
             return
         save_settings(smallest_piece=self.smallest.value())
-        self._tell(f"{text}...")
+        press = self._told.press(text, case)
         # in its turn: an undo before it is shown first, and accepting after it waits
-        case.then(lambda: self._start(case, name, operation, label, axis))
+        case.then(lambda: self._start(case, name, operation, label, axis, press))
 
-    def _start(self, case: OpenCase, name: str, operation: Operation, label: int, axis: int | None) -> None:
-        text, _ = self.operations[name]
+    def _start(
+        self, case: OpenCase, name: str, operation: Operation, label: int, axis: int | None, press: Press
+    ) -> None:
+        text, tell = press.name, partial(self._told.done, press)
         if (why := case.problem()) is not None:
-            self._tell(why)
+            tell(why)
             return
         before = np.array(case.labels.data)
 
@@ -189,18 +197,18 @@ class EditTools(QGroupBox):
 
         def show(after: np.ndarray, told: str) -> None:
             if not self._view.holds(case):
-                self._tell(tr("'{name}' was dropped: its image was closed meanwhile.", name=text))
+                tell(tr("'{name}' was dropped: its image was closed meanwhile.", name=text))
                 return
             if not np.array_equal(case.labels.data, before):
                 # what someone drew meanwhile counts for more
-                self._tell(tr("'{name}' was dropped: the mask changed meanwhile. Press it again.", name=text))
+                tell(tr("'{name}' was dropped: the mask changed meanwhile. Press it again.", name=text))
                 return
             # stored in English
             case.apply(after, name.replace("_", " "))
-            self._tell(told)
+            tell(told)
 
         def failed(error: BaseException) -> None:
-            self._tell(sentence(error))
+            tell(sentence(error))
             case.end()
 
         case.begin()
@@ -222,24 +230,25 @@ class EditTools(QGroupBox):
         for case in stale.values():
             shown = find(self._viewer, Labels, case.image, OBJECTS_SUFFIX)
             if shown is not None and self._view.holds(case):
-                self._number(case, shown)
+                self._number(case, partial(self._told.also, case), shown)
 
     def number_objects(self) -> None:
         """Count the objects of the mask and show each in a colour of its own; the mask stays as it is."""
         case = self._view.current
         if case is not None:
-            self._number(case)
+            press = self._told.press(self.objects.text(), case)
+            # what was pressed before is counted with
+            case.then(lambda: self._number(case, partial(self._told.done, press)))
 
-    def _number(self, case: OpenCase, again: Labels | None = None) -> None:
+    def _number(self, case: OpenCase, tell: Callable[[str], None], again: Labels | None = None) -> None:
         """Where they are counted ``again``, their layer stays as visible as it was."""
         labels = np.array(case.labels.data)
-        if again is None:
-            self._tell(tr("Counting..."))
 
         def done(numbered: np.ndarray) -> None:
             current = self._view.current is case
             if not self._view.holds(case) or not (current or again):
-                self._tell("")
+                if again is None:
+                    tell("")
                 return
             if again is not None and again not in self._viewer.layers:
                 # closed meanwhile
@@ -249,24 +258,27 @@ class EditTools(QGroupBox):
             self._viewer.layers.selection.active = case.labels if again is None else active
             if not current:
                 return
-            sizes = np.bincount(numbered.ravel())[1:]
-            self._tell(
-                trn(
-                    "{n} object, half of them over {size:.0f} px.",
-                    "{n} objects, half of them over {size:.0f} px.",
-                    len(sizes),
-                    size=np.median(sizes),
-                )
-                if len(sizes)
-                else tr("No object.")
-            )
+            tell(counted_text(numbered))
 
         self._workers.run(
             lambda ticket, progress: number_objects(labels),
             on_done=done,
-            on_error=lambda error: self._tell(sentence(error)),
+            on_error=lambda error: tell(sentence(error)),
             lane="edit",
         )
 
     def _tell(self, text: str) -> None:
         self.message.say(text, Of.MASK)
+
+
+def counted_text(numbered: np.ndarray) -> str:
+    """How many objects there are, and what is counted as one; ``numbered``: integer, 0 where none is."""
+    sizes = np.bincount(numbered.ravel())[1:]
+    if not len(sizes):
+        return tr("No object.")
+    return trn(
+        "{n} object, half of them over {size:.0f} px.",
+        "{n} objects, touching ones counted apart; half of them over {size:.0f} px.",
+        len(sizes),
+        size=np.median(sizes),
+    )

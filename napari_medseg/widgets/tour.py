@@ -43,15 +43,16 @@ class Step:
 STEPS = (
     Step(
         mark(
-            "Drop a folder of your images on the window, or press New... here, in the tab Correct. They stand in a "
-            "project: a folder that keeps their masks and every stroke."
+            "Drop a folder of your images, or a slide, on the window, or press New... here, in the tab Correct. They "
+            "stand in a project: a folder that keeps their masks and every stroke."
         ),
         lambda panel: panel.correct.table,
     ),
     Step(
         mark(
             "An image opens with a mask that a network proposed. T hides and shows it. Nothing is final until you "
-            "accept."
+            "accept. On a slide, press Propose mask in the tab Propose; then zoom in until a yellow frame opens, and "
+            "work there."
         ),
         lambda panel: _canvas(panel),
         None,
@@ -66,8 +67,8 @@ STEPS = (
     Step(mark("Accept: the mask is kept as you see it, and the next image opens."), lambda panel: panel.correct.accept),
     Step(
         mark(
-            "With two accepted images or more, better with ten, the network learns from you. Masks leave as files in "
-            "the tab Export. "
+            "With four accepted images or more, better with ten, the network learns from you, and some of them test "
+            "it. Masks leave as files in the tab Export. "
             "The ? above opens the page of each tab, and this tour."
         ),
         lambda panel: panel.retrain.start,
@@ -155,7 +156,8 @@ class Tour(QObject):
         target = self._target(step, window)
         bubble.setVisible(target is not None)
         if target is not None:
-            corner, side = place(target, bubble.size(), window.rect())
+            # what stands beside the image has buttons: a bubble on the image lies on it
+            corner, side = place(target, bubble.size(), window.rect(), inside=step.tab is None)
             bubble.move(corner)
             bubble.point(side, target.center() - corner)
             bubble.raise_()

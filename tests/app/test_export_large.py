@@ -135,8 +135,22 @@ def test_other_images_of_the_project_are_written_all_the_same(project, tmp_path)
     assert [one.name for one in error.value.done] == [f"s_mask{suffix_for('png', volume=False)}"]
 
 
-def test_numbered_objects_are_refused(project, tmp_path):
-    with pytest.raises(InputError, match="its objects are not numbered"):
+def test_objects_that_touch_are_told_apart_in_geojson(project, tmp_path):
+    # two of them, drawn as one piece over the rim of a block
+    y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    two = (((y - 2048) ** 2 + (x - 2600) ** 2 < 400) | ((y - 2048) ** 2 + (x - 2634) ** 2 < 400)).astype(np.uint8)
+    box = (2020, 2570, 2080, 2670)
+    project.commit_stroke(1, two[box[0] : box[2], box[1] : box[3]], box=box)
+    project.accept(1, box)
+    mask, objects = export_project(project, tmp_path / "out", format="geojson", objects=True)
+    assert objects.name == "i_objects.geojson"
+    pieces, parted = (json.loads(path.read_text())["features"] for path in (mask, objects))
+    assert len(parted) == len(pieces) + 1
+    assert {one["properties"]["classification"]["name"] for one in parted} == {"nucleus", "tumour"}
+
+
+def test_numbered_objects_of_another_format_are_refused(project, tmp_path):
+    with pytest.raises(InputError, match=r"its objects are numbered in GeoJSON only; the format is ome-zarr\. Choose"):
         export_project(project, tmp_path / "out", format="ome-zarr", objects=True)
 
 

@@ -143,3 +143,8 @@ def test_the_bound_lies_between_the_worst_and_the_mean(changes):
     bound = lower_bound(changes)
     assert min(changes) - 1e-9 <= bound <= np.mean(changes) + 1e-9
     assert bound == lower_bound(changes)  # no chance in it
+
+
+def test_without_a_judge_nobody_is_sent_to_look_at_what_is_not_there():
+    reason = judge([]).reason
+    assert "Look at both" not in reason and "propose on an image that it did not learn from" in reason

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -17,7 +18,10 @@ from napari_medseg.app.slide_plan import plan_slide
 from napari_medseg.app.slides import SlideRun, facts_of
 from napari_medseg.app.volume_run import VolumeRun, plan_volume, volume_facts
 from napari_medseg.inference import Predictor, normalize, ways
+from napari_medseg.inference.normalize import between, to_rgb01
+from napari_medseg.io import Grid
 from napari_medseg.io.label_blocks import LabelBlocks
+from napari_medseg.io.large import Large, LargeFacts, Level
 from napari_medseg.io.large_open import open_large
 from napari_medseg.networks import get_spec
 from napari_medseg.project import Project
@@ -203,3 +207,27 @@ def test_a_part_of_a_volume_is_seen_as_it_is_proposed_on(tmp_path, seen, monkeyp
     )
     np.testing.assert_array_equal(learned[0], proposed[:, :SIDE])
     assert learned[0].max() < 0.6
+
+
+class InColour(Large):
+    """An image of three channels in memory."""
+
+    def __init__(self, data):
+        levels = (Level(data.shape[:2], (1.0, 1.0)),)
+        super().__init__(Path(), LargeFacts(levels=levels, channels=3, dtype=data.dtype, grid=Grid(data.shape[:2])))
+        self.data = data
+
+    def _read(self, at, level):
+        return self.data[at]
+
+    def close(self):
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("times", [257, 250, 9])
+@pytest.mark.parametrize("most", [10, 10_000])
+def test_a_large_image_in_colour_is_as_bright_as_a_small_one(times, most, monkeypatch):
+    monkeypatch.setattr("napari_medseg.app.greys.MOST_SEEN", most)
+    data = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint16) * times
+    seen = between(data, greys_of(InColour(data)))
+    np.testing.assert_allclose(seen, to_rgb01(data), atol=0.02 if times == 9 else 0)

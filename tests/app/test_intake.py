@@ -7,7 +7,7 @@ from napari_medseg.app import intake
 from napari_medseg.app.images import add_images
 from napari_medseg.app.intake import find_images, images_beside, make_project, without
 from napari_medseg.errors import InputError
-from napari_medseg.io import write_image, write_mask
+from napari_medseg.io import Grid, write_image, write_mask
 from napari_medseg.project import Project
 
 rng = np.random.default_rng(0)
@@ -130,3 +130,34 @@ def test_a_folder_of_zarr_is_an_image_as_a_file_is(tmp_path):
         assert project.path.name == "my-images"
         added, refused = add_images(project, [path])
         assert [case.name for case in added] == ["ä 1"] and refused == []
+
+
+def test_what_the_program_wrote_is_never_offered_whichever_way_it_comes(tmp_path):
+    """A proposal for a slide in the project's folder, and masks that were exported there, of an image elsewhere."""
+    pytest.importorskip("zarr")
+    from napari_medseg.io.label_blocks import LabelBlocks
+
+    slide = image(tmp_path / "elsewhere" / "s.tif")
+    with Project.create(tmp_path / "p") as project:
+        add_images(project, [slide])
+        wanted = image(project.path / "b.tif")
+        own = project.path / "slides" / "1" / "proposal-1.ome.zarr"
+        own.parent.mkdir(parents=True)
+        LabelBlocks.create(own, Grid((300, 400)), {"made": "a"})
+        write_mask(project.path / "s_mask.tif", np.ones((20, 30), int))
+        image(project.path / "s_prob.tif")
+        # its own word alone tells what it is: nobody knows that image
+        write_mask(project.path / "t_mask.tif", np.ones((20, 30), int), provenance={"image": "t"})
+        assert images_beside(project).images == (wanted,)
+        for dropped in (own.parent, own.parent.parent):
+            assert find_images([dropped]).images == ()
+        # a folder of exported masks that is dropped, or named in a terminal
+        out = tmp_path / "out"
+        out.mkdir()
+        for name in ("s_mask", "t_mask"):
+            (project.path / f"{name}.tif").rename(out / f"{name}.tif")
+        other = image(out / "c.tif")
+        assert find_images([out], project=project).images == (other,)
+        added, refused = add_images(project, [out, own.parent])
+        assert [case.name for case in added] == ["c"]
+        assert len(refused) == 1 and "was written by MedSeg itself" in refused[0]

@@ -129,3 +129,17 @@ def test_objects_of_a_slide_are_written_as_geojson(images, tmp_path):
     np.testing.assert_array_equal(read_mask(out / "slide_mask.geojson"), read_mask(as_blocks[0]))
     told = told_of(out / "slide_mask.geojson")
     assert (told["image"], told["network"]) == ("slide.tif", "cmunext-xxs")
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_a_large_image_without_numbers_is_refused_and_holes_are_told(tmp_path, share):
+    data = np.random.default_rng(0).random((300, 260)).astype(np.float32)
+    data[:, : int(260 * share)] = np.nan
+    tifffile.imwrite(tmp_path / "slide.tif", data, tile=(64, 64))
+    said = []
+    if share == 1:
+        with pytest.raises(InputError, match="holds no numbers: all its 78000 pixels are NaN"):
+            predict_files([tmp_path / "slide.tif"], REQUEST, tmp_path / "out", tell=said.append)
+        return
+    predict_files([tmp_path / "slide.tif"], REQUEST, tmp_path / "out", tell=said.append)
+    assert any("19500 of its 78000 pixels are NaN or infinite" in text for text in said)

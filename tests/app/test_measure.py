@@ -30,7 +30,7 @@ def test_volumes_in_ml_areas_in_mm_and_pixels_where_nobody_knows_their_size():
     assert size_text(6170, mm) == "12.34 ml"
     assert size_text(250, mm) == "0.500 ml"
     tiny = Grid.of_affine((5, 6, 7), np.diag((0.001, 0.001, 0.001, 1.0)))
-    assert size_text(8, tiny) == "8e-09 mm³"
+    assert size_text(8, tiny) == "8.00 µm³"
     assert size_text(400, Grid((60, 70), (0.5, 0.5), "mm")) == "100 mm²"
     assert size_text(4, Grid((60, 70), (250.0, 250.0), "um")) == "0.250 mm²"
     # a print resolution is no size

@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_medseg import digest
 from napari_medseg.app.kinds import check_kind
-from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor
+from napari_medseg.app.predict import PredictRequest, describe_plan, load_predictor, predict_array
 from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.samples import samples_of
@@ -269,3 +269,9 @@ def test_a_folder_that_nothing_came_into_is_not_left(folder, tmp_path):
         with pytest.raises(InputError):
             predict_files([folder / "0000.png"], REQUEST, out)
         assert out.exists() == (out.name == "there")
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (4, 20, 30)])
+def test_an_array_without_a_number_is_refused_whoever_read_it(shape):
+    with pytest.raises(InputError, match="The image holds no numbers"):
+        predict_array(np.full(shape, np.nan), REQUEST)

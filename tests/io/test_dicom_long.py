@@ -1,12 +1,18 @@
 """Many slices, few, none, and a disk that goes away meanwhile: told in a sentence, and ended at any moment."""
 
+import io
+import re
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
 
 from napari_medseg.errors import Cancelled, ImageReadError
-from napari_medseg.io import read_image, walk_images
+from napari_medseg.io import read_grid, read_image, walk_images
+from napari_medseg.io.dicom import refusal
+from napari_medseg.io.dicom_end import is_cut
 from napari_medseg.io.dicom_series import list_series
 from tests.io.dicom_files import CT, write, write_series
 
@@ -49,7 +55,59 @@ def test_empty_and_damaged_files_beside_a_series_are_told(folder):
     (folder / "half.dcm").write_bytes((folder / "Bild 0 ü").read_bytes()[:300])
     image = read_image(folder)
     assert image.shape == DATA.shape
-    assert image.told == ("2 DICOM files there are empty or damaged, and were left out; they may be slices of it.",)
+    assert image.told == (
+        "2 DICOM files there are empty or damaged, and were left out; they may be slices of it: half.dcm, last.dcm.",
+    )
+
+
+@pytest.mark.parametrize("syntax", [None, RLELossless, JPEGLSLossless, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("left", [0.0, 0.5, 0.999])
+def test_a_slice_that_is_cut_off_in_its_pixels_is_none(tmp_path, syntax, left):
+    packed = None if syntax == ImplicitVRLittleEndian else syntax
+    folder = write_series(tmp_path / "a", DATA, AXIAL, syntax=packed)
+    if packed != syntax:
+        for file in folder.iterdir():
+            whole = pydicom.dcmread(file)
+            whole.file_meta.TransferSyntaxUID = syntax
+            whole.save_as(file, implicit_vr=True, little_endian=True)
+    file = min(folder.iterdir())
+    blob, pixels = file.read_bytes(), len(pydicom.dcmread(file).PixelData)
+    # where they begin, from the end: what ends packed ones has eight bytes
+    end = len(blob) - 8 * (packed is not None) - pixels + int(pixels * left)
+    # a copy of a slice that is whole, cut off: what is left is that volume
+    (folder / "zzz.dcm").write_bytes(blob[:end])
+    image = read_image(folder)
+    assert image.shape == DATA.shape
+    assert image.told == (
+        "1 DICOM file there is empty or damaged, and was left out; it may be a slice of it: zzz.dcm.",
+    )
+    assert list_series(folder)[0].slices == len(DATA)
+
+
+@pytest.mark.parametrize("left", [0, 200, -10])
+def test_where_a_slice_is_missing_the_damaged_file_is_named(tmp_path, left):
+    folder = write_series(tmp_path / "a", DATA, AXIAL, names=[f"{n}.dcm" for n in range(len(DATA))])
+    (folder / "3.dcm").write_bytes((folder / "3.dcm").read_bytes()[:left])
+    words = r"has gaps: 1 slice\(s\) are missing.*1 DICOM file there is empty or damaged.*of it: 3\.dcm\."
+    with pytest.raises(ImageReadError, match=words):
+        read_image(folder)
+    with pytest.raises(ImageReadError, match=words):
+        read_grid(folder)
+    (series,) = list_series(folder)
+    assert re.search(words, refusal(series, folder))
+
+
+def test_copies_without_a_number_are_known_by_their_bytes(tmp_path):
+    folder = write_series(tmp_path / "a", DATA, AXIAL)
+    for file in folder.iterdir():
+        whole = pydicom.dcmread(file)
+        whole.SOPInstanceUID = whole.file_meta.MediaStorageSOPInstanceUID = ""
+        whole.save_as(file, enforce_file_format=False)
+    first = sorted(folder.iterdir())[0]
+    shutil.copy(first, folder / "zzz.dcm")
+    image = read_image(folder)
+    assert image.shape == DATA.shape
+    assert image.told == ("1 of its files is a copy of another, and was left out.",)
 
 
 def test_a_volume_of_one_slice_is_an_image(tmp_path):
@@ -59,3 +117,9 @@ def test_a_volume_of_one_slice_is_an_image(tmp_path):
     # of one slice in many frames, nothing else is said
     path = write(tmp_path / "frames.dcm", DATA[:1], kind=CT)
     assert read_image(path).shape == DATA.shape[1:]
+
+
+def test_big_numbers_first_are_counted_too():
+    head = bytes.fromhex("7fe00010") + b"OW\0\0"
+    for length, cut in ((6, False), (7, True)):
+        assert is_cut(io.BytesIO(head + length.to_bytes(4, "big") + bytes(6))) == cut

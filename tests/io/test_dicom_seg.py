@@ -79,6 +79,8 @@ def test_slices_without_a_mark_may_be_missing_in_any_order_of_axes(tmp_path, ord
     [
         *("dcmqi/23x38x3_multiframe_mf.dcm", "pydicom/CT_small.dcm", "totalsegmentator_ct_series"),
         *("highdicom/dx_image.dcm", "pydicom/examples_rgb_color.dcm", "pydicom/examples_palette.dcm"),
+        # a picture with a size, and without a place
+        "pydicom/SC_rgb_rle.dcm",
     ],
 )
 @pytest.mark.skipif(not SAMPLES.exists(), reason="the real files are not here")
@@ -86,6 +88,31 @@ def test_masks_of_real_files_come_back_and_are_without_fault(tmp_path, sample):
     path, labels, image = written(tmp_path, SAMPLES / sample)
     np.testing.assert_array_equal(back(path, image, SAMPLES / sample), labels)
     assert judged(path) == []
+    assert highdicom.seg.segread(path).number_of_segments == len(np.unique(labels)) - 1
+
+
+def test_highdicom_opens_the_mask_of_a_flat_picture_with_a_size(tmp_path):
+    source = dicom_files.write(tmp_path / "a.dcm", np.eye(8, 9, dtype=np.uint8), PixelSpacing=[0.5, 0.25])
+    path, labels, image = written(tmp_path, source, np.eye(8, 9, dtype=np.uint8))
+    found = highdicom.seg.segread(path)
+    (measures,) = found.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    assert (list(measures.PixelSpacing), measures.SliceThickness) == ([0.5, 0.25], 1)
+    assert "SpacingBetweenSlices" not in measures
+    np.testing.assert_array_equal(back(path, image, source), labels)
+    assert read_grid(path).spacing == (0.5, 0.25)
+    assert judged(path) == []
+
+
+def test_a_dose_is_named_and_told_to_have_no_places_for_pictures(tmp_path):
+    affine = LIES["axial"]
+    _, shared = dicom_files.slices(np.zeros(SHAPE), affine)
+    tags = {**shared, "ImagePositionPatient": [0, 0, 0], "GridFrameOffsetVector": [3.0 * n for n in range(SHAPE[0])]}
+    data = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(SHAPE)
+    source = dicom_files.write(tmp_path / "a.dcm", data, kind="1.2.840.10008.5.1.4.1.1.481.2", **tags)
+    image = read_image(source)
+    assert image.told[0].startswith("it is DICOM of the kind 'RT Dose': its values are figures")
+    with pytest.raises(InputError, match=r"a\.dcm is DICOM of the kind 'RT Dose', whose pictures lie as a table"):
+        write_mask(tmp_path / "m.seg.dcm", np.zeros(image.shape, np.uint8), grid=image.grid, source=source)
 
 
 def test_each_segment_says_what_it_is_who_made_it_and_in_which_colour(tmp_path):

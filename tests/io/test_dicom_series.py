@@ -26,7 +26,7 @@ from napari_medseg.io import (
     write_mask,
 )
 from napari_medseg.io.dicom import read_series
-from napari_medseg.io.dicom_file import open_header
+from napari_medseg.io.dicom_file import open_listed
 from napari_medseg.io.dicom_place import PlaceError, Slice, stack
 from napari_medseg.io.dicom_series import list_series
 from napari_medseg.io.orientation import letters_of
@@ -223,9 +223,9 @@ def test_headers_are_read_once_until_a_file_changes(tmp_path, monkeypatch):
 
     def watched(path, tags):
         read.append(path.name)
-        return open_header(path, tags)
+        return open_listed(path, tags)
 
-    monkeypatch.setattr("napari_medseg.io.dicom_series.open_header", watched)
+    monkeypatch.setattr("napari_medseg.io.dicom_series.open_listed", watched)
     # a project's own file beside them changes with each stroke
     (folder / "project.sqlite").write_bytes(b"x" * 300)
     assert is_volume(folder) and read == []
@@ -276,8 +276,10 @@ def test_a_damaged_slice_is_named(tmp_path):
     folder = write_series(tmp_path / "CT", DATA, AXIAL)
     one = folder / "IM0010"
     one.write_bytes(one.read_bytes()[:-60])
-    with pytest.raises(ImageReadError, match=r"IM0010 has pixels, packed as .* that cannot be unpacked"):
+    with pytest.raises(ImageReadError, match=r"has gaps.*damaged.*: IM0010\."):
         read_image(folder)
+    with pytest.raises(ImageReadError, match=r"IM0010 has pixels, packed as .* that cannot be unpacked"):
+        read_image(one)
 
 
 def test_a_link_to_itself_among_slices_stops_nobody(tmp_path):

@@ -67,6 +67,24 @@ def test_what_is_too_large_to_be_put_together_is_one_object_of_the_same_pixels(l
     assert np.array_equal(painted, labels)
 
 
+def in_columns(mask):
+    """Parts of three columns each, counted from the left end of an object."""
+    columns = np.cumsum(mask.any(axis=0)) - 1
+    return np.where(mask, columns[None] // 3 + 1, 0)
+
+
+@settings(deadline=None)
+@given(masks, st.integers(1, 7))
+def test_what_touches_is_parted_by_the_object_whatever_the_blocks(labels, side):
+    objects, label_of = objects_in(labels, None)
+    wanted = []
+    for one, label in label_of.items():
+        mask = objects == one
+        numbers = in_columns(mask)
+        wanted += [(label, polygons) for polygons in outlines(numbers).values()]
+    assert sorted(found(labels, side, parted=in_columns), key=key) == sorted(wanted, key=key)
+
+
 def test_no_more_is_held_than_a_block_and_what_lies_over_rims():
     rng = np.random.default_rng(0)
 

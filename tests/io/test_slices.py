@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PillowImage
 
 from napari_medseg.errors import ImageReadError, InputError
@@ -85,13 +86,15 @@ def test_sizes_that_slices_have_are_never_dropped_in_silence(tmp_path, mask):
     image = read_slices(folder, mask=mask)
     assert image.grid.spacing_mm is None and "pixels of 0.5 x 0.25 mm" in image.told[0]
     assert "--spacing Z 0.5 0.25." in image.told[0]
-    assert read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told == ()
-    (told,) = read_slices(folder, mask=mask, spacing=(2, 1, 1)).told
+    told = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
+    # masks that are taken for images are dark
+    assert not any("pixels of" in words for words in told) and len(told) == (not mask)
+    told, *_ = read_slices(folder, mask=mask, spacing=(2, 1, 1)).told
     assert told == "0_mask.tif has pixels of 0.5 x 0.25 mm, and --spacing says 1 x 1 mm: that counts."
     folder = save(tmp_path / "mixed", [0.5, 0.5, 0.6])
     with pytest.raises(InputError, match=r"2_mask\.tif has pixels of 0\.6 x 0\.25 mm; expected 0\.5 x 0\.25 mm, as 0_"):
         read_slices(folder, mask=mask)
-    (told,) = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
+    told, *_ = read_slices(folder, mask=mask, spacing=(2, 0.5, 0.25)).told
     assert told.startswith("2_mask.tif has pixels of 0.6 x 0.25 mm")
 
 
@@ -115,3 +118,13 @@ def test_masks(tmp_path):
     labels[4] *= 2
     with pytest.raises(InputError, match="black and white only, and others of the set have"):
         read_slices(write(tmp_path / "c", range(12), data=labels), mask=True)
+
+
+def test_a_slice_may_hold_nothing_and_a_volume_may_not(tmp_path):
+    empty = np.full((20, 30), np.nan, np.float32)
+    for number, data in enumerate((empty, np.random.default_rng(0).random((20, 30), np.float32), empty)):
+        tifffile.imwrite(tmp_path / f"slice_{number}.tif", data)
+    assert any("1200 of its 1800 voxels are NaN" in words for words in read_slices(tmp_path).told)
+    tifffile.imwrite(tmp_path / "slice_1.tif", empty)
+    with pytest.raises(ImageReadError, match="holds no numbers"):
+        read_slices(tmp_path)

@@ -130,10 +130,31 @@ def test_pages_of_several_sizes_are_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for side in (64, 30, 64):
             file.write(np.zeros((side, side), np.uint8), metadata=None)
-    with pytest.raises(
-        ImageReadError, match=r"holds 2 images \(2 x 64 x 64 and 30 x 30\); expected one image, or slic"
-    ):
+    words = "2 images, saved one by one, the first of 2 x 64 x 64 px in grey of 8 bits, another of 30 x 30 px in grey"
+    with pytest.raises(ImageReadError, match=words):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("other", ["alike", "grey", "deep", "smaller"])
+def test_pages_that_were_saved_as_images_are_told_as_what_they_are(tmp_path, colour, other):
+    page = np.zeros((20, 30, 3) if colour else (20, 30), np.uint8)
+    pages = {
+        "alike": page,
+        "grey": page[..., 0] if colour else page,
+        "deep": page.astype(np.uint16),
+        "smaller": page[:9],
+    }
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for one in (page, pages[other]):
+            file.write(one, photometric="rgb" if one.ndim == 3 else "minisblack")
+    with pytest.raises(ImageReadError, match="holds 2 images, saved one by one") as told:
+        read_image(tmp_path / "a.tif")
+    mine = f"20 x 30 px in {'colour' if colour else 'grey'} of 8 bits"
+    if pages[other].shape == page.shape and other != "deep":
+        assert f"each of {mine};" in str(told.value) and "make a volume of that by 'medseg stack'" in str(told.value)
+    else:
+        assert f"the first of {mine}, another of " in str(told.value) and "stack'" not in str(told.value)
 
 
 def test_a_volume_of_one_slice_is_an_image(tmp_path):

@@ -39,7 +39,7 @@ def test_a_window_can_be_made_wider(series):
 def test_words_on_how_a_file_was_read_are_told(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr("napari.utils.notifications.show_info", told.append)
-    path = write(tmp_path / "IM1", (DATA[0] > 0).astype(np.uint8), kind=US, ImagerPixelSpacing=[0.2, 0.2])
+    path = write(tmp_path / "IM1", (DATA[0] > 0).astype(np.uint8) * 255, kind=US, ImagerPixelSpacing=[0.2, 0.2])
     assert len(get_reader(str(path))(str(path))) == 1
     assert [line.startswith("IM1: the size of its pixels") for line in told] == [True]
 

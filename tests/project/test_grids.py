@@ -18,7 +18,7 @@ from napari_medseg.project.grids import case_grid
 AFFINE = np.array([[-0.8, 0.1, 0, 90], [0.1, -0.8, 0, 126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
 OLD = """
 UPDATE cases SET grid = NULL; PRAGMA user_version=3; ALTER TABLE cases DROP COLUMN grid;
-ALTER TABLE revisions DROP COLUMN box
+ALTER TABLE revisions DROP COLUMN box; ALTER TABLE cases DROP COLUMN removed
 """
 
 

@@ -132,6 +132,7 @@ def old(tmp_path):
     for name in ("cases_of_group", *(f"looks_{number}" for number in range(len(looks.PIECES)))):
         db.execute(f"DROP INDEX {name}")
     db.execute("ALTER TABLE revisions DROP COLUMN box")
+    db.execute("ALTER TABLE cases DROP COLUMN removed")
     db.execute("PRAGMA user_version=4")
     db.commit()
     db.close()

@@ -1,6 +1,7 @@
 """Export from a real napari window."""
 
 import json
+from threading import Event
 
 import nibabel
 import numpy as np
@@ -48,7 +49,8 @@ def test_objects_are_counted_shown_and_exported_beside_the_mask(project_panel, q
     mask[10:30, 10:30], mask[50:70, 50:71], mask[90:92, 90:92] = 1, 1, 1
     case.labels.data[...] = mask
     tools.objects.click()
-    qtbot.waitUntil(lambda: tools.message.text() == "2 objects, half of them over 410 px.", timeout=WAIT)
+    said = "2 objects, touching ones counted apart; half of them over 410 px."
+    qtbot.waitUntil(lambda: tools.message.text() == said, timeout=WAIT)
     name = f"{case.image.name} objects"
     assert set(np.unique(panel.viewer.layers[name].data)) == {0, 1, 2}
     # pressed again, the layer is used again; it is no mask to draw in or to export
@@ -348,3 +350,35 @@ def test_three_clicks_export_all(project_panel, qtbot, tmp_path):
         clicks += 1
     qtbot.waitUntil(lambda: "Wrote 1" in panel.export.message.text(), timeout=WAIT)
     assert clicks <= 3 and panel.tabs.currentIndex() == 3
+
+
+def test_an_export_is_ended_by_a_button_and_what_is_written_stays(project_panel, qtbot, tmp_path, monkeypatch):
+    from napari_medseg.widgets import export, waiting
+
+    monkeypatch.setattr(waiting, "AFTER_SECONDS", 0.0)
+    panel, begun, go_on = project_panel, Event(), Event()
+    real = export.export_project
+
+    def slow(project, folder, *, progress, **wishes):
+        begun.set()
+        assert go_on.wait(60)
+        return real(project, folder, progress=progress, **wishes)
+
+    monkeypatch.setattr(export, "export_project", slow)
+    panel.export.whole.setChecked(True)
+    panel.export.folder.setText(str(tmp_path / "out"))
+    panel.export.export.click()
+    qtbot.waitUntil(lambda: begun.is_set() and not panel.waiting.isHidden(), timeout=WAIT)
+    assert panel.waiting.text.text() == "Writing..." and not panel.export.export.isEnabled()
+    panel.waiting.cancel.click()
+    assert "Stopped" in panel.export.message.text() and panel.export.export.isEnabled()
+    go_on.set()
+    qtbot.waitUntil(panel.export._ended.is_set, timeout=WAIT)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_what_each_format_is_for_is_read_before_it_is_chosen(panel):
+    box = panel.export.format
+    tips = [box.itemData(row, Qt.ItemDataRole.ToolTipRole) for row in range(box.count())]
+    assert all(tips) and "QuPath" in tips[list(names()).index("geojson")]
+    assert "QuPath" in box.toolTip()

@@ -121,7 +121,9 @@ def test_folders_of_patients_are_proposed_as_such_and_not_remembered(panel, qtbo
     qtbot.waitUntil(lambda: not offer.isHidden(), timeout=WAIT)
     assert patients.by == "folder" != chosen
     assert offer.text.text() == (
-        "6 images found, in 3 folders. Each folder is taken for one patient; choose above if that is wrong."
+        "6 images found, in 3 folders. Each folder is taken for one patient; choose above if that is wrong. "
+        # nobody named that place
+        f"Masks are kept in the project {panel.state.project.path}."
     )
     offer.yes.click()
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
@@ -195,7 +197,8 @@ def test_of_a_folder_it_is_told_how_many_files_were_left_out(panel, qtbot, tmp_p
     drop(canvas(panel), tmp_path / "study")
     qtbot.waitUntil(lambda: panel.state.case_id == 1, timeout=WAIT)
     assert panel.correct.status.text() == (
-        "Added 1 image. 2 files were left out: they are no images that MedSeg reads."
+        f"Added 1 image. Masks are kept in the project {panel.state.project.path}. 2 files were left out: they are no "
+        "images that MedSeg reads."
     )
 
 

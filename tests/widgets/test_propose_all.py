@@ -42,7 +42,9 @@ def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
     everything.button.click()
     assert everything.button.text() == STOP and not everything.progress.isHidden()
     qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
-    assert everything.message.text() == "11 images have a proposal. 1 left as it is: open, or drawn on."
+    assert everything.message.text() == (
+        "11 images have a proposal. 1 left as it is: open (for that, press Propose), or drawn on."
+    )
     assert panel.correct.next_image.order.currentData() == WORST
     project = panel.state.project
     doubts = {case.name: (project.proposal_origin(case.id) or {}).get("doubt", -1.0) for case in project.cases()}

@@ -118,6 +118,9 @@ def test_a_run_that_is_cancelled_before_it_began_ends(project_panel, qtbot, trai
     assert panel.retrain.start.isEnabled()
     qtbot.waitUntil(lambda: [run.state for run in panel.state.project.runs()] == ["cancelled"], timeout=WAIT)
     assert list(trainers) == []
+    # there is nothing to resume, which is said
+    qtbot.waitUntil(lambda: "before its first epoch was done" in panel.retrain.message.text(), timeout=WAIT)
+    assert panel.retrain.resume.isHidden()
 
 
 def test_a_review_holds_up_no_proposal_and_can_be_cancelled_and_resumed(project_panel, qtbot, trainers, monkeypatch):
@@ -129,7 +132,8 @@ def test_a_review_holds_up_no_proposal_and_can_be_cancelled_and_resumed(project_
 
     monkeypatch.setattr("napari_medseg.app.round.review_run", long_review)
     retrain(panel, qtbot)
-    qtbot.waitUntil(lambda: "Comparing old and new" in panel.retrain.message.text(), timeout=WAIT)
+    # of two images, none is kept for testing
+    qtbot.waitUntil(lambda: "looking whether the accepted masks fit" in panel.retrain.message.text(), timeout=WAIT)
     propose(panel, qtbot)
     assert panel.retrain._round.state == "reviewing"
     panel.retrain.cancel.click()

@@ -9,20 +9,23 @@ from napari_medseg.app.forecast import Forecast
 from napari_medseg.app.gate import Check, Verdict, how
 from napari_medseg.app.review import Review
 from napari_medseg.networks import list_networks
-from napari_medseg.project.run_spec import Budget, Data, Pair, RunSpec, Schedule, Stage
+from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage
 from napari_medseg.weights.store import find_weights
 from napari_medseg.widgets.run_text import (
     STATE_TEXT,
     event_text,
     forecast_text,
     progress_text,
+    state_text,
     verdict_text,
     version_name,
 )
 from napari_medseg.widgets.weights_text import purpose, weights_facts, weights_title
 
 BREAST = find_weights("cmunext-xxs", "breast-ultrasound")[0]
-AHEAD = Forecast(learned=5, judging=2, as_proposed=0, entry=BREAST, own=False, epochs=30, seconds=170.0, measured=True)
+AHEAD = Forecast(
+    learned=5, judging=2, as_proposed=0, groups=7, entry=BREAST, own=False, epochs=30, seconds=170.0, measured=True
+)
 SPEC = RunSpec(
     network="cmunext-xxs",
     task="t",
@@ -44,7 +47,17 @@ SPEC = RunSpec(
         ),
         ({"learned": 0, "judging": 0}, "Accept at least 2 images first (0 so far)."),
         ({"learned": 1}, "Accept at least 2 images first (1 so far, and 2 kept for testing)."),
-        ({"judging": 0}, "5 accepted: 5 to learn from, none to judge (for that, accept 4 or more), from"),
+        (
+            {"learned": 3, "judging": 0, "groups": 3},
+            "3 accepted: 3 to learn from, none to judge (for that, accept 4 or more), from",
+        ),
+        ({"judging": 0}, "5 accepted: 5 to learn from, none to judge, from"),
+        # frames of one slide are on one side
+        (
+            {"judging": 0, "groups": 1},
+            "none to judge (for that, accept masks of 4 patients or slides; these are of 1, and frames of one slide "
+            "count as one), from",
+        ),
         ({"as_proposed": 1}, "2 to judge (1 accepted as proposed), from"),
         ({"as_proposed": 2}, "2 to judge (all accepted as proposed), from"),
         ({"own": True}, "(CMUNeXt-XXS), retrained, about"),
@@ -71,13 +84,32 @@ def test_a_time_limit_is_told_as_it_cuts_and_afterwards():
     cut = Review(rows=[], verdict=verdict, suspects=[], epochs=12)
     assert verdict_text(cut, SPEC) == (
         "The old network stays.",
-        " Stopped after 12 of 30 epochs: no more fit into 5 minutes.",
+        " Stopped after 12 of 30 epochs: no more fit into 5 min.",
     )
     asks = Verdict(adopt=False, checks=(Check(passed=None, text="Nobody can say."),))
     assert verdict_text(replace(cut, verdict=asks, epochs=None), SPEC) == ("Your choice.", "")
     assert event_text({"event": "start", "device": "cpu"}, SPEC) == (
         "Learning from 1 image of yours and 1 of the network's first ones, 1 to judge, on the CPU."
     )
+
+
+def test_frames_are_counted_as_a_person_does_not_in_pieces():
+    pairs = tuple(Pair(name=f"s ({n})", image=f"{n}", mask=f"{n}", group="g") for n in range(52))
+    told = Provenance(trained_on=("nuclei set", "4 corrections of this project"))
+    spec = replace(SPEC, data=Data(train=pairs), provenance=told)
+    assert event_text({"event": "start", "device": "cpu"}, spec) == (
+        "Learning from 4 accepted masks of yours (in 52 pieces), 0 to judge, on the CPU."
+    )
+
+
+def test_without_test_images_nothing_is_compared_on_them():
+    spec = replace(SPEC, data=replace(SPEC.data, val=()))
+    assert "test images" in state_text("reviewing", SPEC)
+    assert state_text("reviewing", spec).startswith("No image is kept for testing: looking whether")
+    # what a round set aside stays so, whatever became of it
+    assert state_text("cancelled", SPEC).endswith("Images marked 'for testing' stay so: no round learns from them.")
+    assert state_text("cancelled", spec) == "Cancelled. The network in use is as it was."
+    assert state_text("judged", SPEC) == ""
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_medseg.app import slide_windows
+from napari_medseg.app.slide_work import DONE, WAITING, Progressed
 from napari_medseg.io import large
 from napari_medseg.project import Project
 from tests.widgets.helpers import WAIT, choose
@@ -138,3 +139,23 @@ def test_a_slide_goes_out_as_a_whole_or_it_is_said_why_not(panel, qtbot, tmp_pat
         assert "Wrote 1 file" in told
         (file,) = (tmp_path / "out").iterdir()
         assert file.name.startswith("s_mask.")
+
+
+def test_with_nothing_chosen_propose_all_says_that_first(panel, qtbot, tmp_path):
+    open_slide(panel, qtbot, tmp_path)
+    assert not panel.state.weights and not panel.state.task
+    everything = panel.correct.everything
+    everything.button.click()
+    qtbot.waitUntil(lambda: everything.button.text() == "Propose all", timeout=WAIT)
+    assert everything.message.text().startswith("Choose first what is on your images, in the tab Propose. 0 images")
+
+
+def test_the_colours_of_tiles_are_explained_while_they_are_there(panel, qtbot, tmp_path):
+    open_slide(panel, qtbot, tmp_path)
+    legend, runs = panel.propose.slide.legend, panel.slide_runs
+    assert legend.isHidden()
+    far = Progressed(map=np.array([[DONE, WAITING]], np.uint8), block=(SIDE, SIDE), done=1, of=2)
+    runs._paint_map(far)
+    assert not legend.isHidden() and "green" in legend.text() and "amber" in legend.text()
+    runs._hide_map()
+    assert legend.isHidden()

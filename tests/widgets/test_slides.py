@@ -10,11 +10,14 @@ from napari.layers import Image, Labels
 from napari_medseg.app import slide_windows
 from napari_medseg.app.greys import greys_of
 from napari_medseg.app.images import add_images
+from napari_medseg.app.layer_keys import TOLD_KEY
 from napari_medseg.io import Grid, large
 from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.large_open import open_large
 from napari_medseg.project import Project
+from napari_medseg.widgets.greyed import why_not
 from napari_medseg.widgets.layers import lie_of_layer
+from napari_medseg.widgets.slide_layers import OpenedSlide
 from tests.widgets.helpers import WAIT, stored
 from tests.widgets.slide_helpers import SHAPE, SIDE, frame, open_slide, write
 
@@ -323,3 +326,32 @@ def test_a_volume_larger_than_memory_is_looked_at_slice_by_slice(panel, qtbot, t
     assert reads.count(threading.main_thread()) == 1
     assert "slice by slice" in panel.correct.slide.text.text()
     assert not panel.correct.slide.here.isEnabled()
+
+
+def test_holes_of_a_slide_are_told_and_do_not_darken_it(tmp_path):
+    data = np.random.default_rng(0).random((300, 400)).astype(np.float32) * 50
+    data[:100], data[0, 0] = np.nan, np.inf
+    tifffile.imwrite(tmp_path / "s.tif", data, tile=(64, 64))
+    slide = OpenedSlide(tmp_path / "s.tif")
+    try:
+        assert slide.limits == (pytest.approx(data[100:].min()), pytest.approx(data[100:].max()))
+        (words,) = slide.layer_facts("s")["metadata"][TOLD_KEY]
+        assert words.startswith("40000 of its 120000 pixels are NaN or infinite")
+    finally:
+        slide.close()
+
+
+def test_what_a_slide_does_not_give_is_grey_and_says_why(panel, qtbot, tmp_path):
+    open_slide(panel, qtbot, tmp_path)
+    export = panel.export
+    export.objects.setChecked(True)
+    export.table.tick.setChecked(True)
+    export.format.setCurrentText("ome-zarr")
+    export.look()
+    assert not export.objects.isEnabled() and "Choose GeoJSON" in why_not(export.objects)
+    assert not export.table.tick.isEnabled() and "are not measured" in why_not(export.table.tick)
+    export.format.setCurrentText("geojson")
+    assert export.objects.isEnabled() and not export.table.tick.isEnabled()
+    # of other masks it may be had
+    export.whole.setChecked(True)
+    assert export.table.tick.isEnabled()

@@ -33,6 +33,17 @@ def test_a_bubble_lies_in_its_window_and_beside_its_target_where_there_is_room(x
     assert where in ("left", "right", "above", "below")
 
 
+@given(st.integers(0, 1500), st.integers(0, 900), st.integers(1, 1600), st.integers(1, 1000), st.integers(40, 320))
+def test_on_the_image_it_lies_on_the_image_and_on_nothing_beside_it(x, y, width, height, side):
+    room, size = QRect(0, 0, 1600, 1000), QSize(320, side)
+    target = QRect(x, y, width, height).intersected(room)
+    corner, _ = place(target, size, room, inside=True)
+    assert room.contains(QRect(corner, size))
+    if target.width() >= 320 and target.height() >= side:
+        # its middle may be half a pixel aside
+        assert target.adjusted(-1, -1, 1, 1).contains(QRect(corner, size))
+
+
 def bubbles(window):
     return [bubble for bubble in window.findChildren(Bubble) if bubble.isVisible()]
 

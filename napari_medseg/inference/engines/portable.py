@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from napari_medseg import __version__
 from napari_medseg.inference.engines.export import INPUT
-from napari_medseg.inference.normalize import PERCENTILES, standardise
+from napari_medseg.inference.normalize import CAMERA, EIGHT_IN_16, PERCENTILES, WHITE_16, standardise
 from napari_medseg.networks import InputSpec, NetworkSpec
 from napari_medseg.weights import WeightsEntry
 
@@ -67,8 +67,10 @@ def facts_of(spec: NetworkSpec, entry: WeightsEntry, size: tuple[int, ...]) -> d
         after = ["Take the mean where windows overlap, places in a window's middle counting more; resample back."]
     else:
         before = [
-            f"8-bit images: divide by 255. Others: scale so that the {low}th percentile becomes 0 and the {high}th 1, "
-            "and clip. Repeat a single channel three times; leave out a fourth.",
+            f"8-bit images: divide by 255. 16-bit images in colour: divide by {WHITE_16}, if a value goes beyond "
+            f"{CAMERA} or all are multiples of {EIGHT_IN_16}. Numbers with fractions, all from 0 to 1: leave them. "
+            f"Others: scale so that the {low}th percentile becomes 0 and the {high}th 1, and clip. What is no number "
+            "becomes 0. Repeat a single channel three times; leave out a fourth.",
             f"Resize to {sides} px, bilinear, smoothed where it shrinks (antialias), borders of both grids coincide.",
         ]
         after = ["Resize the probabilities back to the image's size, in the same way."]
