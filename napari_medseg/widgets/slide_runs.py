@@ -28,6 +28,7 @@ from napari_medseg.app.slide_work import (
 from napari_medseg.errors import sentence
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Part
+from napari_medseg.plain import real_path
 from napari_medseg.project import Box
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.slides import SlideShown
@@ -98,7 +99,7 @@ class SlideRuns(QObject):
     def is_of(self, path: Path) -> bool:
         """Whether the slide that is open is this file."""
         shown = self._slides.shown
-        return shown is not None and shown.case.image == path.resolve()
+        return shown is not None and shown.case.image == real_path(path)
 
     # ---- what it will be -------------------------------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ class SlideRuns(QObject):
 def told(found: _Planned) -> str:
     """What will happen, for the person."""
     if found.there is None:
-        return found.plan.describe()
+        return found.plan.describe_in_sight()
     fields = {"done": found.there.done, "of": found.there.of}
     if found.there.whole:
         return tr("All {of} tiles have this proposal. Another network or pixel size makes another.", **fields)
