@@ -18,6 +18,21 @@ class NoFileError(OSError):
         self.strerror = str(self)
 
 
+def kind_of(path: str | Path) -> str:
+    """``file``, ``folder``, ``other`` (a pipe, a device), or nothing where there is none, or none that can be seen."""
+    try:
+        mode = Path(path).stat().st_mode
+    # ValueError: a name that none can have
+    except (OSError, ValueError):
+        return ""
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def real_path(path: str | Path) -> Path:
+    """The whole path with what links point to; of a link to itself the link, which is no file and stops nobody."""
+    return Path(os.path.realpath(path))
+
+
 def open_plain(path: str | Path) -> BinaryIO:
     """Open a file for reading, whatever lies under its name by now.
 
@@ -35,10 +50,10 @@ def open_plain(path: str | Path) -> BinaryIO:
     return os.fdopen(number, "rb")
 
 
-def read_plain(path: str | Path) -> bytes:
-    """All bytes of a file; errors are those of :func:`open_plain`."""
+def read_plain(path: str | Path, most: int = -1) -> bytes:
+    """All bytes of a file, or so many at most; errors are those of :func:`open_plain`."""
     with open_plain(path) as stream:
-        return stream.read()
+        return stream.read(most)
 
 
 def check_plain(path: str | Path) -> None:

@@ -20,6 +20,7 @@ from napari_medseg.errors import (
     WeightsError,
     sentence,
 )
+from napari_medseg.plain import real_path
 from napari_medseg.words import tr, trn
 
 # what is wrong for one is wrong for all: going on would take hours for nothing
@@ -106,8 +107,15 @@ def _of_all(error: Exception) -> bool:
     )
 
 
-def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
+def check_free(paths: Iterable[Path], *, overwrite: bool, otherwise: str = "") -> None:
     """Make sure, before the work, that no file is replaced unless that was asked for.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    overwrite : bool
+    otherwise : str
+        What else can be done where some are there.
 
     Raises
     ------
@@ -118,18 +126,15 @@ def check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
     # a link that leads nowhere would be replaced too
     there = [] if overwrite else [path for path in paths if os.path.lexists(path)]
     if there:
-        raise FilesThereError(
-            trn(
-                "{first} is there already; expected no file that would be replaced. Choose another folder, or say that "
-                "files may be replaced (--overwrite).",
-                "{n} files, first {first}, are there already; expected no file that would be replaced. Choose another "
-                "folder, or say that files may be replaced (--overwrite).",
-                len(there),
-                first=there[0],
-            ),
-            there,
-            len(paths),
+        told = trn(
+            "{first} is there already; expected no file that would be replaced. Choose another folder, or say that "
+            "files may be replaced (--overwrite).",
+            "{n} files, first {first}, are there already; expected no file that would be replaced. Choose another "
+            "folder, or say that files may be replaced (--overwrite).",
+            len(there),
+            first=there[0],
         )
+        raise FilesThereError(f"{told} {otherwise}".rstrip(), there, len(paths))
 
 
 def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
@@ -140,9 +145,9 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
     InputError
         If one would; the message names it.
     """
-    read = {path.resolve() for path in sources}
+    read = {real_path(path) for path in sources}
     for target in targets:
-        if target.resolve() in read:
+        if real_path(target) in read:
             raise InputError(
                 tr(
                     "{target} is an image itself, and a result would take its place; expected results elsewhere. "

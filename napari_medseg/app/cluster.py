@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_medseg import __version__
+from napari_medseg.app import cluster_worker
 from napari_medseg.app.cluster_options import Workers
 from napari_medseg.errors import InputError, MedsegError, OperationError
 from napari_medseg.words import tr
@@ -123,6 +126,8 @@ def team_of(workers: Workers) -> Iterator[Team]:
         threads = max(1, (os.cpu_count() or 1) // count)
         # each reads its own part of the processor
         environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        # what they say of being ended is for nobody
+        environment["DASK_DISTRIBUTED__LOGGING__DISTRIBUTED"] = "critical"
         with _environment(environment):
             started = distributed.LocalCluster(
                 n_workers=count,
@@ -132,14 +137,28 @@ def team_of(workers: Workers) -> Iterator[Team]:
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 worker_dashboard_address="127.0.0.1:0",
+                preload=[cluster_worker.__name__],
             )
     try:
-        with _client(distributed, started, workers) as client:
+        with _ended_in_order(), _client(distributed, started, workers) as client:
             _check(client, workers)
             yield Team(client, workers)
     finally:
         if started is not None:
             started.close()
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Whoever asks this process to end (SIGTERM) has it end as by Ctrl+C: workers that were started end before it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

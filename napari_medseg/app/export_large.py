@@ -24,7 +24,7 @@ from napari_medseg.project.records import Part
 from napari_medseg.words import tr, trn
 
 # formats by the number of axes that they take
-_WRITERS = {
+WRITERS = {
     "ome-zarr": ((2, 3), large_masks.write_zarr),
     "geojson": ((2,), large_masks.write_geojson),
 }
@@ -41,7 +41,7 @@ def check_large(case: Case, format: str, *, objects: bool) -> None:
     ------
     InputError
     """
-    if format not in _WRITERS or len(case.shape) not in _WRITERS[format][0]:
+    if format not in WRITERS or len(case.shape) not in WRITERS[format][0]:
         raise InputError(
             tr(
                 "'{name}' is larger than memory, and {format} is written as a whole; expected OME-Zarr (ome-zarr), or "
@@ -103,7 +103,7 @@ def write_large(
     read = _accepted_reader(project, masks) if accepted else lambda box: project.labels(case.id, box, whole=True)
     facts = {**program, **_provenance(project, case, masks, chosen, task)}
     more: dict[str, Any] = {"parted": instances} if parted else {}
-    _WRITERS[format][1](path, read, grid=case_grid(case), provenance=facts, progress=progress, **more)
+    WRITERS[format][1](path, read, grid=case_grid(case), provenance=facts, progress=progress, **more)
     return path
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.app.batch import check_apart, check_free
-from napari_medseg.atomic import atomic_path, replace, write_text
+from napari_medseg.app.export import check_folder
+from napari_medseg.atomic import atomic_path, check_writable, replace, write_text
 from napari_medseg.errors import InputError, OperationError, UnknownNameError
+from napari_medseg.plain import read_plain
 from napari_medseg.words import tr
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}
@@ -75,7 +77,7 @@ def export_model(
     if format == "openvino" and find_spec("openvino") is None:
         raise OperationError(tr('openvino is not installed. Install it: pip install "napari-medseg[engines]".'))
     files = [out, *([out.with_suffix(".bin")] if format == "openvino" else []), out.with_suffix(".json")]
-    check_free(files, overwrite=overwrite)
+    check_free(files[:-1], overwrite=overwrite)
 
     from napari_medseg.inference import plan_prediction
     from napari_medseg.inference.engines.export import export, why_not
@@ -97,10 +99,13 @@ def export_model(
     shape = (1, spec.input.channels, *sides)
     portable = Portable(prepare_for_inference(module), entry.input_of(spec.input)).eval()
     facts = facts_of(spec, entry, sides)
+    text = json.dumps(facts, indent=1)
+    # the other format's says the same of the same weights
+    check_free(files[-1:], overwrite=overwrite or _says(files[-1], text))
+    check_writable(check_folder(out.parent) / out.name)
     model = _with_facts(export(portable, shape, OUTPUTS[: len(facts["outputs"])], spec.title), facts)
     if find_spec(_ENGINES[format]) is not None:
         _check(portable, model, shape, _ENGINES[format])
-    text = json.dumps(facts, indent=1)
     if format == "onnx":
         with atomic_path(out) as temporary:
             temporary.write_bytes(model)
@@ -108,6 +113,14 @@ def export_model(
         _write_openvino(model, out, text)
     write_text(files[-1], text)
     return files
+
+
+def _says(file: Path, text: str) -> bool:
+    """Whether there is a file that holds a text."""
+    try:
+        return read_plain(file, len(text) * 4 + 1) == text.encode()
+    except OSError:
+        return False
 
 
 def _with_facts(model: bytes, facts: dict[str, object]) -> bytes:
@@ -145,10 +158,9 @@ def _check(portable: Any, model: bytes, shape: tuple[int, ...], engine: str) -> 
 
 
 def _write_openvino(model: bytes, out: Path, text: str) -> None:
-    from napari_medseg.atomic import check_writable, output_error
+    from napari_medseg.atomic import output_error
     from napari_medseg.inference.engines.open_vino import save_ir
 
-    check_writable(out)
     try:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".medseg-") as folder:
             written = Path(folder) / out.name

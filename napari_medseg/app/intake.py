@@ -20,6 +20,7 @@ from napari_medseg.io.format import Progress
 from napari_medseg.io.pairs import result_of
 from napari_medseg.io.table import FORMATS, suffix_of
 from napari_medseg.names import clean_name
+from napari_medseg.plain import real_path
 from napari_medseg.project import Project
 from napari_medseg.project.database import FILE_NAME
 from napari_medseg.project.own import written_by
@@ -190,8 +191,8 @@ def images_beside(project: Project) -> Found:
 def without(found: Found, project: Project) -> Found:
     """What of it is not in the project yet, by its place."""
     known = {case.image for case in project.cases()}
-    images = tuple(image for image in found.images if image.resolve() not in known)
-    fresh = (one for one in found.choices if not known.issuperset(image.resolve() for image in one.images))
+    images = tuple(image for image in found.images if real_path(image) not in known)
+    fresh = (one for one in found.choices if not known.issuperset(real_path(image) for image in one.images))
     folders = len({image.parent for image in images})
     return replace(found, images=images, choices=tuple(fresh), folders=folders, slices=may_be_slices(images))
 
@@ -213,7 +214,7 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
     base = user_data_path("napari-medseg", appauthor=False) / "projects"
     # folders of DICOM are often called like patients
     dicom = bool(found.choices) or any(map(is_dicom_image, found.images))
-    name = "DICOM" if dicom else clean_name(folder.resolve().name)
+    name = "DICOM" if dicom else clean_name(real_path(folder).name)
     refused: ProjectError | None = None
     for number in range(1, MOST + 1):
         place = base / (name if number == 1 else f"{name}-{number}")
@@ -225,7 +226,7 @@ def make_project(dropped: Sequence[Path], found: Found) -> Project:
             refused = error
             continue
         cases = project.cases()
-        if not cases or any(case.image.is_relative_to(folder.resolve()) for case in cases):
+        if not cases or any(case.image.is_relative_to(real_path(folder)) for case in cases):
             return project
         project.close()
     raise ProjectError(

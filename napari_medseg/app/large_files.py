@@ -11,6 +11,9 @@ from typing import Any
 
 from napari_medseg.app.batch import check_free
 from napari_medseg.app.cluster import Team
+from napari_medseg.app.export import program
+from napari_medseg.app.export_large import WRITERS
+from napari_medseg.app.formats import format_named, suffix_for
 from napari_medseg.app.large_run import Progress, Run, go_on, stop_if, told
 from napari_medseg.app.predict import PredictRequest
 from napari_medseg.app.slide_plan import SlidePlan, note_seconds, plan_slide
@@ -18,6 +21,7 @@ from napari_medseg.app.slides import SlideRun, facts_of, origin_of, partial_of
 from napari_medseg.app.volume_run import VolumePlan, VolumeRun, plan_volume, volume_facts
 from napari_medseg.atomic import output_error
 from napari_medseg.errors import InputError, WeightsError
+from napari_medseg.io import is_volume
 from napari_medseg.io.label_blocks import Index, LabelBlocks, count_done
 from napari_medseg.io.large import Large
 from napari_medseg.io.large_open import open_large
@@ -29,9 +33,13 @@ from napari_medseg.words import tr, trn
 FORMAT, SUFFIX = "ome-zarr", ".ome.zarr"
 
 
-def target_of(out: Path, stem: str) -> Path:
-    """The mask of a large image."""
-    return out / f"{stem}_mask{SUFFIX}"
+def target_of(out: Path, stem: str, format: str = FORMAT, *, volume: bool = False) -> Path:
+    """The mask of a large image, in the format that is asked for where that is written block by block."""
+    return out / f"{stem}_mask{suffix_for(_written_as(format, volume=volume), volume=volume)}"
+
+
+def _written_as(format: str, *, volume: bool) -> str:
+    return format if (3 if volume else 2) in WRITERS.get(format, ((), None))[0] else FORMAT
 
 
 def check_wishes(large: Iterable[Path], **wishes: bool) -> None:
@@ -56,7 +64,8 @@ def check_wishes(large: Iterable[Path], **wishes: bool) -> None:
 
 def large_told(large: Collection[Path], format: str) -> list[str]:
     """What to tell of large images before they are segmented."""
-    if not large or format == FORMAT:
+    large = [path for path in large if _written_as(format, volume=is_volume(path)) != format]
+    if not large:
         return []
     return [
         trn(
@@ -80,7 +89,8 @@ def predict_large(
 ) -> Path:
     """Segment an image larger than memory into a folder of OME-Zarr, which appears once all of it is done.
 
-    Until then it lies beside, as ``..._mask.unfinished.ome.zarr``; the same call goes on with it.
+    Until then it lies beside, as ``..._mask.unfinished.ome.zarr``; the same call goes on with it. Of a target that is
+    not OME-Zarr (:func:`target_of`), it is written from that, which then goes.
 
     Raises
     ------
@@ -94,9 +104,9 @@ def predict_large(
         for words in (*large.told, *check_large(large)):
             tell(f"{path}: {words}")
         plan = plan_large(large, request)
-        tell(f"{path}: {plan.describe()}")
+        tell(f"{path}: {plan.describe()} {tr('It takes longer where others work on this computer too.')}")
         facts = facts_for(plan)
-        store = LabelBlocks.create(partial_of(target), large.grid, facts, block=block_of(plan))
+        store = LabelBlocks.create(_partial_of(target), large.grid, facts, block=block_of(plan))
         if before := count_done(store):
             tell(
                 tr(
@@ -113,14 +123,46 @@ def predict_large(
                 note_seconds(request, run.seconds / run.passes)
         else:
             _by_team(team, run, progress, cancelled)
-    store.tell({"image": path.name, "image_sha256": facts["image_sha256"], **origin_of(plan, facts), **_made(facts)})
+    origin = {"image": path.name, "image_sha256": facts["image_sha256"], **origin_of(plan, facts), **_made(facts)}
+    store.tell(origin)
+    if _format_of(target) == FORMAT:
+        _into_place(store.path, target)
+        return target
+    step = _writing(progress, target, cancelled)
+    WRITERS[_format_of(target)][1](
+        target, store.read, grid=store.grid, provenance={**program(), **origin}, progress=step
+    )
+    shutil.rmtree(store.path, ignore_errors=True)
+    return target
+
+
+def _format_of(target: Path) -> str:
+    """That of a name which :func:`target_of` made."""
+    return next(name for name in WRITERS if target.name.endswith(format_named(name).suffix))
+
+
+def _partial_of(target: Path) -> Path:
+    """Where the labels lie until the mask is there: as OME-Zarr, whatever it is written as."""
+    suffix = format_named(_format_of(target)).suffix
+    return partial_of(target.with_name(target.name.removesuffix(suffix) + SUFFIX))
+
+
+def _into_place(store: Path, target: Path) -> None:
     try:
         if target.exists():
             shutil.rmtree(target)
-        store.path.replace(target)
+        store.replace(target)
     except OSError as error:
         raise output_error(target, error) from error
-    return target
+
+
+def _writing(progress: Progress | None, target: Path, cancelled: Callable[[], bool] | None) -> Callable[[float], None]:
+    def step(share: float) -> None:
+        stop_if(cancelled)
+        if progress is not None:
+            progress(share, tr("writing {name}", name=target.name))
+
+    return step
 
 
 Plan = SlidePlan | VolumePlan

@@ -27,6 +27,7 @@ from napari_medseg.io import (
 )
 from napari_medseg.io.belongs import image_of, is_image
 from napari_medseg.io.labels import Found
+from napari_medseg.io.large_open import is_large
 from napari_medseg.project import Case, Project
 from napari_medseg.words import tr
 
@@ -41,10 +42,13 @@ class AddedMasks:
         New ones.
     refused : list of str
         One sentence for each image that was not added.
+    updated : list of Case
+        That were there, and got another mask.
     used, masks : int
         So many of the folder's masks were stored and accepted.
     told : list of str
-        One sentence for each mask that was turned onto its image, and for what was left out of them.
+        One for each mask that was turned onto its image, changes nothing, or lies on what a person began; and for
+        what was left out of them.
     named : dict of int to str
         Classes that the project did not know before, by their numbers.
     """
@@ -55,6 +59,7 @@ class AddedMasks:
     masks: int
     told: list[str] = field(default_factory=list)
     named: dict[int, str] = field(default_factory=dict)
+    updated: list[Case] = field(default_factory=list)
 
 
 def add_with_masks(
@@ -67,6 +72,7 @@ def add_with_masks(
     split: str = "train",
     rule: LabelRule = PLAIN,
     names: Classes | None = None,
+    update: bool = False,
     leave: Callable[[], Collection[int]] = tuple,
     there: bool = False,
     progress: Callable[[float, str], None] | None = None,
@@ -92,6 +98,9 @@ def add_with_masks(
         Gives numbers of cases that somebody has open: these are left alone.
     there : bool
         The images are in the project; nothing is said of one that has no mask.
+    update : bool
+        An image that has a mask in the project already gets the new one as a correction: a further accepted revision.
+        The history keeps what was before. Without it, such an image is refused.
 
     Raises
     ------
@@ -105,7 +114,7 @@ def add_with_masks(
     wishes = {"group": group, "patients": patients, "split": split, "progress": progress}
     masks = Path(masks) if isinstance(masks, str) else masks
     with mask_files(files, masks, classes_of(project) | dict(names or {})) as given:
-        return _add(project, files, masks, given, rule, names, leave, None if there else wishes)
+        return _add(project, files, masks, given, rule, names, leave, None if there else wishes, update)
 
 
 def add_masks(
@@ -144,6 +153,7 @@ def _add(
     names: Classes | None,
     leave: Callable[[], Collection[int]],
     wishes: Mapping[str, Any] | None,
+    update: bool,
 ) -> AddedMasks:
     matched, count = given.matched, given.count
     if not matched:
@@ -167,26 +177,36 @@ def _add(
     called, numbers = {n: name for n, name in called.items() if n != aside}, all_numbers(found) - {aside}
     # of an image that has no accepted mask yet, only the mask is new
     waiting = {file for file in readable if _waits(project, project.find_image(file))}
-    fresh = [file for file in files if file not in waiting and file not in bad]
+    # what a person accepted or began is not theirs who only add
+    known = {file: case for file in readable if file not in waiting and (case := _known(project, file)) is not None}
+    fresh = [file for file in files if file not in waiting and file not in bad and file not in known]
     cases, refused = ([], list[str]()) if wishes is None else add_images(project, fresh, **wishes)
     if not classes and (numbers - {1} or called):
         classes = {number: called.get(number, f"label {number}") for number in sorted(numbers)}
     named = name_classes(project, classes, ignore=rule.ignore)
-    used, told = 0, list(given.told)
+    refused += [] if update or wishes is None else [_refused(file, case) for file, case in known.items()]
+    used, told, updated = 0, list(given.told), list[Case]()
     for file in readable:
         case = project.find_image(file)
+        new = case is not None and _waits(project, case)
         if case is not None and case.id in leave():
             told.append(tr("'{name}' is open: go to another image, and add its mask again.", name=case.name))
-        elif case is not None and _waits(project, case):
+        elif case is not None and (new or update):
             image, mask_path = read_image(file), matched[file]
             mask, turned = fit_mask(image, read_numbers(mask_path), image_path=file, mask_path=mask_path)
             told += [turned] if turned else []
             labels = rule.apply(mask, classes=classes or None, path=mask_path)
-            project.commit_stroke(case.id, rule.drawn(labels), tool="import")
-            project.accept(case.id)
+            changed = project.commit_stroke(case.id, rule.drawn(labels), tool="import")
             used += 1
+            if not new and changed is None and project.accepted_revision(case.id) is not None:
+                told.append(f"mask {mask_path} is as it was accepted: nothing was changed.")
+                continue
+            if not new and case.state == "in progress":
+                told.append(f"'{case.name}' had strokes that nobody accepted; its history keeps them.")
+            project.accept(case.id)
+            updated += [] if new else [case]
     refused += [sentence(error) for error in bad.values()]
-    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named)
+    return AddedMasks(cases=cases, refused=refused, used=used, masks=count, told=told, named=named, updated=updated)
 
 
 def _called(masks: Mapping[Path, Found], classes: Classes, rule: LabelRule) -> dict[int, str]:
@@ -213,6 +233,19 @@ def _called(masks: Mapping[Path, Found], classes: Classes, rule: LabelRule) -> d
     return {number: name for number, name in found.items() if names.count(name) == 1}
 
 
+def _known(project: Project, file: Path) -> Case | None:
+    """The case of an image that lies where the project knows it."""
+    case = project.find_image(file)
+    return None if case is None or case.missing else case
+
+
+def _refused(file: Path, case: Case) -> str:
+    return (
+        f"{file} is in the project already as '{case.name}', with a mask that a person accepted or began; it stays. To "
+        "give it the new one as a correction, whose history keeps the old, add --update."
+    )
+
+
 def _waits(project: Project, case: Case | None) -> bool:
     """Whether a case has no mask of a person's yet, accepted or begun."""
     if case is None or project.revisions(case.id):
@@ -220,6 +253,16 @@ def _waits(project: Project, case: Case | None) -> bool:
     # a mask that came in here, and the program was ended before it was accepted
     imported = {row.kind for row in project.history(case.id)} == {"add", "import"}
     return case.state in ("new", "proposed") or imported
+
+
+def _check_held(image: Path, mask: Path) -> None:
+    """Make sure that an image and its mask are held as a whole, before either is read or added."""
+    if is_large(image):
+        raise InputError(
+            f"{image} is larger than memory, and is given with mask {mask}; expected smaller images where finished "
+            "masks come in, as a project accepts parts of such an image only. Add it without --masks, propose in the "
+            "window, and accept what is right in the frame; or cut image and mask into parts."
+        )
 
 
 def _check_owner(project: Project, image: Path, mask: Path) -> None:
@@ -246,6 +289,7 @@ def _check(
     found, bad = dict[Path, Found](), dict[Path, InputError]()
     for file, mask_path in matched.items():
         try:
+            _check_held(file, mask_path)
             mask = read_numbers(mask_path)
             try:
                 image = read_image(file)

@@ -13,7 +13,7 @@ import numpy as np
 from napari_medseg.errors import InputError
 from napari_medseg.kept import Kept
 from napari_medseg.weights import list_weights
-from napari_medseg.weights.store import find_weights, weights_state
+from napari_medseg.weights.store import find_weights, weights_state, whole_path
 from napari_medseg.words import tr
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class PredictRequest:
     pixel_um: float | None = None
     # it changes no proposal: not in what is kept of a request
     engine: str = field(default="torch", repr=False)
+
+    def from_anywhere(self) -> PredictRequest:
+        """The same for a process that works in another folder: weights that are files are named by their whole path."""
+        also = tuple((network, whole_path(weights)) for network, weights in self.also)
+        return replace(self, weights=whole_path(self.weights), also=also)
 
 
 def members_of(request: PredictRequest) -> list[PredictRequest]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from napari_medseg.app.batch import Batch, check_apart, check_free
 from napari_medseg.app.cluster import Team, team_of
 from napari_medseg.app.cluster_options import Workers
 from napari_medseg.app.coding import Coded, check_format, told
+from napari_medseg.app.done_before import done_before
 from napari_medseg.app.export import check_folder, export_masks, mask_kinds, may_replace
 from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.kinds import check_kind, lie_of, size_told
@@ -46,6 +48,7 @@ def predict_files(
     objects: bool = False,
     boxes: str | Path | None = None,
     overwrite: bool = False,
+    skip_existing: bool = False,
     coded: Coded | None = None,
     workers: Workers = HERE,
     progress: Progress | None = None,
@@ -76,6 +79,8 @@ def predict_files(
         network finds it.
     overwrite : bool
         Files that are there may be replaced.
+    skip_existing : bool
+        Images whose results are there are passed over, see :func:`napari_medseg.app.done_before.done_before`.
     coded : Coded, optional
         For formats whose masks refer to their image: what classes are, and whether the patient is named.
     workers : Workers
@@ -97,7 +102,12 @@ def predict_files(
     """
     from napari_medseg.inference.engines import resolve_engine
 
+    if workers.others:
+        # a worker lives in a folder of its own
+        paths, out, request = [Path(path).absolute() for path in paths], Path(out).absolute(), request.from_anywhere()
     resolve_engine(request.engine)
+    if overwrite and skip_existing:
+        raise InputError(tr("--overwrite and --skip-existing are both given; expected one of them. Leave one out."))
     if edges:
         edges_request(request)
     if disagreement and not (request.mirrored or request.also):
@@ -121,18 +131,40 @@ def predict_files(
     stems = {path: short_name(name_of(path, alone=True)) for path in images}
     volumes = {path: is_volume(path) for path in images if path not in large}
     together = Together(Path(out), format, volumes.values(), mask_kinds(objects))
-    targets = may_replace(
-        Path(out) / f"{stems[path]}_{kind}{suffix_for(format, volume=volume, what=what)}"
+    deep = {path: is_volume(path) for path in large}
+
+    def large_target(path: Path) -> Path:
+        return target_of(Path(out), stems[path], format, volume=deep[path])
+
+    results = {
+        path: [
+            Path(out) / f"{stems[path]}_{kind}{suffix_for(format, volume=volume, what=what)}"
+            for kind, what in kinds.items()
+            if what == "map" or not together.joins(volume=volume)
+        ]
         for path, volume in volumes.items()
-        for kind, what in kinds.items()
-        if what == "map" or not together.joins(volume=volume)
-    )
-    targets += [*together.targets(), *(target_of(Path(out), stems[path]) for path in sorted(large))]
-    check_apart(targets, images)
-    check_free(targets, overwrite=overwrite)
+    } | {path: [large_target(path)] for path in sorted(large)}
+    check_apart([*may_replace(chain(*results.values())), *together.targets()], images)
+    if skip_existing:
+        alone = {
+            path: [] if together.joins(volume=volumes.get(path, True)) else files for path, files in results.items()
+        }
+        done, begun = done_before(alone, request)
+        if done:
+            tell(_passed(len(done)))
+        if len(done) == len(images):
+            return []
+        results = {path: files for path, files in results.items() if path not in done}
+        images, large = [path for path in images if path not in done], large - done
+        volumes = {path: volume for path, volume in volumes.items() if path not in done}
+    else:
+        begun = set()
+    free = may_replace(file for path, files in results.items() if path not in begun for file in files)
+    check_free([*free, *together.targets()], overwrite=overwrite, otherwise="" if skip_existing else _go_on())
     losses = file_losses([*volumes], format=format, objects=objects)
     for text in (*size_told(request.network, request.size), *losses, *large_told(large, format)):
         tell(text)
+    made = not Path(out).exists()
     folder = check_folder(out)
     written: list[Path] = []
     for words in told(format_named(format), [*volumes], patient=(coded or Coded()).patient):
@@ -146,14 +178,15 @@ def predict_files(
         edges=edges,
         disagreement=disagreement,
         objects=objects,
-        overwrite=overwrite,
+        # what was begun is of these images
+        overwrite=overwrite or skip_existing,
         coded=coded or Coded(),
     )
     items = [
         Item(path, stems[path], str(together.place(volume=volume)), prompts.get(path))
         for path, volume in volumes.items()
     ]
-    with together.writing(written), _team(workers) as team:
+    with _not_left_empty(folder, made=made), together.writing(written), _team(workers) as team:
         # the folder of masks that become one file exists by now
         items = [replace(one, place=str(together.place(volume=volumes[one.path]))) for one in items]
         for number, (path, result) in enumerate(_results(items, job, team, images, progress)):
@@ -167,13 +200,25 @@ def predict_files(
                 written += found
         for number, path in enumerate(sorted(large), len(items)):
             with batch.item(path):
-                target = target_of(folder, stems[path])
+                target = large_target(path)
                 more = _of_file(progress, number, len(images), path.name)
                 written.append(
                     predict_large(path, request, target, overwrite=overwrite, team=team, progress=more, tell=tell)
                 )
     batch.end(written)
     return written
+
+
+@contextmanager
+def _not_left_empty(folder: Path, *, made: bool) -> Iterator[None]:
+    """A folder that was made for results goes where there are none."""
+    try:
+        yield
+    finally:
+        # one that holds something stays
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager
@@ -193,9 +238,8 @@ def _results(
 ) -> Iterator[tuple[Path, Callable[[], Result]]]:
     """Of each file, what makes its result, or tells what went wrong; by a team, in the order in which they are done."""
     if team is not None:
-        # a worker lives in a folder of its own; who ended half way may have written it
-        items = [replace(one, path=one.path.absolute(), place=str(Path(one.place).absolute())) for one in items]
-        sent = replace(job, maps=job.maps.absolute(), overwrite=True)
+        # who ended half way may have written it
+        sent = replace(job, overwrite=True)
         team.see((*(item.path for item in items[:1]), sent.maps))
         for item, result in team.each(predict_one, items, sent):
             yield item.path, result
@@ -306,6 +350,18 @@ def _map_names(request: PredictRequest) -> tuple[str, ...]:
     """What the maps of the classes are called, in their order."""
     entry, _ = find_weights(request.network, request.weights)
     return tuple(f"prob_{label}" for label in entry.labels) if len(entry.labels) > 1 else ("prob",)
+
+
+def _passed(count: int) -> str:
+    return trn(
+        "{n} image has its results there already, and was passed over.",
+        "{n} images have their results there already, and were passed over.",
+        count,
+    )
+
+
+def _go_on() -> str:
+    return tr("To go on with those that are not done, add --skip-existing.")
 
 
 def _not_segmented(count: int) -> str:

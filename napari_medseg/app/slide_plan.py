@@ -81,7 +81,11 @@ class SlidePlan:
         return self.grid.count if self.tiles is None else len(self.tiles)
 
     def describe(self) -> str:
-        """For the user, such as ``412 tissue tiles at 0.5 um/px, about 6 minutes; what you see first``."""
+        """For the user, such as ``412 tissue tiles at 0.5 um/px, about 6 minutes``."""
+        return tr("{what}, about {time}.", what=self.what(), time=lasts(self.seconds))
+
+    def describe_in_sight(self) -> str:
+        """The same where a person looks on."""
         return tr("{what}, about {time}; what you see first.", what=self.what(), time=lasts(self.seconds))
 
     def what(self) -> str:

@@ -29,9 +29,10 @@ from napari_medseg.io import (
     write_text,
 )
 from napari_medseg.networks import InputSpec, NetworkSpec, get_spec
+from napari_medseg.plain import real_path
 from napari_medseg.project.lock import FileLock, training_in
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
-from napari_medseg.project.runs import CHECKPOINT_FILE, SPEC_FILE, WEIGHTS_FILE
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.hub import find_pretrained
 from napari_medseg.weights.pipeline import pipeline_of
@@ -203,9 +204,20 @@ def train(
         run_to_end(folder, on_event=show_epochs(told.progress), go_on=go_on)
     finally:
         held.release()
+    if (ended := _ended_early(folder)) is not None:
+        told.remark(
+            f"Stopped after {ended} of {spec.schedule.epochs} epochs, as {flag('minutes')} was up; what is written is "
+            f"the best so far. Go on with {flag('resume')}."
+        )
     with atomic_path(out) as temporary:
         shutil.copyfile(folder / WEIGHTS_FILE, temporary)
     return out
+
+
+def _ended_early(folder: Path) -> int | None:
+    """Epochs of a run whose time was up before it was whole; None of one that is."""
+    ends = [event for event in read_events(folder / EVENTS_FILE)[0] if event["event"] == "done"]
+    return None if not ends or ends[-1].get("finished", True) else int(ends[-1]["epochs"])
 
 
 def plan_training(
@@ -242,7 +254,7 @@ def plan_training(
         check_kind(options.network, [image for image, _ in found], learns=True)
         for turned in check_sizes(found):
             told.remark(turned)
-        return tuple(Pair(name=stem_of(i), image=str(i.resolve()), mask=str(m.resolve())) for i, m in found)
+        return tuple(Pair(name=stem_of(i), image=str(real_path(i)), mask=str(real_path(m))) for i, m in found)
 
     pairs_to_train, val = pairs((images, masks)), pairs((val_images, val_masks))
     rule, recipe = options.rule, network.recipe
@@ -265,7 +277,7 @@ def plan_training(
             window=options.window or (None if entry is None else entry.window),
         ),
         start=Start(
-            start_from=str(Path(start).resolve()) if start and start.endswith(".safetensors") else start,
+            start_from=str(real_path(start)) if start and start.endswith(".safetensors") else start,
             pipeline=options.pipeline,
         ),
         schedule=Schedule(
@@ -284,13 +296,13 @@ def plan_training(
         ),
         provenance=Provenance(
             licence="local" if entry is None or entry.licence != "research-only" else entry.licence,
-            trained_on=(*(entry.trained_on if entry else ()), Path(images).resolve().name),
+            trained_on=(*(entry.trained_on if entry else ()), real_path(images).name),
             version=1 if entry is None else entry.version + 1,
         ),
     )
     if options.pretrained is not None:
         path = find_pretrained(options.pretrained, download=options.download, progress=told.progress)
-        spec = replace(spec, start=replace(spec.start, pretrained=str(path.resolve())))
+        spec = replace(spec, start=replace(spec.start, pretrained=str(real_path(path))))
     return spec
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_medseg.app.export import check_folder
-from napari_medseg.errors import WeightsError
+from napari_medseg.errors import InputError, WeightsError
 from napari_medseg.io import atomic_path
 from napari_medseg.project import Project
 from napari_medseg.project.damage import damage_told
@@ -125,18 +126,116 @@ def adopt_run(project: Project, run_id: int, weights: Path) -> Path:
     return target
 
 
+def adopt_round(project: Project, number: int) -> tuple[str, list[str]]:
+    """Use the weights of a round that was judged, whatever was found: a person decides.
+
+    Returns
+    -------
+    weights : str
+        Id or path.
+    against : list of str
+        A sentence for each check of the gate that it failed.
+
+    Raises
+    ------
+    InputError
+        If there is no such round, or it was never judged.
+    WeightsError
+        If its weights are not what was judged, or adopted, any more.
+    OutputError
+        If the project cannot be written.
+    """
+    runs = {run.id: run for run in project.runs()}
+    run = runs.get(number)
+    if run is None:
+        raise InputError(
+            tr(
+                "{path} has no round {number}; expected one of: {rounds}. See 'medseg project rounds'.",
+                path=project.path,
+                number=number,
+                rounds=", ".join(map(str, runs)) or tr("none yet"),
+            )
+        )
+    if run.weights is None or run.result is None:
+        raise InputError(
+            tr(
+                "Round {number} is {state}: it was never judged; expected one that was. Go on with the last round with "
+                "'medseg project retrain {path} --resume', or train anew.",
+                number=number,
+                state=run.state,
+                path=project.path,
+            )
+        )
+    before = next((one for one in versions(project) if project.path / one.weights == run.weights), None)
+    if before is None:
+        weights = str(adopt_run(project, number, run.weights))
+    else:
+        use_version(project, before)
+        weights = str(run.weights)
+    return weights, failed_checks(run.result)
+
+
+def roll_back(project: Project) -> Version:
+    """Use the weights that came into use before those of now; called again, those before them.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    WeightsError, UnknownNameError, OutputError
+        As :func:`use_version`.
+    """
+    found = {one.weights: one for one in versions(project)}
+    line = _line(project, found)
+    if len(line) < 2:
+        raise InputError(
+            tr(
+                "{path} has no weights from before those in use ({weights}); expected a round that was adopted. See "
+                "'medseg project rounds'.",
+                path=project.path,
+                weights=project.adopted() or tr("none yet"),
+            )
+        )
+    use_version(project, found[line[-2]])
+    return found[line[-2]]
+
+
+def _line(project: Project, found: Mapping[str, Version]) -> list[str]:
+    """Weights that led to those in use, these last: who went back to some left all that came after them."""
+    rows = [row for row in project.history() if row.kind == "adopt"]
+    line = [one.weights for one in found.values() if rows and one.adopted < rows[0].created]
+    for row in rows:
+        weights = json.loads(row.detail)["weights"]
+        if weights in line:
+            del line[line.index(weights) + 1 :]
+        elif weights in found:
+            line.append(weights)
+    return line
+
+
+def failed_checks(result: str | None) -> list[str]:
+    """What spoke against a round when it was judged, a sentence each; of a damaged row nothing."""
+    try:
+        checks = json.loads(result or "{}").get("checks", ())
+        return [str(check.get("text", "")) for check in checks if check["passed"] is False]
+    # of a damaged row, the audit tells
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+def let_in(result: str | None) -> bool | None:
+    """Whether the gate let a round in; None where it was not judged."""
+    try:
+        found = json.loads(result or "{}").get("adopt")
+    except (ValueError, AttributeError):
+        return None
+    return found if isinstance(found, bool) else None
+
+
 def measured_worse(project: Project) -> set[Path]:
     """Weights of rounds that something spoke against when they were judged, and that a person took all the same."""
     judged = ((run.weights, run.result) for run in project.runs() if run.weights is not None and run.result)
-    return {weights for weights, result in judged if _spoken_against(result)}
-
-
-def _spoken_against(result: str | None) -> bool:
-    try:
-        return any(check["passed"] is False for check in json.loads(result or "{}").get("checks", ()))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        # of a damaged row, the audit tells
-        return False
+    return {weights for weights, result in judged if failed_checks(result)}
 
 
 def project_weights(project: Project) -> list[Path]:

@@ -20,7 +20,7 @@ from napari_medseg.cli.output import (
     print_json,
     print_table,
     progress_bar,
-    tell_below,
+    tell_passed_over,
 )
 from napari_medseg.cli.predict import Device, Weights, predict
 from napari_medseg.cli.project import project_app
@@ -211,8 +211,8 @@ def evaluate(
     from napari_medseg.io import check_writable, find_pairs, parse_rule, write_text
 
     rule = parse_rule(mapping, ignore)
-    tell_below([images])
     pairs = find_pairs(images, masks)
+    tell_passed_over([images], masks)
     if json is not None:
         # now, not after an hour of scoring
         if not (json.is_dir() or is_report(json)):

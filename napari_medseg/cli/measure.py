@@ -54,7 +54,7 @@ def measure(
     else:
         if every:
             raise InputError("--all is about the masks of a project; expected none with --masks. Leave it out.")
-        tell_left_out(paths)
+        tell_left_out(paths, masks)
         with progress_bar() as progress:
             written = measure_files(
                 paths,

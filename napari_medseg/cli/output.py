@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -103,20 +103,39 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     console.print(table)
 
 
-def tell_below(paths: Sequence[Path]) -> None:
-    """Say on stderr how much DICOM in folders of folders is passed over."""
-    from napari_medseg.app.dicom_folders import left_out_below
-
-    for said in left_out_below(paths):
+def _tell(lines: Iterable[str]) -> None:
+    for said in filter(None, lines):
         sys.stderr.write(f"{one_line(said)}\n")
 
 
-def tell_left_out(paths: Sequence[Path]) -> None:
+def tell_passed_over(folders: Sequence[Path], masks: Path | None = None) -> None:
+    """Say on stderr, in a line for each folder of images and that of masks, how much of it is not taken."""
+    from napari_medseg.app.dicom_folders import left_out_below
+
+    _tell(left_out_below(folders))
+    _tell_none(folders, masks)
+
+
+def _tell_none(folders: Sequence[Path], masks: Path | None) -> None:
+    """Of folders, what is no image, and what is no mask of the other."""
+    from napari_medseg.app.dicom_folders import left_out_below
+    from napari_medseg.io.passed import passed_told
+
+    # of DICOM in its folders, another sentence says more
+    _tell(passed_told(folder, folders=not left_out_below([folder])) for folder in folders)
+    if masks is not None and masks not in folders:
+        _tell([passed_told(masks, masks=True)])
+
+
+def tell_left_out(paths: Sequence[Path], masks: Path | None = None) -> None:
     """Say on stderr which files of folders are taken for results, not images, and what in their folders is not."""
+    from napari_medseg.app.dicom_folders import left_out_below
     from napari_medseg.io import walk_images
 
-    tell_below(paths)
+    _tell(left_out_below(paths))
+    # whoever finds no image in a folder says so alone
     _, left_out = walk_images(paths)
+    _tell_none(paths, masks)
     if left_out:
         sys.stderr.write(
             f"{len(left_out)} file(s) left out as results of images beside them, first {one_line(str(left_out[0]))}\n"

@@ -67,6 +67,12 @@ def predict(
     patient: Patient = False,
     report: Report = False,
     overwrite: Overwrite = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", help="Go on where it was ended: images whose results are there are passed over."
+        ),
+    ] = False,
     device: Device = "auto",
     engine: Engine = "auto",
     pixel_um: Annotated[
@@ -129,6 +135,7 @@ def predict(
             objects=objects,
             boxes=boxes,
             overwrite=overwrite,
+            skip_existing=skip_existing,
             coded=coded,
             workers=team,
             progress=progress,

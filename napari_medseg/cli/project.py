@@ -1,5 +1,6 @@
 """``medseg project``: the correct-and-retrain loop without a window."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -22,6 +23,8 @@ from napari_medseg.cli.output import (
     progress_bar,
     tell_left_out,
 )
+from napari_medseg.cli.rounds import adopt as adopt_round
+from napari_medseg.cli.rounds import rollback, rounds
 from napari_medseg.cli.training import MOST_SEED
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from napari_medseg.project import Project
 
 project_app = typer.Typer(help="The correct-and-retrain loop without a window.", no_args_is_help=True)
+project_app.command()(rounds)
+project_app.command("adopt")(adopt_round)
+project_app.command()(rollback)
 Folder = Annotated[Path, typer.Argument(help="The project's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -60,6 +66,9 @@ def add(
         Optional[list[str]],
         typer.Option(help="NUMBER=NAME of a class in the masks, kept with the project. Repeatable."),
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Images that have a mask already get the new one as a correction.")
+    ] = False,
     mapping: Annotated[Optional[str], typer.Option("--map", help=MAP_HELP)] = None,
     ignore: Annotated[Optional[int], typer.Option(help=f"{IGNORE_HELP} Kept with the project.")] = None,
 ) -> None:
@@ -72,9 +81,11 @@ def add(
     from napari_medseg.project import Project
 
     rule, names = parse_rule(mapping, ignore), parse_classes(classes or [])
-    if masks is None and (mapping is not None or ignore is not None or names):
-        raise InputError("--classes, --map and --ignore are about masks; expected --masks. Name their folder.")
-    tell_left_out(paths)
+    if masks is None and (mapping is not None or ignore is not None or names or update):
+        raise InputError(
+            "--classes, --map, --ignore and --update are about masks; expected --masks. Name their folder."
+        )
+    tell_left_out(paths, masks)
     split = "heldout" if held_out else "train"
     with Project.open(folder) as project, progress_bar() as progress:
         if masks is None:
@@ -97,9 +108,10 @@ def add(
                 split=split,
                 rule=rule,
                 names=names,
+                update=update,
                 progress=progress,
             )
-            added, refused = result.cases, result.refused
+            added, refused = [*result.cases, *result.updated], result.refused
             for turned in result.told:
                 typer.echo(turned, err=True)
             typer.echo(f"{result.used} of {result.masks} masks used", err=True)
@@ -221,6 +233,8 @@ def retrain(
     marks = {True: "passed", False: "FAILED", None: "open"}
     for check in review.verdict.checks:
         typer.echo(f"{marks[check.passed]:6}  {check.text}")
+    if round_.weights is None:
+        typer.echo(f"To use them: medseg project adopt {shlex.quote(str(folder))} {round_.run_id}", err=True)
     typer.echo(round_.made if round_.weights is None else f"adopted {round_.weights}")
 
 
@@ -240,6 +254,13 @@ def _check_planned(context: typer.Context) -> None:
         )
 
 
+def _judged(project: "Project") -> str:
+    runs = project.runs()
+    if not runs or runs[-1].state != "kept":
+        return ""
+    return f", or use what the last came to: medseg project adopt {shlex.quote(str(project.path))} {runs[-1].id}"
+
+
 def _left(project: "Project") -> "Unfinished":
     from napari_medseg.app.unfinished import unfinished
     from napari_medseg.errors import InputError
@@ -248,7 +269,7 @@ def _left(project: "Project") -> "Unfinished":
     if left is None:
         raise InputError(
             f"{project.path} has no round to go on with; expected a last one that broke off after a whole epoch, or "
-            "was never judged. Start one without --resume."
+            f"was never judged. Start one without --resume{_judged(project)}."
         )
     return left
 

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_bar
+from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_bar, tell_passed_over
 
 # a run's epochs multiply it, and PyTorch takes no seed above 64 bits
 MOST_SEED = 2**31 - 1
@@ -104,6 +104,7 @@ def train(
         seed=seed,
         device=device,
     )
+    tell_passed_over([images], masks)
     with progress_bar() as progress:
         told = Told(progress=progress, remark=lambda text: typer.echo(text, err=True), flag=_flag)
         train_network(

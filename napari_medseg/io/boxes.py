@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_medseg.errors import ImageReadError, InputError
 from napari_medseg.fields import number, parse_json, shown
+from napari_medseg.plain import read_plain
 
 Boxes = dict[str, list[tuple[float, float, float, float]]]
 _MOST_BYTES = 64 << 20
@@ -38,9 +39,10 @@ def read_boxes(path: str | Path) -> Boxes:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        found = read_plain(path, _MOST_BYTES + 1)
+        if len(found) > _MOST_BYTES:
             raise InputError(f"{path} is larger than {_MOST_BYTES >> 20} MB; expected a file of boxes. Correct it.")
-        text = path.read_text(encoding="utf-8-sig")
+        text = found.decode("utf-8-sig")
     except OSError as error:
         raise ImageReadError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
     except UnicodeDecodeError as error:

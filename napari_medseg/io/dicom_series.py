@@ -28,6 +28,7 @@ from napari_medseg.io.dicom_tags import (
 from napari_medseg.io.dicom_whose import OF_WHOSE, Whose, differing, whose
 from napari_medseg.io.format import Progress
 from napari_medseg.names import one_line
+from napari_medseg.plain import kind_of, real_path
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 INDEX = "DICOMDIR"
@@ -221,7 +222,8 @@ def _candidates(folder: Path) -> list[Path]:
             if not entry.name.startswith(".")
             and not entry.name.lower().endswith(others)
             and entry.name.upper() != INDEX
-            and entry.is_file()
+            # a link to itself is none
+            and kind_of(entry.path) == "file"
         )
     return [folder / name for name in names]
 
@@ -351,7 +353,7 @@ def named_by(index: Path) -> list[Path]:
 
 
 def _named_by(index: Path) -> list[Path]:
-    home, found = index.parent.resolve(), []
+    home, found = real_path(index.parent), []
     for record in open_header(index).get("DirectoryRecordSequence") or []:
         names = record.get("ReferencedFileID")
         if not names:
@@ -359,7 +361,7 @@ def _named_by(index: Path) -> list[Path]:
         parts = [names] if isinstance(names, str) else [str(name) for name in names]
         path = index.parent.joinpath(*parts)
         try:
-            inside = path.resolve().is_relative_to(home)
+            inside = real_path(path).is_relative_to(home)
             there = inside and path.is_file()
         except (OSError, ValueError):
             inside = there = False

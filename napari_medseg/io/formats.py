@@ -192,14 +192,26 @@ def name_of(path: str | Path, *, alone: bool = False) -> str:
     return stem_of(path)
 
 
+def _unreadable(path: Path, error: OSError) -> ImageReadError:
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    return ImageReadError(f"{path} cannot be read ({reason}). Check the path.")
+
+
 def _read(path: Path, *, mask: bool = False, progress: Progress | None = None, part: bool = False) -> Image:
     if _ADDRESS.match(str(path)):
         raise ImageReadError(
             f"{path} is an address on a network; expected a file or a folder of this computer, as MedSeg never goes "
             "there. Copy it here first."
         )
+    try:
+        facts = (_home(path) or path).stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    folder = stat.S_ISDIR(facts.st_mode)
+    if not (folder or stat.S_ISREG(facts.st_mode)):
+        raise ImageReadError(f"{path} is a pipe or a device; expected a file. Copy what it holds into one.")
     format = format_of(path)
-    if format is None and path.is_dir():
+    if format is None and folder:
         raise ImageReadError(f"{path} is a folder; expected an image. Give a file in it, or the folder of a series.")
     if format is None or format.read is None:
         raise ImageReadError(
@@ -214,17 +226,11 @@ def _read(path: Path, *, mask: bool = False, progress: Progress | None = None, p
         )
         raise ImageReadError(f"{path} is {format.title}, which holds {one} only; expected {other}. {advice}")
     try:
-        facts = (_home(path) or path).stat()
-        folder = stat.S_ISDIR(facts.st_mode)
-        if not (stat.S_ISREG(facts.st_mode) or folder):
-            # a pipe would be waited for without end
-            raise ImageReadError(f"{path} is a pipe or a device; expected a file. Copy what it holds into one.")
         if not (folder and format.gives.folder):
             with (_home(path) or path).open("rb"):
                 pass
     except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise ImageReadError(f"{path} cannot be read ({reason}). Check the path.") from error
+        raise _unreadable(path, error) from error
     if facts.st_size == 0 and not folder:
         raise ImageReadError(f"{path} is empty (0 bytes); expected an image. Copy or export it again.")
     with format.libraries():

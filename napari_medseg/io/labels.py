@@ -302,8 +302,15 @@ def check_white(found: Mapping[Any, Found], classes: Classes | None) -> None:
     numbers = all_numbers(found)
     if white and (numbers or (classes is not None and len(classes) > 1)):
         others = f"others of the set have {listed(numbers)}" if numbers else f"the classes are {named(classes or {})}"
+        other = next((path for path, one in found.items() if one.numbers), None)
+        # to the eye, one of 1 bit a pixel is black and white as well
+        why = (
+            ""
+            if other is None
+            else f"{other} has numbers, as masks of 1 bit a pixel have too, whatever they look like. "
+        )
         raise InputError(
-            f"mask {white[0]} is black and white only, and {others}; expected to know what white is. "
+            f"mask {white[0]} is black and white only, and {others}; expected to know what white is. {why}"
             "Say it with --map 255=1 (or another class), or --ignore 255."
         )
 

@@ -14,7 +14,8 @@ from napari_medseg.errors import ShapeError
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid
 from napari_medseg.io.large_tiff import open_tiff
-from napari_medseg.io.tiff import read, read_grid
+from napari_medseg.io.tiff import read, read_doubt, read_grid, read_told
+from napari_medseg.io.tiff_colours import to_tell
 
 # OME's names of ours
 UNITS = {"mm": "mm", "um": "µm"}
@@ -23,7 +24,7 @@ UNITS = {"mm": "mm", "um": "µm"}
 def write(path: Path, data: np.ndarray, *, grid: Grid, provenance: Mapping[str, Any] | None = None) -> None:
     """Write an image (Y, X) or the slices of a volume (Z, Y, X), whole or not at all.
 
-    Its text is OME's XML, which holds the size of a voxel and nothing of ours: that stands in the file beside it.
+    Its text is OME's XML, which holds the size of a voxel; the rest stands where the name of the program does.
 
     Raises
     ------
@@ -43,9 +44,17 @@ def write(path: Path, data: np.ndarray, *, grid: Grid, provenance: Mapping[str, 
     if sizes is not None and grid.unit in UNITS:
         for axis, size in zip(axes, sizes, strict=True):
             metadata |= {f"PhysicalSize{axis}": float(size), f"PhysicalSize{axis}Unit": UNITS[grid.unit]}
+    options: dict[str, Any] = {} if provenance is None else {"software": to_tell(provenance)}
     with atomic_path(path) as temporary:
         tifffile.imwrite(
-            temporary, data, ome=True, compression="zlib", photometric="minisblack", metadata=metadata, bigtiff=None
+            temporary,
+            data,
+            ome=True,
+            compression="zlib",
+            photometric="minisblack",
+            metadata=metadata,
+            bigtiff=None,
+            **options,
         )
 
 
@@ -55,11 +64,13 @@ FORMAT = Format(
     suffixes=(".ome.tif", ".ome.tiff"),
     read=read,
     grid=read_grid,
+    told=read_told,
+    doubt=read_doubt,
     write_mask=write,
     write_map=write,
     open_large=open_tiff,
     gives=Gives(axes=(2, 3)),
     takes=Takes(axes=(2, 3)),
-    keeps=Keeps(spacing=Kept.WHOLE),
+    keeps=Keeps(spacing=Kept.WHOLE, classes=Kept.AS_TEXT, provenance=Kept.AS_TEXT),
     judged="tifffile, SimpleITK",
 )

@@ -17,6 +17,7 @@ from napari_medseg.io.image import Grid, Image
 from napari_medseg.io.sidecar import told_beside
 from napari_medseg.io.table import FORMATS, READ_SUFFIXES, format_of, stem_of, without_inner
 from napari_medseg.names import name_key, short_name
+from napari_medseg.plain import real_path
 
 # what is written beside an image's stem
 RESULTS = ("mask", "objects", "prob", "edges", "disagreement", "lesions", "measurements")
@@ -115,7 +116,16 @@ def walk_images(paths: Iterable[str | Path], *, known: Set[str] = frozenset()) -
         results = [file for file in files if _is_result(file, stems)]
         left_out += results
         images += [file for file in files if file not in results]
-    return images, left_out
+    images = _once(images)
+    return images, [path for path in _once(left_out) if path not in images]
+
+
+def _once(paths: list[Path]) -> list[Path]:
+    """Without what is named twice, by itself and with its folder."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        found.setdefault(path.absolute(), path)
+    return list(found.values())
 
 
 def _is_result(file: Path, stems: Set[str]) -> bool:
@@ -157,9 +167,12 @@ def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for stem, path in named:
         if stem in found:
+            # to the eye it is one name
+            alike = str(found[stem]) != str(path) and name_key(str(found[stem])) == name_key(str(path))
+            how = " (to the eye: one writes an accent as a sign of its own)" if alike else ""
             raise InputError(
-                f"{found[stem]} and {path} have the same stem '{stem}'; expected one file of each stem, as images and "
-                "masks belong together by it. Rename one, or run them one after the other."
+                f"{found[stem]} and {path} have the same stem '{stem}'{how}; expected one file of each stem, as images "
+                "and masks belong together by it. Rename one, or run them one after the other."
             )
         found[stem] = path
     return found
@@ -184,7 +197,7 @@ def match_masks(images: Iterable[Path], masks: str | Path | Sequence[Path]) -> t
     folder = Path(masks) if isinstance(masks, (str, Path)) else None
     files = list(masks) if not isinstance(masks, (str, Path)) else list_images(masks, masks=True)
     # where one folder holds both, only the name tells a mask
-    if folder is not None and folder.resolve() in {path.parent.resolve() for path in named.values()}:
+    if folder is not None and real_path(folder) in {real_path(path.parent) for path in named.values()}:
         stems = {stem_of(file) for file in files}
         files = [file for file in files if _is_mask(stem_of(file), stems)]
     found = _unique((_owner(stem_of(file), named), file) for file in files)
@@ -241,7 +254,7 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[tuple[Path, Path]]
     """
     files = list_images(images)
     # where one folder holds both
-    if Path(images).resolve() == Path(masks).resolve():
+    if real_path(images) == real_path(masks):
         stems = {stem_of(file) for file in files}
         files = [file for file in files if not _is_mask(stem_of(file), stems)]
     matched, _ = match_masks(files, masks)

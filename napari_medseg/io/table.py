@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_medseg.io.format import Format
+from napari_medseg.plain import kind_of
 
 # Each is a file of this folder. Of those that can do what is asked, the first is taken where nobody chose.
 NAMES = (
@@ -76,25 +77,22 @@ def without_inner(stem: str, inner: tuple[str, ...] | None = None) -> str:
 def format_of(path: str | Path) -> Format | None:
     """The format of a file by its name, or, without a suffix of the table, by what it holds; None if there is none.
 
-    A folder is an image by its name where its format says no more, else by what it holds.
+    A folder is an image by its name where its format says no more, else by what it holds. A pipe or a device is of
+    none, whatever it is called.
     """
     path, suffix = Path(path), suffix_of(path)
     named = next((one for one in FORMATS if suffix in one.suffixes), None)
-    folder = _is_folder(path)
+    kind = kind_of(path)
+    if kind == "other":
+        # no reader may open it: a pipe would be waited for without end
+        return None
+    folder = kind == "folder"
     if named is not None and not (folder and (named.holds is not None or not named.gives.folder)):
         # files of two formats may be called alike
         kin = (one for one in FORMATS if one.kin == named.name and one.holds is not None and not folder)
         return next((one for one in kin if one.holds is not None and one.holds(path)), named)
     asked = (one for one in FORMATS if one.holds is not None and (one.gives.folder or not folder))
     return next((one for one in asked if one.holds is not None and one.holds(path)), None)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        # a name that is too long, or none at all
-        return False
 
 
 def formats_for(what: What, axes: int | None = None, *, colour: bool = False) -> tuple[Format, ...]:

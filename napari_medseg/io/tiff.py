@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from napari_medseg.io.grey import grey
 from napari_medseg.io.image import IN_MM, Grid, Image
 from napari_medseg.io.large_tiff import open_tiff
 from napari_medseg.io.mask import as_told
-from napari_medseg.io.tiff_colours import drop_empty, has_opacity, in_doubt, to_shown, told
+from napari_medseg.io.tiff_colours import drop_empty, has_opacity, in_doubt, to_shown, to_tell, told
 from napari_medseg.io.tiff_grid import lies
 from napari_medseg.io.tiff_layout import PALETTE_TOLD, layout_of
 from napari_medseg.io.tiff_limits import check_chain, check_sizes
@@ -145,8 +144,7 @@ def write(
         # the one metric unit that every reader knows
         options = {"resolution": (rates[1], rates[0]), "resolutionunit": "CENTIMETER"}
     if provenance is not None:
-        # plain ASCII: TIFF's description knows nothing else
-        options["description"] = json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
+        options["description"] = to_tell(provenance)
     shown = "minisblack" if data.ndim == 2 else "rgb"
     if palette is not None:
         # 16 bits a colour

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,18 @@ from napari_medseg.io.mask import choose_labels, says_numbers
 
 
 def told(page: Any) -> object:
-    """What this program wrote into a mask's description; nothing where another did."""
-    # RecursionError: brackets in brackets without end
-    with suppress(ValueError, RecursionError, KeyError, TypeError):
-        return json.loads(page.description)["medseg"]
+    """What this program wrote into a mask's description, or of OME, which is alone there, as the name of the program;
+    nothing where another did."""
+    for text in (page.description, page.software):
+        # RecursionError: brackets in brackets without end
+        with suppress(ValueError, RecursionError, KeyError, TypeError):
+            return json.loads(text)["medseg"]
     return None
+
+
+def to_tell(provenance: Mapping[str, Any]) -> str:
+    """As :func:`told` reads it: plain ASCII, TIFF's texts know nothing else."""
+    return json.dumps({"medseg": dict(provenance)}, sort_keys=True, default=str)
 
 
 # tifffile says so of every array of booleans, and means its numbers; others mean what they say

@@ -14,6 +14,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.fields import parse_json
 from napari_medseg.io import Grid, is_there, name_of
 from napari_medseg.names import clean_name, one_line
+from napari_medseg.plain import real_path
 from napari_medseg.project import grids, history, looks, queries, seals
 from napari_medseg.project.checks import check_case
 from napari_medseg.project.damage import damage_told
@@ -89,7 +90,7 @@ class CaseStore:
             spacing, unit = grid.spacing, grid.unit
         check_case(shape, split, spacing, unit)
         group = None if group is None else one_line(group)
-        path = Path(image).resolve()
+        path = real_path(image)
         check_not_own(image)
         digest = image_sha256(path)
         same = self._same(path, digest)
@@ -241,7 +242,7 @@ class CaseStore:
         ImageReadError
             If the file cannot be read.
         """
-        path = Path(image).resolve()
+        path = real_path(image)
         row = self._same(path, image_sha256(path))
         return None if row is None or row[4] else self.case(row[0])
 

@@ -199,6 +199,11 @@ def resolve_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Pa
     return (entry if entry.sha256 else check_file(entry, path)), path
 
 
+def whole_path(weights: str) -> str:
+    """Weights as any process finds them, in whatever folder it works: a file by its whole path, others as they are."""
+    return str(Path(weights).absolute()) if weights.endswith(".safetensors") else weights
+
+
 def find_weights(network: str, weights: str | Path) -> tuple[WeightsEntry, Path]:
     """Find weights by id (``network/task@version``), by task or by path.
 

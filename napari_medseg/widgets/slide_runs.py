@@ -28,6 +28,7 @@ from napari_medseg.app.slide_work import (
 from napari_medseg.errors import sentence
 from napari_medseg.io.label_blocks import Index, LabelBlocks
 from napari_medseg.io.large import Part
+from napari_medseg.plain import real_path
 from napari_medseg.project import Box
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.slides import SlideShown
@@ -102,7 +103,7 @@ class SlideRuns(QObject):
     def is_of(self, path: Path) -> bool:
         """Whether the slide that is open is this file."""
         shown = self._slides.shown
-        return shown is not None and shown.case.image == path.resolve()
+        return shown is not None and shown.case.image == real_path(path)
 
     # ---- what it will be -------------------------------------------------------------------------------------------
 
@@ -305,7 +306,7 @@ def told(found: _Planned) -> str:
         "The {n} frames that you accepted stay as they are.",
         found.accepted,
     )
-    what = found.plan.describe() if found.there is None else _far(found.there)
+    what = found.plan.describe_in_sight() if found.there is None else _far(found.there)
     return f"{what} {kept}" if found.accepted else what
 
 

@@ -1,7 +1,10 @@
 """Several processes: the same results, whoever dies; and what is wrong with a cluster is told in a sentence."""
 
+import logging
 import os
+import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.samples import samples_of
 from napari_medseg.errors import InputError, MedsegError, OperationError, PartlyDoneError
 from napari_medseg.io import read_image, read_mask
+from napari_medseg.weights.store import find_weights
 
 distributed = pytest.importorskip("distributed")
 pytest.importorskip("zarr")
@@ -196,3 +200,31 @@ def test_resources_are_names_and_numbers():
     for text in ("GPU", "GPU=", "=1", "GPU=0", "GPU=-1", "GPU=nan"):
         with pytest.raises(MedsegError, match="expected NAME=NUMBER"):
             parse_resources([text])
+
+
+def test_paths_and_weights_are_taken_from_the_folder_one_stands_in(scheduler, images, alone, tmp_path, monkeypatch):
+    # the workers stand elsewhere
+    monkeypatch.chdir(images)
+    shutil.copy(find_weights("cmunext-xxs", "nuclei")[1], tmp_path / "own.safetensors")
+    request = replace(REQUEST, weights=os.path.relpath(tmp_path / "own.safetensors"))
+    out = Path(os.path.relpath(tmp_path / "out"))
+    workers = Workers(scheduler=scheduler.scheduler_address)
+    written = predict_files(["small0.tif", Path("small1.tif")], request, out, workers=workers, progress=print)
+    assert sorted(path.name for path in written) == ["small0_mask.tif", "small1_mask.tif"]
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / "small0_mask.tif"), alone["small0_mask.tif"])
+
+
+def test_who_asks_the_command_to_end_is_heard_as_ctrl_c_is():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), cluster._ended_in_order():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def _hears_ctrl_c(number):
+    return signal.getsignal(signal.SIGINT) != signal.SIG_IGN, logging.getLogger("distributed").level
+
+
+def test_workers_of_this_computer_leave_ctrl_c_to_the_command_and_say_nothing():
+    with cluster.team_of(Workers(count=1)) as team:
+        assert [result() for _, result in team.each(_hears_ctrl_c, [1])] == [(False, logging.CRITICAL)]

@@ -12,6 +12,7 @@ from napari_medseg.app.samples import samples_of
 from napari_medseg.app.slides import partial_of
 from napari_medseg.errors import FilesThereError, InputError
 from napari_medseg.io import read_image, read_mask
+from napari_medseg.io.formats import told_of
 from napari_medseg.io.ome_zarr import read_names, read_told
 
 pytest.importorskip("zarr")
@@ -99,6 +100,35 @@ def test_a_missing_tile_is_told_and_what_is_finished_stays(images, tmp_path, mon
         predict_files([path], REQUEST, tmp_path / "out")
     unfinished = partial_of(target_of(tmp_path / "out", "slide"))
     assert (unfinished / "0" / "c" / "0" / "0").is_file()
+
+
+def test_the_terminal_promises_nothing_of_what_is_in_sight(images, tmp_path):
+    said = []
+    predict_files([images / "slide.tif"], REQUEST, tmp_path / "out", tell=said.append)
+    (plan,) = [text for text in said if "tissue tiles" in text]
+    assert "what you see" not in plan and "takes longer where others work" in plan
+
+
+def test_objects_of_a_slide_are_written_as_geojson(images, tmp_path):
+    as_blocks = predict_files([images / "slide.tif"], REQUEST, tmp_path / "zarr")
+    said = []
+
+    def stop(share, text):
+        if "writing" in text:
+            raise KeyboardInterrupt
+
+    out, ask = tmp_path / "out", {"format": "geojson", "tell": said.append}
+    with pytest.raises(KeyboardInterrupt):
+        predict_files([images], REQUEST, out, progress=stop, **ask)
+    # all is made by then: the same command writes it
+    assert [path.name for path in out.iterdir() if "slide" in path.name] == ["slide_mask.unfinished.ome.zarr"]
+    written = predict_files([images], REQUEST, out, skip_existing=True, **ask)
+    assert [path.name for path in written] == ["small_mask.geojson", "slide_mask.geojson"][-len(written) :]
+    assert sorted(path.name for path in out.iterdir()) == ["slide_mask.geojson", "small_mask.geojson"]
+    assert not any("OME-Zarr" in text for text in said)
+    np.testing.assert_array_equal(read_mask(out / "slide_mask.geojson"), read_mask(as_blocks[0]))
+    told = told_of(out / "slide_mask.geojson")
+    assert (told["image"], told["network"]) == ("slide.tif", "cmunext-xxs")
 
 
 @pytest.mark.parametrize("share", [0.25, 1.0])

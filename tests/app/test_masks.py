@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_medseg.app.classes import classes_to_learn
@@ -14,6 +15,7 @@ from napari_medseg.app.measure_files import measure_files
 from napari_medseg.errors import InputError
 from napari_medseg.io import FORMATS, PLAIN, names_of, parse_rule, write_mask
 from napari_medseg.io.mask import OBJECTS_KEY
+from napari_medseg.io.png import FORMAT as PNG
 from napari_medseg.project import Project
 
 MASK = np.zeros((12, 16), np.uint8)
@@ -132,3 +134,54 @@ def test_a_mask_of_another_image_of_the_project_is_not_taken_for_one_of_its_name
     with Project.create(tmp_path / "r") as project:
         (told,) = add_with_masks(project, [other], tmp_path / "m").told
         assert "was made on another file of the name 'img.png'" in told
+
+
+def test_another_mask_of_an_image_is_a_correction_where_it_is_asked_for(tmp_path):
+    images, masks, path = named_mask(tmp_path, PNG, {1: "a"}, MASK)
+    with Project.create(tmp_path / "p") as project:
+        (case,) = add_with_masks(project, [images], masks).cases
+        corrected = MASK.copy()
+        corrected[0, 0] = 1
+        write_mask(path, corrected, provenance={"classes": {1: "a"}}, numbers=True)
+        added = add_with_masks(project, [images], masks)
+        assert (added.used, added.cases, added.updated) == (0, [], [])
+        assert "in the project already as 'a'" in added.refused[0] and "add --update" in added.refused[0]
+        assert len(project.revisions(case.id)) == 1
+        added = add_with_masks(project, [images], masks, update=True)
+        assert ([one.id for one in added.updated], added.cases, added.refused) == ([case.id], [], [])
+        first, second = project.revisions(case.id)
+        np.testing.assert_array_equal(project.revision_labels(first.id), MASK)
+        np.testing.assert_array_equal(project.revision_labels(second.id), corrected)
+        assert project.case(case.id).state == "accepted" and project.verify() == []
+        # the same once more is no new revision
+        added = add_with_masks(project, [images], masks, update=True)
+        assert (added.used, added.updated) == (1, []) and "as it was accepted" in added.told[0]
+        assert len(project.revisions(case.id)) == 2
+        # what a person drew since stays in the history
+        drawn = corrected.copy()
+        drawn[5, 12] = 1
+        project.commit_stroke(case.id, drawn)
+        added = add_with_masks(project, [images], masks, update=True)
+        assert "had strokes that nobody accepted" in added.told[0]
+        np.testing.assert_array_equal(project.labels(case.id), corrected)
+        project.undo(case.id)
+        np.testing.assert_array_equal(project.labels(case.id), drawn)
+
+
+def test_a_mask_of_an_image_larger_than_memory_is_refused_before_either_is_added(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_medseg.io.large.MOST_WHOLE", 10_000)
+    images, masks, _ = named_mask(tmp_path, PNG, {1: "a"}, MASK)
+    slide = np.zeros((120, 130), np.uint8)
+    tifffile.imwrite(images / "slide.tif", slide, tile=(64, 64))
+    write_mask(masks / "slide_mask.ome.zarr", slide)
+    with Project.create(tmp_path / "p") as project:
+        added = add_with_masks(project, [images], masks)
+        assert [case.name for case in added.cases] == ["a"] == [case.name for case in project.cases()]
+        assert "is larger than memory" in added.refused[0] and "Add it without --masks" in added.refused[0]
+        with pytest.raises(InputError, match="larger than memory"):
+            add_with_masks(project, [images / "slide.tif"], masks)
+        # without its mask it comes in, and then too no mask does
+        assert len(add_images(project, [images / "slide.tif"])[0]) == 1
+        with pytest.raises(InputError, match="larger than memory"):
+            add_with_masks(project, [images / "slide.tif"], masks, update=True)
+        assert project.case(2).strokes == 0

@@ -217,6 +217,60 @@ def test_of_several_classes_each_has_its_map(folder, tmp_path):
     assert [path.name for path in walk_images([folder])[0]] == ["0001.png"]
 
 
+@pytest.fixture
+def ended(tmp_path):
+    """Three images, of which two were done when the command was ended."""
+    (tmp_path / "in").mkdir()
+    for number, sample in enumerate(samples_of("nuclei")[:1] * 3):
+        data = np.roll(read_image(sample.image).data, 30 * number, 0)
+        Image.fromarray(data).save(tmp_path / "in" / f"{number}.png")
+    predict_files([tmp_path / "in" / "0.png", tmp_path / "in" / "1.png"], REQUEST, tmp_path / "out")
+    return tmp_path / "in", tmp_path / "out"
+
+
+def test_an_ended_folder_goes_on_where_it_was(ended, capsys):
+    images, out = ended
+    stamps = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    with pytest.raises(InputError, match=r"2 files.*are there already.*add --skip-existing"):
+        predict_files([images], REQUEST, out)
+    said = []
+    written = predict_files([images], REQUEST, out, skip_existing=True, tell=said.append)
+    assert [path.name for path in written] == ["2_mask.tif"]
+    assert said[0] == "2 images have their results there already, and were passed over."
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert predict_files([images], REQUEST, out, skip_existing=True) == []
+    # what is missing beside a mask of these weights is made, with it
+    written = predict_files([images], REQUEST, out, skip_existing=True, probabilities=True)
+    assert len(written) == 6
+    with pytest.raises(InputError, match="expected one of them"):
+        predict_files([images], REQUEST, out, skip_existing=True, overwrite=True)
+
+
+def test_what_others_made_is_not_gone_on_from(ended):
+    images, out = ended
+    other = PredictRequest(network="cmunext-xxs", weights="dermoscopy", device="cpu")
+    with pytest.raises(InputError, match=r"0_mask\.tif.*made by cmunext-xxs/nuclei.*expected masks by"):
+        predict_files([images], other, out, skip_existing=True)
+    shutil.copy(images / "2.png", images / "0.png")
+    with pytest.raises(InputError, match=r"0_mask\.tif.*another image than"):
+        predict_files([images], REQUEST, out, skip_existing=True)
+    assert not (out / "2_mask.tif").exists()
+    # a person's mask says nothing of itself: with its map missing, it is not replaced
+    write_mask(out / "0_mask.tif", np.ones(read_image(images / "0.png").shape[:2], np.uint8))
+    with pytest.raises(InputError, match=r"0_mask\.tif is there already"):
+        predict_files([images / "0.png"], REQUEST, out, skip_existing=True, probabilities=True)
+
+
+def test_a_folder_that_nothing_came_into_is_not_left(folder, tmp_path):
+    (folder / "0000.png").write_bytes(b"none")
+    for out in (tmp_path / "new", tmp_path / "there"):
+        if out.name == "there":
+            out.mkdir()
+        with pytest.raises(InputError):
+            predict_files([folder / "0000.png"], REQUEST, out)
+        assert out.exists() == (out.name == "there")
+
+
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (4, 20, 30)])
 def test_an_array_without_a_number_is_refused_whoever_read_it(shape):
     with pytest.raises(InputError, match="The image holds no numbers"):

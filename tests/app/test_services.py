@@ -1,6 +1,7 @@
 """Prediction, export, samples, settings, scratch: what panel and command line share."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from napari_medseg.app.predict_files import predict_files
 from napari_medseg.app.provenance import case_provenance
 from napari_medseg.app.samples import sample_images
 from napari_medseg.app.scratch import open_scratch
-from napari_medseg.errors import InputError
+from napari_medseg.errors import InputError, PartlyDoneError
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
 
@@ -200,3 +201,15 @@ def test_near_copies_stay_on_one_side_of_the_split(tmp_path):
         kept, _ = keep_proposal(project, np.clip(image * 1.05, 0, 255).astype(np.uint8), prediction, name="x")
         assert kept.split == "heldout"
         assert project.verify() == []
+
+
+def test_a_link_to_itself_stops_no_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(NUCLEI[0].image, tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "loop.png").symlink_to("loop.png")
+    with pytest.raises(PartlyDoneError, match=r"loop\.png cannot be read") as caught:
+        predict_files([tmp_path / "in"], REQUEST, tmp_path / "out")
+    assert [path.name for path in caught.value.done] == ["a_mask.tif"]
+    with Project.create(tmp_path / "p") as project:
+        added, refused = add_images(project, [tmp_path / "in"])
+    assert len(added) == len(refused) == 1

@@ -3,12 +3,15 @@
 import errno
 import json
 import os
+import select
 import shutil
 import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -263,16 +266,25 @@ def test_a_report_that_cannot_be_written_is_told_before_scoring(medseg, folders,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a process")
-def test_who_stops_a_command_is_told_so(tmp_path):
-    fifo = tmp_path / "boxes.json"
-    os.mkfifo(fifo)
-    arguments = ("predict", NUCLEI[0].image, "--weights", "nuclei", "--boxes", fifo, "--out", tmp_path / "out")
-    command = [sys.executable, "-m", "napari_medseg.cli", *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    # opens for writing as soon as the command reads
-    with fifo.open("wb"):
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+def test_who_stops_a_command_is_told_so():
+    # stdout is a pipe that is full but for a page: the command waits in the middle of its work, whenever it comes there
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writes, b"x" * 4096)
+    os.read(reads, 4096)
+    os.set_blocking(writes, True)
+    command = [sys.executable, "-m", "napari_medseg.cli", "codes", "--json"]
+    process = subprocess.Popen(command, stdout=writes, stderr=subprocess.PIPE, text=True)
+    while select.select([], [writes], [], 0)[1]:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    os.close(writes)
+    # what it holds for stdout goes out as it ends
+    with os.fdopen(reads, "rb") as rest:
+        rest.read()
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "medseg: stopped; what was written before is whole.\n"
 

@@ -110,3 +110,17 @@ def test_volumes_are_exported_too(medseg, tmp_path):
     facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     assert facts["input"]["shape"] == [1, 1, 32, 32, 32]
     assert facts["threshold"] is None or len(facts["classes"]) == 1
+
+
+def test_both_formats_lie_in_one_new_folder(medseg, tmp_path):
+    place = tmp_path / "new" / "er"
+    command = ("export-model", "--weights", "nuclei", "--size", "64", "--out")
+    assert medseg(*command, place / "model.onnx")[0] == 0
+    code, _, err = medseg(*command, place / "model.xml", "--format", "openvino")
+    assert code == 0, err
+    assert sorted(path.suffix for path in place.iterdir()) == [".bin", ".json", ".onnx", ".xml"]
+    # that of others stays
+    (place / "model.json").write_text("{}")
+    (place / "model.onnx").unlink()
+    refused(medseg(*command, place / "model.onnx"), "model.json", "is there already")
+    assert (place / "model.json").read_text() == "{}" and not (place / "model.onnx").exists()

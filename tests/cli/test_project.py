@@ -231,3 +231,29 @@ def test_dicom_seg_with_codes_and_no_names(medseg, project, tmp_path):
     )
     code, out, _ = medseg("codes", "kidney", "--json")
     assert {"kidney", "renal-stone"} <= {row["id"] for row in json.loads(out)}
+
+
+def test_what_a_folder_holds_beside_images_is_told_by_each_command(medseg, project, folders, tmp_path):
+    images, masks = folders
+    for folder in folders:
+        (folder / "notes.txt").write_text("x")
+        (folder / "b.gif").write_bytes(b"x")
+    predict = ("predict", images, "--weights", "nuclei", "--size", "64", "--device", "cpu", "--out", tmp_path / "out")
+    evaluate = ("evaluate", "--images", images, "--masks", masks, "--weights", "nuclei", "--device", "cpu")
+    of_images = f"2 files in {images} are no images that MedSeg reads, first b.gif."
+    of_masks = f"2 files in {masks} are no masks that MedSeg reads, first b.gif."
+    for command in (predict, evaluate, ("project", "add", project, images, "--masks", masks)):
+        code, _, err = medseg(*command)
+        assert code == 0, err
+        assert err.count(of_images) == 1
+        assert err.count(of_masks) == (command is not predict)
+    code, out, err = medseg(*predict, "--skip-existing")
+    assert (code, out) == (0, "") and "2 images have their results there already" in err
+    # a second mask of an image is a correction, where it is asked for
+    (masks / f"{NUCLEI[0].image.stem}.png").write_bytes((masks / f"{NUCLEI[1].image.stem}.png").read_bytes())
+    add = ("project", "add", project, images, "--masks", masks)
+    assert "add --update" in medseg(*add)[2]
+    code, out, err = medseg(*add, "--update")
+    assert code == 0, err
+    assert out.split() == [NUCLEI[0].image.stem] and "nothing was changed" in err
+    refused(medseg("project", "add", project, images, "--update"), "--update are about masks; expected --masks")

@@ -1,5 +1,7 @@
 """A round by the command line; the trainer is a fake one."""
 
+import json
+
 import pytest
 
 from napari_medseg.app.demo import sample_project
@@ -87,3 +89,47 @@ def test_a_judge_that_was_never_corrected_is_told_and_adopts_nothing(medseg, tra
     assert "open    2 test images accepted as proposed and none corrected: nobody can say" in out
     assert record(tmp_path) == ["kept"]
     assert "adopted" not in out
+
+
+def in_use(tmp_path):
+    with Project.open(tmp_path / "p") as project:
+        return project.adopted()
+
+
+def test_a_round_is_adopted_later_and_taken_back(medseg, retrain, trainers, tmp_path):
+    project, first = tmp_path / "p", in_use(tmp_path)
+    refused(medseg("project", "adopt", project, 1), "has no round 1; expected one of: none yet")
+    for number in (1, 2):
+        code, out, err = retrain("--epochs", "1", "--device", "cpu")
+        assert code == 0, err
+        assert f"To use them: medseg project adopt {project} {number}" in err
+        assert in_use(tmp_path) == (first if number == 1 else str(project / "weights" / "run-0001.safetensors"))
+        code, out, err = medseg("project", "adopt", project, number)
+        assert (code, out.strip()) == (0, str(project / "weights" / f"run-{number:04d}.safetensors"))
+        assert in_use(tmp_path) == out.strip()
+        assert "adopted all the same: 2 accepted masks do not fit" in err
+    refused(retrain("--resume"), "has no round to go on with")
+    # the sample project was made with weights of its own
+    for expected in (str(project / "weights" / "run-0001.safetensors"), first, "cmunext-xxs/nuclei@1"):
+        code, out, err = medseg("project", "rollback", project)
+        assert (code, out.strip()) == (0, expected), err
+        assert in_use(tmp_path) == expected
+    refused(medseg("project", "rollback", project), "no weights from before those in use", "cmunext-xxs/nuclei@1")
+    # and forth again
+    assert medseg("project", "adopt", project, 2)[0] == 0
+    assert in_use(tmp_path) == str(project / "weights" / "run-0002.safetensors")
+    told = json.loads(medseg("project", "rounds", project, "--json")[1])
+    assert [(one["round"], one["in_use"], one["better"]) for one in told["rounds"]] == [
+        (1, False, False),
+        (2, True, False),
+    ]
+    assert [one["in_use"] for one in told["were_in_use"]][-2:] == [False, True]
+    assert "run-0002" in medseg("project", "rounds", project)[1]
+    with Project.open(project) as opened:
+        assert opened.verify() == []
+
+
+def test_a_round_that_was_never_judged_is_not_adopted(medseg, retrain, trainers, monkeypatch, tmp_path):
+    interrupt_in_the_first_epoch(trainers, monkeypatch)
+    assert retrain("--epochs", "3", "--device", "cpu")[0] == 130
+    refused(medseg("project", "adopt", tmp_path / "p", 1), "Round 1 is cancelled: it was never judged", "--resume")

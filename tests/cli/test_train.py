@@ -136,3 +136,12 @@ def test_the_recipe_of_volumes_can_be_given(train, medseg, tmp_path):
     assert (entry.window, entry.spacing) == ((-175.0, 250.0), (2.0, 1.5, 1.5))
     spec = RunSpec.from_json((tmp_path / "v.run" / SPEC_FILE).read_text())
     assert spec.schedule.learning_rate == 0.003
+
+
+@pytest.mark.slow
+def test_a_training_whose_time_was_up_says_so_and_goes_on(train, tmp_path):
+    code, out, err = train("--epochs", "2", "--time-budget", "0.0001")
+    assert (code, out.strip()) == (0, str(tmp_path / "w.safetensors")), err
+    assert "Stopped after 1 of 2 epochs, as --time-budget was up" in err and "Go on with --resume" in err
+    code, _, err = train("--epochs", "2", "--resume")
+    assert code == 0 and "Stopped" not in err

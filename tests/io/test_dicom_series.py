@@ -280,3 +280,9 @@ def test_a_damaged_slice_is_named(tmp_path):
         read_image(folder)
     with pytest.raises(ImageReadError, match=r"IM0010 has pixels, packed as .* that cannot be unpacked"):
         read_image(one)
+
+
+def test_a_link_to_itself_among_slices_stops_nobody(tmp_path):
+    write_series(tmp_path, DATA, AXIAL)
+    (tmp_path / "loop").symlink_to("loop")
+    assert len(list_series(tmp_path)) == 1

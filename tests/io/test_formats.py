@@ -214,3 +214,10 @@ def test_many_labels_are_no_blurred_mask(tmp_path):
 def test_white_of_16_bits_is_a_mask_too(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", (disc() > 0).astype(np.uint16) * 65535)
     np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), disc() > 0)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.png", "nowhere.xyz", "folder/nowhere"])
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_what_is_not_there_is_said_to_be_missing_whatever_its_suffix(tmp_path, name, read):
+    with pytest.raises(InputError, match=rf"{name} cannot be read \(no such file or directory\)\. Check the path"):
+        read(tmp_path / name)

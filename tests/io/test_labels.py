@@ -88,6 +88,7 @@ def test_numbers_are_mapped_at_once_and_what_is_ignored_is_apart(tmp_path):
         ([(100, 200)], BOTH, "labels 100, 200 in masks, first in .* --map 100=1"),
         ([(1, 2), (255,)], BOTH, r"1\.png is black and white only, and others of the set have labels 1, 2"),
         ([(1,), (255,)], None, r"1\.png is black and white only, and others of the set have label 1;"),
+        ([(1,), (255,)], None, r"0\.png has numbers, as masks of 1 bit a pixel have too"),
         ([(255,)], BOTH, "black and white only, and the classes are 1 'a', 2 'b'"),
     ],
 )

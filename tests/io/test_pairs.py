@@ -1,6 +1,7 @@
 """Images find their masks by stem, and no mask is taken for another image's."""
 
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from napari_medseg.io import (
     write_mask,
 )
 from napari_medseg.io.formats import header_size
+from napari_medseg.io.pairs import by_stem
 from napari_medseg.names import short_name
 
 
@@ -177,3 +179,21 @@ def test_one_name_typed_in_two_ways_in_one_folder_is_refused(tmp_path):
     _made(tmp_path / "m", "é")
     with pytest.raises(InputError, match="have the same stem"):
         match_masks(list_images(tmp_path / "i"), tmp_path / "m")
+
+
+def test_what_is_named_twice_is_one(tmp_path, monkeypatch):
+    folder = save(tmp_path / "d", "a.png", "a_mask.png", "b.png")
+    monkeypatch.chdir(tmp_path)
+    images, left_out = walk_images(["d", folder / "a.png", folder, "d/b.png", Path("d/a.png")])
+    assert images == [Path("d/a.png"), Path("d/b.png")]
+    assert left_out == [Path("d/a_mask.png")]
+    # one that is named by itself is never left out
+    assert walk_images(["d", "d/a_mask.png"]) == ([Path("d/a.png"), Path("d/b.png"), Path("d/a_mask.png")], [])
+
+
+def test_names_that_differ_by_the_writing_of_an_accent_say_so(tmp_path):
+    one, two = (tmp_path / unicodedata.normalize(form, "M\u00fc.png") for form in ("NFC", "NFD"))
+    with pytest.raises(InputError, match="to the eye: one writes an accent as a sign of its own"):
+        by_stem([one, two])
+    with pytest.raises(InputError, match=r"same stem 'a'; expected"):
+        by_stem([tmp_path / "x" / "a.png", tmp_path / "y" / "a.png"])
