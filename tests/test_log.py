@@ -79,7 +79,7 @@ def test_where_it_failed_stands_in_it(tmp_path, written):
     sentence(caught.value)
     text = written()
     assert "napari_medseg.errors.ImageReadError" in text
-    assert "napari_medseg.io." in text and "raise ImageReadError" in text
+    assert "napari_medseg.io.formats:" in text and "_read: raise " in text
     assert "FileNotFoundError (ENOENT)" in text
     assert "numpy " in text.splitlines()[0] and "Python 3." in text.splitlines()[0]
 

@@ -14,7 +14,7 @@ from napari_medseg.io import LabelRule, all_numbers, check_numbers, survey
 from napari_medseg.project import Case, LabelClass, Project
 from napari_medseg.tasks import THINGS
 from napari_medseg.weights import WeightsEntry
-from napari_medseg.weights.store import find_weights
+from napari_medseg.weights.store import find_weights, superseded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,16 +156,19 @@ def task_of(origin: Mapping[str, Any] | None) -> str:
 
 
 def weights_of(origin: Mapping[str, Any] | None) -> WeightsEntry | None:
-    """The weights that proposed a mask; None where nothing did, or they are gone."""
+    """The weights that proposed a mask, or a later version of them; None where nothing did, or they are gone."""
     return _entry(str(origin.get("network")), str(origin.get("weights"))) if origin else None
 
 
 def _entry(network: str, weights: str) -> WeightsEntry | None:
-    try:
-        return find_weights(network, weights)[0]
-    except InputError:
+    # of those that no longer ship the later version of the same, which calls its labels alike
+    later = superseded().get(weights, {}).get("by", "")
+    alike = later if later.partition("@")[0] == weights.partition("@")[0] else weights
+    for name in (weights, alike):
         # none, or gone
-        return None
+        with suppress(InputError):
+            return find_weights(network, name)[0]
+    return None
 
 
 def _names_of(network: str, weights: str) -> dict[int, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_medseg.errors import InputError
 from napari_medseg.io import is_there
+from napari_medseg.plain import real_path
 from napari_medseg.project.database import FILE_NAME
 
 # below the project's folder: runs, weights, and proposals for large images, which lie beside nothing else of that name
@@ -42,7 +43,7 @@ def check_not_own(path: str | Path) -> None:
     ------
     InputError
     """
-    whose = written_by(path) or written_by(Path(path).resolve())
+    whose = written_by(path) or written_by(real_path(path))
     if whose is not None:
         raise InputError(
             f"{path} was written by MedSeg itself, for the project in {whose}; expected an image. Add the image that "

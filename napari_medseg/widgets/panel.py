@@ -153,7 +153,9 @@ class MedSegPanel(QWidget):
                 message.past(Of.IMAGE)
 
     def _other_project(self, *_: Any) -> None:
-        self.export.message.past(Of.PROJECT)
+        # one comes after another by way of none
+        if self.state.project is not None:
+            self.export.message.past(Of.PROJECT)
 
     def _last_line(self) -> QHBoxLayout:
         note, line = QLabel(tr("Research use only, no medical device.")), QHBoxLayout()

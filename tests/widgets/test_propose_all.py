@@ -83,7 +83,7 @@ def test_images_of_another_kind_are_left_out_until_one_says_so(many, qtbot):
     qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=WAIT)
     assert everything.message.text() == (
         "0 images have a proposal. 11 images look like something else than the network knows: left out. "
-        "1 left as it is: open, or drawn on."
+        "1 left as it is: open (for that, press Propose), or drawn on."
     )
     assert not everything.anyway.isHidden()
     everything.anyway.click()
