@@ -19,8 +19,8 @@ from napari_medseg.project.run_spec import RunSpec, Schedule
 from napari_medseg.project.runs import EVENTS_FILE, read_events
 from napari_medseg.weights import WeightsEntry, resolve_weights
 
-# seconds for an image that is drawn, per pixel of the network's input, on two cores at 256 px: decisions 14 and 63
-GUESS = {"cmunext-xxs": 0.06 / 256**2, "sgd-net-s": 0.15 / 256**2}
+# seconds for an image that is drawn, per pixel of the network's input, on two cores at 256 px: decisions 14 and 77
+GUESS = {"cmunext-xxs": 0.045 / 256**2, "sgd-net-s": 0.15 / 256**2}
 # the trainer's start, s
 START = 10.0
 
