@@ -258,8 +258,9 @@ def test_whoever_closes_while_masks_are_written_is_asked(exporting, slow_disk, a
     Timer(0.5, go.set).start()
     leave()
     if where == "project":
-        qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
+        # said at once, and until an image of the other project is there
         assert "were left out" in panel.export.message.text()
+        qtbot.waitUntil(lambda: panel.state.project is not None, timeout=WAIT)
         # the project is open before the mask that was at work is written
         qtbot.waitUntil(lambda: len(list((tmp_path / "out").iterdir())) == 2, timeout=WAIT)
     else:
