@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import Event
 from typing import Any
 
 from napari.utils.notifications import show_warning
@@ -54,6 +55,7 @@ class ProposeAll(QWidget):
         super().__init__()
         self._state, self._bus, self._workers, self._view, self._note = state, bus, workers, view, note
         self._ticket: Ticket | None = None
+        self._stopped = Event()
         self._steps: Iterator[Step] = iter(())
         self._began, self._proposed, self._passed, self._unlike = 0.0, 0, 0, 0
         self.button, self.drawn = QPushButton(tr(ALL)), QCheckBox(tr("Also where I drew"))
@@ -90,6 +92,7 @@ class ProposeAll(QWidget):
         if project is None or self._ticket is not None:
             return
         self._began, self._proposed, self._passed, self._unlike = time.monotonic(), 0, 0, 0
+        self._stopped = Event()
         self._steps = propose_all(
             project,
             # of a network for images of another device, a person asks for one image
@@ -97,7 +100,8 @@ class ProposeAll(QWidget):
             drawn=self.drawn.isChecked(),
             unlike=unlike,
             open_now=self._view.in_hand,
-            cancelled=lambda: self._ticket is None,
+            # not by the ticket: the first image may be begun with before there is one
+            cancelled=self._stopped.is_set,
         )
         self._tell("")
         self.progress.setRange(0, 0)
@@ -108,6 +112,7 @@ class ProposeAll(QWidget):
         """What was proposed until now stays."""
         if self._ticket is not None:
             self._ticket.cancel()
+            self._stopped.set()
             self._ticket = None
             self._show_running(False)
             self._tell(tr("Cancelled. {count} Press again to go on.", count=self._count()))

@@ -1,6 +1,7 @@
 """Propose all in a real napari window: the person goes on meanwhile, and can stop it."""
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -55,6 +56,32 @@ def test_one_click_proposes_on_all_and_the_list_stands_worst_first(many, qtbot):
     panel.correct.accept_and_next()
     first = next(case.id for case in project.cases() if case.name == worst[0])
     qtbot.waitUntil(lambda: panel.state.case_id == first, timeout=WAIT)
+
+
+def test_it_ends_however_early_the_first_image_is_begun_with(many, qtbot, monkeypatch):
+    panel, everything = many, many.correct.everything
+    run, first = panel.workers.run, []
+
+    def run_at_once(function, **how):
+        """The first image is over before the button knows that it was asked for."""
+        over = Event()
+
+        def whole(*args):
+            try:
+                return function(*args)
+            finally:
+                over.set()
+
+        ticket = run(whole, **how)
+        if how.get("lane") == "compute" and not first:
+            first.append(over.wait(WAIT / 1000))
+        return ticket
+
+    monkeypatch.setattr(panel.workers, "run", run_at_once)
+    everything.button.click()
+    assert first == [True]
+    qtbot.waitUntil(lambda: everything.button.text() == ALL, timeout=10_000)
+    assert everything.message.text().startswith("11 images have a proposal.")
 
 
 def test_an_image_is_opened_and_drawn_on_meanwhile(many, qtbot):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from pytestqt.exceptions import TimeoutError as QtTimeoutError
 
 from napari_medseg.app import slide_windows
 from napari_medseg.app.slide_work import DONE, WAITING, Progressed
@@ -150,8 +149,6 @@ def test_a_slide_goes_out_as_a_whole_or_it_is_said_why_not(panel, qtbot, tmp_pat
         assert file.name.startswith("s_mask.")
 
 
-# once in four whole runs "Propose all" did not come to its end here within 90 s; the cause is not known yet
-@pytest.mark.xfail(raises=QtTimeoutError, strict=False, reason="once in four whole runs it did not end")
 def test_with_nothing_chosen_propose_all_says_that_first(panel, qtbot, tmp_path):
     open_slide(panel, qtbot, tmp_path)
     assert not panel.state.weights and not panel.state.task
