@@ -64,7 +64,8 @@ def strokes(folder: Path, times: int) -> Rows:
 
 def turn(project: Any, case: int, shape: tuple[int, ...], number: int) -> dict[str, tuple[float, float]]:
     """Each step once."""
-    from napari_medseg.app.correct import CorrectionSession, case_labels
+    from napari_medseg.app.case_labels import case_labels
+    from napari_medseg.app.correct import CorrectionSession
     from napari_medseg.app.tracker import StrokeTracker
 
     if number == 0:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_medseg.app.correct import CaseLabels, case_labels
+from napari_medseg.app.case_labels import CaseLabels, case_labels
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.formats import image_suffix
 from napari_medseg.errors import ImageReadError, InputError, sentence

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_medseg.app.classes import class_table
+from napari_medseg.errors import MedsegError
 from napari_medseg.io import stem_of
 from napari_medseg.io.colours import COLOURS_KEY
 from napari_medseg.io.mask import AUTOMATIC, MADE_KEY, SEMIAUTOMATIC, TOOLS_KEY
@@ -80,3 +81,15 @@ def of_proposal(proposal: dict[str, Any], labels: np.ndarray) -> dict[str, Any]:
         return proposal
     made = SEMIAUTOMATIC if proposal.get("boxes") else AUTOMATIC
     return {**proposal, MADE_KEY: {int(label): made for label in np.unique(labels) if label}}
+
+
+def note_origin(facts: dict[str, Any], project: Project, case_id: int) -> None:
+    """Note in a mask's metadata, which outlive the project, which proposal it comes from, as the history says now."""
+    try:
+        origin = project.proposal_origin(case_id)
+    except MedsegError:
+        # of a project that is gone, nothing is known
+        origin = None
+    now, then = origin or {}, facts.get("medseg", {})
+    if any(now.get(key) != then.get(key) for key in ("sha256", "also")):
+        facts["medseg"] = dict(now)

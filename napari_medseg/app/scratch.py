@@ -15,7 +15,7 @@ from napari_medseg.words import tr
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_medseg.app.correct import CaseLabels
+    from napari_medseg.app.case_labels import CaseLabels
     from napari_medseg.inference import Prediction
 
 MOST = 20

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from napari_medseg.app.correct import common
 from napari_medseg.app.tile_cache import TileCache
 from napari_medseg.app.tile_grid import Step, steps_of
 from napari_medseg.project import Box, Case, Project
+from napari_medseg.project.boxes import common
 
 # px of full resolution a side: what one corrects at a time, and how much is in view at most when a window opens
 SIDE = 2048

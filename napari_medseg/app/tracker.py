@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_medseg.app.correct import CaseLabels, CorrectionSession
+from napari_medseg.app.case_labels import CaseLabels
+from napari_medseg.app.correct import CorrectionSession
 from napari_medseg.errors import ShapeError
 from napari_medseg.project import Box
 from napari_medseg.project.labels import changed_box, stacked, within

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import ImageReadError
+from napari_medseg.io.coco_runs import damaged, in_runs, shapes, unpacked
 from napari_medseg.io.colours import colour_in, names_of, palette_of
 from napari_medseg.io.format import Format, Gives, Keeps, Kept, Takes
 from napari_medseg.io.image import Grid, Image
@@ -59,7 +60,7 @@ def write_mask(
         "categories": _categories(facts, label_of.values()),
         "annotations": [
             {"id": number, "image_id": 1, "category_id": label_of[one], "iscrowd": 0, **shape}
-            for number, (one, shape) in enumerate(_shapes(objects), start=1)
+            for number, (one, shape) in enumerate(shapes(objects), start=1)
         ],
     }
     write_json(path, document)
@@ -85,36 +86,6 @@ def _categories(facts: Mapping[str, Any], labels: Any) -> list[dict[str, Any]]:
         }
         for label in sorted(names.keys() | set(labels))
     ]
-
-
-def _shapes(objects: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Area, box and pixels of each object, in order of their numbers. Runs go down the columns, one after the other."""
-    height, width = objects.shape
-    columns = np.ascontiguousarray(objects.T).ravel()
-    pixels = np.flatnonzero(columns)
-    numbers = columns[pixels]
-    order = np.argsort(numbers, kind="stable")
-    pixels, numbers = pixels[order], numbers[order]
-    if not len(pixels):
-        return
-    starts = np.flatnonzero(np.diff(numbers, prepend=0))
-    for first, last in zip(starts, [*starts[1:], len(pixels)], strict=True):
-        mine = pixels[first:last]
-        gaps = np.flatnonzero(np.diff(mine) > 1)
-        ends = np.stack([mine[np.r_[0, gaps + 1]], mine[np.r_[gaps, -1]] + 1], axis=1).ravel()
-        counts = np.diff(ends, prepend=0, append=height * width)
-        x, y = np.divmod(mine, height)
-        left, top = int(x[0]), int(y.min())
-        shape = {
-            "segmentation": {
-                "size": [height, width],
-                # where it reaches the last pixel, nothing follows
-                "counts": (counts if counts[-1] else counts[:-1]).tolist(),
-            },
-            "area": len(mine),
-            "bbox": [left, top, int(x[-1]) - left + 1, int(y.max()) - top + 1],
-        }
-        yield int(numbers[first]), shape
 
 
 def join(path: Path, files: Sequence[Path]) -> None:
@@ -178,7 +149,7 @@ def apart(path: Path, folder: Path) -> list[str] | None:
     of = {json_key(image.get("id")): list[Any]() for image in images}
     for one in annotations:
         if json_key(one.get("image_id")) not in of:
-            raise _damaged(path, "an annotation of no image")
+            raise damaged(path, "an annotation of no image")
         of[json_key(one.get("image_id"))].append(one)
     names, empty = dict[str, str](), list[str]()
     for image in images:
@@ -241,7 +212,7 @@ def read(path: Path, *, mask: bool = False) -> Image:
     known = _categories_in(document, path)
     for one in annotations:
         if not isinstance(one, dict) or one.get("image_id") != image.get("id"):
-            raise _damaged(path, "an annotation of no image")
+            raise damaged(path, "an annotation of no image")
         y, x = _pixels(one.get("segmentation"), canvas, path)
         canvas.paint(y, x, one.get("category_id"))
         if one["category_id"] not in known:
@@ -306,12 +277,12 @@ def _categories_in(document: Mapping[str, Any], path: Path) -> dict[int, str]:
     """
     listed = document.get("categories") or []
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise _damaged(path, "no list of categories")
+        raise damaged(path, "no list of categories")
     found = dict[Any, str]()
     for one in listed:
         number, name = one.get("id"), str(one.get("name") or "")
         if not isinstance(number, int) or isinstance(number, bool):
-            raise _damaged(path, "a category without a number")
+            raise damaged(path, "a category without a number")
         if number in found:
             raise ImageReadError(
                 f"{path} lists category {number} twice, as '{found[number]:.60}' and '{name:.60}'; expected one name "
@@ -326,62 +297,25 @@ def _pixels(segmentation: object, canvas: Canvas, path: Path) -> tuple[np.ndarra
     height, width = canvas.labels.shape
     if isinstance(segmentation, dict):
         if segmentation.get("size") != [height, width]:
-            raise _damaged(path, f"an object of size {segmentation.get('size')} on an image of {[height, width]}")
+            raise damaged(path, f"an object of size {segmentation.get('size')} on an image of {[height, width]}")
         counts = segmentation.get("counts")
-        runs = _unpacked(counts, path) if isinstance(counts, str) else counts
-        x, y = np.divmod(_in_runs(runs, height * width, path), height)
+        runs = unpacked(counts, path) if isinstance(counts, str) else counts
+        x, y = np.divmod(in_runs(runs, height * width, path), height)
         return y, x
     if isinstance(segmentation, list):
         parts = [canvas.pixels([_ring(one, path)]) for one in segmentation]
         if parts:
             y, x = (np.concatenate(axis) for axis in zip(*parts, strict=True))
             return y, x
-    raise _damaged(path, "an object without its pixels")
-
-
-def _in_runs(runs: object, size: int, path: Path) -> np.ndarray:
-    """Pixels of runs, which are outside and inside by turns."""
-    fitting = isinstance(runs, list) and all(isinstance(n, int) and 0 <= n <= size for n in runs)
-    counts = np.array(runs if fitting else [], np.int64)
-    if not fitting or int(counts.sum()) != size:
-        raise _damaged(path, f"runs of other than {size} pixels")
-    ends = np.cumsum(counts)[1::2]
-    lengths = counts[1::2]
-    return np.arange(lengths.sum()) + np.repeat(ends - np.cumsum(lengths), lengths)
-
-
-def _unpacked(text: str, path: Path) -> list[int]:
-    """Runs from their short form: 5 bits a sign, the lowest first; from the fourth on, what is added to the last but
-    one."""
-    runs = list[int]()
-    value = shift = 0
-    for sign in text:
-        bits = ord(sign) - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise _damaged(path, "runs in an unknown form")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    if shift:
-        raise _damaged(path, "runs that are cut off")
-    return runs
+    raise damaged(path, "an object without its pixels")
 
 
 def _ring(numbers: object, path: Path) -> np.ndarray:
     """A polygon of COCO: x and y by turns."""
     found = corners(numbers, flat=True)
     if found is None:
-        raise _damaged(path, "a polygon that is none")
+        raise damaged(path, "a polygon that is none")
     return found
-
-
-def _damaged(path: Path, what: str) -> ImageReadError:
-    return ImageReadError(f"{path} has {what}; expected a whole COCO file. Export it again.")
 
 
 FORMAT = Format(

@@ -22,6 +22,17 @@ def clipped(box: Box, shape: tuple[int, ...]) -> Box:
     return max(0, y0), max(0, x0), min(shape[0], y1), min(shape[1], x1)
 
 
+def common(one: Box, other: Box) -> Box:
+    """What two boxes share; empty where that is nothing."""
+    top, left = max(one[0], other[0]), max(one[1], other[1])
+    return top, left, max(top, min(one[2], other[2])), max(left, min(one[3], other[3]))
+
+
+def shifted(box: Box, rows: int, columns: int) -> Box:
+    """A box so many rows and columns further."""
+    return box[0] + rows, box[1] + columns, box[2] + rows, box[3] + columns
+
+
 def part_of(
     labels: np.ndarray, box: Box | None, rows: tuple[int, int], shape: tuple[int, ...]
 ) -> tuple[np.ndarray, Box]:

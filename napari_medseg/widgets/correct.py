@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractButton, QGridLayout, QLabel, QPushButton, QV
 
 from napari_medseg.errors import MedsegError, sentence
 from napari_medseg.project import Case, Project, Revision
+from napari_medseg.widgets.all_accepted import AllAccepted
 from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.classes import ClassList
@@ -30,7 +31,7 @@ from napari_medseg.widgets.next_image import NextImage
 from napari_medseg.widgets.once import warn_unseen
 from napari_medseg.widgets.opening_bar import OpeningBar
 from napari_medseg.widgets.pieces import PieceQuestion
-from napari_medseg.widgets.project_bar import ALL_ACCEPTED, ProjectBar, all_accepted_text
+from napari_medseg.widgets.project_bar import ProjectBar
 from napari_medseg.widgets.propose_all import ProposeAll
 from napari_medseg.widgets.remove_image import RemoveImage
 from napari_medseg.widgets.rest_in_3d import RestIn3D
@@ -79,8 +80,7 @@ class CorrectSection(QWidget):
         self.proposes = RoomyLabel(state.proposes)
         # the case that was shown last
         self._shown = state.case_id
-        # that no image is left, as it was told last
-        self._told_all = ""
+        self._all_accepted = AllAccepted(self.status)
         self.bar = ProjectBar(state, workers, self._leave, self._go_on)
         # by these names outside checks know them
         self.new, self.open, self.add, self.last = self.bar.new, self.bar.open, self.bar.add, self.bar.last
@@ -233,14 +233,7 @@ class CorrectSection(QWidget):
         cases = self.table.cases.cases
         self.bar.show_cases(project, cases)
         self.table.mark(self._state.case_id)
-        if not cases or any(case.state != "accepted" and not case.large for case in cases):
-            # not any more
-            self.status.take_back(tr(ALL_ACCEPTED))
-            self.status.take_back(self._told_all)
-        elif self._told_all and self._told_all in self.status.text():
-            # frames are counted off the GUI thread
-            before, self._told_all = self._told_all, all_accepted_text(cases)
-            self.status.setText(self.status.text().replace(before, self._told_all))
+        self._all_accepted.look(cases)
         self.moves.tell(moves)
         self._enable()
 
@@ -288,9 +281,7 @@ class CorrectSection(QWidget):
             if case is not None:
                 self.view.open_case(case.id)
             elif after is not None:
-                self._told_all = all_accepted_text(self.table.cases.cases)
-                self.status.setText(f"{note} {self._told_all}".strip())
-                self.status.release()
+                self._all_accepted.tell(self.table.cases.cases, note)
 
         self.next_image.choose(project, after, done, self._failed)
 
@@ -379,16 +370,7 @@ class CorrectSection(QWidget):
         self._sheet.toggle()
 
     def _show_status(self, status: Any) -> None:
-        if status.lost or status.error:
-            self.saved.setText(
-                trn(
-                    "{n} stroke is not stored: see above.",
-                    "{n} strokes are not stored: see above.",
-                    status.lost + status.pending,
-                )
-            )
-        else:
-            self.saved.setText(tr("Storing...") if status.pending else tr("All strokes are stored."))
+        self.bar.show_saved(status)
         self.listing.read_some(self.view.in_hand())
 
     def close_section(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from napari_medseg.app.correct import CaseLabels, case_labels
+from napari_medseg.app.case_labels import CaseLabels, case_labels
 from napari_medseg.app.draft import Draft, left_as_draft, predict_drafted
 from napari_medseg.app.greys import Greys, greys_of
 from napari_medseg.app.kinds import lie_of

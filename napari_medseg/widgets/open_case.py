@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_medseg.app.carry import said_by
-from napari_medseg.app.correct import WITHHELD, CaseLabels, CorrectionSession, SaveStatus
+from napari_medseg.app.case_labels import WITHHELD, CaseLabels
+from napari_medseg.app.correct import CorrectionSession, SaveStatus
 from napari_medseg.app.layer_keys import HISTORY_KEY
-from napari_medseg.app.picture import picture_of
+from napari_medseg.app.picture import other_picture, picture_of
 from napari_medseg.app.places import apart, grid_of, moved, resized
-from napari_medseg.app.provenance import case_provenance
+from napari_medseg.app.provenance import case_provenance, note_origin
 from napari_medseg.app.rescue import rescue_labels
 from napari_medseg.app.tracker import HINT, StrokeTracker
-from napari_medseg.errors import InputError, MedsegError
+from napari_medseg.errors import InputError
 from napari_medseg.inference import Prediction
 from napari_medseg.io import Grid
 from napari_medseg.project import Box, Project
@@ -265,17 +267,7 @@ class OpenCase(CaseLayers):
 
         napari tells nobody of pixels that a script or a plugin changed in their place.
         """
-        picture, data, name = self.picture, plain_image(self.image), self.image.name
-
-        def ask() -> str | None:
-            if picture is None or data is None or picture_of(data) == picture:
-                return None
-            return tr(
-                "'{name}' shows other pixels than when its mask was begun; expected the same. Propose again for these.",
-                name=name,
-            )
-
-        return ask
+        return partial(other_picture, self.picture, plain_image(self.image), self.image.name)
 
     def grid(self, lies: Grid) -> Grid:
         """On which grid the mask is written that lies so: where the layer knows no size, the project may."""
@@ -368,24 +360,12 @@ class OpenCase(CaseLayers):
             getattr(self.image.events, name).disconnect(self._image_moved)
         for layer in (self.image, self.labels):
             layer.metadata.pop("medseg_case", None)
-        self._note_origin()
+        self.labels.metadata.pop(HISTORY_KEY, None)
+        note_origin(self.labels.metadata, self.project, self.case_id)
         self.offers.close(tell=not force)
         self.session.close(timeout=0.5)
         self.closed = True
         return told
-
-    def _note_origin(self) -> None:
-        """The layer may stay: it tells from here on which proposal its labels come from, as the history says now."""
-        facts = self.labels.metadata
-        facts.pop(HISTORY_KEY, None)
-        try:
-            origin = self.project.proposal_origin(self.case_id)
-        except MedsegError:
-            # of a project that is gone, nothing is known
-            origin = None
-        now, then = origin or {}, facts.get("medseg", {})
-        if any(now.get(key) != then.get(key) for key in ("sha256", "also")):
-            facts["medseg"] = dict(now)
 
     def _rescue(self) -> Path | None:
         """Write what is on the screen elsewhere, on its image's pixels where it lies on them."""

@@ -10,7 +10,8 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_medseg.app.correct import CaseLabels, SaveStatus, undo_text
+from napari_medseg.app.case_labels import CaseLabels, undo_text
+from napari_medseg.app.correct import SaveStatus
 from napari_medseg.app.places import grid_of
 from napari_medseg.errors import sentence
 from napari_medseg.project import Box, Case, Project

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 from qtpy.QtWidgets import QWidget
 
 from napari_medseg.app.carry import said_by
-from napari_medseg.app.correct import CaseLabels
+from napari_medseg.app.case_labels import CaseLabels
 from napari_medseg.app.layer_keys import FILE_KEY, number_of
 from napari_medseg.app.picture import picture_of
 from napari_medseg.app.places import grid_of

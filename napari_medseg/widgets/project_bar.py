@@ -10,7 +10,9 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_medseg.app.correct import SaveStatus
 from napari_medseg.app.demo import sample_project
+from napari_medseg.app.how_far import progress_text
 from napari_medseg.app.images import add_images
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.io import format_of, is_there
@@ -25,9 +27,7 @@ from napari_medseg.widgets.layers import image_filter
 from napari_medseg.widgets.patients import PatientChoice
 from napari_medseg.widgets.state import PanelState
 from napari_medseg.widgets.workers import Ticket, Workers, stepping
-from napari_medseg.words import mark, tr, trn
-
-ALL_ACCEPTED = mark("All images are accepted. Retrain, or export the masks.")
+from napari_medseg.words import tr, trn
 
 
 class ProjectBar(QWidget):
@@ -82,6 +82,19 @@ class ProjectBar(QWidget):
         self.new.clicked.connect(self._ask_new)
         self.open.clicked.connect(self._ask_open)
         self.add.clicked.connect(self._ask_images)
+
+    def show_saved(self, status: SaveStatus) -> None:
+        """Whether all that was drawn is on the disk."""
+        if status.lost or status.error:
+            self.saved.setText(
+                trn(
+                    "{n} stroke is not stored: see above.",
+                    "{n} strokes are not stored: see above.",
+                    status.lost + status.pending,
+                )
+            )
+        else:
+            self.saved.setText(tr("Storing...") if status.pending else tr("All strokes are stored."))
 
     def show_cases(self, project: Project | None, cases: list[Case]) -> None:
         """How far the project is."""
@@ -242,44 +255,3 @@ def _refusals(refused: list[str]) -> str:
 def open_or(make: Callable[[Path], Project], folder: Path) -> Project:
     """The project in a folder; one is made there where none is."""
     return Project.open(folder) if (folder / FILE_NAME).exists() else make(folder)
-
-
-def progress_text(cases: list[Case]) -> str:
-    """How much of a project is accepted, in words; of large images nobody accepts all."""
-    whole = [case for case in cases if not case.large]
-    parts = []
-    if whole or not cases:
-        done = sum(case.state == "accepted" for case in whole)
-        parts.append(tr("{done} of {total} accepted", done=done, total=len(whole)))
-    if len(whole) < len(cases):
-        parts.append(_frames_text(cases))
-    return ", ".join(parts)
-
-
-def _frames_text(cases: list[Case]) -> str:
-    """How many frames of large images are accepted, of how many with something to look at where that is known."""
-    large = [case for case in cases if case.large]
-    return frames_text(
-        sum(case.frames for case in large),
-        sum(case.frames_of or 0 for case in large) if all(case.frames_of for case in large) else None,
-    )
-
-
-def frames_text(count: int, of: int | None) -> str:
-    """How many frames are accepted, of how many with tissue; None: nobody knows."""
-    if of is None:
-        return trn("{n} frame accepted", "{n} frames accepted", count)
-    return trn("{n} frame accepted of {of} with tissue", "{n} frames accepted of {of} with tissue", count, of=of)
-
-
-def all_accepted_text(cases: list[Case]) -> str:
-    """That no image is left, for the person; of large images, how far they are."""
-    if not any(case.large for case in cases):
-        return tr(ALL_ACCEPTED)
-    told = _frames_text(cases)
-    if all(case.large for case in cases):
-        return tr("{frames}. Go on with more frames, retrain, or export the masks.", frames=told)
-    return tr(
-        "All images are accepted; of slides {frames}. Go on with more frames, retrain, or export the masks.",
-        frames=told,
-    )

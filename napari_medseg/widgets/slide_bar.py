@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_medseg.app.correct import common
+from napari_medseg.app.how_far import frames_text
 from napari_medseg.app.slide_tissue import frames_of_slide
 from napari_medseg.app.slide_windows import SEEN, area, next_frame, next_window, windows_of
 from napari_medseg.app.slide_work import doubts_of
 from napari_medseg.project import Box, Revision
+from napari_medseg.project.boxes import common
 from napari_medseg.widgets.case_view import CaseView
 from napari_medseg.widgets.frame_outlines import FrameOutlines
 from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import SPACING, TextLabel, as_tip
 from napari_medseg.widgets.open_case import OpenCase
-from napari_medseg.widgets.project_bar import frames_text
 from napari_medseg.widgets.slide_progress import SlideProgress
 from napari_medseg.widgets.slides import LOOK_CLOSELY, SlideShown
 from napari_medseg.widgets.workers import Ticket, Workers

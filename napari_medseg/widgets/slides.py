@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_medseg.app.correct import CaseLabels, common, window_labels
+from napari_medseg.app.case_labels import CaseLabels, window_labels
 from napari_medseg.app.greys import Greys
 from napari_medseg.app.layer_keys import (
     GREYS_KEY,
@@ -26,6 +26,7 @@ from napari_medseg.app.slide_windows import area, wanted, window_at
 from napari_medseg.errors import sentence
 from napari_medseg.io.large import Large
 from napari_medseg.project import Box, Case, Project
+from napari_medseg.project.boxes import common
 from napari_medseg.widgets.layers import made_for, new_labels
 from napari_medseg.widgets.load import LoadedSlide
 from napari_medseg.widgets.one_picture import one_picture

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from napari_medseg.app import correct
-from napari_medseg.app.correct import CorrectionSession, case_labels
+from napari_medseg.app.case_labels import case_labels
+from napari_medseg.app.correct import CorrectionSession
 from napari_medseg.app.tracker import StrokeTracker
 from napari_medseg.errors import InputError, OutputError, ProjectError, ShapeError
 from napari_medseg.project import Project

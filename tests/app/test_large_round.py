@@ -1,6 +1,5 @@
 """Large images to the end: a round by the real trainer on their pieces, and a volume's mask out as it was accepted."""
 
-import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -22,6 +21,7 @@ from napari_medseg.project import Project
 from napari_medseg.project.runs import WEIGHTS_FILE
 from tests.app.helpers import TRUTH
 from tests.app.test_slides import cells
+from tests.app.volumes import balls
 
 pytest.importorskip("zarr")
 SLIDES = ("cmunext-xxs", "nuclei")
@@ -80,11 +80,8 @@ def test_a_round_learns_from_frames_of_a_slide_of_sixteen_bits_and_is_judged_on_
 @pytest.fixture
 def deep(tmp_path):
     """A project with a large volume of bright balls, of which a proposal is whole."""
-    z, y, x = np.mgrid[:40, :48, :44]
-    data = 200.0 * (((z % 20 - 10) ** 2 + (y % 24 - 12) ** 2 + (x % 22 - 11) ** 2) < 50)
-    data += np.random.default_rng(0).normal(20, 3, data.shape)
     path = tmp_path / "deep.nii"
-    nibabel.save(nibabel.Nifti1Image(data.transpose().astype(np.int16), np.diag((-1.0, 1.0, 2.0, 1.0))), path)
+    data = balls(path, (40, 48, 44), (20, 24, 22), 50)
     with Project.create(tmp_path / "p") as project:
         (case,), refused = add_images(project, [path])
         assert case.large

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_medseg.app.correct import CorrectionSession, window_labels
+from napari_medseg.app.case_labels import window_labels
+from napari_medseg.app.correct import CorrectionSession
 from napari_medseg.app.images import add_images
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.app.queue import opinion_of

@@ -16,6 +16,7 @@ from napari_medseg.errors import InputError
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.io.label_blocks import LabelBlocks
 from napari_medseg.io.large_open import open_large
+from tests.app.volumes import balls
 
 pytest.importorskip("zarr")
 DATA = Path(os.environ.get("MEDSEG_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -34,11 +35,8 @@ def small(monkeypatch):
 @pytest.fixture
 def volume(tmp_path):
     """Bright balls in the dark, on an oblique grid, in a file that can be read in parts."""
-    z, y, x = np.mgrid[:30, :40, :36]
-    data = 200.0 * (((z % 15 - 7) ** 2 + (y % 20 - 10) ** 2 + (x % 18 - 9) ** 2) < 30)
-    data += np.random.default_rng(0).normal(20, 3, data.shape)
     path = tmp_path / "deep.nii"
-    nibabel.save(nibabel.Nifti1Image(data.transpose().astype(np.int16), np.diag((-1.0, 1.0, 2.0, 1.0))), path)
+    balls(path, (30, 40, 36), (15, 20, 18), 30)
     return path
 
 

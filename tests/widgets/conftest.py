@@ -5,10 +5,13 @@ from importlib import import_module
 
 import pytest
 
+from napari_medseg.app import slide_windows
 from napari_medseg.app.demo import sample_project
+from napari_medseg.io import large
 from napari_medseg.widgets import opening
 from napari_medseg.widgets.launch import HEAVY
 from tests.widgets.helpers import WAIT, blobs, choose, kept, propose
+from tests.widgets.slide_helpers import SIDE
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,6 +32,13 @@ def plugins_read_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PluginManifest, "discover", lambda *args, **kwargs: found)
         yield
+
+
+@pytest.fixture
+def soon_large(monkeypatch):
+    """Images of a million pixels are read in parts, as slides are, and drawn in in small frames."""
+    monkeypatch.setattr(large, "MOST_WHOLE", 1_000_000)
+    monkeypatch.setattr(slide_windows, "SIDE", SIDE)
 
 
 @pytest.fixture(autouse=True)

@@ -1,27 +1,17 @@
 """The list of images: what changed alone is made anew, and an image is found by its name."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_medseg.project import Case
 from napari_medseg.widgets.case_model import STATES, CaseModel
 from napari_medseg.widgets.case_table import CaseTable
 from napari_medseg.widgets.find_image import LONG
-from napari_medseg.widgets.project_bar import all_accepted_text, progress_text
+from tests.listed import cases
 from tests.widgets.helpers import WAIT
 
 pytestmark = pytest.mark.gui
-
-
-def cases(count=5, **changes):
-    one = Case(
-        id=0, name="", image=Path("/a"), sha256="", shape=(4, 4), spacing=None, unit="px", group="g", split="train",
-        state="new", strokes=0, missing=False,
-    )  # fmt: skip
-    return [replace(one, id=n, name=f"scan_{n}", **changes) for n in range(1, count + 1)]
 
 
 @pytest.fixture
@@ -56,28 +46,6 @@ def test_of_a_large_image_it_says_how_much_is_accepted(model, shape, frames, sta
     assert texts(model)[0][1] == text
     model.fill(cases(1, shape=shape, frames=frames, state=state, missing=True))
     assert texts(model)[0][1] == "image missing"
-
-
-def test_how_far_a_project_is_counts_frames_apart():
-    assert progress_text([]) == "0 of 0 accepted"
-    assert progress_text([*cases(2), *cases(1, state="accepted")]) == "1 of 3 accepted"
-    slide = cases(1, shape=(9000, 9000), frames=3, state="accepted")
-    assert progress_text(slide) == "3 frames accepted"
-    assert progress_text([*cases(2), *slide]) == "0 of 2 accepted, 3 frames accepted"
-    known = cases(1, shape=(9000, 9000), frames=3, frames_of=31, state="in progress")
-    assert progress_text(known) == "3 frames accepted of 31 with tissue"
-    assert progress_text([*slide, *known]) == "6 frames accepted"
-    # a slide of which nothing is accepted is none of the images either
-    assert progress_text([*cases(2), *cases(1, shape=(9000, 9000))]) == "0 of 2 accepted, 0 frames accepted"
-
-
-def test_that_all_is_accepted_is_said_of_frames_too():
-    done = cases(2, state="accepted")
-    assert all_accepted_text(done) == "All images are accepted. Retrain, or export the masks."
-    slide = cases(1, shape=(9000, 9000), frames=3, frames_of=31, state="in progress")
-    told = all_accepted_text([*done, *slide])
-    assert told.startswith("All images are accepted; of slides 3 frames accepted of 31 with tissue. Go on")
-    assert all_accepted_text(slide).startswith("3 frames accepted of 31 with tissue. Go on")
 
 
 def test_only_what_changed_is_told(model, qtbot):

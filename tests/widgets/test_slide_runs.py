@@ -5,7 +5,6 @@ import pytest
 
 from napari_medseg.app import slide_windows
 from napari_medseg.app.slide_work import DONE, WAITING, Progressed
-from napari_medseg.io import large
 from napari_medseg.project import Project
 from tests.widgets.helpers import WAIT, choose
 from tests.widgets.slide_helpers import SHAPE, SIDE, frame, open_slide, write
@@ -14,9 +13,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture(autouse=True)
-def soon_large(monkeypatch):
-    monkeypatch.setattr(large, "MOST_WHOLE", 1_000_000)
-    monkeypatch.setattr(slide_windows, "SIDE", SIDE)
+def small_blocks(monkeypatch, soon_large):
     for name in ("napari_medseg.io.label_blocks.BLOCK", "napari_medseg.app.slide_plan.BLOCK"):
         monkeypatch.setattr(name, (SIDE, SIDE))
 
