@@ -5,8 +5,10 @@ import numpy as np
 
 
 def balls(path, sides, apart, squared):
-    """Write bright balls in the dark, so far apart on each axis (z, y, x), of a squared radius; all in voxels, twice as high
-    as wide. Gives what they hold."""
+    """Write bright balls in the dark; gives what they hold.
+
+    So far apart on each axis (z, y, x) and of such a squared radius, in voxels, which are twice as high as wide.
+    """
     places = np.mgrid[tuple(slice(side) for side in sides)]
     far = sum((place % each - each // 2) ** 2 for place, each in zip(places, apart, strict=True))
     data = 200.0 * (far < squared) + np.random.default_rng(0).normal(20, 3, sides)
