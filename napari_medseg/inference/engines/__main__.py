@@ -14,7 +14,9 @@ from pathlib import Path
 
 def _end_with_parent() -> None:
     """The pipe closes when the program that started this one ends."""
-    sys.stdin.buffer.read()
+    # not sys.stdin, which Python lets go of at its own end: it aborts where a thread still reads from it
+    while os.read(0, 1024):
+        pass
     os._exit(3)
 
 

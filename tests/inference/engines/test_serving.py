@@ -63,7 +63,7 @@ def test_masks_of_trained_networks_are_those_of_torch(network, engine):
 
 
 @pytest.mark.slow
-def test_torch_serves_until_a_process_has_measured(auto):
+def test_torch_serves_until_a_process_has_measured(auto, caplog):
     predictor = Predictor.from_weights(NAME, "nuclei", device="cpu", engine="auto")
     assert predictor.predict(picture()).origin["gain"] is None
     auto.wait()
@@ -73,6 +73,8 @@ def test_torch_serves_until_a_process_has_measured(auto):
     auto.wait()
     facts = json.loads(next(store.cache_folder().glob("*.json")).read_text())
     assert set(facts["seconds"]) == {"torch", "onnxruntime", "openvino"}
+    # the process came to its own end
+    assert "ended with" not in caplog.text
     found = predictor.predict(picture())
     assert found.origin["engine"].split()[0] == facts["engine"]
     assert found.origin["gain"] == facts["gain"]
