@@ -160,7 +160,8 @@ class Project:
         if not count:
             return "The last session ended unexpectedly; no stroke had been drawn."
         up_to = history.when(last, "%Y-%m-%d %H:%M:%S")
-        return f"The last session ended unexpectedly; all {count} strokes and proposals up to {up_to} are here."
+        kept = f"all {count} strokes and proposals" if count > 1 else "its one stroke or proposal"
+        return f"The last session ended unexpectedly; {kept} up to {up_to} {'are' if count > 1 else 'is'} here."
 
     def close(self) -> None:
         """Close; more calls do nothing."""

@@ -65,13 +65,16 @@ def open_window(paths: Sequence[Path], *, sample_project: bool = False, last: bo
 def fit_to_screen(window: QMainWindow, dock: QDockWidget) -> None:
     """On a small screen the window takes all of it, and the panel no more than it needs: the rest is the image's.
 
-    On another one the first window is large enough for both; later ones are as the last was left, by napari.
+    On another one the first window is large enough for both, and so is one after a window that was not closed, of which
+    napari remembers nothing; later ones are as the last was left, by napari.
     """
+    from napari.settings import get_settings
+
     screen = window.screen()
     if screen is None:
         return
     if not is_small(screen.size()):
-        if not load_settings().get("toured"):
+        if get_settings().application.window_size is None or not load_settings().get("toured"):
             window.resize(window.size().expandedTo(ROOMY).boundedTo(screen.availableGeometry().size()))
     else:
         # as large as that also where nobody manages windows, and where napari remembers a larger one

@@ -1,6 +1,7 @@
 """The panel is seen whole: nothing to scroll at 1000 px, no text cut, small screens filled."""
 
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -135,6 +136,12 @@ def test_the_first_window_has_room_for_image_and_panel_and_later_ones_are_as_the
     fit_to_screen(window, dock)
     assert window.size() == ROOMY.boundedTo(room) != QSize(900, 500)
     save_settings(toured=True)
+    # the last one was killed: napari remembers a window when it is closed
     window.resize(900, 500)
+    monkeypatch.setattr(get_settings().application, "window_size", None)
+    fit_to_screen(window, dock)
+    assert window.size() == ROOMY.boundedTo(room)
+    window.resize(900, 500)
+    monkeypatch.setattr(get_settings().application, "window_size", (900, 500))
     fit_to_screen(window, dock)
     assert window.size() == QSize(900, 500)
