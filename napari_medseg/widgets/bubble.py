@@ -103,6 +103,9 @@ class Bubble(QFrame):
         if layout is not None:
             # as high as the text is in the font that it is shown in
             self.text.ensurePolished()
+            edge = layout.contentsMargins()
+            # a layout of its own accord gives a text two pixels less, and cuts its last line
+            self.text.setMinimumHeight(self.text.heightForWidth(WIDTH - edge.left() - edge.right()))
             layout.invalidate()
             layout.activate()
             self.setFixedHeight(layout.heightForWidth(WIDTH))

@@ -43,7 +43,7 @@ class Step:
 STEPS = (
     Step(
         mark(
-            "Drop a folder of your images, or a slide, on the window, or press New... here, in the tab Correct. They "
+            "Drop a folder of your images, or a slide, on the window, or press New... in the tab Correct. They "
             "stand in a project: a folder that keeps their masks and every stroke."
         ),
         lambda panel: panel.correct.table,

@@ -98,6 +98,8 @@ def test_all_five_point_at_what_they_tell_of_forth_and_back(seen, qtbot):
         (bubble,) = bubbles(window)
         assert bubble.count.text() == f"{number + 1} of 5"
         qtbot.waitUntil(lambda number=number: bubble_beside(panel, window, STEPS[number]), timeout=WAIT)
+        # no line is cut
+        assert bubble.text.height() >= bubble.text.heightForWidth(bubble.text.width())
     assert not bubble.back.isEnabled()
     for _ in STEPS:
         QTest.mouseClick(bubble.next, Qt.MouseButton.LeftButton)
