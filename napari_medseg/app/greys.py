@@ -54,11 +54,11 @@ def greys_of(large: Large, small: np.ndarray | None = None) -> Greys:
     """
     if large.dtype == np.uint8:
         return 0.0, 255.0
-    ends = ends_of(_some(large) if small is None else small, colour=large.channels > 0)
+    values = _some(large) if small is None else small
+    ends = ends_of(values, colour=large.channels > 0)
     if ends is not None:
         return ends
     # what was looked at is all one value: that is black
-    values = _some(large) if small is None else small
     value = next((float(one) for one in values.ravel()[:1] if np.isfinite(one)), 0.0)
     return _apart(value, value)
 
