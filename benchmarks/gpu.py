@@ -117,7 +117,7 @@ def train(options: argparse.Namespace) -> int:
         pretrained = None if PLANS[name].pretrained is None else str((work / ENCODER).resolve())
         begins = PLANS[name].start
         # what a plan begins with is the file that ships, not one trained here
-        start = None if begins is None else str(resolve_weights(*begins.split("/"))[1].resolve())
+        start = None if begins is None else str(resolve_weights(*begins.partition("@")[0].split("/"))[1].resolve())
         spec = dataclasses.replace(
             spec,
             start=dataclasses.replace(spec.start, pretrained=pretrained, start_from=start),

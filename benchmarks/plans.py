@@ -58,7 +58,7 @@ class Plan:
     pretrained : str or None
         As :func:`napari_medseg.weights.hub.find_pretrained` takes it.
     start : str or None
-        Name of the plan whose weights this one begins with.
+        Name of the plan whose weights this one begins with; with ``@`` and a version where that is superseded.
 
     The others are those of the groups of :class:`napari_medseg.project.run_spec.RunSpec`.
     """
@@ -157,7 +157,7 @@ def _from_generalist(domain: str, word: str, licence: str) -> Plan:
         _stages((256, 12)),
         validate_every=3,
         classes=(word,),
-        start="sgd-net-s/generalist",
+        start="sgd-net-s/generalist@2",
         epoch_images=500,
         learning_rate=3e-4,
         encoder_rate=0.3,
@@ -168,7 +168,16 @@ def _from_generalist(domain: str, word: str, licence: str) -> Plan:
 
 
 PLANS: Mapping[str, Plan] = {
-    "sgd-net-s/generalist": _lite(_generalist((192, 60), (256, 40), learning_rate=1e-3)),
+    # one that others begin with, superseded itself: trained, not published
+    "sgd-net-s/generalist@2": _lite(_generalist((192, 60), (256, 40), learning_rate=1e-3)),
+    # what is small on the image, stones and tumours, gains most by the larger side
+    "sgd-net-s/generalist": replace(
+        _lite(_generalist((320, 28), learning_rate=5e-4)),
+        pretrained=None,
+        start="sgd-net-s/generalist@2",
+        validate_every=4,
+        version=3,
+    ),
     **{f"cmunext-xxs/{task}": _draft(domain, word, licence) for task, domain, word, licence in TASKS},
     "sgd-net-s/dermoscopy": _lite(_specialist("dermoscopy", "lesion", "cc0")),
     "sgd-net-s/nuclei": _lite(_specialist("nuclei", "nucleus", "cc0")),
@@ -177,7 +186,7 @@ PLANS: Mapping[str, Plan] = {
         Plan(
             ("kidney-stone CT",),
             "research-only",
-            _stages((512, 60)),
+            _stages((512, 24)),
             validate_every=5,
             classes=("stone",),
             learning_rate=5e-4,
@@ -186,6 +195,9 @@ PLANS: Mapping[str, Plan] = {
             augmentation="detected",
             version=1,
         )
+    ),
+    "dcsnet-s/generalist": replace(
+        _lite(_generalist((256, 24), learning_rate=5e-4)), batch_size=8, augmentation="detected", validate_every=4
     ),
     "sgd-net-s/stained-nuclei": replace(
         _from_generalist("nuclei", "nucleus", "research-only"),

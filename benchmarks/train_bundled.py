@@ -85,7 +85,7 @@ def build_spec(
 ) -> RunSpec:
     """The run that makes one bundled file; by another plan than its own where one is given."""
     plan = PLANS[name] if plan is None else plan
-    network, _, task = name.partition("/")
+    network, _, task = name.partition("@")[0].partition("/")
     pretrained = None if plan.pretrained is None else str(find_pretrained(plan.pretrained))
     start = None if plan.start is None else str((runs / plan.start.replace("/", "-") / WEIGHTS_FILE).resolve())
     sets = plan.sets or tuple(one for domain in plan.domains for one in DOMAINS[domain].sets)
@@ -146,7 +146,7 @@ def publish(runs: Path) -> None:
     """Copy finished weights into the package, those of larger networks in half precision, and write the manifest."""
     target = bundled_folder()
     target.mkdir(exist_ok=True)
-    for name in PLANS:
+    for name in (one for one in PLANS if "@" not in one):
         source = runs / name.replace("/", "-") / WEIGHTS_FILE
         if finished(source.parent):
             entry = read_entry(source)
