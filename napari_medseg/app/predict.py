@@ -40,8 +40,9 @@ class PredictRequest:
         Probability from which a pixel is foreground.
     most_boxes : int or None
         Of the boxes that a network finds, segment at most so many.
-    mirrored : bool
-        Segment mirrored copies too, and take the mean (test-time augmentation).
+    mirrored : bool or None
+        Segment mirrored copies too, and take the mean (test-time augmentation); None: of images, where the network is
+        declared so.
     also : tuple of (network, weights)
         Further networks whose mean is taken too (an ensemble); of the same classes.
     pixel_um : float or None
@@ -56,7 +57,7 @@ class PredictRequest:
     size: int | None = None
     threshold: float = 0.5
     most_boxes: int | None = None
-    mirrored: bool = False
+    mirrored: bool | None = None
     also: tuple[tuple[str, str], ...] = ()
     pixel_um: float | None = None
     # it changes no proposal: not in what is kept of a request
@@ -66,6 +67,13 @@ class PredictRequest:
         """The same for a process that works in another folder: weights that are files are named by their whole path."""
         also = tuple((network, whole_path(weights)) for network, weights in self.also)
         return replace(self, weights=whole_path(self.weights), also=also)
+
+
+def is_careful(request: PredictRequest) -> bool:
+    """Whether an image is segmented mirrored too: as was asked for, and else as the network is declared."""
+    from napari_medseg.networks import get_spec
+
+    return get_spec(request.network).mirrored if request.mirrored is None else request.mirrored
 
 
 def members_of(request: PredictRequest) -> list[PredictRequest]:

@@ -18,7 +18,7 @@ from napari_medseg.app.formats import DEFAULT, format_named, suffix_for
 from napari_medseg.app.kinds import check_kind, lie_of, size_told
 from napari_medseg.app.large_files import check_wishes, large_told, predict_large, target_of
 from napari_medseg.app.losses import file_losses
-from napari_medseg.app.predict import Boxes, PredictRequest, Progress, edges_request, part_of, predict_array
+from napari_medseg.app.predict import Boxes, PredictRequest, Progress, edges_request, is_careful, part_of, predict_array
 from napari_medseg.app.prompts import prompts_of
 from napari_medseg.app.together import Together
 from napari_medseg.errors import DeviceError, InputError, ShapeError
@@ -110,6 +110,9 @@ def predict_files(
         raise InputError(tr("--overwrite and --skip-existing are both given; expected one of them. Leave one out."))
     if edges:
         edges_request(request)
+    if disagreement and request.mirrored is None and is_careful(request):
+        # of volumes too
+        request = replace(request, mirrored=True)
     if disagreement and not (request.mirrored or request.also):
         raise InputError(
             tr(

@@ -147,7 +147,7 @@ class Queue:
         if request is None:
             return left[0]
         # where mirrored copies disagree there is doubt; whether there is anything, one look tells
-        request = replace(request, mirrored=request.mirrored or order == DOUBTFUL)
+        request = replace(request, mirrored=order == DOUBTFUL or bool(request.mirrored))
         doubts: list[tuple[Case, float]] = []
         started, asked = time.monotonic(), False
         for case in left[:LOOKED_AT]:

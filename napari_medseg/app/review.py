@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +94,9 @@ def _worth(rows: list[Comparison]) -> tuple[float, float]:
 
 
 def _against(old: PredictRequest, spec: RunSpec, folder: Path, device: str, cancelled: Wanted) -> list[Comparison]:
-    new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)
+    # one look each: what is compared is alike
+    old = replace(old, mirrored=False)
+    new = PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device, mirrored=False)
     rows = []
     for pair in spec.data.val:
         read, mask = _read(pair, spec, folder)
@@ -157,9 +159,8 @@ def find_suspects(spec: RunSpec, folder: Path, *, device: str = "auto", cancelle
     list of Suspect
         Volumes are not looked at.
     """
-    requests = [PredictRequest(network=spec.network, weights=str(folder / WEIGHTS_FILE), device=device)]
-    if spec.start.start_from is not None:
-        requests.append(PredictRequest(network=spec.network, weights=spec.start.start_from, device=device))
+    files = [str(folder / WEIGHTS_FILE), *([] if spec.start.start_from is None else [spec.start.start_from])]
+    requests = [PredictRequest(network=spec.network, weights=file, device=device, mirrored=False) for file in files]
     anchors = {str(path) for _, path, _ in anchors_of(spec.provenance.trained_on)}
     pairs, fits, contrasts = [], [], []
     for pair in spec.data.train:

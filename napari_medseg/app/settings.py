@@ -32,7 +32,6 @@ SETTINGS: Mapping[str, fields.Check] = {
                 "export_table",
                 "measure_apart",
                 "measurements",
-                "mirrored",
                 "probability",
             ),
             *("three_planes", "toured"),
@@ -40,6 +39,11 @@ SETTINGS: Mapping[str, fields.Check] = {
         fields.FLAG,
     ),
     "also": (lambda value: isinstance(value, list), "a list"),
+    # by network
+    "careful": (
+        lambda value: isinstance(value, dict) and all(isinstance(v, bool) for v in value.values()),
+        "flags",
+    ),
     "brush_size": fields.number(1, 1000),
     "epochs": fields.whole(1, 100_000),
     "minutes": fields.whole(0, 100_000),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -191,7 +191,8 @@ def plan_slide(slide: Large, request: PredictRequest, *, task: str = "") -> Slid
     count = grid.count if tiles is None else len(tiles)
     return SlidePlan(
         path=slide.path,
-        request=request,
+        # of thousands of tiles, four times as many only where that is asked for
+        request=replace(request, mirrored=bool(request.mirrored)),
         shape=(slide.shape[0], slide.shape[1]),
         level=level,
         down=(down[-2], down[-1]),

@@ -110,7 +110,7 @@ def plan_volume(volume: Large, request: PredictRequest) -> VolumePlan:
             )
     return VolumePlan(
         path=volume.path,
-        request=request,
+        request=replace(request, mirrored=bool(request.mirrored)),
         shape=volume.shape,
         axis=axis,
         halo=halo,

@@ -58,11 +58,13 @@ def note_wait(request: PredictRequest, shape: Sequence[int], seconds: float) -> 
 
 
 def _question(request: PredictRequest, shape: Sequence[int]) -> str:
+    from napari_medseg.app.predict import is_careful
+
     # a round's weights are as fast as those that it began with
     members = [
         f"{network}/own" if weights.endswith(".safetensors") else weights
         for network, weights in ((request.network, request.weights), *sorted(request.also))
     ]
     # images are as large as one another up to four times
-    parts = (*members, request.device, request.size or "", "mirrored" if request.mirrored else "")
+    parts = (*members, request.device, request.size or "", "mirrored" if is_careful(request) else "")
     return " ".join(map(str, (*filter(None, parts), prod(shape[:2]).bit_length() // 2)))

@@ -53,7 +53,12 @@ def predict(
     most_boxes: Annotated[
         Optional[int], typer.Option(min=1, help="Of the boxes that a network finds, segment at most so many.")
     ] = None,
-    tta: Annotated[bool, typer.Option("--tta", help="Segment mirrored copies too and take the mean.")] = False,
+    tta: Annotated[
+        Optional[bool],
+        typer.Option(
+            "--tta/--no-tta", help="Segment mirrored copies too and take the mean; SGD-Net (small) does so of images."
+        ),
+    ] = None,
     also: Annotated[
         Optional[list[str]], typer.Option(help="NETWORK:WEIGHTS of a further network; the mean is taken. Repeatable.")
     ] = None,

@@ -91,7 +91,7 @@ def plan_prediction(
     shape: tuple[int, ...],
     *,
     size: Sequence[int] | int | None = None,
-    mirrored: bool = False,
+    mirrored: bool | None = False,
     spacing: Sequence[float] | None = None,
     trained_spacing: Sequence[float] | None = None,
     volume: bool | None = None,
@@ -106,8 +106,8 @@ def plan_prediction(
         (Y, X) or (Y, X, C) of an image, (Z, Y, X) of a volume.
     size : int or tuple of int, optional
         Sides of the network's input, px; rounded up to what the network can take. Default: the paper's.
-    mirrored : bool
-        Segment mirrored copies too.
+    mirrored : bool or None
+        Segment mirrored copies too; None: as the network is declared, but of no volume, whose slices are many.
     spacing, trained_spacing : sequence of float, optional
         Of a volume's voxels (z, y, x), and of those the network was trained on; where both are known the volume is
         resampled.
@@ -136,6 +136,8 @@ def plan_prediction(
         raise ShapeError(f"size is {wanted}; expected {ndim} sides of at least 1 px. Choose for example 256.")
     multiple = spec.input.multiple
     sides = tuple(-(-int(side) // multiple) * multiple for side in wanted)
+    if mirrored is None:
+        mirrored = spec.mirrored and not deep
     copies = len(VIEWS[ndim]) if mirrored else 1
     whole = tuple(int(n) for n in shape)
     if ndim == 2 and deep:

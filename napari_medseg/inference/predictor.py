@@ -122,7 +122,7 @@ class Predictor:
         shape: tuple[int, ...],
         *,
         size: Sequence[int] | int | None = None,
-        mirrored: bool = False,
+        mirrored: bool | None = False,
         spacing: Sequence[float] | None = None,
         volume: bool | None = None,
         axis: int | None = None,
@@ -148,7 +148,7 @@ class Predictor:
         threshold: float = 0.5,
         boxes: Sequence[Sequence[float]] | np.ndarray | None = None,
         most_boxes: int | None = None,
-        mirrored: bool = False,
+        mirrored: bool | None = False,
         spacing: Sequence[float] | None = None,
         volume: bool | None = None,
         axis: int | None = None,
@@ -171,8 +171,8 @@ class Predictor:
             (N, 4: y0, x0, y1, x1), px: segmented instead of what the network finds itself.
         most_boxes : int, optional
             Segment at most so many of the boxes that the network finds, the best ones; published DCSNet: 1.
-        mirrored : bool
-            Segment mirrored copies too, and take the mean.
+        mirrored : bool or None
+            Segment mirrored copies too, and take the mean; None: as :func:`plan_prediction` says.
         spacing : sequence of float, optional
             Of a volume's voxels, (z, y, x), mm.
         volume, axis : optional

@@ -206,6 +206,8 @@ class NetworkSpec:
         Output channels that ``parameters`` and ``macs_256`` are counted with.
     macs_256 : float or None
         Multiply-accumulates at 256 x 256, of a volume at ``input.size``, counted by ``macs_tool``.
+    mirrored : bool
+        Proposals are the mean over mirrored copies of an image where nobody says otherwise: it is quick enough.
     unused : tuple of str
         Beginnings of names of parameters that reach no output and are kept for published counts or files.
     assumptions : tuple of str
@@ -227,5 +229,6 @@ class NetworkSpec:
     classes: int = 1
     macs_256: float | None = None
     macs_tool: str | None = None
+    mirrored: bool = False
     unused: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import as_tip
+from napari_medseg.widgets.state import PanelState
 from napari_medseg.words import mark, tr, trn
 
 # by the names that they are stored under: what stands beside the box, and its tool tip
@@ -25,7 +26,10 @@ _SHOWN = {"probability": (mark("Show the probability map"), ""), "edges": (mark(
 _OPINIONS = {
     "mirrored": (
         mark("Slower, more careful"),
-        mark("The image is segmented mirrored too, and the mean is taken."),
+        mark(
+            "The image is segmented mirrored too, and the mean is taken. Ticked by itself where the network is quick "
+            "enough for it; what you choose is kept for each network."
+        ),
     ),
     "disagreement": (
         mark("Show where opinions differ"),
@@ -58,9 +62,12 @@ class ProposeOptions(QWidget):
         self.also, self.menu = QToolButton(), QMenu(self)
         # those that a person chose, also while they are not on offer
         self._asked = _pairs(stored.get("also"))
+        # by network, where a person said so or not so
+        self.careful: dict[str, bool] = dict(stored.get("careful") or {})
+        self._about = ""
         self.more, self._rest = QToolButton(), QWidget()
         self._build()
-        self._fold(not (any(self.opinions.asdict().values()) or self._asked))
+        self._fold(not (self.opinions.disagreement.value or any(self.careful.values()) or self._asked))
 
     def _build(self) -> None:
         self.also.setMenu(self.menu)
@@ -103,7 +110,7 @@ class ProposeOptions(QWidget):
         self.boxes.toggled.connect(self.boxes_wanted)
         self.draw.setToolTip(tr("Drag a box around each lesion  ({key})", key=key_of("draw_boxes")))
         self.draw.clicked.connect(self._draw)
-        self.opinions.mirrored.changed.connect(lambda: self.changed.emit())
+        self.opinions.mirrored.changed.connect(self._careful_wanted)
 
     def _fold(self, folded: bool) -> None:
         self._rest.setVisible(not folded)
@@ -115,6 +122,19 @@ class ProposeOptions(QWidget):
 
     def _draft_wanted(self, wanted: bool) -> None:
         save_settings(draft=wanted)
+        self.changed.emit()
+
+    def about(self, state: PanelState, *, parts: bool) -> None:
+        """What is wanted of whom proposes next: in ``parts`` where it is a volume or a slide, of many passes."""
+        state.also, state.drafts, state.careful = self.members(), self.draft.isChecked(), self.careful
+        network = state.network if state.boxed is None else state.boxed[0]
+        self._about = f"{network}/parts" if parts else network
+        with self.opinions.mirrored.changed.blocked():
+            self.opinions.mirrored.value = self.careful.get(self._about, get_spec(network).mirrored and not parts)
+
+    def _careful_wanted(self, wanted: bool) -> None:
+        self.careful[self._about] = wanted
+        save_settings(careful=self.careful)
         self.changed.emit()
 
     def offer(self, others: Sequence[tuple[str, WeightsEntry]], *, volume: bool) -> None:
@@ -172,7 +192,7 @@ class ProposeOptions(QWidget):
 
     def save(self) -> None:
         """Remember the choices."""
-        save_settings(**self.wanted())
+        save_settings(**{name: value for name, value in self.wanted().items() if name != "mirrored"})
 
 
 def _form(rows: Mapping[str, tuple[str, str]], stored: Mapping[str, Any]) -> Container:

@@ -195,7 +195,7 @@ class ProposeSection(QWidget):
         self.familiar.ask(closest_look(self._viewer, self.current_image()))
 
     def _asked(self) -> None:
-        self._state.also, self._state.drafts = self.options.members(), self.options.draft.isChecked()
+        self.options.about(self._state, parts=self._volume or is_slide(self.current_image()))
         self._tell_next()
         self._show_plan()
 

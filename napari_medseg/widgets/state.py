@@ -42,6 +42,8 @@ class PanelState:
         What will propose next, in words.
     also : tuple of (network, weights)
         Networks that are asked beside it.
+    careful : mapping of str to bool
+        Whether images are segmented mirrored too, by network, where a person said so or not so.
     drafts : bool
         A draft is wanted while a slow network works.
     project : Project or None
@@ -65,6 +67,7 @@ class PanelState:
     boxed: tuple[str, str] | None = None
     proposes: str = ""
     also: tuple[tuple[str, str], ...] = ()
+    careful: dict[str, bool] = field(default_factory=dict)
     drafts: bool = True
     project: Project | None = None
     case_id: int | None = None
@@ -76,7 +79,16 @@ class PanelState:
 
     def request(self) -> PredictRequest:
         """What to run now."""
-        return PredictRequest(network=self.network, weights=self.weights, device=self.device, engine=self.engine)
+        return self._asked_of(self.network, self.weights)
+
+    def _asked_of(self, network: str, weights: str) -> PredictRequest:
+        return PredictRequest(
+            network=network,
+            weights=weights,
+            device=self.device,
+            engine=self.engine,
+            mirrored=self.careful.get(network),
+        )
 
     def naming(self) -> dict[str, Any]:
         """What :func:`napari_medseg.app.classes.class_table` is told besides the proposal; may be asked anywhere."""
@@ -125,7 +137,7 @@ class PanelState:
         return None if tasks and contradicts(tasks[0], image.modality) else request
 
     def _asked(self, known: tuple[str, WeightsEntry]) -> PredictRequest:
-        return PredictRequest(network=known[1].network, weights=known[0], device=self.device, engine=self.engine)
+        return self._asked_of(known[1].network, known[0])
 
     def opinions_for(self, *, volume: bool) -> PredictRequest | None:
         """As :meth:`request_for`, with the networks that are asked beside it where they take such an image."""

@@ -33,7 +33,7 @@ def test_the_small_network_of_the_task_drafts_plainly():
     assert draft_for(request, SHAPE, known(), "nuclei") is None
     waits.note_wait(request, SHAPE, 3.0)
     draft = draft_for(request, SHAPE, known(), "nuclei")
-    assert draft.request == replace(SMALL, device="cpu")
+    assert draft.request == replace(SMALL, device="cpu", mirrored=False)
     assert (draft.by, draft.waits_for) == ("CMUNeXt-XXS", ("SGD-Net small", "LGMSNet"))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from napari_medseg.app import waits
-from napari_medseg.app.predict import PredictRequest
+from napari_medseg.app.predict import PredictRequest, is_careful
 from napari_medseg.app.settings import load_settings, save_settings
 
 REQUEST = PredictRequest(network="sgd-net-s", weights="sgd-net-s/generalist@2")
@@ -35,7 +35,8 @@ def test_what_is_slow_is_known_in_the_next_session_and_what_is_quick_is_not_writ
     [
         ({}, (250, 300), True),
         ({}, (4000, 6000), False),
-        ({"mirrored": True}, SHAPE, False),
+        ({"mirrored": not is_careful(REQUEST)}, SHAPE, False),
+        ({"mirrored": is_careful(REQUEST)}, SHAPE, True),
         ({"also": (("lgms-net", "lgms-net/generalist@1"),)}, SHAPE, False),
         ({"device": "cpu"}, SHAPE, False),
         ({"size": 512}, SHAPE, False),
@@ -59,4 +60,4 @@ def test_what_is_written_stays_little_and_damage_is_passed_over():
         waits.note_wait(replace(REQUEST, size=16 * (number + 1)), SHAPE, 3.0)
     assert len(load_settings()["waits"]) <= waits._MOST + 1
     save_settings(waits={"x": "long"})
-    assert waits.known_wait(PredictRequest(network="a", weights="b"), SHAPE) is None
+    assert waits.known_wait(PredictRequest(network="dcsnet", weights="b"), SHAPE) is None

@@ -206,6 +206,23 @@ def test_as_many_copies_are_planned_as_are_looked_at(ndim):
     assert f"mirrored {plan.passes} ways" in plan.describe()
 
 
+@pytest.mark.parametrize(
+    ("shape", "asked", "passes"),
+    [
+        ((20, 24), None, 4),
+        ((20, 24, 3), None, 4),
+        ((20, 24), False, 1),
+        ((9, 20, 24), None, 9),
+        ((9, 20, 24), True, 36),
+    ],
+)
+def test_a_quick_network_looks_at_mirrored_copies_of_images_unasked(shape, asked, passes):
+    assert plan_prediction(get_spec("sgd-net-s"), shape, size=64, mirrored=asked).passes == passes
+    if asked is None:
+        # others where they are told to
+        assert not plan_prediction(get_spec("cmunext-xxs"), shape, size=64, mirrored=None).mirrored
+
+
 def test_several_classes_go_by_the_largest():
     torch.manual_seed(0)
     entry = WeightsEntry(id="a/b@1", network="cmunext-xxs", task="t", classes=("a", "b"), input_size=(32, 32))

@@ -257,6 +257,7 @@ def test_where_opinions_differ_is_a_map(panel, qtbot):
     add_sample(panel)
     choose(panel)
     options = panel.propose.options
+    assert panel.state.network == "cmunext-xxs" and not options.opinions.mirrored.value
     options.opinions.mirrored.value = True
     assert "mirrored 4 ways, 4 passes" in panel.propose.plan.text()
     options.opinions.disagreement.value = True

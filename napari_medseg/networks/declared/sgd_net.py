@@ -76,6 +76,7 @@ SPECS: tuple[NetworkSpec, ...] = (
         parameters=4_041_022,
         macs_256=2.231e9,
         macs_tool="fvcore",
+        mirrored=True,
         assumptions=(*_ASSUMPTIONS, "A small size of our own: EfficientNet-Lite0 as encoder, slim branches."),
     ),
 )
