@@ -173,7 +173,7 @@ PLANS: Mapping[str, Plan] = {
     "sgd-net-s/generalist@2": _lite(_generalist((192, 60), (256, 40), learning_rate=1e-3)),
     # what is small on the image, stones and tumours, gains most by the larger side
     "sgd-net-s/generalist": replace(
-        _lite(_generalist((320, 28), learning_rate=5e-4)),
+        _lite(_generalist((320, 24), learning_rate=5e-4)),
         pretrained=None,
         start="sgd-net-s/generalist@2",
         validate_every=4,
