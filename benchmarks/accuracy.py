@@ -176,7 +176,9 @@ def main() -> None:
     parser.add_argument("--weights", action="append", help="only these (an id, or NETWORK=FILE)")
     parser.add_argument("--sets", nargs="+", help="only these")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--tta", action="store_true", help="segment mirrored copies too")
+    parser.add_argument(
+        "--tta", action=argparse.BooleanOptionalAction, help="segment mirrored copies too, or not; default: as declared"
+    )
     parser.add_argument("--sheets", type=Path, help="folder for pictures")
     parser.add_argument("--shippable", action="store_true", help="draw only sets that may be shown in public")
     parser.add_argument("--manifest", action="store_true", help="write the figures by kind into the manifest")
@@ -207,7 +209,7 @@ def main() -> None:
         write_markdown(options.markdown, rows)
 
 
-def asked(wanted: list[str] | None, *, device: str, tta: bool) -> list[tuple[WeightsEntry, PredictRequest]]:
+def asked(wanted: list[str] | None, *, device: str, tta: bool | None) -> list[tuple[WeightsEntry, PredictRequest]]:
     """Weights to score: all bundled ones, or those named."""
     from napari_medseg.weights import read_entry
 

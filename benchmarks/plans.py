@@ -198,7 +198,7 @@ PLANS: Mapping[str, Plan] = {
         )
     ),
     "dcsnet-s/generalist": replace(
-        _lite(_generalist((256, 24), learning_rate=5e-4)), batch_size=8, augmentation="detected", validate_every=4
+        _lite(_generalist((256, 12), learning_rate=5e-4)), batch_size=8, augmentation="detected", validate_every=6
     ),
     "sgd-net-s/stained-nuclei": replace(
         _from_generalist("nuclei", "nucleus", "research-only"),
