@@ -17,6 +17,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from plans import DOMAINS, PLANS, VAL_PER_DOMAIN, Plan
 from safetensors.torch import load_file
@@ -88,6 +89,7 @@ def build_spec(
     network, _, task = name.partition("@")[0].partition("/")
     pretrained = None if plan.pretrained is None else str(find_pretrained(plan.pretrained))
     start = None if plan.start is None else str((runs / plan.start.replace("/", "-") / WEIGHTS_FILE).resolve())
+    kept: dict[str, Any] = {"keep_from": start, "keep_share": plan.keep} if plan.keep else {}
     sets = plan.sets or tuple(one for domain in plan.domains for one in DOMAINS[domain].sets)
     return RunSpec(
         network=network,
@@ -99,7 +101,7 @@ def build_spec(
             augmentation=plan.augmentation,
             spacing=plan.spacing,
         ),
-        start=Start(start_from=start, pretrained=pretrained),
+        start=Start(start_from=start, pretrained=pretrained, **kept),
         schedule=Schedule(
             stages=plan.stages,
             batch_size=plan.batch_size,
