@@ -19,6 +19,7 @@ from train_bundled import read_split, spread
 from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.io import read_image, read_mask
 from napari_medseg.metrics import dice
+from napari_medseg.weights import list_weights
 
 LEAST = 16  # px of a box: nobody draws a smaller one
 
@@ -47,14 +48,16 @@ def main() -> None:
     """A line for each set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", default="dcsnet-s/generalist@1")
+    parser.add_argument("--weights", metavar="ID", help="default: the bundled DCSNet (small) for all kinds")
     parser.add_argument("--sets", nargs="+", default=[name for names in KINDS.values() for name in names])
     parser.add_argument("--images", type=int, default=40, help="of each set, at most")
     parser.add_argument("--jitter", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    request = PredictRequest(network=options.weights.partition("/")[0], weights=options.weights, device="cpu")
+    known = [entry.id for entry in list_weights(network="dcsnet-s") if entry.task == "generalist"]
+    weights = options.weights or known[0]
+    request = PredictRequest(network=weights.partition("/")[0], weights=weights, device="cpu")
     rows = []
     for name in options.sets:
         pairs = spread(read_split(options.data, name, "val"), options.images)

@@ -12,9 +12,10 @@ from napari_medseg.app.predict import PredictRequest, predict_array
 from napari_medseg.errors import Cancelled
 from napari_medseg.io import read_image
 from napari_medseg.weights import list_weights
+from tests.shipped import shipped
 
 SHAPE = (256, 320, 3)
-LARGE = PredictRequest(network="sgd-net-s", weights="sgd-net-s/generalist@2")
+LARGE = PredictRequest(network="sgd-net-s", weights=shipped("sgd-net-s/generalist"))
 SMALL = PredictRequest(network="cmunext-xxs", weights="cmunext-xxs/nuclei@1")
 
 
@@ -29,7 +30,7 @@ def known():
 
 
 def test_the_small_network_of_the_task_drafts_plainly():
-    request = replace(LARGE, mirrored=True, also=(("lgms-net", "lgms-net/generalist@1"),), device="cpu")
+    request = replace(LARGE, mirrored=True, also=(("lgms-net", shipped("lgms-net/generalist")),), device="cpu")
     assert draft_for(request, SHAPE, known(), "nuclei") is None
     waits.note_wait(request, SHAPE, 3.0)
     draft = draft_for(request, SHAPE, known(), "nuclei")
@@ -107,7 +108,7 @@ def test_a_draft_that_cannot_be_made_is_left_out_and_a_cancelled_one_ends_all(tm
 
 
 def test_what_is_asked_in_boxes_says_nothing_of_other_waits():
-    boxed = PredictRequest(network="dcsnet-s", weights="dcsnet-s/generalist@1")
+    boxed = PredictRequest(network="dcsnet-s", weights=shipped("dcsnet-s/generalist"))
     image = np.zeros((64, 64), np.uint8)
     predict_drafted(image, boxed, None, print, boxes=np.array([[4, 4, 40, 40]]))
     assert waits.known_wait(boxed, image.shape) is None

@@ -23,6 +23,7 @@ from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE
 from napari_medseg.weights import WeightsEntry, resolve_weights, save_weights
 from napari_medseg.weights.load import save_state
 from tests.app.helpers import OPTIONS, TRUTH, accept
+from tests.shipped import shipped
 
 
 @pytest.fixture
@@ -212,7 +213,7 @@ def test_anchors_are_images_of_the_training_split_with_masks():
         ("cmunext-xxs", "dermoscopy", 48, None),
         ("cmunext-xxs", "polyp", 0, "cmunext-xxs/polyp@1"),
         # two of its nine sets have anchors
-        ("lgms-net", "generalist", 112, "lgms-net/generalist@1"),
+        ("lgms-net", "generalist", 112, shipped("lgms-net/generalist")),
     ],
 )
 def test_where_anchors_stand_for_less_than_half_of_the_sets_old_weights_are_kept_in_part(

@@ -7,8 +7,9 @@ import pytest
 from napari_medseg.app import waits
 from napari_medseg.app.predict import PredictRequest, is_careful
 from napari_medseg.app.settings import load_settings, save_settings
+from tests.shipped import shipped
 
-REQUEST = PredictRequest(network="sgd-net-s", weights="sgd-net-s/generalist@2")
+REQUEST = PredictRequest(network="sgd-net-s", weights=shipped("sgd-net-s/generalist"))
 SHAPE = (256, 320, 3)
 
 
@@ -37,7 +38,7 @@ def test_what_is_slow_is_known_in_the_next_session_and_what_is_quick_is_not_writ
         ({}, (4000, 6000), False),
         ({"mirrored": not is_careful(REQUEST)}, SHAPE, False),
         ({"mirrored": is_careful(REQUEST)}, SHAPE, True),
-        ({"also": (("lgms-net", "lgms-net/generalist@1"),)}, SHAPE, False),
+        ({"also": (("lgms-net", shipped("lgms-net/generalist")),)}, SHAPE, False),
         ({"device": "cpu"}, SHAPE, False),
         ({"size": 512}, SHAPE, False),
         ({"threshold": 0.3}, SHAPE, True),

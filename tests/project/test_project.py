@@ -13,6 +13,7 @@ from PIL import Image
 from napari_medseg.errors import ImageReadError, InputError, OutputError, ProjectError, ShapeError
 from napari_medseg.project import Project
 from napari_medseg.project.labels import changed_box
+from tests.shipped import shipped
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_what_was_chosen_is_remembered_and_what_was_adopted_since_comes_before_i
     rows = len(project.history())
     project.choose("nuclei", project.path / "weights" / "own.safetensors")
     assert len(project.history()) == rows
-    project.adopt("lgms-net/generalist@1")
+    project.adopt(shipped("lgms-net/generalist"))
     assert project.chosen() == ("nuclei", "")
     project.choose("polyp", "cmunext-xxs/polyp@1")
     assert project.chosen() == ("polyp", "cmunext-xxs/polyp@1")

@@ -8,6 +8,7 @@ import tifffile
 
 from napari_medseg.io import write_image
 from napari_medseg.project import Project
+from tests.shipped import shipped
 from tests.widgets.helpers import choose, stored
 from tests.widgets.test_tools import WAIT
 
@@ -49,7 +50,7 @@ def test_the_one_thing_there_is_is_shown_by_its_name_and_needs_none_in_the_proje
     assert panel.state.project.classes() == []
     # weights that name nothing, such as those that fill boxes, leave the name of those that are chosen
     choose(panel, "nuclei")
-    network = {"network": "dcsnet-s", "weights": "dcsnet-s/generalist@1"}
+    network = {"network": "dcsnet-s", "weights": shipped("dcsnet-s/generalist")}
     panel.state.project.set_proposal(1, np.zeros((40, 50), np.uint8), network)
     panel.correct.classes.refresh()
     qtbot.waitUntil(lambda: names(panel) == ["nucleus"], timeout=WAIT)
@@ -118,7 +119,7 @@ def test_a_name_that_nobody_typed_is_not_another_networks(tmp_path):
         assert names_to_learn(project, {1: "tumour"})[1] == "tumour"
         assert names_to_learn(project, {1: "foreground"})[1] == "anterior"
         # one word for all kinds of images: what is marked there, and not another network's
-        project.set_proposal(2, mask, {"network": "dcsnet-s", "weights": "dcsnet-s/generalist@1"})
+        project.set_proposal(2, mask, {"network": "dcsnet-s", "weights": shipped("dcsnet-s/generalist")})
         assert shown(2, task="brain-mri")[1] == "tumour" and 1 not in shown(2, task="my own")
         # a person's name stands, whatever proposes
         project.set_class(1, "lesion", "#00ff00")

@@ -13,6 +13,7 @@ from napari_medseg.app.draft import DRAFT_KEY
 from napari_medseg.app.settings import load_settings
 from napari_medseg.app.waits import note_wait
 from napari_medseg.errors import InputError
+from tests.shipped import shipped
 from tests.widgets.helpers import WAIT, add_sample, kept, stored
 
 pytestmark = pytest.mark.gui
@@ -71,8 +72,8 @@ def slow(panel, qtbot, monkeypatch):
     one = Slow(panel, qtbot)
     monkeypatch.setattr(module, "predict_array", one.predict)
     monkeypatch.setattr(waits, "SLOW", 1.0)
-    panel.propose.choice.choose("nuclei", "sgd-net-s/generalist@2")
-    assert panel.state.weights == "sgd-net-s/generalist@2"
+    panel.propose.choice.choose("nuclei", shipped("sgd-net-s/generalist"))
+    assert panel.state.weights == shipped("sgd-net-s/generalist")
     one.remember()
     yield one
     one.go.set()
@@ -96,7 +97,7 @@ def test_a_draft_stands_at_once_and_gives_way_save_where_someone_drew(own, panel
     case = own.case
     draft = np.array(case.labels.data)
     assert draft.any() and own.history()[-1] == "proposal"
-    assert origin(own)["network"] == "cmunext-xxs" and origin(own)[DRAFT_KEY] == "sgd-net-s/generalist@2"
+    assert origin(own)["network"] == "cmunext-xxs" and origin(own)[DRAFT_KEY] == shipped("sgd-net-s/generalist")
     assert panel.propose.cancel.isEnabled() and not panel.propose.run.isEnabled()
     # where one corrects it stands as long as that is so
     assert panel.correct.proposes.text() == WORKS
@@ -227,7 +228,7 @@ QUIET = {
     "switched off": lambda slow: slow.panel.propose.options.draft.click(),
     "quick": lambda slow: note_wait(slow.panel.propose._request(), SHAPE, 0.2),
     "no small network of the task": lambda slow: slow.panel.propose.choice.choose(
-        "kidney-stones", "sgd-net-s/generalist@2"
+        "kidney-stones", shipped("sgd-net-s/generalist")
     ),
     "small already": lambda slow: slow.panel.propose.choice.choose("nuclei", "cmunext-xxs/nuclei@1"),
     "a large image takes as long with any": lambda slow: note_wait(small(slow), SHAPE, 4.0),
@@ -252,7 +253,7 @@ def test_no_draft(slow, panel, qtbot, why, request):
 
 
 def test_several_networks_have_one_draft(slow, panel, qtbot):
-    panel.propose.options._ask(("lgms-net", "lgms-net/generalist@1"), True)
+    panel.propose.options._ask(("lgms-net", shipped("lgms-net/generalist")), True)
     panel.propose.options.offer(panel.propose.choice.others(), volume=False)
     panel.propose._asked()
     slow.remember()
@@ -297,7 +298,7 @@ def test_the_tick_is_remembered(panel):
 def listed(slow, panel, qtbot, tmp_path):
     """The first image of a list is shown with its draft, and SGD-Net is at work."""
     project = sample_project(tmp_path / "p")
-    project.choose("nuclei", "sgd-net-s/generalist@2")
+    project.choose("nuclei", shipped("sgd-net-s/generalist"))
     project.close()
     panel.tabs.setCurrentIndex(1)
     panel.correct.open_project(tmp_path / "p")

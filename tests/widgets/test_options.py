@@ -3,11 +3,11 @@
 import numpy as np
 
 from napari_medseg.app.predict import is_careful
-from napari_medseg.weights import list_weights
 from napari_medseg.widgets.options import ProposeOptions
+from tests.shipped import shipped
 from tests.widgets.helpers import add_sample, choose
 
-QUICK = next(entry.id for entry in list_weights(network="sgd-net-s") if entry.task == "generalist")
+QUICK = shipped("sgd-net-s/generalist")
 
 
 def test_how_careful_proposals_are_is_kept_for_each_network(panel):
@@ -30,7 +30,7 @@ def test_how_careful_proposals_are_is_kept_for_each_network(panel):
 
 def test_of_a_volume_each_slice_is_looked_at_once(panel):
     panel.viewer.add_image(np.random.default_rng(0).random((5, 30, 40)), name="scan")
-    panel.propose.choice.choose("brain-mri", next(e.id for e in list_weights() if e.task == "brain-mri"))
-    panel.propose.choice.choose("brain-mri", next(e.id for e in list_weights(network="sgd-net-s") if "brain" in e.task))
+    panel.propose.choice.choose("brain-mri", shipped("cmunext-xxs/brain-mri"))
+    panel.propose.choice.choose("brain-mri", QUICK)
     assert panel.state.network == "sgd-net-s" and not panel.propose.options.opinions.mirrored.value
     assert "5 passes" in panel.propose.plan.text()

@@ -8,6 +8,7 @@ from qtpy.QtGui import QAction
 
 from napari_medseg.project import Project
 from napari_medseg.weights import list_weights
+from tests.shipped import shipped
 from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, offer_fresh, propose
 
 pytestmark = pytest.mark.gui
@@ -177,7 +178,7 @@ def test_a_kind_offers_all_that_know_it_and_says_how_good_each_is_on_it(panel):
 def test_boxes_that_were_found_can_be_corrected(panel, qtbot):
     image = add_sample(panel)
     panel.propose.task.setCurrentText("generalist")
-    panel.propose.weights.setCurrentIndex(panel.propose.weights.findData("dcsnet-s/generalist@1"))
+    panel.propose.weights.setCurrentIndex(panel.propose.weights.findData(shipped("dcsnet-s/generalist")))
     propose(panel, qtbot)
     boxes = panel.propose.boxes.of(image)
     assert len(boxes.data) > 1

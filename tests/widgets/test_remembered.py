@@ -4,6 +4,7 @@ import pytest
 
 from napari_medseg.app.demo import sample_project
 from napari_medseg.app.settings import load_settings, save_settings
+from tests.shipped import shipped
 from tests.widgets.helpers import WAIT, add_sample, choose
 from tests.widgets.test_tools import circle, open_case
 
@@ -38,10 +39,10 @@ def test_the_network_of_a_task_and_those_it_also_asks(sessions):
     panel = sessions()
     panel.propose.task.setCurrentText("generalist")
     assert panel.state.network == "sgd-net-s"
-    panel.propose.weights.setCurrentIndex(panel.propose.weights.findData("dymas-net/generalist@1"))
+    panel.propose.weights.setCurrentIndex(panel.propose.weights.findData(shipped("dymas-net/generalist")))
     ask_also(panel, "Polyps")
     panel = sessions()
-    assert (panel.state.network, panel.state.weights) == ("dymas-net", "dymas-net/generalist@1")
+    assert (panel.state.network, panel.state.weights) == ("dymas-net", shipped("dymas-net/generalist"))
     ((network, weights),) = panel.propose.options.members()
     assert (network, weights.partition("@")[0]) == ("cmunext-xxs", "cmunext-xxs/polyp")
     assert panel.state.also == ((network, weights),)
@@ -84,16 +85,18 @@ def test_each_project_brings_back_what_was_chosen_in_it(sessions, qtbot, tmp_pat
 
     panel = sessions()
     opened(panel, "a")
-    panel.propose.choice.choose("generalist", "dymas-net/generalist@1")
-    qtbot.waitUntil(lambda: panel.state.project.chosen() == ("generalist", "dymas-net/generalist@1"), timeout=WAIT)
+    panel.propose.choice.choose("generalist", shipped("dymas-net/generalist"))
+    qtbot.waitUntil(
+        lambda: panel.state.project.chosen() == ("generalist", shipped("dymas-net/generalist")), timeout=WAIT
+    )
     opened(panel, "b")
-    panel.propose.choice.choose("generalist", "lgms-net/generalist@1")
+    panel.propose.choice.choose("generalist", shipped("lgms-net/generalist"))
     choose(panel, "polyp")
     qtbot.waitUntil(lambda: panel.state.project.chosen()[0] == "polyp", timeout=WAIT)
     # what b uses is none of a's business, nor the other way round, also in another session
     panel = sessions()
     opened(panel, "a")
-    assert (panel.state.task, panel.state.weights) == ("generalist", "dymas-net/generalist@1")
+    assert (panel.state.task, panel.state.weights) == ("generalist", shipped("dymas-net/generalist"))
     opened(panel, "b")
     assert panel.propose.task.currentText() == "Polyps (endoscopy)"
     assert panel.state.weights.startswith("cmunext-xxs/polyp@")

@@ -21,6 +21,7 @@ from napari_medseg.widgets.run_text import (
     version_name,
 )
 from napari_medseg.widgets.weights_text import purpose, weights_facts, weights_title
+from tests.shipped import shipped
 
 BREAST = find_weights("cmunext-xxs", "breast-ultrasound")[0]
 AHEAD = Forecast(
@@ -119,7 +120,7 @@ def test_without_test_images_nothing_is_compared_on_them():
         ("C:\\p\\weights\\run-0013.safetensors", False, "Round 13"),
         ("cmunext-xxs/breast-ultrasound@1", True, "Original network: Breast ultrasound"),
         ("/home/me/mine.safetensors", True, "Original network: mine"),
-        ("lgms-net/generalist@1", False, "Network: Several kinds of images"),
+        (shipped("lgms-net/generalist"), False, "Network: Several kinds of images"),
     ],
 )
 def test_networks_have_names_for_people(weights, first, name):
