@@ -64,7 +64,7 @@ TILE = 120
 def sets_of(entry: WeightsEntry) -> tuple[str, ...]:
     """What a weights file is scored on."""
     if entry.task == "generalist":
-        return tuple(name for names in KINDS.values() for name in names)
+        return tuple(dict.fromkeys(name for names in KINDS.values() for name in names))
     return {**KINDS, **VOLUMES}.get(entry.task, entry.trained_on)
 
 

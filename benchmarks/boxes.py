@@ -49,7 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", metavar="ID", help="default: the bundled DCSNet (small) for all kinds")
-    parser.add_argument("--sets", nargs="+", default=[name for names in KINDS.values() for name in names])
+    parser.add_argument(
+        "--sets", nargs="+", default=list(dict.fromkeys(name for names in KINDS.values() for name in names))
+    )
     parser.add_argument("--images", type=int, default=40, help="of each set, at most")
     parser.add_argument("--jitter", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=0)

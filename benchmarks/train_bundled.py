@@ -134,11 +134,18 @@ def train(options: argparse.Namespace, name: str) -> int:
     return code
 
 
-def half(source: Path, target: Path, *, entry: WeightsEntry | None = None, eight_bits: bool = False) -> None:
-    """Copy weights, those of larger networks in half precision, and their large kernels a byte a number if asked."""
+def half(
+    source: Path,
+    target: Path,
+    *,
+    entry: WeightsEntry | None = None,
+    eight_bits: bool = False,
+    whole: tuple[str, ...] = (),
+) -> None:
+    """Copy weights, those of larger networks in half precision, and large kernels that are not ``whole`` in bytes."""
     state = load_file(source)
     if source.stat().st_size >= HALF_FROM_BYTES:
-        state = packed(state) if eight_bits else state
+        state = packed(state, leave=whole) if eight_bits else state
         # scales are what the others are measured in
         state = {k: v.half() if v.is_floating_point() and not k.startswith(SCALES) else v for k, v in state.items()}
     save_state(target, state, read_entry(source) if entry is None else entry)
@@ -158,8 +165,10 @@ def publish(runs: Path) -> None:
                 continue
             # a path of this computer says nothing elsewhere
             training = {**entry.training, "start_from": PLANS[name].start, "command": f"train_bundled.py {name}"}
-            entry = dataclasses.replace(entry, training=training)
-            half(source, path, entry=entry, eight_bits=True)
+            side = PLANS[name].side
+            size = entry.input_size if side is None else (side,) * len(entry.input_size)
+            entry = dataclasses.replace(entry, training=training, input_size=size)
+            half(source, path, entry=entry, eight_bits=True, whole=PLANS[name].whole)
     # what was measured with a file goes with it (accuracy.py --manifest)
     kinds = {entry.sha256: entry.kinds for entry in list_weights()}
     found = [read_entry(path) for path in sorted(target.glob("*.safetensors"))]

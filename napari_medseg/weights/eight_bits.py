@@ -16,13 +16,15 @@ BYTES, SCALES = f"{BESIDE}int8.", f"{BESIDE}int8_scale."
 LEAST = 16_384
 
 
-def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def packed(state: Mapping[str, Tensor], *, leave: tuple[str, ...] = ()) -> dict[str, Tensor]:
     """Round each large kernel to 255 steps of its own for every output channel.
 
     Parameters
     ----------
     state : mapping of str to Tensor
         Any precision.
+    leave : tuple of str
+        Beginnings of names of tensors that are not rounded.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def packed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for name, tensor in state.items():
         large = tensor.dim() >= 2 and tensor.numel() >= LEAST and tensor.shape[1] > 1
-        if not large or not tensor.is_floating_point() or name.startswith(BESIDE):
+        if not large or not tensor.is_floating_point() or name.startswith((BESIDE, *leave)):
             found[name] = tensor
             continue
         rows = tensor.float().flatten(1)

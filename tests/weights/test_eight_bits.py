@@ -43,6 +43,13 @@ def test_small_ones_depthwise_ones_and_those_of_zeros_are_exact():
     assert not found["zeros"].any()
 
 
+def test_what_is_to_be_left_is_left():
+    state = {"encoder.a": torch.randn(200, 200), "head.a": torch.randn(200, 200)}
+    stored = packed(state, leave=("encoder.",))
+    assert set(stored) == {"encoder.a", BYTES + "head.a", SCALES + "head.a"}
+    assert torch.equal(unpacked(stored)["encoder.a"], state["encoder.a"])
+
+
 def test_a_file_of_them_loads_and_takes_half_the_room(state, tmp_path):
     path, half = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     save_state(half, {k: v.half() if v.is_floating_point() else v for k, v in state.items()}, ENTRY)

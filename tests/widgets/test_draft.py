@@ -236,7 +236,7 @@ QUIET = {
 
 
 def small(slow):
-    return replace(slow.panel.propose._request(), network="cmunext-xxs", weights="cmunext-xxs/nuclei@1")
+    return replace(slow.panel.propose._request(), network="cmunext-xxs", weights="cmunext-xxs/nuclei@1", mirrored=False)
 
 
 @pytest.mark.parametrize("why", QUIET)

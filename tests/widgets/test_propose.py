@@ -160,7 +160,7 @@ def test_the_most_accurate_network_of_a_task_is_chosen_first(panel):
     panel.propose.task.setCurrentText("generalist")
     rows = range(panel.propose.weights.count())
     offered = [panel.propose.weights.itemData(row).partition("/")[0] for row in rows]
-    assert offered == ["sgd-net-s", "lgms-net", "dymas-net", "dcsnet-s"]
+    assert offered == ["sgd-net-s", "dcsnet-s", "lgms-net", "dymas-net"]
     assert panel.state.network == "sgd-net-s"
 
 
