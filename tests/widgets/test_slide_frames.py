@@ -40,13 +40,21 @@ def doubtful(project, doubts):
     return [store.box(index) for index in store.blocks()]
 
 
+def opened_anew(panel, qtbot, path):
+    """The same project on another day, what is doubted known."""
+    slides, before = panel.correct.view.slides, panel.correct.view.slides.shown
+    panel.correct.open_project(path)
+    # what was shown is there a moment longer
+    qtbot.waitUntil(lambda: slides.shown is not None and slides.shown is not before, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(panel.correct.slide._doubts), timeout=WAIT)
+
+
 def test_the_next_frame_is_the_one_with_most_doubt_also_on_another_day(panel, qtbot, tmp_path):
     slides, _ = open_slide(panel, qtbot, tmp_path)
     project = panel.state.project
     # the last two lie on bare glass
     boxes = doubtful(project, (0.1, 0.8, 0.9, 0.95, 0.99))
-    panel.correct.open_project(tmp_path / "p")
-    qtbot.waitUntil(lambda: slides.shown is not None and bool(panel.correct.slide._doubts), timeout=WAIT)
+    opened_anew(panel, qtbot, tmp_path / "p")
     panel.correct.slide.next.click()
     qtbot.waitUntil(lambda: slides.box == boxes[2], timeout=WAIT)
     panel.correct.view.current.labels.paint((100, 100), 1)
@@ -56,8 +64,7 @@ def test_the_next_frame_is_the_one_with_most_doubt_also_on_another_day(panel, qt
     panel.correct.slide.next.click()
     qtbot.waitUntil(lambda: slides.box == boxes[0], timeout=WAIT)
     assert panel.correct.table.cases.index(0, 1).data() == "1 frame accepted"
-    panel.correct.open_project(tmp_path / "p")
-    qtbot.waitUntil(lambda: slides.shown is not None and bool(panel.correct.slide._doubts), timeout=WAIT)
+    opened_anew(panel, qtbot, tmp_path / "p")
     panel.correct.slide.next.click()
     qtbot.waitUntil(lambda: slides.box == boxes[1], timeout=WAIT)
 
