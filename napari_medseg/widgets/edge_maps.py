@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,8 @@ class EdgeMaps(QObject):
         state, picture, window = self._state, data[index], lie_of_layer(case.image).get("window")
 
         def work(ticket: Ticket, progress: Any) -> np.ndarray | None:
-            asked = edges_request(state.request())
+            # the hand waits for it: one look
+            asked = replace(edges_request(state.request()), mirrored=False)
             return predict_array(picture, asked, edges=True, window=window, cancelled=lambda: ticket.cancelled).edges
 
         def done(edges: np.ndarray | None) -> None:

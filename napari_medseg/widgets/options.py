@@ -18,7 +18,7 @@ from napari_medseg.weights import WeightsEntry
 from napari_medseg.widgets.greyed import able
 from napari_medseg.widgets.keys import key_of
 from napari_medseg.widgets.labels import as_tip
-from napari_medseg.widgets.state import PanelState
+from napari_medseg.widgets.state import PanelState, careful_key
 from napari_medseg.words import mark, tr, trn
 
 # by the names that they are stored under: what stands beside the box, and its tool tip
@@ -128,7 +128,7 @@ class ProposeOptions(QWidget):
         """What is wanted of whom proposes next: in ``parts`` where it is a volume or a slide, of many passes."""
         state.also, state.drafts, state.careful = self.members(), self.draft.isChecked(), self.careful
         network = state.network if state.boxed is None else state.boxed[0]
-        self._about = f"{network}/parts" if parts else network
+        self._about = careful_key(network, parts=parts)
         with self.opinions.mirrored.changed.blocked():
             self.opinions.mirrored.value = self.careful.get(self._about, get_spec(network).mirrored and not parts)
 

@@ -43,7 +43,7 @@ class PanelState:
     also : tuple of (network, weights)
         Networks that are asked beside it.
     careful : mapping of str to bool
-        Whether images are segmented mirrored too, by network, where a person said so or not so.
+        Whether images are segmented mirrored too, by :func:`careful_key`, where a person said so or not so.
     drafts : bool
         A draft is wanted while a slow network works.
     project : Project or None
@@ -79,15 +79,15 @@ class PanelState:
 
     def request(self) -> PredictRequest:
         """What to run now."""
-        return self._asked_of(self.network, self.weights)
+        return self._asked_of(self.network, self.weights, parts=False)
 
-    def _asked_of(self, network: str, weights: str) -> PredictRequest:
+    def _asked_of(self, network: str, weights: str, *, parts: bool) -> PredictRequest:
         return PredictRequest(
             network=network,
             weights=weights,
             device=self.device,
             engine=self.engine,
-            mirrored=self.careful.get(network),
+            mirrored=self.careful.get(careful_key(network, parts=parts)),
         )
 
     def naming(self) -> dict[str, Any]:
@@ -108,7 +108,8 @@ class PanelState:
         PredictRequest or None
             None: nobody knows what is on it, or no weights at hand do.
         """
-        chosen = self.request() if self.weights and self._chosen_for(volume) else None
+        own = self._asked_of(self.network, self.weights, parts=volume)
+        chosen = own if self.weights and self._chosen_for(volume) else None
         if chosen is not None and not (self.suggested and image is not None and not volume):
             return chosen
         able = offered(self.selectable_weights(), volume=volume)
@@ -117,9 +118,9 @@ class PanelState:
             seen = look(cast(np.ndarray, image))
             kind = "" if seen is None else kind_of(seen)
             best = best_for(able, kind, worse=self.worse) if kind not in ("", self.task) else None
-            return chosen if best is None else self._asked(best)
+            return chosen if best is None else self._asked_of(best[1].network, best[0], parts=volume)
         best = best_for(able, self.task, image, volume=volume, worse=self.worse)
-        return None if best is None else self._asked(best)
+        return None if best is None else self._asked_of(best[1].network, best[0], parts=volume)
 
     def _chosen_for(self, volume: bool) -> bool:
         """Whether what was chosen is meant for such an image too: of a photograph's task no slices are asked."""
@@ -135,9 +136,6 @@ class PanelState:
         request = self.request_for(volume=image.volume, image=image.data)
         tasks = [entry.tasks for entry in list_weights() if request is not None and entry.id == request.weights]
         return None if tasks and contradicts(tasks[0], image.modality) else request
-
-    def _asked(self, known: tuple[str, WeightsEntry]) -> PredictRequest:
-        return self._asked_of(known[1].network, known[0])
 
     def opinions_for(self, *, volume: bool) -> PredictRequest | None:
         """As :meth:`request_for`, with the networks that are asked beside it where they take such an image."""
@@ -167,6 +165,11 @@ class PanelState:
         own, self.unusable = own_weights(self.project)
         self.worse = set() if self.project is None else {str(path) for path in measured_worse(self.project)}
         return [(str(path), entry) for path, entry in own] + [(e.id, e) for e in list_weights()]
+
+
+def careful_key(network: str, *, parts: bool) -> str:
+    """Under what a wish for mirrored copies is kept: of ``parts`` (slices, tiles) it is another wish."""
+    return f"{network}/parts" if parts else network
 
 
 class Bus:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from napari_medseg.app.predict import is_careful
+from napari_medseg.widgets import edge_maps
 from napari_medseg.widgets.options import ProposeOptions
 from tests.shipped import shipped
-from tests.widgets.helpers import add_sample, choose
+from tests.widgets.helpers import WAIT, add_sample, choose, labels_of, propose
 
 QUICK = shipped("sgd-net-s/generalist")
 
@@ -34,3 +35,25 @@ def test_of_a_volume_each_slice_is_looked_at_once(panel):
     panel.propose.choice.choose("brain-mri", QUICK)
     assert panel.state.network == "sgd-net-s" and not panel.propose.options.opinions.mirrored.value
     assert "5 passes" in panel.propose.plan.text()
+    # what was said of images is not said of slices
+    panel.propose.options.careful[panel.state.network] = True
+    assert panel.state.request_for(volume=True).mirrored is None and panel.state.request().mirrored
+
+
+def test_an_edge_map_that_the_hand_waits_for_is_one_look(panel, qtbot, monkeypatch):
+    asked, real = [], edge_maps.predict_array
+    monkeypatch.setattr(
+        edge_maps, "predict_array", lambda data, request, **how: (asked.append(request), real(data, request, **how))[1]
+    )
+    add_sample(panel)
+    panel.propose.choice.choose("nuclei", QUICK)
+    propose(panel, qtbot)
+    (mask,) = labels_of(panel)
+    # stored by a thread of its own
+    qtbot.waitUntil(lambda: panel.correct.view.case_of(mask) is not None, timeout=WAIT)
+    case = panel.correct.view.case_of(mask)
+    done = []
+    panel.correct.tools.maps.fetch(case, done.append)
+    qtbot.waitUntil(lambda: bool(done), timeout=WAIT)
+    assert case.edges[()].max() > 0.1
+    assert [is_careful(request) for request in asked] == [False]
