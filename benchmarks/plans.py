@@ -238,7 +238,12 @@ PLANS: Mapping[str, Plan] = {
     "lgms-net/generalist": replace(
         _generalist((256, 16), learning_rate=1e-3), start="lgms-net/generalist@1", augmentation="full", validate_every=4
     ),
-    "dymas-net/generalist": _generalist((128, 40), (256, 12), learning_rate=1e-3),
+    "dymas-net/generalist": replace(
+        _generalist((160, 14), (224, 6), learning_rate=1e-3),
+        start="dymas-net/generalist@1",
+        augmentation="full",
+        validate_every=4,
+    ),
     "lgms-net-3d/hippocampus": Plan(
         ("hippocampus",),
         "research-only",
