@@ -94,7 +94,7 @@ def simulate(options: argparse.Namespace, way: str, seed: int) -> dict[str, Any]
     unseen = [load(pair, options.side) for pair in read_split(options.data, options.set, "val")[: options.scored]]
     before = read_split(options.data, options.origin, "val")
     origin = [load(pair, options.side) for pair in before[:: max(1, len(before) // options.scored)]]
-    request = PredictRequest(network="cmunext-xxs", weights=options.task, device="cpu")
+    request = PredictRequest(network=options.network, weights=options.task, device="cpu")
     edge_request = PredictRequest(network="sgd-net-s", weights="generalist", device="cpu")
     rows: list[dict[str, Any]] = []
     scores: list[dict[str, Any]] = [{"images": 0, "unseen": score(request, unseen), "origin": score(request, origin)}]
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--set", default="monuseg_nuclei")
+    parser.add_argument("--network", default="cmunext-xxs")
     parser.add_argument("--task", default="nuclei")
     parser.add_argument("--origin", default="dsb2018_nuclei", help="set whose val split must not suffer")
     parser.add_argument("--images", type=int, default=35)
