@@ -77,7 +77,7 @@ def main() -> None:
         network, without = PARTS[part]
         base = RunSpec(
             network=network,
-            task=f"without {part}",
+            task="ablation",
             data=Data(
                 train=tuple(read_split(options.data, options.set, "train")),
                 val=tuple(read_split(options.data, options.set, "val")),
@@ -93,6 +93,7 @@ def main() -> None:
         )
         pairs = []
         for seed in range(options.seeds):
+            # the whole network is the same whatever it is held against
             scores = [
                 train(
                     replace(
@@ -100,9 +101,9 @@ def main() -> None:
                         start=replace(base.start, options=changes),
                         schedule=replace(base.schedule, seed=seed),
                     ),
-                    options.runs / f"{part}-{options.set}-{options.epochs}x{options.size}-{name}-{seed}",
+                    options.runs / f"{name}-{options.set}-{options.epochs}x{options.size}-{seed}",
                 )
-                for name, changes in (("with", {}), ("without", without))
+                for name, changes in ((f"{network}-whole", {}), (f"{network}-without-{part}", without))
             ]
             pairs.append(scores)
         table = np.array(pairs)
