@@ -192,7 +192,11 @@ PLANS: Mapping[str, Plan] = {
         version=3,
     ),
     **{f"cmunext-xxs/{task}": _draft(domain, word, licence) for task, domain, word, licence in TASKS},
-    "sgd-net-s/dermoscopy": _lite(_specialist("dermoscopy", "lesion", "cc0")),
+    "sgd-net-s/dermoscopy": replace(
+        _from_generalist("dermoscopy", "lesion", "research-only"),
+        start="sgd-net-s/generalist",
+        stages=_stages((320, 12)),
+    ),
     "sgd-net-s/nuclei": _lite(_specialist("nuclei", "nucleus", "cc0")),
     # stones are two pixels wide at 256
     "dcsnet-s/kidney-stones": _lite(
@@ -228,8 +232,11 @@ PLANS: Mapping[str, Plan] = {
     **{
         f"sgd-net-s/{task}": _from_generalist(domain, word, licence)
         for task, domain, word, licence in TASKS
-        if licence != "cc0" and task != "breast-ultrasound"
+        if licence != "cc0" and task not in ("breast-ultrasound", "polyp")
     },
+    "sgd-net-s/polyp": replace(
+        _from_generalist("polyp", "polyp", "research-only"), start="sgd-net-s/generalist", stages=_stages((320, 12))
+    ),
     # without what it keeps it forgot what other devices see (BUS-BRA 0.69 before, 0.47 after)
     "sgd-net-s/breast-ultrasound": replace(
         _from_generalist("breast ultrasound", "lesion", "research-only"), keep=0.3, side=320, version=2
