@@ -27,6 +27,7 @@ _RECIPE = Recipe(
     monitor="loss",
     augmentation="detected",
     learning_rate=2e-4,
+    final_learning_rate=1e-7,
     weight_decay=1e-4,
     clip=1.0,
     patience=20,
