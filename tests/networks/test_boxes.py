@@ -145,7 +145,7 @@ def test_the_backbone_is_torchvisions():
 
 
 def test_at_random_live_norms_keep_the_maps_alive_and_frozen_ones_let_them_fade():
-    """Standard deviations of the four stages before the first step: why DCSNet's norms learn without a pretrained file."""
+    """Standard deviations of the four stages before the first step."""
     torch.manual_seed(0)
     x = torch.randn(2, 3, 128, 128)
     with torch.no_grad():

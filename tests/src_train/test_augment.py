@@ -134,7 +134,8 @@ def test_detected_changes_all_that_dcsnets_loader_changes_as_often():
     x = torch.rand(400, 3, 16, 16) * 0.6 + 0.2
     masks = (x[:, :1] > 0.5).to(torch.uint8)
     for name, chance in (
-        ("affine", 0.4), ("warp", 0.2), ("brightness", 0.4), ("contrast", 0.4), ("gamma", 0.2), ("noise", 0.2), ("blur", 0.2),
+        ("affine", 0.4), ("warp", 0.2), ("brightness", 0.4), ("contrast", 0.4),
+        ("gamma", 0.2), ("noise", 0.2), ("blur", 0.2),
     ):  # fmt: skip
         alone = {name: getattr(plan, name)}
         if name == "affine":
