@@ -68,7 +68,9 @@ def train(
     ] = None,
     pipeline: Annotated[
         Optional[str],
-        typer.Option(help="How intensities go in: declared, imagenet, or bgr255 as published loaders do."),
+        typer.Option(
+            help="How intensities go in: declared, imagenet, or as published loaders do bgr255 and, of volumes, btcv."
+        ),
     ] = None,
     option: Annotated[
         Optional[list[str]],

@@ -115,7 +115,30 @@ def test_a_network_trained_through_such_a_loader_segments(name, loader, steps, t
 
 def test_a_pipeline_is_named_or_known():
     assert pipeline_of("lgms-net", None)[0] == "bgr255"
-    assert pipeline_of("lgms-net-3d", None)[0] == pipeline_of("dcsnet", None)[0] == "declared"
+    assert pipeline_of("lgms-net-3d", None) == ("btcv", {"mean": 0.0, "std": 1.0, "order": "rgb"})
+    assert pipeline_of("dcsnet", None)[0] == "declared"
     assert pipeline_of("dcsnet", None)[1] == {"mean": 0.5, "std": 0.5, "order": "rgb"}
     with pytest.raises(UnknownNameError, match="pipeline is 'rgb'; expected one of: bgr255, imagenet, declared"):
         pipeline_of("lgms-net", "rgb")
+    # what is for images makes nothing of volumes, and the other way round
+    with pytest.raises(UnknownNameError, match="pipeline is 'bgr255'; expected one of: btcv, declared"):
+        pipeline_of("lgms-net-3d", "bgr255")
+    with pytest.raises(UnknownNameError, match="pipeline is 'btcv'; expected one of: bgr255, imagenet, declared"):
+        pipeline_of("cmunext", "btcv")
+
+
+def test_an_imported_file_for_volumes_segments_hounsfield_units_as_its_settings_say(tmp_path):
+    torch.manual_seed(0)
+    theirs = lively(PublishedLGMS(1, 3, 3))
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    entry = import_published(tmp_path / "theirs.pth", "lgms-net-3d", tmp_path / "ours.safetensors")
+    assert (entry.window, entry.spacing, entry.input_size) == ((-175.0, 250.0), (2.0, 1.5, 1.5), (96, 96, 96))
+    volume = np.random.default_rng(0).normal(40, 120, (32, 32, 32)).astype(np.float32)
+    predictor = Predictor.from_weights("lgms-net-3d", tmp_path / "ours.safetensors", device="cpu")
+    found = predictor.predict(volume, size=32, spacing=(2.0, 1.5, 1.5)).probabilities
+    with torch.inference_mode():
+        expected = theirs(torch.from_numpy(((volume + 175) / 425).clip(0, 1))[None, None]).softmax(dim=1)[0].numpy()
+    assert expected.std() > 0.05
+    np.testing.assert_allclose(found, expected[-len(found) :], atol=1e-3)
+    # voxels of another size are resampled first
+    assert predictor.plan((32, 64, 64), spacing=(2.0, 0.75, 0.75)).network_size == (32, 32, 32)
