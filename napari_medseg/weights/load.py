@@ -223,12 +223,13 @@ def import_published(
         raise WeightsError(f"{source} does not hold {network} as published: {error}") from error
     names = ("foreground",) if classes == 1 else tuple(f"class {i}" for i in range(1, classes))
     facts: dict[str, Any] = {"source": source.name, "layout": "published"}
-    goes_in: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     # modules of a network take no pixels
     if network in list_networks():
         facts["pipeline"], intensity = pipeline_of(network, pipeline)
-        size = get_spec(network).input.size
-        goes_in = {"intensity": intensity, "input_size": size, **GRIDS.get(facts["pipeline"], {})}
+        spec = get_spec(network)
+        told = {"options": dict(spec.options), "intensity": intensity, "input_size": spec.input.size}
+        told |= GRIDS.get(facts["pipeline"], {})
     entry = WeightsEntry(
         id=f"{network}/{task}@1",
         network=network,
@@ -236,6 +237,6 @@ def import_published(
         licence="unknown",
         classes=names,
         training=facts,
-        **goes_in,
+        **told,
     )
     return save_state(out, converted, entry)

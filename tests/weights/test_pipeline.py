@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from napari_medseg.errors import UnknownNameError
 from napari_medseg.inference import Predictor
+from napari_medseg.networks import get_spec
 from napari_medseg.weights import import_published
 from napari_medseg.weights.pipeline import MEAN, PIPELINES, STD, pipeline_of
 from tests.networks.test_published import published
@@ -70,6 +71,8 @@ def test_an_imported_file_gives_what_its_own_pipeline_gives(name, pipeline, tmp_
     named = None if pipeline == "bgr255" else pipeline
     entry = import_published(tmp_path / "theirs.pth", name, tmp_path / "ours.safetensors", pipeline=named)
     assert entry.training["pipeline"] == pipeline
+    # a file tells how it is built, whatever is declared later
+    assert entry.options == {key: list(v) if isinstance(v, tuple) else v for key, v in get_spec(name).options.items()}
     predictor = Predictor.from_weights(name, tmp_path / "ours.safetensors", device="cpu")
     found = predictor.predict(image, size=64).probabilities[0]
     # what rounding makes of intensities divided by 255 twice
