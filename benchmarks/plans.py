@@ -246,7 +246,7 @@ PLANS: Mapping[str, Plan] = {
         _generalist((256, 16), learning_rate=1e-3), start="lgms-net/generalist@1", augmentation="full", validate_every=4
     ),
     "dymas-net/generalist": replace(
-        _generalist((160, 14), (224, 6), learning_rate=1e-3),
+        _generalist((160, 14), (224, 4), learning_rate=1e-3),
         start="dymas-net/generalist@1",
         augmentation="full",
         validate_every=4,
