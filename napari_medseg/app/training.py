@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import classes_to_learn
@@ -28,7 +29,7 @@ from napari_medseg.io import (
     stem_of,
     write_text,
 )
-from napari_medseg.networks import InputSpec, NetworkSpec, get_spec
+from napari_medseg.networks import InputSpec, NetworkSpec, check_options, get_spec
 from napari_medseg.plain import real_path
 from napari_medseg.project.lock import FileLock, training_in
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
@@ -77,6 +78,8 @@ class TrainOptions:
         Names of the classes by their numbers, 1 to 255; empty: those of ``start``, or what the masks hold.
     rule : LabelRule
         Which classes the numbers in masks are, and which does not count.
+    options : mapping
+        Of the network, instead of those it declares: what its paper leaves open, kernels, ablations.
     seed : int
         Decides everything on the CPU.
     device : str
@@ -102,6 +105,7 @@ class TrainOptions:
     spacing: tuple[float, float, float] | None = None
     classes: Mapping[int, str] = field(default_factory=dict)
     rule: LabelRule = PLAIN
+    options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     device: str = "auto"
 
@@ -244,6 +248,8 @@ def plan_training(
     if options.pipeline is not None:
         pipeline_of(options.network, options.pipeline)
     _check_options(options, network, told.flag)
+    if options.options:
+        check_options(options.network, options.options)
     start = options.start
     entry = None if start is None else resolve_weights(options.network, start)[0]
 
@@ -279,6 +285,7 @@ def plan_training(
         start=Start(
             start_from=str(real_path(start)) if start and start.endswith(".safetensors") else start,
             pipeline=options.pipeline,
+            options=dict(options.options),
         ),
         schedule=Schedule(
             stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or recipe.epochs),),
@@ -333,7 +340,8 @@ def _check_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[
     if spacing is not None and not (math.isfinite(sum(spacing)) and min(spacing) > 0):
         told = " ".join(f"{v:g}" for v in spacing)
         raise InputError(f"{flag('spacing')} is {told}; expected three sizes above 0 mm.")
-    for name, given in (("pretrained", options.pretrained), ("pipeline", options.pipeline)):
+    alone = (("pretrained", options.pretrained), ("pipeline", options.pipeline), ("options", options.options or None))
+    for name, given in alone:
         if options.start is not None and given is not None:
             raise InputError(f"{flag('start')} and {flag(name)} are given; expected one of them. Leave one out.")
 
