@@ -9,7 +9,7 @@ from napari_medseg.errors import UnknownNameError
 from napari_medseg.inference import Predictor
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import import_published
-from napari_medseg.weights.pipeline import MEAN, PIPELINES, STD, pipeline_of
+from napari_medseg.weights.pipeline import MEAN, STD, pipeline_of
 from tests.networks.test_published import published
 from tests.networks.test_published_lgms import Published as PublishedLGMS
 from tests.networks.test_published_lgms import lively
@@ -104,7 +104,7 @@ def test_a_network_trained_through_such_a_loader_segments(name, loader, steps, t
         optimizer.step()
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     scores, unseen = {}, [picture(20, 32), picture(21, 32)]
-    for pipeline in PIPELINES:
+    for pipeline in (*LOADERS, "declared"):
         out = tmp_path / f"{pipeline}.safetensors"
         import_published(tmp_path / "theirs.pth", name, out, pipeline=pipeline)
         predictor = Predictor.from_weights(name, out, device="cpu")
