@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:
         If the file cannot be written.
     """
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+    # torch's own writer tells of a full disk in words of its own
+    blob = io.BytesIO()
+    torch.save({"spec": spec.fingerprint(), **values}, blob)
     with atomic_path(path) as temporary:
-        torch.save({"spec": spec.fingerprint(), **values}, temporary)
+        temporary.write_bytes(blob.getbuffer())
 
 
 def load_checkpoint(path: Path, spec: RunSpec) -> Checkpoint | None:

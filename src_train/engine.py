@@ -23,7 +23,8 @@ def _bfloat16_pays(device: torch.device, ndim: int) -> bool:
     For volumes it is not right on a CPU: now and then a kernel's gradient is NaN (torch 2.13, avx512_bf16).
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        # older cards emulate it: slower than full precision
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if ndim == 3:
         return False
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
