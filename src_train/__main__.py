@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -138,9 +138,8 @@ def _tell(folder: Path, kind: str, message: str) -> None:
     # where the disk is full the line above has said so
     with suppress(OutputError):
         if folder.is_dir():
-            log = EventLog(folder / EVENTS_FILE)
-            log.write(kind, **({"error": message} if kind == "failed" else {"text": message}))
-            log.close()
+            with closing(EventLog(folder / EVENTS_FILE)) as events:
+                events.write(kind, **({"error": message} if kind == "failed" else {"text": message}))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Checkpoint:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_dice: float | None = None
     best_epoch: int = 0
+    best_averaged: bool | None = None
+    """Whether the best are averaged ones; None: an earlier version did not note it."""
     planned: int | None = None
     """Epochs in all, where a time budget allows fewer than the spec names."""
     scores: list[float] = field(default_factory=list)

@@ -38,6 +38,7 @@ class EventLog:
             if torn:
                 self._stream.write(b"\n")
         except OSError as error:
+            self.close()
             raise output_error(path, error) from error
 
     def write(self, event: str, **values: Any) -> None:

@@ -31,6 +31,7 @@ from napari_medseg.io import (
 from napari_medseg.networks import InputSpec, NetworkSpec, get_spec
 from napari_medseg.plain import real_path
 from napari_medseg.project.lock import FileLock, training_in
+from napari_medseg.project.run_groups import CURVES, FALLING, MOST_EPOCHS
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import resolve_weights
@@ -39,6 +40,8 @@ from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.trainable import check_classes
 
 PRECISIONS = ("auto", "no", "bf16", "fp16")
+# learning rate of a pretrained encoder, as a share of the others'
+GENTLE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +68,16 @@ class TrainOptions:
     precision : {'auto', 'no', 'bf16', 'fp16'}
     pipeline : str or None
         How intensities go in: ``declared``, ``imagenet``, or ``bgr255`` as published loaders do.
+    schedule : str or None
+        How the learning rate goes on, one of :data:`napari_medseg.project.run_groups.CURVES`; None: the paper's.
+    encoder_rate : float or None
+        Learning rate of the encoder as a share of the others', in [0, 1]; None: 0.3 with ``pretrained``, otherwise 1.
+    average : float or None
+        Decay a step, in (0, 1), of averaged weights, which are scored too: the better are kept. None: there are none.
     by_clock : bool
-        The learning rate comes down with ``minutes``, over all sittings, not with the epochs.
+        The learning rate comes down with ``minutes``, over all sittings; ``epochs``, where given, may end it sooner.
     minutes : float or None
-        Stop after the epoch in which these are used up.
+        Stop after the epoch in which these are used up; by the clock, after the step.
     window : (float, float) or None
         Intensities of a volume that count as 0 and 1; None: its percentiles.
     spacing : (float, float, float) or None
@@ -96,6 +105,9 @@ class TrainOptions:
     learning_rate: float | None = None
     augmentation: str | None = None
     pipeline: str | None = None
+    schedule: str | None = None
+    encoder_rate: float | None = None
+    average: float | None = None
     by_clock: bool = False
     minutes: float | None = None
     window: tuple[float, float] | None = None
@@ -258,6 +270,9 @@ def plan_training(
 
     pairs_to_train, val = pairs((images, masks)), pairs((val_images, val_masks))
     rule, recipe = options.rule, network.recipe
+    # by the clock alone, there are as many epochs as there is time for
+    most = MOST_EPOCHS if options.by_clock else recipe.epochs
+    gentle = 1.0 if options.pretrained is None else GENTLE
     known = options.classes or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
     all_masks = [Path(pair.mask) for pair in (*pairs_to_train, *val)]
     learned = classes_to_learn(all_masks, rule, known, progress=told.progress)
@@ -281,10 +296,14 @@ def plan_training(
             pipeline=options.pipeline,
         ),
         schedule=Schedule(
-            stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or recipe.epochs),),
+            stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or most),),
             batch_size=options.batch_size or recipe.batch_size,
             learning_rate=options.learning_rate,
-            patience=recipe.patience,
+            curve=options.schedule,
+            encoder_rate=gentle if options.encoder_rate is None else options.encoder_rate,
+            average=options.average,
+            # the time that was given is used
+            patience=None if options.by_clock else recipe.patience,
             seed=options.seed,
         ),
         budget=Budget(
@@ -318,6 +337,22 @@ def _check_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[
     rate, window, spacing = options.learning_rate, options.window, options.spacing
     if rate is not None and not 0 < rate < math.inf:
         raise InputError(f"{flag('learning_rate')} is {rate}; expected a number above 0. Correct it.")
+    share, decay, curve = options.encoder_rate, options.average, options.schedule
+    if share is not None and not 0 <= share <= 1:
+        raise InputError(f"{flag('encoder_rate')} is {share}; expected a share from 0 to 1. Correct it.")
+    if share is not None and not network.encoder:
+        raise InputError(
+            f"{flag('encoder_rate')} is for networks with a pretrained encoder; {network.name} has none. Leave it out."
+        )
+    if decay is not None and not 0 < decay < 1:
+        raise InputError(f"{flag('average')} is {decay}; expected a decay between 0 and 1, such as 0.998. Correct it.")
+    if curve is not None and curve not in CURVES:
+        raise UnknownNameError("schedule", curve, CURVES)
+    if options.by_clock and (curve or network.recipe.schedule) not in FALLING:
+        raise InputError(
+            f"{flag('by_clock')} needs a learning rate that comes down; that of {network.name} is "
+            f"'{curve or network.recipe.schedule}'. Add {flag('schedule')} with one of: {', '.join(FALLING)}."
+        )
     if options.by_clock and not options.minutes:
         raise InputError(
             f"{flag('by_clock')} is given without {flag('minutes')}; expected minutes that it can follow. Add them."
