@@ -56,7 +56,7 @@ class Trainer:
         self.spec, self.folder = spec, folder
         self.network_spec = get_spec(spec.network)
         data, schedule = spec.data, spec.schedule
-        self._check_clock()
+        self._check_schedule()
         recipe = self.network_spec.recipe
         self.recipe = recipe if schedule.curve is None else replace(recipe, schedule=schedule.curve)
         self.learning_rate = schedule.learning_rate or self.recipe.learning_rate
@@ -99,7 +99,14 @@ class Trainer:
         # last: nothing may fail once the file is open
         self.events = EventLog(folder / EVENTS_FILE if self.engine.main else None)
 
-    def _check_clock(self) -> None:
+    def _check_schedule(self) -> None:
+        multiple = self.network_spec.input.multiple
+        for side in (n for stage in self.spec.schedule.stages for n in (*stage.sides, stage.view or multiple)):
+            if side % multiple:
+                raise InputError(
+                    f"a stage of the run has a side of {side} px; {self.spec.network} expects multiples of {multiple} "
+                    f"px. Choose {-(-side // multiple) * multiple}."
+                )
         curve = self.spec.schedule.curve or self.network_spec.recipe.schedule
         if self.spec.budget.clock and curve not in FALLING:
             raise InputError(

@@ -55,6 +55,15 @@ def test_a_bad_choice_is_refused_before_anything_is_written(train, tmp_path, opt
     assert not (tmp_path / "w.run").exists()
 
 
+def test_a_size_that_the_network_does_not_take_is_rounded_up_and_told(train, tmp_path):
+    code, _, err = train("--size", "33", "--epochs", "1")
+    assert code == 0
+    assert "The size is 33 px, and cmunext-xxs takes multiples of 16 px: images go through it at 48 px." in " ".join(
+        err.split()
+    )
+    assert read_entry(tmp_path / "w.safetensors").input_size == (48, 48)
+
+
 @pytest.mark.parametrize("command", ["train", "retrain"])
 def test_a_seed_below_zero_is_bad_usage(medseg, train, tmp_path, command):
     medseg("project", "create", tmp_path / "p")

@@ -77,6 +77,14 @@ def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, mo
     assert told == "Training ran out of memory. Close other programs, or choose a smaller network."
 
 
+def test_one_image_at_the_smallest_size_is_told_with_a_way_out(tmp_path):
+    spec = make_run(tmp_path, n=1, stages=(Stage(size=16, epochs=1),))
+    with pytest.raises(ValueError, match="more than 1 value per channel") as caught:
+        Trainer(spec, tmp_path).run()
+    assert "single place left at the network's smallest map" in in_words(caught.value)
+    assert in_words(ValueError("not enough values to unpack")) is None
+
+
 @pytest.fixture
 def small_files():
     """No file of this process may grow beyond 200 kB, as on a disk that is full."""

@@ -183,9 +183,7 @@ def test_a_clock_has_one_stage_and_a_rate_that_comes_down(tmp_path):
         InputError, match="schedule in the run is 'plateau', and clock is true; expected one that comes"
     ):
         Trainer(spec, tmp_path)
-    with pytest.raises(
-        InputError, match=r"'schedule' in spec\.json is 'zigzag'; expected one of cosine, poly"
-    ):
+    with pytest.raises(InputError, match=r"'schedule' in spec\.json is 'zigzag'; expected one of cosine, poly"):
         by_clock(tmp_path, schedule="zigzag")
 
 

@@ -369,6 +369,15 @@ def test_several_classes(tmp_path):
     assert entry.output_channels == 3
 
 
+@pytest.mark.parametrize(
+    "stages", [(Stage(size=48, epochs=1), Stage(size=40, epochs=1)), (Stage(size=64, view=40, epochs=1),)]
+)
+def test_a_size_that_the_network_does_not_take_is_named(tmp_path, stages):
+    spec = make_run(tmp_path, stages=stages)
+    with pytest.raises(InputError, match=r"has a side of 40 px; cmunext-xxs expects multiples of 16 px\. Choose 48"):
+        Trainer(spec, tmp_path)
+
+
 def test_a_mask_of_another_size_is_named(tmp_path):
     spec = make_run(tmp_path)
     Image.new("L", (20, 30)).save(tmp_path / "m1.png")
