@@ -316,6 +316,8 @@ class Trainer:
         state, spec = self.state, self.spec
         chosen, epoch = self.keeper.chosen()
         best, judges = state.best_dice, len(self.val_samples)
+        # by the clock there were as many as there was time for
+        most = state.epoch if spec.budget.clock else spec.schedule.epochs
         # the starting weights (epoch 0) are scored at the last stage's
         sides = (self.pace.stage(epoch - 1) if epoch else spec.schedule.stages[-1]).sides
         entry = replace(
@@ -325,7 +327,7 @@ class Trainer:
                 "seed": spec.schedule.seed,
                 "epochs": state.epoch,
                 "best_epoch": epoch,
-                "stages": [[s.size, s.epochs, *([s.view] if s.view else [])] for s in spec.schedule.stages],
+                "stages": [[s.size, min(s.epochs, most), *([s.view] if s.view else [])] for s in spec.schedule.stages],
                 "processes": self.engine.processes,
                 "images": len(spec.data.train),
                 "start_from": spec.start.start_from,

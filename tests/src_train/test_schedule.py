@@ -125,6 +125,7 @@ def test_by_the_clock_a_run_ends_in_the_middle_of_an_epoch_and_what_it_came_to_i
     assert [event["val_dice"] is None for event in epochs_of(tmp_path)] == [True, False]
     assert rates == pytest.approx([(1 + math.cos(math.pi * n / 5)) / 2 for n in range(5)], abs=1e-4)
     assert (entry.training["seconds"], entry.training["finished"]) == (120, True)
+    assert entry.training["stages"] == [[32, 2]]
     # as many as there is time for are told, and when it will be over
     assert [(event["epochs"], event["seconds_left"]) for event in epochs_of(tmp_path)] == [(2, 48.0), (2, 0.0)]
 
