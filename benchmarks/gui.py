@@ -69,7 +69,7 @@ def measure(parts: list[str], options: argparse.Namespace, home: Path) -> Found:
     pulse, painted = Pulse(blame=options.blame), Painted(viewer)
     found = Found(pulse)
     found.rows += launched.rows
-    panel.propose.choice.choose("nuclei", "cmunext-xxs/nuclei@1")
+    panel.propose.choice.choose("nuclei", "cmunext-xxs/nuclei@2")
     spin(lambda: "pyqtgraph" in sys.modules and not panel.workers._tickets, 120)
     gui_parts.idle(found, options.idle)
     if "strokes" in parts:

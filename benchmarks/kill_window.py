@@ -52,7 +52,7 @@ def make_project(folder: Path) -> Path:
     sample = samples_of("nuclei")[0]
     image, mask = read_image(sample.image).data, read_mask(sample.mask)
     with Project.create(folder / "p") as project:
-        project.adopt("cmunext-xxs/nuclei@1")
+        project.adopt("cmunext-xxs/nuclei@2")
         for number in range(IMAGES):
             y, x = 20 * number, 15 * number
             path = project.path / "images" / f"{number}.png"

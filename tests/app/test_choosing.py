@@ -8,6 +8,7 @@ from napari_medseg.app.samples import sample_images
 from napari_medseg.io import read_image
 from napari_medseg.networks import get_spec
 from napari_medseg.weights import WeightsEntry, list_weights
+from tests.shipped import shipped
 
 ALL = [(entry.id, entry) for entry in list_weights()]
 FLAT = [(entry.id, entry) for entry in list_weights() if takes(entry.network, volume=False)]
@@ -65,7 +66,7 @@ def test_ones_own_that_were_measured_worse_come_last_and_are_not_taken_unasked()
 
 
 def test_boxes_are_filled_by_the_chosen_network_where_it_can_else_by_the_best():
-    network = for_boxes(FLAT, "cmunext-xxs/nuclei@1", "nuclei")[1].network
+    network = for_boxes(FLAT, shipped("cmunext-xxs/nuclei"), "nuclei")[1].network
     assert get_spec(network).capabilities.box_prompt
     assert for_boxes(FLAT, "", "knees")[1].network == network
     own = WeightsEntry(id="dcsnet-s/test@1", network="dcsnet-s", task="test")

@@ -24,9 +24,10 @@ from napari_medseg.project import Project
 from napari_medseg.weights import list_weights
 from tests.io import dicom_files
 from tests.io.seg_files import LIES, judged, series
+from tests.shipped import shipped
 
 SEG = format_of("a.seg.dcm")
-ORIGIN = {"network": "cmunext-xxs", "weights": "cmunext-xxs/nuclei@1", "sha256": "b" * 64}
+ORIGIN = {"network": "cmunext-xxs", "weights": shipped("cmunext-xxs/nuclei"), "sha256": "b" * 64}
 
 
 @pytest.fixture

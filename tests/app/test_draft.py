@@ -16,7 +16,7 @@ from tests.shipped import shipped
 
 SHAPE = (256, 320, 3)
 LARGE = PredictRequest(network="sgd-net-s", weights=shipped("sgd-net-s/generalist"))
-SMALL = PredictRequest(network="cmunext-xxs", weights="cmunext-xxs/nuclei@1")
+SMALL = PredictRequest(network="cmunext-xxs", weights=shipped("cmunext-xxs/nuclei"))
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from napari_medseg.project.runs import EVENTS_FILE, WEIGHTS_FILE
 from napari_medseg.weights import resolve_weights
 from tests.app.helpers import OPTIONS, accept
 from tests.app.test_judges import correct, propose
+from tests.shipped import shipped
 
 STAGES = (Stage(size=256, epochs=30),)
 
@@ -23,7 +24,7 @@ STAGES = (Stage(size=256, epochs=30),)
 def test_new_weights_are_held_against_those_in_use_where_they_are_better(sampled):
     accept(sampled, 6)
     # begun from a network for skin, though the sampled uses one for nuclei
-    sampled.adopt("cmunext-xxs/nuclei@1")
+    sampled.adopt(shipped("cmunext-xxs/nuclei"))
     spec, folder = plan_retrain(sampled, replace(OPTIONS, weights="dermoscopy"))
     source = resolve_weights("cmunext-xxs", "nuclei")[1]
     shutil.copy(source, folder / WEIGHTS_FILE)
@@ -32,7 +33,7 @@ def test_new_weights_are_held_against_those_in_use_where_they_are_better(sampled
     assert "nothing better" in review.verdict.reason
     # and what is in use is not held against them where it is worse
     sampled.adopt("cmunext-xxs/dermoscopy@2")
-    spec = replace(spec, start=replace(spec.start, start_from="cmunext-xxs/nuclei@1"))
+    spec = replace(spec, start=replace(spec.start, start_from=shipped("cmunext-xxs/nuclei")))
     review = review_run(sampled, spec, folder, device="cpu")
     assert [row.dice_before for row in review.rows] == [row.dice_after for row in review.rows]
     # weights that are gone, or of volumes, cannot be asked

@@ -16,9 +16,10 @@ from napari_medseg.project.lock import training_in
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.weights import resolve_weights
 from tests.app.helpers import OPTIONS, accept
+from tests.shipped import shipped
 
 SKIN = resolve_weights("cmunext-xxs", "dermoscopy")[0].id
-NUCLEI = "cmunext-xxs/nuclei@1"
+NUCLEI = shipped("cmunext-xxs/nuclei")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from napari_medseg.app.scratch import open_scratch
 from napari_medseg.errors import InputError, PartlyDoneError
 from napari_medseg.io import read_image, read_mask, write_image
 from napari_medseg.project import Project
+from tests.shipped import shipped
 
 REQUEST = PredictRequest(network="cmunext-xxs", weights="nuclei", device="cpu")
 NUCLEI = [s for s in sample_images() if s.task == "nuclei"]
@@ -91,7 +92,7 @@ def test_export_says_where_a_mask_comes_from(tmp_path):
     assert facts["labels_sha256"] == revision.sha256
     assert facts["classes"] == {"1": "nucleus"}
     assert (facts["history"]["row"], facts["history"]["chain"]) == sealed
-    assert facts["proposal"]["weights"] == "cmunext-xxs/nuclei@1"
+    assert facts["proposal"]["weights"] == shipped("cmunext-xxs/nuclei")
     assert facts["use"] == "research only, no medical device"
 
 

@@ -15,6 +15,7 @@ from napari_medseg.io import FORMATS, read_image, read_mask
 from napari_medseg.networks import create_network, get_spec, list_networks
 from napari_medseg.weights import WeightsEntry, save_weights
 from tests.cli.helpers import NUCLEI, refused, save_fresh
+from tests.shipped import shipped
 
 
 def test_networks_as_json(medseg):
@@ -25,7 +26,7 @@ def test_networks_as_json(medseg):
     xxs = next(row for row in rows if row["name"] == "cmunext-xxs")
     assert xxs["parameters"] == 40_837
     assert {"title", "paper", "macs", "macs_tool", "capabilities"} <= set(xxs)
-    assert "cmunext-xxs/nuclei@1" in xxs["weights"]
+    assert shipped("cmunext-xxs/nuclei") in xxs["weights"]
 
 
 def test_a_network_that_nobody_counted_is_listed_too(medseg, monkeypatch):
@@ -41,7 +42,7 @@ def test_a_network_that_nobody_counted_is_listed_too(medseg, monkeypatch):
 
 def test_weights_as_json(medseg):
     _, out, _ = medseg("weights", "list", "--json")
-    row = next(r for r in json.loads(out) if r["id"] == "cmunext-xxs/nuclei@1")
+    row = next(r for r in json.loads(out) if r["id"] == shipped("cmunext-xxs/nuclei"))
     assert set(row) == {"id", "network", "task", "licence", "trained_on", "size_bytes", "sha256", "metrics"}
     assert row["size_bytes"] < 250_000
     assert row["metrics"]["n"] == 80
@@ -57,7 +58,7 @@ def test_formats_are_listed_as_a_table_and_as_json(medseg):
 
 def test_the_tables_name_everything(medseg):
     assert "40,837" in medseg("networks")[1]
-    assert "cmunext-xxs/nuclei@1" in medseg("weights", "list")[1]
+    assert shipped("cmunext-xxs/nuclei") in medseg("weights", "list")[1]
     assert "no medical device" in medseg("--help")[1]
     assert medseg("--version")[1].startswith("medseg ")
 

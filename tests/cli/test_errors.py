@@ -24,6 +24,7 @@ from napari_medseg.atomic import atomic_path
 from napari_medseg.errors import OutputError
 from napari_medseg.io import read_image
 from napari_medseg.project import Project
+from napari_medseg.weights.store import bundled_folder
 from tests.cli.helpers import NUCLEI, refused
 
 
@@ -99,7 +100,7 @@ def test_a_bad_choice_is_named(medseg, tmp_path, arguments, says, code):
 
 
 def test_weights_for_another_network_are_refused(medseg, tmp_path):
-    weights = Path(__file__).parents[2] / "napari_medseg/weights/bundled/cmunext-xxs-nuclei-1.safetensors"
+    (weights,) = bundled_folder().glob("cmunext-xxs-nuclei-*.safetensors")
     arguments = ("--network", "cmunext-s", "--weights", weights, "--out", tmp_path / "out")
     refused(medseg("predict", NUCLEI[0].image, *arguments), "cmunext-xxs", "cmunext-s")
 

@@ -9,6 +9,7 @@ from napari_medseg.project import Project
 from tests.app.helpers import accept
 from tests.app.test_judges import propose
 from tests.cli.helpers import refused, save_fresh
+from tests.shipped import shipped
 
 
 @pytest.fixture
@@ -110,11 +111,13 @@ def test_a_round_is_adopted_later_and_taken_back(medseg, retrain, trainers, tmp_
         assert "adopted all the same: 2 accepted masks do not fit" in err
     refused(retrain("--resume"), "has no round to go on with")
     # the sample project was made with weights of its own
-    for expected in (str(project / "weights" / "run-0001.safetensors"), first, "cmunext-xxs/nuclei@1"):
+    for expected in (str(project / "weights" / "run-0001.safetensors"), first, shipped("cmunext-xxs/nuclei")):
         code, out, err = medseg("project", "rollback", project)
         assert (code, out.strip()) == (0, expected), err
         assert in_use(tmp_path) == expected
-    refused(medseg("project", "rollback", project), "no weights from before those in use", "cmunext-xxs/nuclei@1")
+    refused(
+        medseg("project", "rollback", project), "no weights from before those in use", shipped("cmunext-xxs/nuclei")
+    )
     # and forth again
     assert medseg("project", "adopt", project, 2)[0] == 0
     assert in_use(tmp_path) == str(project / "weights" / "run-0002.safetensors")

@@ -3,6 +3,7 @@
 from napari_medseg.weights import list_weights
 from napari_medseg.weights.home import LIST_FILE, home_folder
 from tests.cli.helpers import save_fresh
+from tests.shipped import shipped
 
 
 def test_pack_and_install_on_the_command_line(medseg, tmp_path):
@@ -22,5 +23,5 @@ def test_pack_and_install_on_the_command_line(medseg, tmp_path):
     (home_folder() / LIST_FILE).write_text("{")
     code, out, err = medseg("weights", "list")
     assert code == 0
-    assert "cmunext-xxs/nuclei@1" in out
+    assert shipped("cmunext-xxs/nuclei") in out
     assert "is no JSON" in err

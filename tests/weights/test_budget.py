@@ -14,6 +14,9 @@ from napari_medseg.weights import list_weights, load_network, resolve_weights, s
 from napari_medseg.weights.home import LIST_FILE, home_folder
 from napari_medseg.weights.pack import install_weights
 from napari_medseg.weights.store import bundled, bundled_folder, manifest_path, superseded
+from tests.shipped import shipped
+
+NUCLEI = shipped("cmunext-xxs/nuclei")
 
 # of a checkout, too: what was there once stays in its history for good
 MOST_BYTES, MOST_BYTES_EACH = 60_000_000, 13_000_000
@@ -70,7 +73,7 @@ def without_nuclei(tmp_path, monkeypatch):
     folder = tmp_path / "weights" / "bundled"
     folder.mkdir(parents=True)
     values = json.loads(manifest_path().read_text())
-    (old,) = [entry for entry in values["weights"] if entry["id"] == "cmunext-xxs/nuclei@1"]
+    (old,) = [entry for entry in values["weights"] if entry["id"] == NUCLEI]
     kept = [entry for entry in values["weights"] if entry is not old]
     for entry in kept:
         if entry["network"] == "cmunext-xxs":
@@ -86,34 +89,32 @@ def without_nuclei(tmp_path, monkeypatch):
 
 def test_an_id_that_left_is_answered_with_what_took_its_place(without_nuclei, tmp_path):
     check = superseded()
-    assert list(check) == ["cmunext-xxs/nuclei@1"]
-    assert "cmunext-xxs/nuclei@1" not in [entry.id for entry in list_weights()]
+    assert list(check) == [NUCLEI]
+    assert NUCLEI not in [entry.id for entry in list_weights()]
     with pytest.raises(
         WeightsError,
-        match=r"'cmunext-xxs/nuclei@1' no longer come .* superseded by 'cmunext-xxs/polyp@1'\. Choose that, or bring",
+        match=rf"'{NUCLEI}' no longer come .* superseded by 'cmunext-xxs/polyp@1'\. Choose that, or bring",
     ):
-        load_network("cmunext-xxs", "cmunext-xxs/nuclei@1")
-    load_network("cmunext-xxs", check["cmunext-xxs/nuclei@1"]["by"])
+        load_network("cmunext-xxs", NUCLEI)
+    load_network("cmunext-xxs", check[NUCLEI]["by"])
     with pytest.raises(UnknownNameError):
         resolve_weights("cmunext-xxs", "cmunext-xxs/nuclei@9")
     # the old file, and no other, brings the id back
     changed = tmp_path / "x.safetensors"
     network, entry = load_network("cmunext-xxs", without_nuclei)
     store_again(changed, network, replace(entry, licence="local"))
-    with pytest.raises(
-        WeightsError, match=r"'cmunext-xxs/nuclei@1' in .*x\.safetensors has the checksum .* expected that"
-    ):
+    with pytest.raises(WeightsError, match=rf"'{NUCLEI}' in .*x\.safetensors has the checksum .* expected that"):
         install_weights(changed)
     (one,) = install_weights(without_nuclei)
-    assert one.entry.id == "cmunext-xxs/nuclei@1"
-    load_network("cmunext-xxs", "cmunext-xxs/nuclei@1")
+    assert one.entry.id == NUCLEI
+    load_network("cmunext-xxs", NUCLEI)
 
 
 def test_a_project_that_uses_an_id_that_left_says_so(without_nuclei, tmp_path):
     with Project.create(tmp_path / "p") as project:
         project.adopt("cmunext-xxs/polyp@1")
         assert own_weights(project) == ([], [])
-        project.adopt("cmunext-xxs/nuclei@1")
+        project.adopt(NUCLEI)
         assert "superseded by 'cmunext-xxs/polyp@1'" in own_weights(project)[1][0]
         install_weights(without_nuclei)
         assert own_weights(project) == ([], [])

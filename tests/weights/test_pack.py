@@ -16,6 +16,7 @@ from napari_medseg.networks import create_network
 from napari_medseg.weights import WeightsEntry, list_weights, load_network, resolve_weights, save_weights
 from napari_medseg.weights.home import home_folder, installed
 from napari_medseg.weights.pack import PACK_FILE, install_weights, pack_weights
+from tests.shipped import shipped
 
 ENTRY = WeightsEntry(id="cmunext-xxs/teeth@1", network="cmunext-xxs", task="teeth", trained_on=("a",))
 
@@ -34,7 +35,7 @@ def own(tmp_path):
 @pytest.fixture
 def pack(own, tmp_path):
     """A folder with a bundled file and one's own."""
-    pack_weights(["cmunext-xxs/nuclei@1", str(own)], tmp_path / "pack")
+    pack_weights([shipped("cmunext-xxs/nuclei"), str(own)], tmp_path / "pack")
     return tmp_path / "pack"
 
 
@@ -77,7 +78,7 @@ def test_a_pack_is_installed_and_found_by_id_and_task(pack, own, tmp_path, kind)
     assert one.path.parent == home_folder()
     assert one.path.read_bytes() == own.read_bytes()
     if kind != "file":
-        assert found["cmunext-xxs/nuclei@1"].before
+        assert found[shipped("cmunext-xxs/nuclei")].before
     assert "cmunext-xxs/teeth@1" in [entry.id for entry in list_weights(network="cmunext-xxs")]
     for name in ("cmunext-xxs/teeth@1", "teeth", "cmunext-xxs/teeth"):
         _, entry = load_network("cmunext-xxs", name)
@@ -108,7 +109,7 @@ def test_an_id_is_one_file_unless_it_is_replaced_on_purpose(own, tmp_path):
     assert not first.path.exists()
     load_network("cmunext-xxs", "teeth")
     # the package's own are never replaced
-    trained(tmp_path / "n.safetensors", id="cmunext-xxs/nuclei@1", task="nuclei")
+    trained(tmp_path / "n.safetensors", id=shipped("cmunext-xxs/nuclei"), task="nuclei")
     with pytest.raises(WeightsError, match=r"are at hand already.* another version"):
         install_weights(tmp_path / "n.safetensors", overwrite=True)
     with pytest.raises(InputError, match="both are cmunext-xxs/teeth@1; expected one file of an id"):
@@ -151,7 +152,7 @@ DAMAGE = {
     "another name inside": (lambda p: relist(p, task="skin"), "says of itself .* expected the same"),
     "another licence": (lambda p: relist(p, licence="cc0"), "says of itself .* expected the same"),
     "an unknown network": (lambda p: relist(p, network="u-net"), "network is 'u-net'; expected one of"),
-    "twice": (lambda p: relist(p, id="cmunext-xxs/nuclei@1"), "twice; expected each once"),
+    "twice": (lambda p: relist(p, id=shipped("cmunext-xxs/nuclei")), "twice; expected each once"),
     "huge": (lambda p: relist(p, size_bytes=10**14), "MB are free"),
 }
 

@@ -230,13 +230,15 @@ QUIET = {
     "no small network of the task": lambda slow: slow.panel.propose.choice.choose(
         "kidney-stones", shipped("sgd-net-s/generalist")
     ),
-    "small already": lambda slow: slow.panel.propose.choice.choose("nuclei", "cmunext-xxs/nuclei@1"),
+    "small already": lambda slow: slow.panel.propose.choice.choose("nuclei", shipped("cmunext-xxs/nuclei")),
     "a large image takes as long with any": lambda slow: note_wait(small(slow), SHAPE, 4.0),
 }
 
 
 def small(slow):
-    return replace(slow.panel.propose._request(), network="cmunext-xxs", weights="cmunext-xxs/nuclei@1", mirrored=False)
+    return replace(
+        slow.panel.propose._request(), network="cmunext-xxs", weights=shipped("cmunext-xxs/nuclei"), mirrored=False
+    )
 
 
 @pytest.mark.parametrize("why", QUIET)
