@@ -27,7 +27,7 @@ from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSp
 from napari_medseg.project.runs import SPEC_FILE, WEIGHTS_FILE, finished
 from napari_medseg.weights import WeightsEntry, list_weights
 from napari_medseg.weights.eight_bits import SCALES, packed
-from napari_medseg.weights.hub import find_pretrained
+from napari_medseg.weights.hub import PACKAGED, find_pretrained
 from napari_medseg.weights.load import save_state
 from napari_medseg.weights.store import bundled, bundled_folder, manifest_path, read_entry, superseded
 
@@ -175,15 +175,24 @@ def publish(runs: Path) -> None:
             entry = dataclasses.replace(entry, training=training, input_size=size)
             half(source, path, entry=entry, eight_bits=True, whole=PLANS[name].whole)
     # what was measured with a file goes with it (accuracy.py --manifest)
-    kinds = {entry.sha256: entry.kinds for entry in list_weights()}
+    known = {entry.sha256: entry for entry in list_weights()}
     found = [read_entry(path) for path in sorted(target.glob("*.safetensors"))]
-    entries = [dataclasses.replace(entry, kinds=kinds.get(entry.sha256, {})).to_dict() for entry in found]
+    entries = [with_what_is_known(entry, known.get(entry.sha256)).to_dict() for entry in found]
     told, files = superseded(), {entry.file for entry in found}
     gone = superseded_by([entry for entry in bundled() if entry.file not in files and entry.id not in told], found)
     # what stood in the place of others may be gone itself by now
     told = {name: {**one, "by": gone.get(one["by"], one)["by"]} for name, one in told.items()}
     values = {"weights": entries, "superseded": {**told, **gone}}
     manifest_path().write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def with_what_is_known(entry: WeightsEntry, before: WeightsEntry | None) -> WeightsEntry:
+    """What was measured with a file, and of whose works it is made, where it was written before files told that."""
+    notices = entry.notices or (() if before is None else before.notices)
+    if not notices and entry.options.get("backbone") == "efficientnet-lite0":
+        # no file of ours began with a random one
+        notices = (PACKAGED["efficientnet-lite0"].notice,)
+    return dataclasses.replace(entry, kinds={} if before is None else before.kinds, notices=notices)
 
 
 def superseded_by(gone: list[WeightsEntry], kept: list[WeightsEntry]) -> dict[str, dict[str, str]]:

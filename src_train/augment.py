@@ -25,8 +25,8 @@ class Plan:
 
     Parameters
     ----------
-    flips : tuple of int
-        Spatial axes that are mirrored every other time.
+    flips : tuple of float
+        Chance that a spatial axis is mirrored, the first axis first; axes beyond never are.
     quarter : float
         Chance of one to three quarter turns.
     affine : float
@@ -48,7 +48,7 @@ class Plan:
         Chance and standard deviation.
     """
 
-    flips: tuple[int, ...] = ()
+    flips: tuple[float, ...] = ()
     quarter: float = 0.0
     affine: float = 0.0
     turn: float = 0.0
@@ -66,26 +66,27 @@ class Plan:
     noise: tuple[float, float] = (0.0, 0.0)
 
 
-# 'full' and 'strong' are ours; 'turned' is LGMSNet's and CMUNeXt's, 'tilted' DyMAS-Net's, 'detected' DCSNet's. In a
-# volume only left and right may be exchanged: front and back, head and foot look and are called otherwise
+# 'full' and 'strong' are ours; 'turned' is LGMSNet's and CMUNeXt's, 'tilted' DyMAS-Net's, 'detected' DCSNet's, with the
+# chances and spans of its published loader. In a volume only left and right may be exchanged: front and back, head and
+# foot look and are called otherwise
 AUGMENTATIONS: Mapping[str, Plan] = {
     "full": Plan(
-        flips=(0, 1), quarter=0.5, affine=0.5, turn=0.35, zoom=(0.8, 1.2), shear=0.1,
+        flips=(0.5, 0.5), quarter=0.5, affine=0.5, turn=0.35, zoom=(0.8, 1.2), shear=0.1,
         gamma=(0.3, 0.7, 1.5), cast=(0.3, 0.8, 1.2), noise=(0.15, 0.03),
     ),
     "strong": Plan(
-        flips=(0, 1), affine=0.9, turn=math.pi, zoom=(0.65, 1.25), stretch=(-0.15, 0.15), shear=0.15, shift=0.1,
+        flips=(0.5, 0.5), affine=0.9, turn=math.pi, zoom=(0.65, 1.25), stretch=(-0.15, 0.15), shear=0.15, shift=0.1,
         warp=(0.4, 0.04), brightness=(0.5, 0.7, 1.3), contrast=(0.5, 0.7, 1.4), saturation=(0.5, 0.4, 1.6),
         cast=(0.4, 0.85, 1.15), gamma=(0.4, 0.6, 1.6), blur=0.15, noise=(0.25, 0.04),
     ),
-    "turned": Plan(flips=(0, 1), quarter=0.5),
-    "tilted": Plan(flips=(0, 1), affine=0.5, turn=math.radians(15)),
+    "turned": Plan(flips=(0.5, 0.5), quarter=0.5),
+    "tilted": Plan(flips=(0.5, 0.5), affine=0.5, turn=math.radians(15)),
     "detected": Plan(
-        flips=(1,), affine=0.5, turn=math.radians(15), zoom=(0.9, 1.1), shift=0.0625, warp=(0.3, 0.03),
-        brightness=(0.3, 0.8, 1.2), contrast=(0.3, 0.8, 1.2), gamma=(0.3, 0.8, 1.2), blur=0.2, noise=(0.2, 0.03),
+        flips=(0.3, 0.5), quarter=0.3, affine=0.4, turn=math.radians(15), zoom=(0.9, 1.1), shift=0.05, warp=(0.2, 0.03),
+        brightness=(0.4, 0.85, 1.15), contrast=(0.4, 0.85, 1.15), gamma=(0.2, 0.8, 1.2), blur=0.2, noise=(0.2, 0.02),
     ),
     "volume": Plan(
-        flips=(2,), affine=0.5, turn=math.radians(12), zoom=(0.85, 1.15),
+        flips=(0.0, 0.0, 0.5), affine=0.5, turn=math.radians(12), zoom=(0.85, 1.15),
         gamma=(0.3, 0.7, 1.5), brightness=(0.3, 0.8, 1.2), noise=(0.15, 0.03),
     ),
 }  # fmt: skip
@@ -193,7 +194,8 @@ def sampling_grid(plan: Plan, draws: _Draws, sides: tuple[int, ...], view: int |
     angle = maybe(-plan.turn, plan.turn, 0.0) + quarters * (math.pi / 2)
     zoom, stretch = maybe(*plan.zoom, 1.0), maybe(*plan.stretch, 0.0).exp()
     shear, shifts = maybe(-plan.shear, plan.shear, 0.0), [maybe(-plan.shift, plan.shift, 0.0) for _ in range(2)]
-    sign = [1.0 - 2.0 * draws.chance(0.5)[:, 0].float() if axis in plan.flips else None for axis in range(ndim)]
+    chances = (*plan.flips, *(0.0,) * ndim)[:ndim]
+    sign = [1.0 - 2.0 * draws.chance(chance)[:, 0].float() if chance else None for chance in chances]
 
     # x, y, z: the last axis first. In pixels, so that a turn in an oblong window stays a turn
     linear = torch.eye(ndim, device=angle.device).repeat(len(angle), 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -10,18 +11,23 @@ from torch import nn
 from napari_medseg.networks import create_network, get_spec
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.weights import WeightsEntry
+from napari_medseg.weights.hub import notice_of
 from napari_medseg.weights.load import load_network
 from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.pretrained import load_pretrained
+from napari_medseg.weights.store import find_weights
 from napari_medseg.weights.widen import load_widened
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Options and intensities of a network: those of the weights it starts from, or the declared ones."""
+    """Options and intensities of a network, as the weights have them that it starts from, or as declared; and of whose
+    works it is made.
+    """
 
     options: dict[str, Any]
     intensity: dict[str, Any]
+    notices: tuple[str, ...] = ()
 
 
 def form_of(spec: RunSpec) -> Form:
@@ -35,10 +41,13 @@ def form_of(spec: RunSpec) -> Form:
     start, declared = spec.start, get_spec(spec.network)
     if start.start_from is not None:
         entry = load_network(spec.network, start.start_from)[1]
-        return Form({**entry.options, **start.options}, dict(entry.intensity))
+        kept = () if start.keep_from is None else find_weights(spec.network, start.keep_from)[0].notices
+        notices = tuple(dict.fromkeys((*entry.notices, *kept)))
+        return Form({**entry.options, **start.options}, dict(entry.intensity), notices)
     fresh = declared.fresh if start.pretrained is None else {}
     intensity = pipeline_of(spec.network, start.pipeline or "declared")[1]
-    return Form({**declared.options, **fresh, **start.options}, intensity)
+    notices = () if start.pretrained is None else (notice_of(Path(start.pretrained)),)
+    return Form({**declared.options, **fresh, **start.options}, intensity, notices)
 
 
 def starting_network(spec: RunSpec, form: Form) -> nn.Module:
@@ -76,4 +85,5 @@ def entry_of(spec: RunSpec, form: Form, sides: tuple[int, ...]) -> WeightsEntry:
         window=data.window,
         options=form.options,
         intensity=form.intensity,
+        notices=form.notices,
     )

@@ -11,7 +11,8 @@ from torch import nn
 
 from napari_medseg.networks import Recipe
 
-PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 5
+# the last is PyTorch's own: what is better by a smaller share is not better
+PLATEAU_FACTOR, PLATEAU_PATIENCE, PLATEAU_THRESHOLD = 0.5, 5, 1e-4
 # of a cycle: the share of it on the way up, and what is left of the rate at its end
 RISE, REST = 0.15, 0.002
 
@@ -104,7 +105,7 @@ def plateaus(scores: Sequence[float]) -> int:
     """How often a better score was waited for in vain, as PyTorch's ReduceLROnPlateau counts."""
     best, bad, count = -math.inf, 0, 0
     for score in scores:
-        if score > best:
+        if math.isinf(best) or score > best + PLATEAU_THRESHOLD * abs(best):
             best, bad = score, 0
         else:
             bad += 1

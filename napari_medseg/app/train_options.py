@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from napari_medseg.errors import InputError, UnknownNameError
 from napari_medseg.inference.device import resolve_device
@@ -60,6 +61,8 @@ class TrainOptions:
         Names of the classes by their numbers, 1 to 255; empty: those of ``start``, or what the masks hold.
     rule : LabelRule
         Which classes the numbers in masks are, and which does not count.
+    options : mapping
+        Of the network, instead of those it declares: what its paper leaves open, kernels, ablations.
     seed : int
         Decides everything on the CPU.
     device : str
@@ -88,11 +91,12 @@ class TrainOptions:
     spacing: tuple[float, float, float] | None = None
     classes: Mapping[int, str] = field(default_factory=dict)
     rule: LabelRule = PLAIN
+    options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     device: str = "auto"
 
 
-def check_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[str], str]) -> None:
+def check_train_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[str], str]) -> None:
     """Refuse what types cannot tell.
 
     Raises
@@ -139,6 +143,7 @@ def check_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[s
     if spacing is not None and not (math.isfinite(sum(spacing)) and min(spacing) > 0):
         told = " ".join(f"{v:g}" for v in spacing)
         raise InputError(f"{flag('spacing')} is {told}; expected three sizes above 0 mm.")
-    for name, given in (("pretrained", options.pretrained), ("pipeline", options.pipeline)):
+    alone = (("pretrained", options.pretrained), ("pipeline", options.pipeline), ("options", options.options or None))
+    for name, given in alone:
         if options.start is not None and given is not None:
             raise InputError(f"{flag('start')} and {flag(name)} are given; expected one of them. Leave one out.")

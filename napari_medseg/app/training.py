@@ -14,7 +14,7 @@ from napari_medseg.app.classes import classes_to_learn
 from napari_medseg.app.export import check_folder
 from napari_medseg.app.kinds import check_kind, size_told
 from napari_medseg.app.predict import Progress
-from napari_medseg.app.train_options import GENTLE, TrainOptions, check_options
+from napari_medseg.app.train_options import GENTLE, TrainOptions, check_train_options
 from napari_medseg.app.trainer_process import run_to_end, show_epochs
 from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import (
@@ -25,7 +25,7 @@ from napari_medseg.io import (
     stem_of,
     write_text,
 )
-from napari_medseg.networks import InputSpec, get_spec
+from napari_medseg.networks import InputSpec, check_options, get_spec
 from napari_medseg.plain import real_path
 from napari_medseg.project.lock import FileLock, training_in
 from napari_medseg.project.run_groups import MOST_EPOCHS
@@ -168,7 +168,9 @@ def plan_training(
     """
     told = told or Told()
     network = get_spec(options.network)
-    check_options(options, network, told.flag)
+    check_train_options(options, network, told.flag)
+    if options.options:
+        check_options(options.network, options.options)
     for rounded in size_told(options.network, options.size):
         told.remark(rounded)
     start = options.start
@@ -209,6 +211,7 @@ def plan_training(
         start=Start(
             start_from=str(real_path(start)) if start and start.endswith(".safetensors") else start,
             pipeline=options.pipeline,
+            options=dict(options.options),
         ),
         schedule=Schedule(
             stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or most),),

@@ -1,7 +1,7 @@
 """``medseg train``."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -10,11 +10,29 @@ from napari_medseg.cli.output import IGNORE_HELP, MAP_HELP, Overwrite, progress_
 # a run's epochs multiply it, and PyTorch takes no seed above 64 bits
 MOST_SEED = 2**31 - 1
 # what is called otherwise here than in Python
-FLAGS = {"start": "--from", "minutes": "--time-budget"}
+FLAGS = {"start": "--from", "minutes": "--time-budget", "options": "--option"}
 
 
 def _flag(name: str) -> str:
     return FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
+def _options(texts: list[str]) -> dict[str, Any]:
+    """Values as JSON has them; what is none is a word."""
+    import json
+
+    from napari_medseg.errors import InputError
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, between, value = text.partition("=")
+        if not name or not between:
+            raise InputError(f"--option is '{text}'; expected NAME=VALUE, such as gate=channel. Correct it.")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
 
 
 def train(
@@ -45,12 +63,21 @@ def train(
     augmentation: Annotated[
         Optional[str],
         typer.Option(
-            help="full and strong (ours), turned (CMUNeXt, LGMSNet), tilted, detected, volume. Default: the paper's."
+            help="full and strong (ours), turned (CMUNeXt, LGMSNet), tilted, detected, volume. Default: the network's."
         ),
     ] = None,
     pipeline: Annotated[
         Optional[str],
-        typer.Option(help="How intensities go in: declared, imagenet, or bgr255 as published loaders do."),
+        typer.Option(
+            help="How intensities go in: declared, imagenet, or as published loaders do bgr255 and, of volumes, btcv."
+        ),
+    ] = None,
+    option: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="NAME=VALUE of the network, such as gate=channel, near=0.5 or kernels=[3,3,3,3]: ablations, and what "
+            "papers leave open. Repeatable."
+        ),
     ] = None,
     schedule: Annotated[
         Optional[str],
@@ -120,6 +147,7 @@ def train(
         spacing=spacing,
         classes=parse_classes(classes or []),
         rule=parse_rule(mapping, ignore),
+        options=_options(option or []),
         seed=seed,
         device=device,
     )

@@ -50,7 +50,7 @@ def weights_import(
         Optional[str],
         typer.Option(
             help="How intensities went in: bgr255 (the published loaders of CMUNeXt and LGMSNet), imagenet (LGMSNet's "
-            "for Kvasir) or declared. Default: the published loader's."
+            "for Kvasir), btcv (LGMSNet's for volumes) or declared. Default: the published loader's."
         ),
     ] = None,
     overwrite: Overwrite = False,

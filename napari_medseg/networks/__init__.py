@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_medseg.networks.output import SegmentationOutput
-from napari_medseg.networks.registry import create_network, full_options, get_spec, list_networks
+from napari_medseg.networks.registry import check_options, create_network, full_options, get_spec, list_networks
 from napari_medseg.networks.spec import BoxRecipe, Capabilities, Earlier, InputSpec, NetworkSpec, Recipe
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "NetworkSpec",
     "Recipe",
     "SegmentationOutput",
+    "check_options",
     "create_network",
     "full_options",
     "get_spec",

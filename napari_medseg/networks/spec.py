@@ -28,7 +28,12 @@ class Builder:
 
     def __call__(self, **options: Any) -> nn.Module:
         """A network with fresh weights."""
-        return getattr(import_module(f"napari_medseg.networks.{self.module}"), self.name)(**options)
+        return self.made()(**options)
+
+    def made(self) -> Callable[..., nn.Module]:
+        """The class itself."""
+        found: Callable[..., nn.Module] = getattr(import_module(f"napari_medseg.networks.{self.module}"), self.name)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ class WeightsEntry:
         Scores with ``n`` and ``split``.
     training : mapping
         Seed, epochs and stages.
+    notices : tuple of str
+        Of works by others that are inside, such as a pretrained encoder: what it is, whose, and its licence.
     kinds : mapping
         Of a file that knows several kinds of images: ``dice`` on ``n`` images it had not seen, by kind, each named as
         the task of a specialist is. Measured with the finished file, and so in the manifest alone.
@@ -72,6 +74,7 @@ class WeightsEntry:
     intensity: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     size_bytes: int = 0
     sha256: str = ""
@@ -204,7 +207,7 @@ def _kinds(value: Any) -> bool:
 # what a field may hold, and how that is called
 _FIELDS: Mapping[str, fields.Check] = {
     **dict.fromkeys(("id", "network", "task", "licence", "sha256", "file"), fields.TEXT),
-    "trained_on": fields.TEXTS,
+    **dict.fromkeys(("trained_on", "notices"), fields.TEXTS),
     "classes": fields.NAMES,
     "labels": fields.CLASSES,
     "version": fields.whole(),

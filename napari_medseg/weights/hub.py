@@ -31,11 +31,14 @@ class HubFile:
         The first characters of its checksum, as the makers put them into its name.
     about : str
         For the user.
+    notice : str
+        Whose it is, for weights that are made from it.
     """
 
     url: str
     sha256: str
     about: str
+    notice: str = ""
 
     @property
     def name(self) -> str:
@@ -48,16 +51,19 @@ HUB: Mapping[str, HubFile] = {
         url="https://shanghuagao.oss-cn-beijing.aliyuncs.com/res2net/res2net50_v1b_26w_4s-3cf99910.pth",
         sha256="3cf99910",
         about="Res2Net-50 v1b on ImageNet, for sgd-net",
+        notice="Res2Net-50 v1b, ImageNet weights by Gao and others (licence: see github.com/Res2Net)",
     ),
     "resnet50": HubFile(
         url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
         sha256="0676ba61",
         about="ResNet-50 on ImageNet, for dcsnet",
+        notice="ResNet-50, ImageNet weights of torchvision (BSD-3-Clause)",
     ),
     "fasterrcnn-resnet50": HubFile(
         url="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
         sha256="258fb6c6",
         about="Faster R-CNN with ResNet-50 and FPN on COCO, for dcsnet",
+        notice="Faster R-CNN with ResNet-50 and FPN, COCO weights of torchvision (BSD-3-Clause)",
     ),
 }
 
@@ -74,7 +80,7 @@ class PackagedFile:
         Folder that it installs.
     file : str
         Below that folder.
-    sha256, about : str
+    sha256, about, notice : str
         As for :class:`HubFile`.
     """
 
@@ -83,6 +89,7 @@ class PackagedFile:
     file: str
     sha256: str
     about: str
+    notice: str = ""
 
 
 PACKAGED: Mapping[str, PackagedFile] = {
@@ -92,6 +99,8 @@ PACKAGED: Mapping[str, PackagedFile] = {
         file="models/efficientnet-lite0-57934424.pth",
         sha256="57934424",
         about="EfficientNet-Lite0 on ImageNet (Apache-2.0), for sgd-net-s and dcsnet-s",
+        notice="EfficientNet-Lite0 (Tan and Le), ImageNet weights by RangiLyu, packaged by ML Illustrated, Apache "
+        "License 2.0 (www.apache.org/licenses/LICENSE-2.0); changed: trained further",
     ),
 }
 
@@ -144,6 +153,17 @@ def find_pretrained(name: str | Path, *, download: bool = False, progress: Progr
             )
         fetch(file, target, progress=progress)
     return target
+
+
+def notice_of(path: Path) -> str:
+    """What weights that are made from a pretrained file say of it; whether it can be read, its loader tells."""
+    try:
+        digest = file_sha256(path)
+    except OSError:
+        digest = ""
+    files: tuple[HubFile | PackagedFile, ...] = (*PACKAGED.values(), *HUB.values())
+    known = [file.notice for file in files if digest.startswith(file.sha256)]
+    return known[0] if known else f"pretrained backbone from {path.name}"
 
 
 def find_packaged(name: str) -> Path:

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from napari_medseg.atomic import atomic_path, output_error
 from napari_medseg.errors import WeightsError
 from napari_medseg.fields import shown
-from napari_medseg.networks import create_network, list_networks
+from napari_medseg.networks import create_network, get_spec, list_networks
 from napari_medseg.networks.published import build_module, convert_published
 from napari_medseg.plain import check_plain
 from napari_medseg.weights.eight_bits import own_names, unpacked
 from napari_medseg.weights.entry import WeightsEntry
-from napari_medseg.weights.pipeline import pipeline_of
+from napari_medseg.weights.pipeline import GRIDS, pipeline_of
 from napari_medseg.weights.store import METADATA_KEY, check_file, find_weights, read_entry
 
 TENSORS_KEY = "tensors_sha256"
@@ -223,12 +223,20 @@ def import_published(
         raise WeightsError(f"{source} does not hold {network} as published: {error}") from error
     names = ("foreground",) if classes == 1 else tuple(f"class {i}" for i in range(1, classes))
     facts: dict[str, Any] = {"source": source.name, "layout": "published"}
-    intensity: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     # modules of a network take no pixels
     if network in list_networks():
         facts["pipeline"], intensity = pipeline_of(network, pipeline)
+        spec = get_spec(network)
+        told = {"options": dict(spec.options), "intensity": intensity, "input_size": spec.input.size}
+        told |= GRIDS.get(facts["pipeline"], {})
     entry = WeightsEntry(
-        id=f"{network}/{task}@1", network=network, task=task, licence="unknown", classes=names, training=facts,
-        intensity=intensity,
-    )  # fmt: skip
+        id=f"{network}/{task}@1",
+        network=network,
+        task=task,
+        licence="unknown",
+        classes=names,
+        training=facts,
+        **told,
+    )
     return save_state(out, converted, entry)

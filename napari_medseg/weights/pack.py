@@ -286,12 +286,17 @@ def _receive(entry: WeightsEntry, stream_of: Streams, folder: Path, source: Path
             f"{entry.size_bytes} and {entry.sha256[:12]}...: it was changed or damaged. Copy the pack again."
         )
     inside = load_network(entry.network, path)[1]
-    if replace(inside, file="", kinds={}) != replace(entry, file="", kinds={}):
+    if _as_inside(inside) != _as_inside(entry):
         raise WeightsError(
             f"{entry.file} in {source} says of itself that it is {shown(inside.id)}, and not all that {PACK_FILE} says "
             f"of it; expected the same. {_AGAIN}"
         )
-    return replace(inside, kinds=entry.kinds, file=path.name)
+    return replace(inside, kinds=entry.kinds, notices=entry.notices, file=path.name)
+
+
+def _as_inside(entry: WeightsEntry) -> WeightsEntry:
+    """Without what is known of a finished file, and of one that was written before files told it."""
+    return replace(entry, file="", kinds={}, notices=())
 
 
 def _blocks(entry: WeightsEntry, stream_of: Streams, source: Path) -> Iterator[bytes]:

@@ -8,9 +8,11 @@ import pytest
 from napari_medseg.app.samples import samples_of
 from napari_medseg.app.training import Told, TrainOptions, plan_training, train
 from napari_medseg.errors import InputError, TrainingError
+from napari_medseg.networks import get_spec
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import SPEC_FILE
 from napari_medseg.weights import read_entry
+from src_train.form import form_of
 
 OPTIONS = TrainOptions(start="nuclei", epochs=3, device="cpu")
 
@@ -97,3 +99,10 @@ def test_what_cannot_be_used_is_refused_by_its_name_in_python(places, options, s
     with pytest.raises(InputError, match=re.escape(says)):
         train(*places, TrainOptions(device="cpu", **options))
     assert not places[2].with_suffix(".run").exists()
+
+
+def test_options_of_the_network_reach_the_run(places):
+    asked = {"depthwise": 1, "kernels": [3, 3, 3, 3, 3]}
+    spec = plan_training(*places[:2], TrainOptions(device="cpu", options=asked))
+    assert spec.start.options == asked
+    assert form_of(RunSpec.from_json(spec.to_json())).options == {**get_spec("cmunext-xxs").options, **asked}

@@ -48,6 +48,9 @@ def train(medseg, folders, tmp_path):
         (("--window", "0", "100"), "--window is for volumes; cmunext-xxs takes images"),
         (("--network", "lgms-net-3d", "--window", "250", "-175"), "--window is 250 -175; expected the lower"),
         (("--network", "lgms-net-3d", "--spacing", "1", "0", "1"), "--spacing is 1 0 1; expected three sizes above 0"),
+        (("--option", "gate"), "--option is 'gate'; expected NAME=VALUE"),
+        (("--option", "gate=channel"), "option of cmunext-xxs is 'gate'; expected one of: widths, depths, kernels"),
+        (("--from", "nuclei", "--option", "depthwise=1"), "--from and --option are given; expected one of them"),
     ],
 )
 def test_a_bad_choice_is_refused_before_anything_is_written(train, tmp_path, options, says):

@@ -144,6 +144,18 @@ def test_the_backbone_is_torchvisions():
     assert shapes == [(256, 16, 32), (256, 8, 16), (256, 4, 8), (256, 2, 4), (256, 1, 2)]
 
 
+def test_at_random_live_norms_keep_the_maps_alive_and_frozen_ones_let_them_fade():
+    """Standard deviations of the four stages before the first step."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 128, 128)
+    with torch.no_grad():
+        live, frozen = ([float(m.std()) for m in ResNet(planes=16, frozen=still)(x)] for still in (False, True))
+    assert min(live) > 0.5
+    assert max(live) < 2
+    assert frozen == sorted(frozen, reverse=True)
+    assert frozen[3] < frozen[0] / 8
+
+
 def test_a_frozen_norm_is_a_norm_in_evaluation():
     from napari_medseg.networks.backbones.resnet import FrozenBatchNorm
 

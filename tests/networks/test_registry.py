@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import torch
 from torch import nn
 
 from napari_medseg import networks
-from napari_medseg.networks import NetworkSpec, get_spec, list_networks
-from napari_medseg.networks.registry import SPECS
+from napari_medseg.errors import InputError
+from napari_medseg.networks import NetworkSpec, check_options, get_spec, list_networks
+from napari_medseg.networks.registry import SPECS, options_of
 from src_train.augment import Augmentation
 from src_train.objective import build_objective
 from src_train.optim import build_optimizer, learning_rate_at
@@ -62,3 +64,30 @@ def test_a_recipe_in_boxes_gets_what_it_is_taken_from():
     loss = build_objective(spec.recipe)(network, torch.randn(1, 3, 64, 64), masks, 0.0)
     loss.backward()
     assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_every_declared_option_can_be_given(name):
+    spec = get_spec(name)
+    check_options(name, {**spec.options, **spec.fresh})
+    assert set(spec.options) <= set(options_of(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("sgd-net-s", {"gates": "sum"}, "option of sgd-net-s is 'gates'; expected one of: backbone, planes"),
+        ("sgd-net-s", {"gate": "both"}, "sgd-net-s cannot be built with gate=both: gate is 'both'; expected 'sum'"),
+        ("sgd-net-s", {"sge": "no"}, "option sge of sgd-net-s is 'no'; expected such a value as True"),
+        ("sgd-net-s", {"heads": True}, "option heads of sgd-net-s is True; expected such a value as 4"),
+        ("sgd-net-s", {"kernel_size": 4}, "kernel_size is 4 and heads 4; expected an odd side"),
+        ("lgms-net", {"kernels": [2, 4, 6, 8]}, "kernels are (2, 4, 6, 8); expected odd sides"),
+        ("lgms-net", {"kernels": 3}, "option kernels of lgms-net is 3; expected such a value as (3, 5, 7, 9)"),
+        ("lgms-net", {"near": 1.5}, "near is 1.5; expected a share"),
+        ("dymas-net", {"branches": "stacked"}, "branches is 'stacked'; expected 'sum' or 'concat'"),
+        ("vgg", {"near": 0.5}, "network is 'vgg'"),
+    ],
+)
+def test_an_option_that_makes_no_network_is_named(name, options, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        check_options(name, options)

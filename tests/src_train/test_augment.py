@@ -92,7 +92,7 @@ def test_in_a_volume_only_left_and_right_are_exchanged():
     x = torch.zeros(40, 1, 8, 8, 8)
     x[:, :, 1, :, 1] = 1.0  # low in z and x
     plan = Augmentation("volume").plan
-    assert plan.flips == (2,)
+    assert plan.flips == (0.0, 0.0, 0.5)
     still = Augmentation("turned")
     still.plan = type(plan)(flips=plan.flips)
     found, _ = still(x, (x > 0).to(torch.uint8), range(40))
@@ -121,3 +121,38 @@ def test_a_view_is_a_part_at_the_images_own_scale_anywhere_in_it(monkeypatch, si
     # the mask lies on it
     clear = (right - 40.5).abs() > 0.6
     assert torch.equal((masks[:, 0] > 0)[clear], (right > 40.5)[clear])
+
+
+def test_detected_changes_all_that_dcsnets_loader_changes_as_often():
+    """Chances and spans of the published loader; each is seen in what comes out."""
+    plan = AUGMENTATIONS["detected"]
+    spans = (0.85, 1.15)
+    assert plan == Plan(
+        flips=(0.3, 0.5), quarter=0.3, affine=0.4, turn=np.radians(15), shift=0.05, zoom=(0.9, 1.1), warp=(0.2, 0.03),
+        brightness=(0.4, *spans), contrast=(0.4, *spans), gamma=(0.2, 0.8, 1.2), noise=(0.2, 0.02), blur=0.2,
+    )  # fmt: skip
+    x = torch.rand(400, 3, 16, 16) * 0.6 + 0.2
+    masks = (x[:, :1] > 0.5).to(torch.uint8)
+    for name, chance in (
+        ("affine", 0.4), ("warp", 0.2), ("brightness", 0.4), ("contrast", 0.4),
+        ("gamma", 0.2), ("noise", 0.2), ("blur", 0.2),
+    ):  # fmt: skip
+        alone = {name: getattr(plan, name)}
+        if name == "affine":
+            alone |= {part: getattr(plan, part) for part in ("turn", "shift", "zoom")}
+        augment = Augmentation("detected")
+        augment.plan = Plan(**alone)
+        found, _ = augment(x.clone(), masks, range(400))
+        changed = ((found - x).abs().amax(dim=(1, 2, 3)) > 1e-3).float().mean()
+        assert float(changed) == pytest.approx(chance, abs=0.07), name
+
+
+def test_an_axis_is_mirrored_as_often_as_the_plan_says():
+    x = torch.rand(600, 1, 8, 8)
+    augment = Augmentation("turned")
+    augment.plan = Plan(flips=(0.3, 0.0))
+    found, _ = augment(x.clone(), (x > 0.5).to(torch.uint8), range(600))
+    mirrored = [torch.allclose(a, b.flip(1), atol=1e-4) for a, b in zip(found, x, strict=True)]
+    still = [torch.allclose(a, b, atol=1e-4) for a, b in zip(found, x, strict=True)]
+    assert np.mean(mirrored) == pytest.approx(0.3, abs=0.06)
+    assert all(a != b for a, b in zip(mirrored, still, strict=True))

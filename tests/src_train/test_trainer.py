@@ -276,14 +276,48 @@ def test_the_schedules_of_the_papers():
         *(1.0, 1.0, 1.0),
         0.5,
     ]
-    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(reference, mode="max", factor=0.5, patience=5, threshold=0)
-    rng = np.random.default_rng(0)
-    seen = []
-    for score in rng.random(80):
-        seen.append(float(score))
-        torchs.step(seen[-1])
-        assert learning_rate_at(plateau, start=1.0, epoch=9, epochs=100, scores=seen) == reference.param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("step", [0.3, 3e-5])
+def test_the_plateau_is_pytorchs(mode, step):
+    """Losses and scores that wander, or get better by so little that it is none; down to DCSNet's least rate."""
+    recipe = get_spec("dcsnet").recipe
+    start = recipe.learning_rate
+    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=start)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(reference, mode=mode, factor=0.5, patience=5, min_lr=1e-7)
+    rng, value, seen = np.random.default_rng(0), 2.0, []
+    for _ in range(120):
+        value = abs(value + step * rng.normal(-0.05 if mode == "min" else 0.05))
+        torchs.step(value)
+        # the trainer's scores are the better, the larger
+        seen.append(value if mode == "max" else -value)
+        found = learning_rate_at(recipe, start=start, epoch=9, epochs=200, scores=seen)
+        assert found == pytest.approx(reference.param_groups[0]["lr"], rel=1e-9)
+    assert found < start / 8
+
+
+def test_dcsnet_waits_for_its_loss_on_the_validation_pairs_not_for_dice(tmp_path):
+    """The plateau and the patience count it; Dice chooses what is kept."""
+    trainer = Trainer(make_run(tmp_path, stages=(Stage(size=32, epochs=9),), patience=2), tmp_path)
+    trainer.recipe = replace(trainer.recipe, monitor=get_spec("dcsnet").recipe.monitor)
+    dice, losses, rates = iter((0.1, 0.2, 0.3, 0.4, 0.5)), iter((2.0, 1.0, 1.5, 1.25)), []
+    trainer.keeper.score = lambda sides, epoch: next(dice)
+    trainer._validation_loss = lambda sides, epoch: (rates.append(epoch), next(losses))[1]
+    entry = trainer.run()
+    assert trainer.state.scores == [-2.0, -1.0, -1.5, -1.25]
+    assert (entry.training["epochs"], entry.training["best_epoch"], rates) == (4, 4, [0, 1, 2, 3])
+
+
+def test_the_loss_on_the_validation_pairs_changes_nothing_and_repeats(tmp_path):
+    trainer = Trainer(make_run(tmp_path, network="dcsnet-s", stages=(Stage(size=64, epochs=1),)), tmp_path)
+    trainer.events.close()
+    before = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+    found = [trainer._validation_loss((64, 64), epoch=0) for _ in range(2)]
+    assert found[0] == found[1] > 0
+    # weights of the levels are those of the epoch
+    assert trainer._validation_loss((64, 64), epoch=1) != found[0]
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainer.network.state_dict().items())
 
 
 @pytest.mark.parametrize("best", [True, False])

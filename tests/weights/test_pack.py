@@ -247,3 +247,12 @@ def test_a_pack_is_written_whole_or_not_at_all(own, tmp_path):
     (tmp_path / "empty").mkdir()
     pack_weights([str(own)], tmp_path / "empty")
     install_weights(tmp_path / "empty")
+
+
+def test_a_notice_goes_with_a_file_that_was_written_before_files_told_it(pack):
+    """The manifest's word for whose encoder is inside."""
+    relist(pack, notices=["An encoder by somebody, under a licence"])
+    install_weights(pack)
+    assert resolve_weights("cmunext-xxs", "cmunext-xxs/teeth@1")[0].notices == (
+        "An encoder by somebody, under a licence",
+    )

@@ -23,7 +23,7 @@ from napari_medseg.weights import (
     store,
 )
 from napari_medseg.weights.load import TENSORS_KEY
-from napari_medseg.weights.store import METADATA_KEY, bundled_folder, find_weights
+from napari_medseg.weights.store import METADATA_KEY, bundled, bundled_folder, find_weights
 
 ENTRY = WeightsEntry(
     id="cmunext-xxs/test@1", network="cmunext-xxs", task="test", trained_on=("a", "b"), input_size=(64, 64)
@@ -269,3 +269,9 @@ def test_what_a_file_says_of_its_own_sum_is_not_believed(tmp_path):
     save_file(state, path, metadata={METADATA_KEY: inside})
     assert load_network("cmunext-xxs", path)[1].sha256 == file_sha256(path)
     assert find_weights("cmunext-xxs", path)[0].sha256 == ""
+
+
+def test_what_holds_the_encoder_of_others_says_whose_it_is():
+    for entry in bundled():
+        told = any("Apache" in notice and "RangiLyu" in notice for notice in entry.notices)
+        assert told == (entry.options.get("backbone") == "efficientnet-lite0"), entry.id

@@ -107,6 +107,8 @@ class SplitDepthwise(nn.Module):
 
     def __init__(self, channels: int, kernels: Sequence[int], *, ndim: int = 2) -> None:
         super().__init__()
+        if not all(k % 2 for k in kernels):
+            raise ValueError(f"kernels are {tuple(kernels)}; expected odd sides. Choose others.")
         part = channels // len(kernels)
         if part * len(kernels) != channels:
             raise ValueError(f"channels is {channels}; expected a multiple of {len(kernels)}. Choose another width.")

@@ -105,6 +105,11 @@ class GuidedDynamicConv(nn.Module):
             raise ValueError(f"guidance is '{guided}'; expected 'steers', 'added' or 'self'.")
         if not (local or dynamic):
             raise ValueError("local and dynamic are both False; expected one of the two paths at least.")
+        if not kernel_size % 2 or channels % heads:
+            raise ValueError(
+                f"kernel_size is {kernel_size} and heads {heads}; expected an odd side, and {channels} channels "
+                "that the heads can share."
+            )
         self.heads, self.side, self.guided = heads, kernel_size, guided
         self.guide = None if guided == "self" else nn.Conv2d(guidance, channels, 1)
         self.parts = (channels if local else 0, channels if dynamic else 0, heads * kernel_size**2 if dynamic else 0)

@@ -9,6 +9,10 @@ _FAMILY_PAPER = (
     "Based on Large Kernel and Skip Fusion. ISBI 2024"
 )
 _XXS_PAPER = "Carvalho M., Vestias M.: Fast Semantic Segmentation of Medical Images"
+_OURS = (
+    "Augmentation ('full') and intensities (0.5 and 0.25) are ours; published code's are 'turned' and 'bgr255', which "
+    "medseg train takes as --augmentation and --pipeline."
+)
 _XXS_RECIPE = Recipe(
     losses={"bce": 0.5, "dice": 1.0},
     optimizer="adam",
@@ -45,7 +49,10 @@ def _family_member(name: str, title: str, parameters: int, macs_256: float, **op
         parameters=parameters,
         macs_256=macs_256,
         macs_tool="thop",
-        assumptions=("Momentum 0.9 and a poly schedule of power 0.9, as usual with this optimizer.",),
+        assumptions=(
+            "Momentum 0.9 and a poly schedule of power 0.9, epoch by epoch.",
+            _OURS,
+        ),
     )
 
 
@@ -74,6 +81,7 @@ SPECS: tuple[NetworkSpec, ...] = (
             "Skips are added before one grouped convolution, as published code does, not after as equation (1).",
             "The activation is Hardswish, as every layer description says; one closing sentence says ReLU.",
             "The schedule is a cosine from 1e-3 to 1e-5, the published code's default; the paper names none.",
+            _OURS,
         ),
     ),
     _family_member(
