@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from plans import DOMAINS, PLANS
-from train_bundled import build_spec, half, read_extra, read_split
+from train_bundled import build_spec, code_of, half, read_extra, read_split
 
 from napari_medseg.project.run_spec import Budget, Pair, Stage
 from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
@@ -38,7 +38,9 @@ from napari_medseg.weights.hub import find_pretrained
 SIDE, SIDES = 256, {"kidney_stone_ct": 512}
 QUALITY = 72
 ENCODER, HEAD = "encoder.safetensors", ("_conv_head", "_bn1", "_fc")
-# each process loads and decodes with so many threads; the card does the rest
+# what the pack has pictures for
+OF_IMAGES = sorted(name for name, plan in PLANS.items() if len(plan.stages[-1].sides) == 2)
+# each process loads and decodes with so many threads at most; the card does the rest
 THREADS = 4
 # of a batch at 256 px, fewer where they are larger: a card is idle with the few images that suit a CPU
 BATCHES = {"sgd-net-s": 48, "lgms-net": 48, "dymas-net": 32, "cmunext-xxs": 64, "dcsnet-s": 64}
@@ -109,6 +111,8 @@ def train(options: argparse.Namespace) -> int:
     work = options.out / "work" if options.work is None else options.work
     unpack(options.pack, work)
     started = []
+    # where threads wait for one another's core, all of them wait
+    threads = max(1, min(THREADS, (os.cpu_count() or 1) // len(options.names)))
     for name in options.names:
         network = name.partition("/")[0]
         plan = dataclasses.replace(PLANS[name], pretrained=None)
@@ -120,7 +124,12 @@ def train(options: argparse.Namespace) -> int:
         start = None if begins is None else str(resolve_weights(*begins.partition("@")[0].split("/"))[1].resolve())
         spec = dataclasses.replace(
             spec,
-            start=dataclasses.replace(spec.start, pretrained=pretrained, start_from=start),
+            start=dataclasses.replace(
+                spec.start,
+                pretrained=pretrained,
+                start_from=start,
+                keep_from=None if spec.start.keep_from is None else start,
+            ),
             schedule=dataclasses.replace(
                 spec.schedule,
                 stages=(Stage(size=size, epochs=100_000),),
@@ -136,14 +145,17 @@ def train(options: argparse.Namespace) -> int:
         (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
         log = (options.out / f"{folder.name}.txt").open("w")
         command = [sys.executable, "-m", "src_train", "run", str(folder)]
-        threads = {**os.environ, "OMP_NUM_THREADS": str(THREADS)}
-        started.append((name, folder, log, subprocess.Popen(command, stdout=log, stderr=log, env=threads)))
+        own = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        started.append((name, folder, log, subprocess.Popen(command, stdout=log, stderr=log, env=own)))
     codes = []
     for name, folder, log, process in started:
-        codes.append(process.wait())
+        codes.append(code_of(process.wait()))
         log.close()
-        told = [event for event in read_events(folder / EVENTS_FILE)[0] if event["event"] == "epoch"]
-        images = sum(options.epoch_images for _ in told) / max(sum(event.get("seconds", 0.0) for event in told), 1e-6)
+        events = read_events(folder / EVENTS_FILE)[0]
+        told = [event for event in events if event["event"] == "epoch"]
+        # the last epoch ends with the time
+        shares = sum(1 / event["batches"] for event in events if event["event"] == "batch")
+        images = options.epoch_images * shares / max(sum(event.get("seconds", 0.0) for event in told), 1e-6)
         best = told[-1]["best_dice"] if told else None
         print(f"{name}: exit {codes[-1]}, {len(told)} epochs, {images:.0f} images/s, Dice on val {best}", flush=True)
         (options.out / f"{folder.name}.jsonl").write_text("\n".join(json.dumps(event) for event in told))
@@ -166,6 +178,7 @@ def check(options: argparse.Namespace) -> int:
     # each with its name: what was done stays told when the time is over
     tests = [sys.executable, "-m", "pytest", "-v", "--tb=short", "-c", os.devnull, "--rootdir", str(here.parent)]
     tests += ["-p", "no:cacheprovider", "--import-mode=importlib"]
+    tests += ["-o", "markers=gpu: needs a CUDA device"]
     # bare machines lack what other tests need
     tests += [str(folder / "card" / "test_on_gpu.py"), str(folder / "test_gpu.py")]
     speed = [sys.executable, str(here / "gpu_speed.py"), "--json", str((options.out / "gpu_speed.json").resolve())]
@@ -175,7 +188,7 @@ def check(options: argparse.Namespace) -> int:
     codes = []
     for command, minutes in ((tests, options.test_minutes), (speed, options.minutes + 1)):
         try:
-            codes.append(subprocess.run(command, cwd=here.parent, timeout=60 * minutes).returncode)
+            codes.append(code_of(subprocess.run(command, cwd=here.parent, timeout=60 * minutes).returncode))
         except subprocess.TimeoutExpired:
             print(f"{command[-1]}: not done in {minutes:g} minutes", flush=True)
             codes.append(124)
@@ -198,7 +211,7 @@ def main() -> int:
     three = kinds.add_parser("train")
     three.add_argument("pack", type=Path)
     three.add_argument("out", type=Path)
-    three.add_argument("names", nargs="+", choices=sorted(PLANS), metavar="NETWORK/TASK")
+    three.add_argument("names", nargs="+", choices=OF_IMAGES, metavar="NETWORK/TASK")
     three.add_argument("--minutes", type=float, default=7.0)
     three.add_argument("--device", default="auto")
     three.add_argument("--work", type=Path, help="folder for pictures and runs, kept; otherwise below OUT and removed")

@@ -118,6 +118,11 @@ def build_spec(
     )
 
 
+def code_of(returncode: int) -> int:
+    """The exit code of a process, as a shell tells it of one that a signal ended."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
 def train(options: argparse.Namespace, name: str) -> int:
     """Train one file to its end, or from where it stopped."""
     folder = options.runs / name.replace("/", "-")
@@ -129,7 +134,7 @@ def train(options: argparse.Namespace, name: str) -> int:
     (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
     threads = {**os.environ, "OMP_NUM_THREADS": "1"} if options.lanes > 1 else dict(os.environ)
     command = [sys.executable, "-m", "src_train", "run", str(folder)]
-    code = subprocess.run(command, env=threads, stdin=subprocess.DEVNULL).returncode
+    code = code_of(subprocess.run(command, env=threads, stdin=subprocess.DEVNULL).returncode)
     print(f"{name}: exit {code}", flush=True)
     return code
 

@@ -48,6 +48,7 @@ TERMINAL = {
     "app/evaluate.py",
     "app/evaluate_large.py",
     "app/masks.py",
+    "app/train_options.py",
     "app/training.py",
 }
 # titles in files, which scripts look for

@@ -16,11 +16,12 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 
 from napari_medseg import log
-from napari_medseg.errors import MedsegError, ProjectError, sentence
+from napari_medseg.errors import MedsegError, OutputError, ProjectError, sentence
 from napari_medseg.project.lock import FileLock, lock_run
 from napari_medseg.project.run_spec import RunSpec
 from napari_medseg.project.runs import CANCEL_FILE, EVENTS_FILE, SPEC_FILE
@@ -134,10 +135,11 @@ def main(arguments: list[str]) -> int:
 
 def _tell(folder: Path, kind: str, message: str) -> None:
     sys.stderr.write(message + "\n")
-    if folder.is_dir():
-        log = EventLog(folder / EVENTS_FILE)
-        log.write(kind, **({"error": message} if kind == "failed" else {"text": message}))
-        log.close()
+    # where the disk is full the line above has said so
+    with suppress(OutputError):
+        if folder.is_dir():
+            with closing(EventLog(folder / EVENTS_FILE)) as events:
+                events.write(kind, **({"error": message} if kind == "failed" else {"text": message}))
 
 
 if __name__ == "__main__":

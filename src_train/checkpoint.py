@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class Checkpoint:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_dice: float | None = None
     best_epoch: int = 0
+    best_averaged: bool | None = None
+    """Whether the best are averaged ones; None: an earlier version did not note it."""
     planned: int | None = None
     """Epochs in all, where a time budget allows fewer than the spec names."""
     scores: list[float] = field(default_factory=list)
@@ -54,8 +57,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, spec: RunSpec) -> None:
         If the file cannot be written.
     """
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
+    # torch's own writer tells of a full disk in words of its own
+    blob = io.BytesIO()
+    torch.save({"spec": spec.fingerprint(), **values}, blob)
     with atomic_path(path) as temporary:
-        torch.save({"spec": spec.fingerprint(), **values}, temporary)
+        temporary.write_bytes(blob.getbuffer())
 
 
 def load_checkpoint(path: Path, spec: RunSpec) -> Checkpoint | None:

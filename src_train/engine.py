@@ -17,13 +17,19 @@ from src_train.folding import unfold
 Item = TypeVar("Item")
 
 
+def auto_precision(device: torch.device, ndim: int) -> str:
+    """What ``auto`` is on a device, for images (2) or volumes (3): ``bf16`` or ``no``."""
+    return "bf16" if _bfloat16_pays(device, ndim) else "no"
+
+
 def _bfloat16_pays(device: torch.device, ndim: int) -> bool:
     """bfloat16 needs no loss scaling; without instructions of its own a CPU gains nothing by it, nor everywhere MPS.
 
     For volumes it is not right on a CPU: now and then a kernel's gradient is NaN (torch 2.13, avx512_bf16).
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        # older cards emulate it: slower than full precision
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if ndim == 3:
         return False
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -73,7 +79,7 @@ class Engine:
         if precision == "fp16" and wanted.type == "cpu":
             raise InputError("precision is 'fp16'; a CPU trains in 'no' or 'bf16'. Choose one of these.")
         if precision == "auto":
-            precision = "bf16" if _bfloat16_pays(wanted, ndim) else "no"
+            precision = auto_precision(wanted, ndim)
         self.precision = precision
         # the state is shared by a process: another run in it starts anew
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())

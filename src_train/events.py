@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from napari_medseg.atomic import output_error
+
 
 class EventLog:
     """Appends events to a file, each flushed at once.
@@ -16,27 +18,49 @@ class EventLog:
     ----------
     path : Path or None
         ``events.jsonl``; an existing file is continued. None: of several processes, one tells.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._stream = None
         if path is None:
             return
+        self._path = path
         # a kill in the middle of a line must not swallow the first event of the run that resumes
-        torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-        self._stream = path.open("a", encoding="utf-8")
-        if torn:
-            self._stream.write("\n")
+        try:
+            torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+            # at once: what could not be written is not tried again when the file is closed
+            self._stream = path.open("ab", buffering=0)
+            if torn:
+                self._stream.write(b"\n")
+        except OSError as error:
+            self.close()
+            raise output_error(path, error) from error
 
     def write(self, event: str, **values: Any) -> None:
-        """Append one event; a value that is not finite becomes null."""
+        """Append one event; a value that is not finite becomes null.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
         if self._stream is None:
             return
         for key, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):
                 values[key] = None
-        self._stream.write(json.dumps({"event": event, "time": time.time(), **values}) + "\n")
-        self._stream.flush()
+        left = (json.dumps({"event": event, "time": time.time(), **values}) + "\n").encode()
+        try:
+            while left:
+                # a disk that is nearly full takes a part, and says so with the next
+                left = left[self._stream.write(left) :]
+        except OSError as error:
+            raise output_error(self._path, error) from error
 
     def close(self) -> None:
         """Close the file."""

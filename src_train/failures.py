@@ -31,6 +31,11 @@ def in_words(error: BaseException) -> str | None:
     text = str(error)
     if isinstance(error, MemoryError) or "DefaultCPUAllocator" in text:
         return "Training ran out of memory. Close other programs, or choose a smaller network."
+    if isinstance(error, ValueError) and "more than 1 value per channel" in text:
+        return (
+            "A batch of one image has a single place left at the network's smallest map, and its norms need two. "
+            "Choose a larger size, or train on more than one image at a time."
+        )
     if not isinstance(error, RuntimeError):
         return None
     if "out of memory" in text:

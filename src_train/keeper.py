@@ -64,9 +64,11 @@ class Keeper:
         """A copy of the network's, on the CPU."""
         return {name: t.detach().cpu().clone() for name, t in self._network.state_dict().items()}
 
-    def result(self, epoch: int) -> dict[str, Tensor]:
-        """What the network comes to after an epoch: its mean with the weights to keep; the start is left as it is."""
-        state = self.weights()
+    def result(self, epoch: int, weights: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """What the network's weights, or others, come to after an epoch: their mean with those to keep; the start is
+        left as it is.
+        """
+        state = self.weights() if weights is None else {name: t.cpu() for name, t in weights.items()}
         if self._kept is None or epoch == 0:
             return state
         share = self._spec.start.keep_share
@@ -86,11 +88,11 @@ class Keeper:
             score = mean_dice(predictor, self._samples, self._lanes)
         return float(self._engine.agree(score))
 
-    def consider(self, score: float | None, *, epoch: int) -> None:
+    def consider(self, score: float | None, *, epoch: int, averaged: bool = False) -> None:
         """Keep the weights where they are the best yet, or the last that were scored."""
         before = self._state.best_dice
         if score is not None and (before is None or not self._spec.schedule.choose_best or score > before):
-            self._state.best_dice, self._state.best_epoch = score, epoch
+            self._state.best_dice, self._state.best_epoch, self._state.best_averaged = score, epoch, averaged
             self._state.best = self.result(epoch)
 
     def consider_average(self, average: Average, sides: tuple[int, ...], epoch: int, *, due: bool) -> dict[str, Any]:
@@ -101,11 +103,17 @@ class Keeper:
         own = self.weights()
         self._network.load_state_dict(average.state)
         score = self.score(sides, epoch=epoch)
-        self.consider(score, epoch=epoch)
+        self.consider(score, epoch=epoch, averaged=True)
         self._network.load_state_dict(own)
         return {"val_dice_averaged": score}
 
     def chosen(self) -> tuple[dict[str, Tensor], int]:
-        """The weights that the run has come to, and their epoch: scores of all stages compare."""
+        """The weights that the run has come to, and their epoch: scores of all stages compare.
+
+        Where nothing was scored, the last: averaged where there is an average.
+        """
         state = self._state
-        return (state.best, state.best_epoch) if state.best else (self.result(state.epoch), state.epoch)
+        if state.best:
+            return state.best, state.best_epoch
+        state.best_averaged = bool(state.average)
+        return self.result(state.epoch, state.average or None), state.epoch

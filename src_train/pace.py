@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from napari_medseg.networks import get_spec
 from napari_medseg.project.run_spec import RunSpec, Stage
 from src_train.checkpoint import Checkpoint
 
@@ -25,6 +26,7 @@ class Pace:
 
     def __init__(self, spec: RunSpec, state: Checkpoint, agree: Callable[[Any], Any]) -> None:
         self._schedule, self._budget, self._state, self._agree = spec.schedule, spec.budget, state, agree
+        self._recipe = get_spec(spec.network).recipe
         self.begin()
 
     def begin(self) -> None:
@@ -38,7 +40,7 @@ class Pace:
 
     @property
     def planned(self) -> int:
-        """Epochs in all."""
+        """Epochs in all; by the clock no more than these."""
         return self._schedule.epochs if self._state.planned is None else self._state.planned
 
     @property
@@ -66,8 +68,21 @@ class Pace:
         """That of an epoch, from 0, of those that are planned."""
         return self._schedule.stage_of(epoch, self.planned)
 
-    def place(self, epoch: int, share: float, *, within: bool) -> float:
+    def expected(self, done: int) -> int:
+        """Epochs in all, to be told after so many: by the clock, if the others take as long."""
+        return self.planned if not self._budget.clock else max(1, done, round(done / max(self.done(done), 1e-9)))
+
+    def done(self, epoch: float) -> float:
+        """Share of the run that is done, in [0, 1], after so many epochs; by the clock that of the minutes, if more."""
+        share, minutes = epoch / max(self.planned, 1), self._budget.time_budget_minutes
+        if self._budget.clock and minutes:
+            share = max(share, self.seconds / (60 * minutes))
+        return min(1.0, share)
+
+    def place(self, epoch: int, share: float, *, within: bool) -> tuple[float, int]:
         """Where the learning rate is, in epochs, after a share of an epoch; ``within`` one it goes on, or by the clock.
+
+        By the clock the minutes stand for the recipe's epochs, so that its warm-up has the share that it has there.
 
         Parameters
         ----------
@@ -75,14 +90,20 @@ class Pace:
             Epochs done.
         share : float
             Of the next one, in [0, 1].
+
+        Returns
+        -------
+        place : float
+            As far as ``epochs`` where nothing is left.
+        epochs : int
         """
         if self._budget.clock:
-            assert self._budget.time_budget_minutes is not None
-            spent = self.seconds / (60 * self._budget.time_budget_minutes)
-            return float(self._agree(min(1.0, spent)) * self.planned)
-        return epoch + share if within else float(epoch)
+            return float(self._agree(self.done(epoch + share))) * self._recipe.epochs, self._recipe.epochs
+        return epoch + share if within else float(epoch), self.planned
 
     def seconds_left(self, epoch_seconds: float, done: int) -> float:
         """Later epochs cost in proportion to their pixels, after the last of those that are done."""
+        if self._budget.clock:
+            return max(0.0, min(self.budget_left(), epoch_seconds * (self.planned - done)))
         each = epoch_seconds / self.stage(done - 1).pixels
         return each * sum(self.stage(epoch).pixels for epoch in range(done, self.planned))

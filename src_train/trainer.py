@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from napari_medseg.errors import TrainingError
+from napari_medseg.errors import InputError, TrainingError
 from napari_medseg.networks import get_spec
+from napari_medseg.project.run_groups import FALLING
 from napari_medseg.project.run_spec import RunSpec, Stage
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE
 from napari_medseg.weights import WeightsEntry
@@ -55,6 +56,7 @@ class Trainer:
         self.spec, self.folder = spec, folder
         self.network_spec = get_spec(spec.network)
         data, schedule = spec.data, spec.schedule
+        self._check_schedule()
         recipe = self.network_spec.recipe
         self.recipe = recipe if schedule.curve is None else replace(recipe, schedule=schedule.curve)
         self.learning_rate = schedule.learning_rate or self.recipe.learning_rate
@@ -97,6 +99,21 @@ class Trainer:
         # last: nothing may fail once the file is open
         self.events = EventLog(folder / EVENTS_FILE if self.engine.main else None)
 
+    def _check_schedule(self) -> None:
+        multiple = self.network_spec.input.multiple
+        for side in (n for stage in self.spec.schedule.stages for n in (*stage.sides, stage.view or multiple)):
+            if side % multiple:
+                raise InputError(
+                    f"a stage of the run has a side of {side} px; {self.spec.network} expects multiples of {multiple} "
+                    f"px. Choose {-(-side // multiple) * multiple}."
+                )
+        curve = self.spec.schedule.curve or self.network_spec.recipe.schedule
+        if self.spec.budget.clock and curve not in FALLING:
+            raise InputError(
+                f"schedule in the run is '{curve}', and clock is true; expected one that comes down with the time: "
+                f"{', '.join(FALLING)}. Choose one of these, or set clock to false."
+            )
+
     def run(self) -> WeightsEntry:
         """Train to the end of the stages or of the time budget.
 
@@ -130,7 +147,7 @@ class Trainer:
             network=self.spec.network,
             device=str(self.engine.device),
             processes=self.engine.processes,
-            epochs=schedule.epochs,
+            epochs=pace.expected(state.epoch),
             train=len(self.train_samples),
             val=len(self.val_samples),
             resumed_epoch=state.epoch,
@@ -139,26 +156,35 @@ class Trainer:
             # the starting weights compete too, or stand until others were scored; and the curve has its beginning
             self.keeper.consider(self.keeper.score(schedule.stages[-1].sides, epoch=0), epoch=0)
             score = state.best_dice
-            self.events.write("epoch", epoch=0, epochs=schedule.epochs, loss=None, val_dice=score, best_dice=score)
+            self.events.write("epoch", epoch=0, epochs=pace.expected(0), loss=None, val_dice=score, best_dice=score)
         pace.begin()
         stage, data = None, None
-        while state.epoch < pace.planned:
+        by_clock = self.spec.budget.clock
+        # one that was killed at its end has no epoch to come
+        over = by_clock and state.epoch > 0 and pace.over
+        while not (over or self._complete()):
             if data is None or pace.stage(state.epoch) != stage:
                 stage = pace.stage(state.epoch)
                 data = self._data(self.train_samples, stage.sides, augmentation=self._augmentation(stage))
-            facts = self._epoch(data, stage)
+            facts, over = self._epoch(data, stage)
             state.seconds = pace.seconds
             if self.engine.main:
                 save_checkpoint(self.folder / CHECKPOINT_FILE, state, self.spec)
             # told only now: whoever hears of an epoch may kill the run and find it again
             self.events.write("epoch", **facts)
-            if self._stale() or state.epoch >= pace.planned:
-                return self._finish(finished=True)
-            if pace.over:
-                return self._finish(finished=self.spec.budget.clock)
-        return self._finish(finished=True)
+            over = over if by_clock else pace.over
+        return self._finish(finished=by_clock or self._complete())
 
-    def _epoch(self, data: TrainingSet | TrainingVolumes, stage: Stage) -> dict[str, Any]:
+    def _complete(self) -> bool:
+        patience = self.spec.schedule.patience
+        stopped = patience is not None and stale(self.state.scores) >= patience
+        return stopped or self.state.epoch >= self.pace.planned
+
+    def _epoch(self, data: TrainingSet | TrainingVolumes, stage: Stage) -> tuple[dict[str, Any], bool]:
+        """Train an epoch, by the clock as much of it as there is time for; what to tell of it, and whether that is up.
+
+        The last of a run is scored: what is up when this is decided stays so.
+        """
         schedule, state, pace, started = self.spec.schedule, self.state, self.pace, time.monotonic()
         epoch, sides = state.epoch, stage.sides
         # all randomness of an epoch hangs on its number: a resumed run repeats it exactly
@@ -166,22 +192,27 @@ class Trainer:
         self.network.train()
         if self.spec.start.freeze_norm:
             freeze_norm(self.network)
-        total = 0.0
+        total, seen = 0.0, 0
         batches = draw_batches(
             data.weights, schedule.batch_size, seed=schedule.seed, epoch=epoch, images=schedule.epoch_images
         )
         for number, keys in enumerate(batches, start=1):
-            rate = self._rate(epoch, (number - 1) / len(batches))
+            place, length = pace.place(epoch, (number - 1) / len(batches), within=self.recipe.schedule == "onecycle")
+            if number > 1 and place >= length:
+                break
+            rate = learning_rate_at(
+                self.recipe, start=self.learning_rate, epoch=place, epochs=length, scores=state.scores
+            )
             set_rate(self.optimizer, rate)
             loss = self._step(data, keys, epoch)
-            total += loss * len(keys)
+            total, seen = total + loss * len(keys), seen + len(keys)
             self.events.write("batch", epoch=epoch + 1, batch=number, batches=len(batches), loss=loss)
         if self.spec.budget.fit_budget:
             state.planned = pace.fitting(epoch + 1)
         last = epoch + 1 == pace.planned or pace.stage(epoch + 1).sides != sides
         due = last or (epoch + 1) % schedule.validate_every == 0
-        # by the clock, this is the last epoch when the time is over
-        due = due or (self.spec.budget.clock and pace.over)
+        over = self.spec.budget.clock and pace.over
+        due = due or over
         score = self.keeper.score(sides, epoch=epoch + 1) if self.val_samples and due else None
         state.epoch = epoch + 1
         if score is not None:
@@ -194,10 +225,10 @@ class Trainer:
         state.network = self.keeper.weights()
         state.optimizer = self.optimizer.state_dict()
         seconds = time.monotonic() - started
-        return {
+        told = {
             "epoch": epoch + 1,
-            "epochs": pace.planned,
-            "loss": total / sum(map(len, batches)),
+            "epochs": pace.expected(epoch + 1),
+            "loss": total / seen,
             "val_dice": score,
             "best_dice": state.best_dice,
             "seconds": seconds,
@@ -205,6 +236,7 @@ class Trainer:
             "lr": rate,
             **facts,
         }
+        return told, over
 
     def _step(self, data: TrainingSet | TrainingVolumes, keys: list[Key], epoch: int) -> float:
         """One step on a batch, of which this process sees its share; the loss of all of it."""
@@ -248,18 +280,7 @@ class Trainer:
 
     def _loss(self, data: TrainingSet | TrainingVolumes, keys: list[Key], epoch: int) -> torch.Tensor:
         images, masks = self.engine.place_batch(*data.batch(keys))
-        return self.objective(self.trained, images, masks, epoch / max(self.pace.planned, 1))
-
-    def _rate(self, epoch: int, share: float) -> float:
-        """Learning rate of a step after a share of an epoch; within one it changes in a cycle and by the clock."""
-        place = self.pace.place(epoch, share, within=self.recipe.schedule == "onecycle")
-        return learning_rate_at(
-            self.recipe, start=self.learning_rate, epoch=place, epochs=self.pace.planned, scores=self.state.scores
-        )
-
-    def _stale(self) -> bool:
-        patience = self.spec.schedule.patience
-        return patience is not None and stale(self.state.scores) >= patience
+        return self.objective(self.trained, images, masks, self.pace.done(epoch))
 
     @torch.no_grad()
     def _validation_loss(self, sides: tuple[int, ...], epoch: int) -> float:
@@ -295,6 +316,8 @@ class Trainer:
         state, spec = self.state, self.spec
         chosen, epoch = self.keeper.chosen()
         best, judges = state.best_dice, len(self.val_samples)
+        # by the clock there were as many as there was time for
+        most = state.epoch if spec.budget.clock else spec.schedule.epochs
         # the starting weights (epoch 0) are scored at the last stage's
         sides = (self.pace.stage(epoch - 1) if epoch else spec.schedule.stages[-1]).sides
         entry = replace(
@@ -304,12 +327,13 @@ class Trainer:
                 "seed": spec.schedule.seed,
                 "epochs": state.epoch,
                 "best_epoch": epoch,
-                "stages": [[s.size, s.epochs, *([s.view] if s.view else [])] for s in spec.schedule.stages],
+                "stages": [[s.size, min(s.epochs, most), *([s.view] if s.view else [])] for s in spec.schedule.stages],
                 "processes": self.engine.processes,
                 "images": len(spec.data.train),
                 "start_from": spec.start.start_from,
                 "keep_from": spec.start.keep_from,
                 "keep_share": spec.start.keep_share,
+                **({} if self.average is None else {"averaged": state.best_averaged}),
                 "seconds": round(state.seconds),
                 "finished": finished,
             },

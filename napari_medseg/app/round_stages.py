@@ -26,10 +26,12 @@ def stages_of(entry: WeightsEntry, epochs: int, extent: float = 1.0) -> tuple[St
     extent : float
         How large what is marked is, as a share of the sides: see :func:`extent`.
     """
-    sides = tuple(entry.input_size)
+    multiple = get_spec(entry.network).input.multiple
+    # as images go through the network when they are proposed
+    sides = tuple(-(-side // multiple) * multiple for side in entry.input_size)
     if len(sides) == 3:
         return (Stage(size=sides, epochs=epochs),)
-    size, multiple = max(sides), get_spec(entry.network).input.multiple
+    size = max(sides)
     half, first = size // 2 // multiple * multiple, int(HALVED * epochs)
     if half < LEAST_HALF or not first:
         return (Stage(size=size, epochs=epochs),)

@@ -4,24 +4,20 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from napari_medseg.app.batch import check_free
 from napari_medseg.app.classes import classes_to_learn
 from napari_medseg.app.export import check_folder
-from napari_medseg.app.kinds import check_kind
+from napari_medseg.app.kinds import check_kind, size_told
 from napari_medseg.app.predict import Progress
+from napari_medseg.app.train_options import GENTLE, TrainOptions, check_train_options
 from napari_medseg.app.trainer_process import run_to_end, show_epochs
-from napari_medseg.errors import InputError, ProjectError, UnknownNameError
-from napari_medseg.inference.device import resolve_device
+from napari_medseg.errors import InputError, ProjectError
 from napari_medseg.io import (
-    PLAIN,
-    LabelRule,
     atomic_path,
     check_sizes,
     check_writable,
@@ -29,85 +25,15 @@ from napari_medseg.io import (
     stem_of,
     write_text,
 )
-from napari_medseg.networks import InputSpec, NetworkSpec, check_options, get_spec
+from napari_medseg.networks import InputSpec, check_options, get_spec
 from napari_medseg.plain import real_path
 from napari_medseg.project.lock import FileLock, training_in
+from napari_medseg.project.run_groups import MOST_EPOCHS
 from napari_medseg.project.run_spec import Budget, Data, Pair, Provenance, RunSpec, Schedule, Stage, Start
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import resolve_weights
 from napari_medseg.weights.hub import find_pretrained
-from napari_medseg.weights.pipeline import pipeline_of
 from napari_medseg.weights.trainable import check_classes
-
-PRECISIONS = ("auto", "no", "bf16", "fp16")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """How to train; with none of them, as the network's paper does.
-
-    Parameters
-    ----------
-    network : str
-    start : str or None
-        Weights to start from: an id, a task or a file. None: fresh numbers.
-    pretrained : str or None
-        The backbone's published weights, for fresh ones: a file, or a name of :mod:`napari_medseg.weights.hub`.
-    download : bool
-        Fetch that file where it is not in the cache; without it nothing goes over the network.
-    task : str
-        For the weights' id; ``custom``: that of ``start``.
-    epochs, batch_size, learning_rate, augmentation
-        None: the paper's.
-    size : int or None
-        Side of the network's input, px or voxels; None: the paper's.
-    accumulate : int
-        A batch goes through the network in so many parts, for less memory.
-    precision : {'auto', 'no', 'bf16', 'fp16'}
-    pipeline : str or None
-        How intensities go in: ``declared``, ``imagenet``, or ``bgr255`` as published loaders do.
-    by_clock : bool
-        The learning rate comes down with ``minutes``, over all sittings, not with the epochs.
-    minutes : float or None
-        Stop after the epoch in which these are used up.
-    window : (float, float) or None
-        Intensities of a volume that count as 0 and 1; None: its percentiles.
-    spacing : (float, float, float) or None
-        Of voxels (z, y, x), mm, that volumes are resampled to; None: as they are.
-    classes : mapping of int to str
-        Names of the classes by their numbers, 1 to 255; empty: those of ``start``, or what the masks hold.
-    rule : LabelRule
-        Which classes the numbers in masks are, and which does not count.
-    options : mapping
-        Of the network, instead of those it declares: what its paper leaves open, kernels, ablations.
-    seed : int
-        Decides everything on the CPU.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    """
-
-    network: str = "cmunext-xxs"
-    start: str | None = None
-    pretrained: str | None = None
-    download: bool = False
-    task: str = "custom"
-    epochs: int | None = None
-    size: int | None = None
-    batch_size: int | None = None
-    accumulate: int = 1
-    precision: str = "auto"
-    learning_rate: float | None = None
-    augmentation: str | None = None
-    pipeline: str | None = None
-    by_clock: bool = False
-    minutes: float | None = None
-    window: tuple[float, float] | None = None
-    spacing: tuple[float, float, float] | None = None
-    classes: Mapping[int, str] = field(default_factory=dict)
-    rule: LabelRule = PLAIN
-    options: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    device: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,15 +167,12 @@ def plan_training(
         If an option, an image or a mask cannot be used.
     """
     told = told or Told()
-    if options.precision not in PRECISIONS:
-        raise UnknownNameError("precision", options.precision, PRECISIONS)
-    resolve_device(options.device)
     network = get_spec(options.network)
-    if options.pipeline is not None:
-        pipeline_of(options.network, options.pipeline)
-    _check_options(options, network, told.flag)
+    check_train_options(options, network, told.flag)
     if options.options:
         check_options(options.network, options.options)
+    for rounded in size_told(options.network, options.size):
+        told.remark(rounded)
     start = options.start
     entry = None if start is None else resolve_weights(options.network, start)[0]
 
@@ -264,6 +187,9 @@ def plan_training(
 
     pairs_to_train, val = pairs((images, masks)), pairs((val_images, val_masks))
     rule, recipe = options.rule, network.recipe
+    # by the clock alone, there are as many epochs as there is time for
+    most = MOST_EPOCHS if options.by_clock else recipe.epochs
+    gentle = 1.0 if options.pretrained is None else GENTLE
     known = options.classes or (None if entry is None else dict(zip(entry.labels, entry.classes, strict=True)))
     all_masks = [Path(pair.mask) for pair in (*pairs_to_train, *val)]
     learned = classes_to_learn(all_masks, rule, known, progress=told.progress)
@@ -288,10 +214,14 @@ def plan_training(
             options=dict(options.options),
         ),
         schedule=Schedule(
-            stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or recipe.epochs),),
+            stages=(Stage(size=_sides(options.size, network.input), epochs=options.epochs or most),),
             batch_size=options.batch_size or recipe.batch_size,
             learning_rate=options.learning_rate,
-            patience=recipe.patience,
+            curve=options.schedule,
+            encoder_rate=gentle if options.encoder_rate is None else options.encoder_rate,
+            average=options.average,
+            # the time that was given is used
+            patience=None if options.by_clock else recipe.patience,
             seed=options.seed,
         ),
         budget=Budget(
@@ -314,36 +244,11 @@ def plan_training(
 
 
 def _sides(size: int | None, paper: InputSpec) -> int | tuple[int, ...]:
-    """One side for images, a window for volumes."""
+    """One side for images, a window for volumes; such as the network takes."""
+    size = None if size is None else -(-size // paper.multiple) * paper.multiple
     if paper.ndim == 2:
         return size or int(paper.size[0])
     return tuple(paper.size) if size is None else (size,) * 3
-
-
-def _check_options(options: TrainOptions, network: NetworkSpec, flag: Callable[[str], str]) -> None:
-    """What types cannot tell."""
-    rate, window, spacing = options.learning_rate, options.window, options.spacing
-    if rate is not None and not 0 < rate < math.inf:
-        raise InputError(f"{flag('learning_rate')} is {rate}; expected a number above 0. Correct it.")
-    if options.by_clock and not options.minutes:
-        raise InputError(
-            f"{flag('by_clock')} is given without {flag('minutes')}; expected minutes that it can follow. Add them."
-        )
-    for name, value in (("window", window), ("spacing", spacing)):
-        if value is not None and network.input.ndim == 2:
-            raise InputError(
-                f"{flag(name)} is for volumes; {network.name} takes images. Leave it out, or choose lgms-net-3d."
-            )
-    if window is not None and not (math.isfinite(sum(window)) and window[0] < window[1]):
-        told = f"{window[0]:g} {window[1]:g}"
-        raise InputError(f"{flag('window')} is {told}; expected the lower intensity first. Correct it.")
-    if spacing is not None and not (math.isfinite(sum(spacing)) and min(spacing) > 0):
-        told = " ".join(f"{v:g}" for v in spacing)
-        raise InputError(f"{flag('spacing')} is {told}; expected three sizes above 0 mm.")
-    alone = (("pretrained", options.pretrained), ("pipeline", options.pipeline), ("options", options.options or None))
-    for name, given in alone:
-        if options.start is not None and given is not None:
-            raise InputError(f"{flag('start')} and {flag(name)} are given; expected one of them. Leave one out.")
 
 
 def _check_same(folder: Path, spec: RunSpec, flag: Callable[[str], str]) -> None:

@@ -79,6 +79,22 @@ def train(
             "papers leave open. Repeatable."
         ),
     ] = None,
+    schedule: Annotated[
+        Optional[str],
+        typer.Option(
+            help="How the learning rate goes on: cosine, poly, onecycle, plateau, constant. Default: the paper's."
+        ),
+    ] = None,
+    encoder_rate: Annotated[
+        Optional[float],
+        typer.Option(
+            help="Learning rate of the encoder, as a share of the others'. Default: 0.3 with --pretrained, or 1."
+        ),
+    ] = None,
+    average: Annotated[
+        Optional[float],
+        typer.Option(help="Score averaged weights too, and keep the better: decay a step, such as 0.998."),
+    ] = None,
     by_clock: Annotated[
         bool, typer.Option("--by-clock", help="The learning rate comes down with --time-budget, not with the epochs.")
     ] = False,
@@ -122,6 +138,9 @@ def train(
         learning_rate=learning_rate,
         augmentation=augmentation,
         pipeline=pipeline,
+        schedule=schedule,
+        encoder_rate=encoder_rate,
+        average=average,
         by_clock=by_clock,
         minutes=time_budget,
         window=window,

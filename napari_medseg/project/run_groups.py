@@ -15,6 +15,9 @@ from napari_medseg.project.declared import Declared, check_made, list_of, told, 
 
 # more than anyone trains with, and few enough to be counted with
 MOST_EPOCHS = 1_000_000
+# how a learning rate goes on: those that end with the run, and those that look at scores or at nothing
+FALLING = ("cosine", "poly", "onecycle")
+CURVES = (*FALLING, "plateau", "constant")
 _BATCH, _COUNT = 65_536, 10_000_000
 
 
@@ -113,6 +116,7 @@ _STAGES: fields.Check = (
     lambda value: list_of(Stage)(value) and 1 <= len(value) <= 1000,
     f"a list of stages, each of 1 epoch or more at 1 to {fields.LARGEST_SIDE[2]} px",
 )
+_CURVE: fields.Check = (lambda value: value is None or value in CURVES, f"one of {', '.join(CURVES)}")
 _DECAY: fields.Check = (
     lambda value: value is None or (fields.number()[0](value) and 0 < value < 1),
     "a decay between 0 and 1",
@@ -249,12 +253,12 @@ class Schedule(Declared):
     learning_rate : float or None
         None: the recipe's.
     curve : str or None
-        How the learning rate goes on, ``schedule`` in the file; None: as the recipe says.
+        How the learning rate goes on, one of :data:`CURVES`, ``schedule`` in the file; None: as the recipe says.
     encoder_rate : float
         Learning rate of the encoder as a share of the others': below 1 for one that is pretrained.
     average : float or None
-        Decay a step of a moving average of the weights, which is scored beside the weights themselves; None: there is
-        none.
+        Decay a step of a moving average of the weights. It is scored beside the weights themselves, and the better
+        are kept; without validation pairs the average is. None: there is none.
     seed : int
     validate_every : int
         Epochs between validations.
@@ -270,7 +274,7 @@ class Schedule(Declared):
     batch_size: int = field(default=8, metadata=told(fields.whole(1, _BATCH)))
     epoch_images: int | None = field(default=None, metadata=told(fields.optional(fields.whole(1, _COUNT)), later=True))
     learning_rate: float | None = field(default=None, metadata=told(fields.optional(fields.number(0, 1e6))))
-    curve: str | None = field(default=None, metadata=told(fields.optional(fields.TEXT), key="schedule", later=True))
+    curve: str | None = field(default=None, metadata=told(_CURVE, key="schedule", later=True))
     encoder_rate: float = field(default=1.0, metadata=told(fields.number(0, 1e6), later=True))
     average: float | None = field(default=None, metadata=told(_DECAY, later=True))
     seed: int = field(default=0, metadata=told(fields.whole(0, 2**63 - 1)))
@@ -311,8 +315,9 @@ class Budget(Declared):
         Plan only as many epochs as the time budget allows, so that the learning rate comes down and the last weights
         are scored whatever the machine.
     clock : bool
-        The schedule follows the time budget, over all sittings, instead of the epochs: when the time is used up, the
-        learning rate has come to its end, however fast the machine.
+        The schedule follows the time budget, over all sittings: the run ends with the step in which the time is used
+        up, and the learning rate has come to its end, however slow the machine. Where the epochs are done sooner, it
+        follows these. Of one stage.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     precision : str

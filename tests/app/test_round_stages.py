@@ -40,6 +40,13 @@ def test_volumes_small_images_and_a_single_epoch_are_seen_whole(size, epochs):
     assert (stage.sides, stage.epochs, stage.view) == (size, epochs, None)
 
 
+@pytest.mark.parametrize(("network", "size"), [("lgms-net", (100, 90)), ("lgms-net-3d", (30, 50, 64))])
+def test_what_a_file_says_is_rounded_up_to_what_the_network_takes(network, size):
+    multiple = get_spec(network).input.multiple
+    for stage in stages_of(entry_of(network, size), 30):
+        assert all(side % multiple == 0 and side >= min(size) for side in stage.sides)
+
+
 @pytest.mark.parametrize("shape", [(200, 100), (20, 40, 30)])
 def test_the_extent_is_that_of_the_middle_thing_as_a_share_of_the_sides(shape):
     labels = np.zeros(shape, np.uint8)

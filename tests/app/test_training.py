@@ -41,6 +41,23 @@ def test_a_notebook_trains_and_hears_how_far_it_is(places):
     assert spec == plan_training(*places[:2], OPTIONS)
 
 
+def test_how_fast_what_learns_reaches_the_run(places):
+    def schedule(**options):
+        return plan_training(*places[:2], TrainOptions(network="sgd-net-s", device="cpu", **options)).schedule
+
+    plain, encoder = schedule(), places[2].with_name("encoder.pt")
+    encoder.touch()
+    assert (plain.curve, plain.encoder_rate, plain.average, plain.epochs) == (None, 1.0, None, 50)
+    # what is pretrained learns more slowly, unless it is said
+    assert schedule(pretrained=str(encoder)).encoder_rate == 0.3
+    assert schedule(pretrained=str(encoder), encoder_rate=1.0).encoder_rate == 1.0
+    chosen = schedule(schedule="onecycle", average=0.998, encoder_rate=0.5)
+    assert (chosen.curve, chosen.average, chosen.encoder_rate) == ("onecycle", 0.998, 0.5)
+    # by the clock there are as many epochs as there is time for, or those that are named
+    assert schedule(by_clock=True, minutes=1.0).epochs == 1_000_000
+    assert schedule(by_clock=True, minutes=1.0, epochs=7).epochs == 7
+
+
 def test_an_interrupted_training_goes_on(places, trainers):
     def interrupt(fraction, text):
         if text.startswith("epoch"):

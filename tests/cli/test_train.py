@@ -37,6 +37,14 @@ def train(medseg, folders, tmp_path):
         (("--learning-rate", "0"), "--learning-rate is 0.0; expected a number above 0"),
         (("--pipeline", "rgb"), "pipeline is 'rgb'; expected one of: bgr255, imagenet, declared"),
         (("--by-clock",), "--by-clock is given without --time-budget"),
+        (
+            ("--network", "dcsnet-s", "--by-clock", "--time-budget", "1"),
+            "'plateau'. Add --schedule with one of: cosine",
+        ),
+        (("--schedule", "zigzag"), "schedule is 'zigzag'; expected one of: cosine, poly, onecycle, plateau, constant"),
+        (("--average", "1"), "--average is 1.0; expected a decay between 0 and 1, such as 0.998"),
+        (("--encoder-rate", "0.3"), "--encoder-rate is for networks with a pretrained encoder; cmunext-xxs has none"),
+        (("--network", "sgd-net-s", "--encoder-rate", "3"), "--encoder-rate is 3.0; expected a share from 0 to 1"),
         (("--window", "0", "100"), "--window is for volumes; cmunext-xxs takes images"),
         (("--network", "lgms-net-3d", "--window", "250", "-175"), "--window is 250 -175; expected the lower"),
         (("--network", "lgms-net-3d", "--spacing", "1", "0", "1"), "--spacing is 1 0 1; expected three sizes above 0"),
@@ -48,6 +56,15 @@ def train(medseg, folders, tmp_path):
 def test_a_bad_choice_is_refused_before_anything_is_written(train, tmp_path, options, says):
     refused(train(*options), says)
     assert not (tmp_path / "w.run").exists()
+
+
+def test_a_size_that_the_network_does_not_take_is_rounded_up_and_told(train, tmp_path):
+    code, _, err = train("--size", "33", "--epochs", "1")
+    assert code == 0
+    assert "The size is 33 px, and cmunext-xxs takes multiples of 16 px: images go through it at 48 px." in " ".join(
+        err.split()
+    )
+    assert read_entry(tmp_path / "w.safetensors").input_size == (48, 48)
 
 
 @pytest.mark.parametrize("command", ["train", "retrain"])

@@ -14,7 +14,7 @@ import torch
 from napari_medseg.app.trainer_process import FoundTrainer, OwnTrainer
 from napari_medseg.project.lock import training_in
 from napari_medseg.project.run_spec import Stage
-from napari_medseg.project.runs import EVENTS_FILE, SPEC_FILE, read_events
+from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, SPEC_FILE, read_events
 from src_train.__main__ import _cancel, _end, _Stop, main
 from src_train.failures import in_words
 from src_train.trainer import Trainer
@@ -75,6 +75,51 @@ def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, mo
             signal.signal(number, handler)
     told = read_events(tmp_path / EVENTS_FILE)[0][-1]["error"]
     assert told == "Training ran out of memory. Close other programs, or choose a smaller network."
+
+
+def test_one_image_at_the_smallest_size_is_told_with_a_way_out(tmp_path):
+    spec = make_run(tmp_path, n=1, stages=(Stage(size=16, epochs=1),))
+    with pytest.raises(ValueError, match="more than 1 value per channel") as caught:
+        Trainer(spec, tmp_path).run()
+    assert "single place left at the network's smallest map" in in_words(caught.value)
+    assert in_words(ValueError("not enough values to unpack")) is None
+
+
+@pytest.fixture
+def small_files():
+    """No file of this process may grow beyond 200 kB, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_disk_without_room_for_a_checkpoint_is_told(tmp_path, small_files, capsys):
+    make_run(tmp_path)
+    assert main(["run", str(tmp_path)]) == 1
+    told = read_events(tmp_path / EVENTS_FILE)[0][-1]
+    assert told["event"] == "failed"
+    assert told["error"].startswith(f"{tmp_path / CHECKPOINT_FILE} cannot be written: it is larger")
+    assert told["error"] in capsys.readouterr().err
+    # nothing half written stays
+    assert not [path for path in tmp_path.iterdir() if ".tmp" in path.name]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full")
+def test_a_full_disk_that_takes_no_word_ends_a_run_with_a_sentence_all_the_same(tmp_path, capsys):
+    make_run(tmp_path)
+    (tmp_path / EVENTS_FILE).symlink_to("/dev/full")
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert main(["run", str(tmp_path)]) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert f"{EVENTS_FILE} cannot be written: the disk is full. Free space" in capsys.readouterr().err
 
 
 def test_on_windows_the_main_thread_is_stopped_and_can_still_say_so(monkeypatch):

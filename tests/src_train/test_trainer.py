@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from napari_medseg.project.run_spec import Pair, RunSpec, Stage
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import read_entry
 from src_train.dataset import draw_batches
-from src_train.engine import Engine
+from src_train.engine import Engine, auto_precision
 from src_train.optim import learning_rate_at
 from src_train.scoring import mean_dice
 from src_train.trainer import Trainer
@@ -235,6 +236,25 @@ def test_an_unknown_precision_is_named():
         Engine("cpu", precision="fp16")
 
 
+@pytest.mark.parametrize(("major", "precision"), [(7, "no"), (8, "bf16")])
+def test_half_precision_is_chosen_on_cards_that_have_it_and_not_where_it_is_emulated(monkeypatch, major, precision):
+    # no card is needed to be asked; torch says of older ones that they have it, too
+    for name, said in {"is_available": True, "current_device": 0, "_check_bf16_tensor_supported": True}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *args, said=said: said)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *args: SimpleNamespace(major=major))
+    assert torch.cuda.is_bf16_supported()
+    assert auto_precision(torch.device("cuda"), ndim=2) == precision
+
+
+def test_half_precision_is_chosen_on_processors_that_have_it(monkeypatch):
+    for has, precision in ((True, "bf16"), (False, "no")):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=has: has)
+        assert Engine("cpu").precision == precision
+    # torch of another version, or another kind of processor
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert Engine("cpu").precision == "no"
+
+
 def test_volumes_are_never_trained_in_half_precision_on_a_cpu(monkeypatch):
     """Kernels of three dimensions have gradients of NaN there, now and then."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
@@ -319,6 +339,25 @@ def test_training_stops_when_nothing_gets_better(tmp_path):
     assert (entry.training["epochs"], entry.training["best_epoch"]) == (4, 2)
 
 
+def test_a_run_that_was_killed_after_its_last_epoch_has_none_to_come(tmp_path):
+    spec = make_run(tmp_path, stages=(Stage(size=48, epochs=9),), patience=1)
+    first = Trainer(spec, tmp_path)
+    scores = iter((0.5, 0.3))
+    first.keeper.score = lambda sides, epoch: next(scores)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*, finished):
+        raise Killed
+
+    first._finish = die
+    with pytest.raises(Killed):
+        first.run()
+    entry = Trainer(spec, tmp_path).run()
+    assert entry.training == {**entry.training, "epochs": 2, "best_epoch": 1, "finished": True}
+
+
 def test_gradients_are_clipped(tmp_path):
     trainer = Trainer(make_run(tmp_path), tmp_path)
     trainer.recipe = replace(trainer.recipe, clip=1e-6)
@@ -362,6 +401,15 @@ def test_several_classes(tmp_path):
     spec = make_run(tmp_path, train=two, val=two, classes=("left", "right"))
     entry = Trainer(spec, tmp_path).run()
     assert entry.output_channels == 3
+
+
+@pytest.mark.parametrize(
+    "stages", [(Stage(size=48, epochs=1), Stage(size=40, epochs=1)), (Stage(size=64, view=40, epochs=1),)]
+)
+def test_a_size_that_the_network_does_not_take_is_named(tmp_path, stages):
+    spec = make_run(tmp_path, stages=stages)
+    with pytest.raises(InputError, match=r"has a side of 40 px; cmunext-xxs expects multiples of 16 px\. Choose 48"):
+        Trainer(spec, tmp_path)
 
 
 def test_a_mask_of_another_size_is_named(tmp_path):

@@ -21,6 +21,9 @@ NUCLEI = shipped("cmunext-xxs/nuclei")
 # of a checkout, too: what was there once stays in its history for good
 MOST_BYTES, MOST_BYTES_EACH = 60_000_000, 13_000_000
 
+# sets whose makers gave them away
+FREE = {"isic2017", "isic2016_test", "dsb2018_nuclei"}
+
 
 def test_the_bundled_files_stay_within_their_budget():
     sizes = {path.name: path.stat().st_size for path in bundled_folder().iterdir()}
@@ -31,6 +34,27 @@ def test_the_bundled_files_stay_within_their_budget():
 def test_the_manifest_tells_of_every_file_and_of_no_other():
     assert {entry.file for entry in bundled()} == {path.name for path in bundled_folder().iterdir()}
     check_superseded()
+
+
+def test_every_file_tells_what_it_took_and_what_it_reaches():
+    for entry in bundled():
+        training, metrics = entry.training, entry.metrics
+        counts = [training[name] for name in ("seconds", "images", "epochs", "best_epoch")]
+        assert all(isinstance(count, int) and count > 0 for count in counts), entry.id
+        assert isinstance(training["seed"], int), entry.id
+        assert 0 < metrics["dice"] <= 1, entry.id
+        assert metrics["n"] > 0, entry.id
+        assert metrics["split"] == "val", entry.id
+        assert entry.trained_on, entry.id
+
+
+def test_what_is_free_to_use_comes_from_what_is():
+    for entry in bundled():
+        assert entry.licence in ("cc0", "research-only"), entry.id
+        start = entry.training["start_from"]
+        if entry.licence == "cc0":
+            assert set(entry.trained_on) <= FREE, entry.id
+            assert start is None or resolve_weights(entry.network, start)[0].licence == "cc0", entry.id
 
 
 def check_superseded():
