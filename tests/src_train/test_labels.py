@@ -42,10 +42,11 @@ def test_numbers_of_classes_go_through_training_and_what_is_ignored_does_not_cou
     assert set(np.unique(found.labels)) <= {0, 100, 200}
     with pytest.raises(InputError, match="label 255 in masks"):
         Trainer(changed(spec, ignore=None), tmp_path / "run")
+    boxes = changed(replace(spec, network="dcsnet-s"), stages=(Stage(size=64, epochs=2),))
     with pytest.raises(InputError, match="255 is to be ignored, and dcsnet-s looks for boxes"):
-        Trainer(changed(spec, network="dcsnet-s", classes=("a",), labels=()), tmp_path / "run")
+        Trainer(changed(boxes, classes=("a",), labels=()), tmp_path / "run")
     with pytest.raises(InputError, match="the classes are 100 'disc', 200 'corner', and dcsnet-s tells one class"):
-        Trainer(replace(spec, network="dcsnet-s"), tmp_path / "run")
+        Trainer(boxes, tmp_path / "run")
 
 
 def test_numbers_decide_the_outcome_and_older_checkpoints_stay_good(tmp_path):
