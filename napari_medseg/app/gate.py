@@ -42,12 +42,16 @@ class GateLimits:
     hd95 : float
         The lower bound of the mean growth may be so large, px: HD95 jumps with single stray pixels, and only a growth
         that is sure counts.
+    much : float
+        Where the mean Dice surely rises by so much, a growth of HD95 counts no more: what the old network hardly found
+        had few rims that could be off.
     fall : float
         No case's Dice may fall by more.
     """
 
     dice: float = 0.005
     hd95: float = 0.5
+    much: float = 0.10
     fall: float = 0.10
 
 
@@ -213,7 +217,10 @@ def _gain(rows: Sequence[Scores], others: int, limits: GateLimits) -> list[Check
     text = tr("Largest edge error {before} px before, {after} after.", before=_px(before), after=_px(after))
     if least > limits.hd95 and len(rows) > 1:
         text += " " + tr("Surely larger, by {least:.1f} px or more (95 %).", least=least)
-    checks.append(Check(passed=least <= limits.hd95, text=text))
+    outweighed = least > limits.hd95 and bound >= limits.much
+    if outweighed:
+        text += " " + tr("The gain in agreement outweighs that.")
+    checks.append(Check(passed=outweighed or least <= limits.hd95, text=text))
     return checks
 
 

@@ -101,6 +101,17 @@ def test_what_was_accepted_as_proposed_never_lets_anything_in(of_others):
     assert not judge([Row(f"{n}", 0.5, 0.5 + one / 2, 9, 9, True) for n, one in enumerate(of_others)]).adopt
 
 
+@given(st.integers(1, 8), st.floats(0.15, 0.9), st.floats(1, 50))
+def test_edges_of_what_was_hardly_found_do_not_outweigh_that_it_is_found(count, gain, growth):
+    made = [Row(f"{n}", 0.05, 0.05 + gain, 17, 17 + growth) for n in range(count)]
+    verdict = judge(made)
+    assert verdict.adopt
+    assert "outweighs" in verdict.checks[1].text
+    # a gain that is not as sure does not
+    assert not judge([Row("lost", 0.3, 0.25, 17, 17 + growth), *made[:1]]).adopt
+    assert not judge([Row(row.name, 0.8, 0.85, 17, 17 + growth) for row in made]).adopt
+
+
 def test_one_stray_pixel_does_not_keep_better_weights_out():
     assert judge([*(Row(f"{n}", 0.7, 0.8, 10, 9) for n in range(5)), Row("stray", 0.7, 0.8, 10, 30)]).adopt
 
