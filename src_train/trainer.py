@@ -107,6 +107,12 @@ class Trainer:
                     f"a stage of the run has a side of {side} px; {self.spec.network} expects multiples of {multiple} "
                     f"px. Choose {-(-side // multiple) * multiple}."
                 )
+        count = len(self.spec.schedule.stages)
+        if self.spec.budget.clock and count > 1:
+            raise InputError(
+                f"clock in the run is true with {count} stages of epochs; expected one. Leave the others out, or set "
+                "clock to false."
+            )
         curve = self.spec.schedule.curve or self.network_spec.recipe.schedule
         if self.spec.budget.clock and curve not in FALLING:
             raise InputError(

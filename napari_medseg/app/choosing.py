@@ -37,7 +37,8 @@ def only_task(known: Sequence[Known], *, volume: bool = False) -> str:
 def ranked(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> list[Known]:
     """Weights for a task: a person's own first, then the most accurate; last, own ones that were measured ``worse``."""
     able = [one for one in known if task in one[1].tasks]
-    return sorted(able, key=lambda one: (one[0] in worse, one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
+    best = sorted(able, key=lambda one: one[1].merit_on(task), reverse=True)
+    return sorted(best, key=lambda one: (one[0] in worse, one[0] == one[1].id))
 
 
 def best_for(

@@ -154,7 +154,7 @@ def advise(
     able = [(identity, one) for identity, one in offered if kind in one.tasks and identity == one.id]
     if not able:
         return Advice(tr("{text} No network at hand knows such images: look twice at what it proposes.", text=text))
-    identity, best = max(able, key=lambda one: one[1].dice_on(kind) or 0)
+    identity, best = max(able, key=lambda one: one[1].merit_on(kind))
     title = get_spec(best.network).title.partition(" (")[0]
     return Advice(
         tr(

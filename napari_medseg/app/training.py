@@ -171,8 +171,6 @@ def plan_training(
     check_train_options(options, network, told.flag)
     if options.options:
         check_options(options.network, options.options)
-    for rounded in size_told(options.network, options.size):
-        told.remark(rounded)
     start = options.start
     entry = None if start is None else resolve_weights(options.network, start)[0]
 
@@ -194,6 +192,8 @@ def plan_training(
     all_masks = [Path(pair.mask) for pair in (*pairs_to_train, *val)]
     learned = classes_to_learn(all_masks, rule, known, progress=told.progress)
     check_classes(options.network, learned, ignore=rule.ignore)
+    for rounded in size_told(options.network, options.size):
+        told.remark(rounded)
     spec = RunSpec(
         network=options.network,
         task=options.task if entry is None or options.task != "custom" else entry.task,

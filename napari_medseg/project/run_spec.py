@@ -51,11 +51,6 @@ class RunSpec(Declared):
 
     def __post_init__(self) -> None:
         check_made(self)
-        if self.budget.clock and len(self.schedule.stages) > 1:
-            raise InputError(
-                f"clock in the run is true with {len(self.schedule.stages)} stages of epochs; expected one. "
-                "Leave the others out, or set clock to false."
-            )
         if not self.data.augment and any(stage.view is not None for stage in self.schedule.stages):
             raise InputError("there is a stage of views, and no augmentation, which makes them. Leave either out.")
 

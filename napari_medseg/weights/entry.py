@@ -99,6 +99,15 @@ class WeightsEntry:
         """Its Dice on one of its tasks; None where nothing is known."""
         return float(self.kinds[task]["dice"]) if task in self.kinds else self.dice if task == self.task else None
 
+    def merit_on(self, task: str) -> tuple[float, int]:
+        """Its Dice on one of its tasks, to the hundredth that people read, and the network's parameters.
+
+        Of networks that are level the larger one holds better on images of other devices: on those of PH2 and STU,
+        which neither has seen, SGD-Net (small) has 0.90 and 0.89, CMUNeXt-XXS 0.88 and 0.77.
+        """
+        size = get_spec(self.network).parameters if self.network in list_networks() else 0
+        return round(self.dice_on(task) or 0, 2), size
+
     @property
     def output_channels(self) -> int:
         """Channels of the network's output: 1 (sigmoid) for one class, else one more than classes (softmax)."""

@@ -227,4 +227,5 @@ class WeightsChoice(QObject):
         others = [known for known in self._known if known[0] != self.weights.currentData()]
         task = self.task.currentData()
         # as before: a person's own first, then the most accurate on what is chosen
-        return sorted(others, key=lambda one: (one[0] == one[1].id, -(one[1].dice_on(task) or 0)))
+        best = sorted(others, key=lambda one: one[1].merit_on(task), reverse=True)
+        return sorted(best, key=lambda one: one[0] == one[1].id)

@@ -53,8 +53,17 @@ def test_ones_own_come_first_then_the_most_accurate():
     own = WeightsEntry(id="cmunext-xxs/nuclei@7", network="cmunext-xxs", task="nuclei", metrics={"dice": 0.1})
     rows = ranked([*FLAT, ("/p/weights/own.safetensors", own)], "nuclei")
     assert rows[0][1] is own
-    scores = [entry.dice_on("nuclei") for _, entry in rows[1:]]
+    scores = [round(entry.dice_on("nuclei"), 2) for _, entry in rows[1:]]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_of_networks_that_are_level_to_the_hundredth_the_larger_one_comes_first():
+    """CMUNeXt-XXS has 0.9117 on nuclei, SGD-Net (small) 0.9109, and twice as much on stains that neither chose."""
+    level = [
+        (name, WeightsEntry(id=name, network=name.partition("/")[0], task="nuclei", metrics={"dice": dice}))
+        for name, dice in (("cmunext-xxs/a@1", 0.9117), ("sgd-net-s/b@1", 0.9109), ("cmunext-xxs/c@1", 0.92))
+    ]
+    assert [name for name, _ in ranked(level, "nuclei")] == ["cmunext-xxs/c@1", "sgd-net-s/b@1", "cmunext-xxs/a@1"]
 
 
 def test_ones_own_that_were_measured_worse_come_last_and_are_not_taken_unasked():

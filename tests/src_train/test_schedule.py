@@ -177,8 +177,9 @@ def test_losses_that_change_as_a_run_goes_on_follow_the_clock(tmp_path, hands):
 
 
 def test_a_clock_has_one_stage_and_a_rate_that_comes_down(tmp_path):
+    several = by_clock(tmp_path, stages=(Stage(size=32, epochs=1), Stage(size=48, epochs=1)))
     with pytest.raises(InputError, match="clock in the run is true with 2 stages of epochs; expected one"):
-        by_clock(tmp_path, stages=(Stage(size=32, epochs=1), Stage(size=48, epochs=1)))
+        Trainer(several, tmp_path)
     spec = by_clock(tmp_path, schedule="plateau")
     with pytest.raises(
         InputError, match="schedule in the run is 'plateau', and clock is true; expected one that comes"

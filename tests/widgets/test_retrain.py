@@ -216,7 +216,7 @@ def test_what_will_happen_is_said_while_somebody_looks(project_panel, qtbot, tra
     accept(panel.state.project, 4)
     panel.bus.cases_changed.emit()
     qtbot.waitUntil(
-        lambda: ahead.text().startswith("4 accepted: 3 to learn from, 1 to judge, from Cell nuclei (microscopy) v1"),
+        lambda: ahead.text().startswith("4 accepted: 3 to learn from, 1 to judge, from Cell nuclei (microscopy) v"),
         timeout=WAIT,
     )
     panel.retrain.epochs.setValue(1)
