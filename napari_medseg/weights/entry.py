@@ -105,7 +105,7 @@ class WeightsEntry:
         Of networks that are level the larger one holds better on images of other devices: on those of PH2 and STU,
         which neither has seen, SGD-Net (small) has 0.90 and 0.89, CMUNeXt-XXS 0.88 and 0.77.
         """
-        size = get_spec(self.network).parameters if self.network in list_networks() else 0
+        size = (get_spec(self.network).parameters or 0) if self.network in list_networks() else 0
         return round(self.dice_on(task) or 0, 2), size
 
     @property
