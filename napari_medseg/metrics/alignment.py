@@ -34,7 +34,8 @@ class Fit:
     dice : float
         As it is.
     inverted : float
-        Of its inverse.
+        Of its inverse, or of it with the prediction's inverse, whichever is less: the inverse of what is small is nearly
+        the whole image, and fits whatever a network found too much of.
     moved : float
         At the best place that is not near its own.
     move : tuple of int
@@ -153,4 +154,4 @@ def fit(mask: np.ndarray, prediction: np.ndarray) -> Fit:
         best = np.unravel_index(np.where(far, shared, -1).argmax(), shared.shape)
         move = (int(ys[best[0]]) * step, int(xs[best[1]]) * step)
         moved = float(2 * shared[best] / area)
-    return Fit(dice(given, found), dice(~given, found), moved, move)
+    return Fit(dice(given, found), min(dice(~given, found), dice(given, ~found)), moved, move)

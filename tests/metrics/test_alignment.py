@@ -29,6 +29,19 @@ def test_a_mask_that_fits_is_left_alone(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_a_small_mask_is_not_the_inverse_of_what_a_network_found_too_much_of(seed):
+    """As of a tumour of two per cent of the slice, and a network that takes half of the slice for one."""
+    mask = np.zeros((128, 128), bool)
+    y, x = np.random.default_rng(seed).integers(10, 100, 2)
+    mask[y : y + 18, x : x + 18] = True
+    found = np.zeros_like(mask)
+    found[:, :80] = True
+    assert not fit(mask, found).looks_inverted
+    assert fit(~mask, mask).looks_inverted
+    assert fit(mask, ~mask).looks_inverted
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_an_inverted_mask_is_noticed(seed):
     assert fit(~blob(seed), ndimage.binary_erosion(blob(seed), iterations=3)).looks_inverted
 
