@@ -34,8 +34,8 @@ class Fit:
     dice : float
         As it is.
     inverted : float
-        Of its inverse, or of it with the prediction's inverse, whichever is less: the inverse of what is small is nearly
-        the whole image, and fits whatever a network found too much of.
+        Of its inverse, or of it with the prediction's inverse, whichever is less: the inverse of what is small is
+        nearly the whole image, and fits whatever a network found too much of.
     moved : float
         At the best place that is not near its own.
     move : tuple of int
