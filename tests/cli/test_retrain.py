@@ -97,6 +97,15 @@ def in_use(tmp_path):
         return project.adopted()
 
 
+def speak_against(folder, number):
+    """The record of a round that the gate would have kept out."""
+    with Project.open(folder) as project:
+        run = project.runs()[number - 1]
+        checks = [{"passed": False, "text": "'a' gets much worse (0.90 to 0.60)."}]
+        result = json.dumps({**json.loads(run.result), "adopt": False, "checks": checks})
+        project.set_run(run.id, "kept", weights=run.weights, result=result)
+
+
 def test_a_round_is_adopted_later_and_taken_back(medseg, retrain, trainers, tmp_path):
     project, first = tmp_path / "p", in_use(tmp_path)
     refused(medseg("project", "adopt", project, 1), "has no round 1; expected one of: none yet")
@@ -105,10 +114,12 @@ def test_a_round_is_adopted_later_and_taken_back(medseg, retrain, trainers, tmp_
         assert code == 0, err
         assert f"To use them: medseg project adopt {project} {number}" in err
         assert in_use(tmp_path) == (first if number == 1 else str(project / "weights" / "run-0001.safetensors"))
+        if number == 2:
+            speak_against(project, number)
         code, out, err = medseg("project", "adopt", project, number)
         assert (code, out.strip()) == (0, str(project / "weights" / f"run-{number:04d}.safetensors"))
         assert in_use(tmp_path) == out.strip()
-        assert "adopted all the same: 2 accepted masks do not fit" in err
+        assert ("adopted all the same: 'a' gets much worse" in err) == (number == 2)
     refused(retrain("--resume"), "has no round to go on with")
     # the sample project was made with weights of its own
     for expected in (str(project / "weights" / "run-0001.safetensors"), first, shipped("cmunext-xxs/nuclei")):
