@@ -99,14 +99,15 @@ class WeightsEntry:
         """Its Dice on one of its tasks; None where nothing is known."""
         return float(self.kinds[task]["dice"]) if task in self.kinds else self.dice if task == self.task else None
 
-    def merit_on(self, task: str) -> tuple[float, int]:
-        """Its Dice on one of its tasks, to the hundredth that people read, and the network's parameters.
+    def merit_on(self, task: str) -> tuple[float, int, float]:
+        """Its Dice on one of its tasks, to the hundredth that people read; the network's parameters; the whole Dice.
 
         Of networks that are level the larger one holds better on images of other devices: on those of PH2 and STU,
         which neither has seen, SGD-Net (small) has 0.90 and 0.89, CMUNeXt-XXS 0.88 and 0.77.
         """
         size = (get_spec(self.network).parameters or 0) if self.network in list_networks() else 0
-        return round(self.dice_on(task) or 0, 2), size
+        score = self.dice_on(task) or 0
+        return round(score, 2), size, score
 
     @property
     def output_channels(self) -> int:

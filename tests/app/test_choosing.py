@@ -64,6 +64,8 @@ def test_of_networks_that_are_level_to_the_hundredth_the_larger_one_comes_first(
         for name, dice in (("cmunext-xxs/a@1", 0.9117), ("sgd-net-s/b@1", 0.9109), ("cmunext-xxs/c@1", 0.92))
     ]
     assert [name for name, _ in ranked(level, "nuclei")] == ["cmunext-xxs/c@1", "sgd-net-s/b@1", "cmunext-xxs/a@1"]
+    # of one network, the more accurate; among what ships the one that knows stained ones, too
+    assert ranked(FLAT, "nuclei")[0][1].task == "stained-nuclei"
 
 
 def test_ones_own_that_were_measured_worse_come_last_and_are_not_taken_unasked():
