@@ -3,7 +3,6 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from napari_medseg.project.run_spec import Pair, RunSpec, Stage
 from napari_medseg.project.runs import CHECKPOINT_FILE, EVENTS_FILE, WEIGHTS_FILE, read_events
 from napari_medseg.weights import read_entry
 from src_train.dataset import draw_batches
-from src_train.engine import Engine, auto_precision
 from src_train.optim import learning_rate_at
 from src_train.scoring import mean_dice
 from src_train.trainer import Trainer
@@ -210,91 +208,6 @@ def test_pairs_are_drawn_by_weight():
     assert sum(counts) == 400
     assert counts[0] == 0
     assert 2.2 < counts[2] / counts[1] < 4
-
-
-@pytest.mark.parametrize("changes", [{"accumulate": 3}, {"precision": "bf16"}], ids=["in parts", "bf16"])
-def test_parts_of_a_batch_and_half_precision_follow_the_same_curve(tmp_path, changes):
-    losses = {}
-    for name, options in (("plain", {}), ("changed", changes)):
-        folder = tmp_path / name
-        # batch norms see each part alone: kept as they are, nothing else differs
-        stages = (Stage(size=48, epochs=8),)
-        spec = make_run(
-            folder, n=6, batch_size=6, val=(), freeze_norm=True, learning_rate=3e-3, stages=stages, **options
-        )
-        Trainer(spec, folder).run()
-        losses[name] = [e["loss"] for e in read_events(folder / EVENTS_FILE)[0] if e["event"] == "epoch"]
-    tolerance = 1e-4 if "accumulate" in changes else 0.02
-    assert losses["changed"] == pytest.approx(losses["plain"], rel=tolerance)
-    assert losses["plain"][-1] < losses["plain"][0]
-
-
-def test_an_unknown_precision_is_named():
-    with pytest.raises(InputError, match="precision is 'int4'; expected auto, no, bf16 or fp16"):
-        Engine("cpu", precision="int4")
-    with pytest.raises(InputError, match="precision is 'fp16'; a CPU trains"):
-        Engine("cpu", precision="fp16")
-
-
-@pytest.mark.parametrize(("major", "precision"), [(7, "no"), (8, "bf16")])
-def test_half_precision_is_chosen_on_cards_that_have_it_and_not_where_it_is_emulated(monkeypatch, major, precision):
-    # no card is needed to be asked; torch says of older ones that they have it, too
-    for name, said in {"is_available": True, "current_device": 0, "_check_bf16_tensor_supported": True}.items():
-        monkeypatch.setattr(torch.cuda, name, lambda *args, said=said: said)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *args: SimpleNamespace(major=major))
-    assert torch.cuda.is_bf16_supported()
-    assert auto_precision(torch.device("cuda"), ndim=2) == precision
-
-
-def test_half_precision_is_chosen_on_processors_that_have_it(monkeypatch):
-    for has, precision in ((True, "bf16"), (False, "no")):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda has=has: has)
-        assert Engine("cpu").precision == precision
-    # torch of another version, or another kind of processor
-    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
-    assert Engine("cpu").precision == "no"
-
-
-def test_volumes_are_never_trained_in_half_precision_on_a_cpu(monkeypatch):
-    """Kernels of three dimensions have gradients of NaN there, now and then."""
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert [Engine("cpu", ndim=ndim).precision for ndim in (2, 3)] == ["bf16", "no"]
-
-
-def test_the_schedules_of_the_papers():
-    recipe = get_spec("lgms-net-3d").recipe
-    rates = [learning_rate_at(recipe, start=1.0, epoch=e, epochs=110) for e in range(110)]
-    assert rates[0] == pytest.approx(1 / 11)
-    assert rates[10] == rates[11] == 1
-    assert rates[60] == pytest.approx(0.5, abs=0.02)
-    assert rates[109] < 0.01
-    assert learning_rate_at(recipe, start=1.0, epoch=49, epochs=5000) == 1
-    assert learning_rate_at(recipe, start=1.0, epoch=24, epochs=5000) == 0.5
-    plateau = get_spec("dcsnet").recipe
-    scores = [0.5, *[0.4] * 6]
-    assert [learning_rate_at(plateau, start=1.0, epoch=9, epochs=100, scores=scores[:n]) for n in (0, 1, 6, 7)] == [
-        *(1.0, 1.0, 1.0),
-        0.5,
-    ]
-
-
-@pytest.mark.parametrize("mode", ["min", "max"])
-@pytest.mark.parametrize("step", [0.3, 3e-5])
-def test_the_plateau_is_pytorchs(mode, step):
-    """Losses and scores that wander, or get better by so little that it is none; down to DCSNet's least rate."""
-    recipe = get_spec("dcsnet").recipe
-    start = recipe.learning_rate
-    reference = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=start)
-    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(reference, mode=mode, factor=0.5, patience=5, min_lr=1e-7)
-    rng, value, seen = np.random.default_rng(0), 2.0, []
-    for _ in range(120):
-        value = abs(value + step * rng.normal(-0.05 if mode == "min" else 0.05))
-        torchs.step(value)
-        # the trainer's scores are the better, the larger
-        seen.append(value if mode == "max" else -value)
-        found = learning_rate_at(recipe, start=start, epoch=9, epochs=200, scores=seen)
-        assert found == pytest.approx(reference.param_groups[0]["lr"], rel=1e-9)
-    assert found < start / 8
 
 
 def test_dcsnet_waits_for_its_loss_on_the_validation_pairs_not_for_dice(tmp_path):
