@@ -100,12 +100,12 @@ class Trainer:
         self.events = EventLog(folder / EVENTS_FILE if self.engine.main else None)
 
     def _check_schedule(self) -> None:
-        multiple = self.network_spec.input.multiple
-        for side in (n for stage in self.spec.schedule.stages for n in (*stage.sides, stage.view or multiple)):
-            if side % multiple:
+        takes = self.network_spec.input
+        for side in (n for stage in self.spec.schedule.stages for n in (*stage.sides, stage.view or takes.multiple)):
+            if side != takes.whole(side):
                 raise InputError(
-                    f"a stage of the run has a side of {side} px; {self.spec.network} expects multiples of {multiple} "
-                    f"px. Choose {-(-side // multiple) * multiple}."
+                    f"a stage of the run has a side of {side} px; {self.spec.network} expects multiples of "
+                    f"{takes.multiple} px. Choose {takes.whole(side)}."
                 )
         count = len(self.spec.schedule.stages)
         if self.spec.budget.clock and count > 1:

@@ -36,8 +36,12 @@ def only_task(known: Sequence[Known], *, volume: bool = False) -> str:
 
 def ranked(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> list[Known]:
     """Weights for a task: a person's own first, then the most accurate; last, own ones that were measured ``worse``."""
-    able = [one for one in known if task in one[1].tasks]
-    best = sorted(able, key=lambda one: one[1].merit_on(task), reverse=True)
+    return in_order([one for one in known if task in one[1].tasks], task, worse)
+
+
+def in_order(known: Sequence[Known], task: str, worse: Collection[str] = ()) -> list[Known]:
+    """The same order for all weights, also those that do not know the task."""
+    best = sorted(known, key=lambda one: one[1].merit_on(task), reverse=True)
     return sorted(best, key=lambda one: (one[0] in worse, one[0] == one[1].id))
 
 

@@ -30,8 +30,8 @@ def size_told(network: str, size: int | None) -> list[str]:
 
     if size is None or size < 1:
         return []
-    multiple = get_spec(network).input.multiple
-    used = -(-size // multiple) * multiple
+    takes = get_spec(network).input
+    used = takes.whole(size)
     if used == size:
         return []
     return [
@@ -39,7 +39,7 @@ def size_told(network: str, size: int | None) -> list[str]:
             "The size is {size} px, and {network} takes multiples of {multiple} px: images go through it at {used} px.",
             size=size,
             network=network,
-            multiple=multiple,
+            multiple=takes.multiple,
             used=used,
         )
     ]

@@ -26,13 +26,13 @@ def stages_of(entry: WeightsEntry, epochs: int, extent: float = 1.0) -> tuple[St
     extent : float
         How large what is marked is, as a share of the sides: see :func:`extent`.
     """
-    multiple = get_spec(entry.network).input.multiple
+    takes = get_spec(entry.network).input
     # as images go through the network when they are proposed
-    sides = tuple(-(-side // multiple) * multiple for side in entry.input_size)
+    sides = tuple(takes.whole(side) for side in entry.input_size)
     if len(sides) == 3:
         return (Stage(size=sides, epochs=epochs),)
     size = max(sides)
-    half, first = size // 2 // multiple * multiple, int(HALVED * epochs)
+    half, first = size // 2 // takes.multiple * takes.multiple, int(HALVED * epochs)
     if half < LEAST_HALF or not first:
         return (Stage(size=size, epochs=epochs),)
     whole = Stage(size=size, epochs=epochs - first)

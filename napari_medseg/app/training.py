@@ -245,7 +245,7 @@ def plan_training(
 
 def _sides(size: int | None, paper: InputSpec) -> int | tuple[int, ...]:
     """One side for images, a window for volumes; such as the network takes."""
-    size = None if size is None else -(-size // paper.multiple) * paper.multiple
+    size = None if size is None else paper.whole(size)
     if paper.ndim == 2:
         return size or int(paper.size[0])
     return tuple(paper.size) if size is None else (size,) * 3

@@ -134,8 +134,7 @@ def plan_prediction(
     wanted = spec.input.size if size is None else ((size,) * ndim if isinstance(size, int) else tuple(size))
     if len(wanted) != ndim or min(wanted) < 1:
         raise ShapeError(f"size is {wanted}; expected {ndim} sides of at least 1 px. Choose for example 256.")
-    multiple = spec.input.multiple
-    sides = tuple(-(-int(side) // multiple) * multiple for side in wanted)
+    sides = tuple(spec.input.whole(int(side)) for side in wanted)
     if mirrored is None:
         mirrored = spec.mirrored and not deep
     copies = len(VIEWS[ndim]) if mirrored else 1

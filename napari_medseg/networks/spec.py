@@ -64,6 +64,10 @@ class InputSpec:
     std: float | tuple[float, ...] = 0.25
     order: str = "rgb"
 
+    def whole(self, side: int) -> int:
+        """The least side, px, that the network takes and that is no smaller."""
+        return -(-side // self.multiple) * self.multiple
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:

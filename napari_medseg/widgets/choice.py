@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox
 
-from napari_medseg.app.choosing import Known, for_boxes, offered, only_task, ranked, tasks_of
+from napari_medseg.app.choosing import Known, for_boxes, in_order, offered, only_task, ranked, tasks_of
 from napari_medseg.app.settings import load_settings, save_settings
 from napari_medseg.errors import ProjectError
 from napari_medseg.project import Project
@@ -225,7 +225,4 @@ class WeightsChoice(QObject):
     def others(self) -> list[Known]:
         """What could be asked beside the choice: (id or path, entry)."""
         others = [known for known in self._known if known[0] != self.weights.currentData()]
-        task = self.task.currentData()
-        # as before: a person's own first, then the most accurate on what is chosen
-        best = sorted(others, key=lambda one: one[1].merit_on(task), reverse=True)
-        return sorted(best, key=lambda one: one[0] == one[1].id)
+        return in_order(others, self.task.currentData())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -47,32 +48,31 @@ def test_a_full_card_is_told_apart_and_a_fault_of_ours_is_left():
     assert in_words(RuntimeError("shape '[2]' is invalid for input of size 3")) is None
 
 
-def test_the_trainer_tells_a_failed_card_in_its_events(tmp_path, monkeypatch):
+@pytest.fixture
+def own_handlers():
+    """The program sets what signals do; tests after this one have theirs."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_trainer_tells_a_failed_card_in_its_events(tmp_path, monkeypatch, own_handlers):
     # a card cannot be broken on purpose; all around it is real
     def fail(self):
         raise RuntimeError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA.")
 
     make_run(tmp_path)
     monkeypatch.setattr(Trainer, "_run", fail)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        assert main(["run", str(tmp_path)]) == 1
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    assert main(["run", str(tmp_path)]) == 1
     assert "(CUDA error: unspecified launch failure)" in read_events(tmp_path / EVENTS_FILE)[0][-1]["error"]
 
 
-def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, monkeypatch):
+def test_a_run_that_needs_too_much_memory_says_what_a_person_can_do(tmp_path, monkeypatch, own_handlers):
     # no size that a spec may name is beyond every machine
     monkeypatch.setattr(Trainer, "_run", lambda self: torch.empty(1 << 50))
     make_run(tmp_path)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        assert main(["run", str(tmp_path)]) == 1
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    assert main(["run", str(tmp_path)]) == 1
     told = read_events(tmp_path / EVENTS_FILE)[0][-1]["error"]
     assert told == "Training ran out of memory. Close other programs, or choose a smaller network."
 
@@ -86,16 +86,13 @@ def test_one_image_at_the_smallest_size_is_told_with_a_way_out(tmp_path):
 
 
 @pytest.fixture
-def small_files():
+def small_files(own_handlers):
     """No file of this process may grow beyond 200 kB, as on a disk that is full."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 def test_a_disk_without_room_for_a_checkpoint_is_told(tmp_path, small_files, capsys):
@@ -109,16 +106,11 @@ def test_a_disk_without_room_for_a_checkpoint_is_told(tmp_path, small_files, cap
     assert not [path for path in tmp_path.iterdir() if ".tmp" in path.name]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full")
-def test_a_full_disk_that_takes_no_word_ends_a_run_with_a_sentence_all_the_same(tmp_path, capsys):
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+def test_a_full_disk_that_takes_no_word_ends_a_run_with_a_sentence_all_the_same(tmp_path, capsys, own_handlers):
     make_run(tmp_path)
     (tmp_path / EVENTS_FILE).symlink_to("/dev/full")
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        assert main(["run", str(tmp_path)]) == 1
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    assert main(["run", str(tmp_path)]) == 1
     assert f"{EVENTS_FILE} cannot be written: the disk is full. Free space" in capsys.readouterr().err
 
 
